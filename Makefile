@@ -1,0 +1,44 @@
+# The two commands a newcomer needs are 'make demo' and 'make test'. Both set up .venv first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint format benchmark clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[dev,py2neo]'
+	touch $@
+
+demo: $(VENV)/.installed  ## build, load and query the graph of the shipped model
+	$(BIN)/lib-graph demo
+
+test: $(VENV)/.installed-dev  ## all tests, a real Neo4j among them
+	$(BIN)/python -m pytest
+
+check: lint  ## lint and the quick tests, under a minute
+	$(BIN)/python -m pytest -q -m 'not slow and not neo4j'
+
+lint: $(VENV)/.installed-dev  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev  ## rewrite the code in the project's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+benchmark: $(VENV)/.installed-dev  ## measure what the README claims
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove the environment and what the demo left
+	rm -rf $(VENV) build *.egg-info lib-graph-demo
