@@ -1,0 +1,79 @@
+"""What can go wrong, as exceptions; the command line turns each into one line and an exit code.
+
+LibGraphError                exit 1
+├── UsageError               exit 2   an argument or option that cannot be used
+│   └── NotFoundError        exit 2   a name that is not there, with the closest one
+├── ModelError               exit 1   a checkpoint, its configuration, weights or activations
+├── RunError                 exit 1   a run folder with a damaged or missing file
+├── StoreError               exit 1   a graph store refused or failed
+│   └── StoreUnavailableError  exit 3   not reachable, locked, wrong password, wrong version
+└── ConflictError            exit 4   exists already, or does not match what exists
+
+A message says what happened, with the value, and what to do about it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "ConflictError",
+    "LibGraphError",
+    "ModelError",
+    "NotFoundError",
+    "RunError",
+    "StoreError",
+    "StoreUnavailableError",
+    "UsageError",
+]
+
+
+class LibGraphError(Exception):
+    """The root of all errors that lib-graph raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(LibGraphError):
+    """An argument or option that cannot be used."""
+
+    exit_code = 2
+
+
+class NotFoundError(UsageError):
+    """A name that is not there.
+
+    >>> print(NotFoundError("layer", "ln2", ["ln1.0", "ln2.0"], "List them with 'lib-graph runs'."))
+    Layer 'ln2' not found. Closest: 'ln2.0'. List them with 'lib-graph runs'.
+    """
+
+    def __init__(self, what: str, name: str, known: Iterable[str], advice: str = "") -> None:
+        close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)
+        parts = [f"{what[:1].upper()}{what[1:]} {name!r} not found."]
+        parts += [f"Closest: {close[0]!r}."] if close else [f"There is no {what} at all."]
+        super().__init__(" ".join([*parts, advice]).strip())
+
+
+class ModelError(LibGraphError):
+    """A checkpoint, its configuration, its weights or its activations cannot be used."""
+
+
+class RunError(LibGraphError):
+    """A run folder is incomplete or damaged."""
+
+
+class StoreError(LibGraphError):
+    """A graph store refused a request or failed."""
+
+
+class StoreUnavailableError(StoreError):
+    """A graph store cannot be reached or used: down, locked, wrong password or version."""
+
+    exit_code = 3
+
+
+class ConflictError(LibGraphError):
+    """Something exists already, or does not match what exists."""
+
+    exit_code = 4

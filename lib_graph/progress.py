@@ -1,0 +1,68 @@
+"""Progress as an interface: silent by default, on stderr where a command shows it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+__all__ = ["SILENT", "ConsoleProgress", "Progress", "Silent"]
+
+Advance = Callable[[int], None]
+
+
+class Progress(Protocol):
+    """Whatever wants to hear how far a long computation is."""
+
+    def stage(self, name: str, total: int) -> AbstractContextManager[Advance]:
+        """Return a context that yields `advance(n)`: n of `total` more steps are done."""
+        ...
+
+    def say(self, line: str) -> None:
+        """Tell one line that belongs to no stage."""
+        ...
+
+
+class Silent:
+    """Progress that nobody watches."""
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Advance]:
+        """Yield an `advance` that does nothing."""
+        yield lambda n: None
+
+    def say(self, line: str) -> None:
+        """Do nothing."""
+
+
+SILENT = Silent()
+
+
+class ConsoleProgress:
+    """Progress on stderr: a live bar on a terminal, one plain line per finished stage elsewhere."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console = Console(stderr=True, highlight=False)
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Advance]:
+        """Show a stage from its start to its end."""
+        from rich.progress import Progress as Bars
+
+        start = time.perf_counter()
+        if self._console.is_terminal:
+            with Bars(console=self._console, transient=True) as bars:
+                task = bars.add_task(name, total=total)
+                yield lambda n: bars.advance(task, n)
+        else:
+            yield lambda n: None
+        self.say(f"{name}: {time.perf_counter() - start:.1f} s")
+
+    def say(self, line: str) -> None:
+        """Print one line to stderr."""
+        self._console.print(line, markup=False, soft_wrap=True)
+        sys.stderr.flush()
