@@ -1,0 +1,81 @@
+"""Features and interactions as tables, in the columns of a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from lib_graph.basis import LayerBasis
+from lib_graph.labels import Label
+from lib_graph.moments import InteractionMoments, Moments
+from lib_graph.network import Layer
+from lib_graph.run import shares
+
+__all__ = ["feature_frame", "section_frame"]
+
+
+def feature_frame(
+    run: str,
+    layers: Sequence[Layer],
+    bases: Mapping[str, LayerBasis],
+    moments: Mapping[str, Moments],
+    labels: Mapping[str, Sequence[Label | None]],
+) -> pd.DataFrame:
+    """Return the features of all layers, the constant ones included, by layer and index.
+
+    `labels` holds, for layers that have any, a label per feature without the constant.
+    """
+    frames = []
+    for layer in layers:
+        basis = bases[layer.name]
+        none = [None] * basis.features
+        texts = labels.get(layer.name, none)
+        rows = pd.DataFrame(
+            {
+                "index": np.arange(basis.features) + (0 if basis.raw else 1),
+                "role": "output" if basis.raw else "feature",
+                "importance": none if basis.importance is None else basis.importance.cpu().numpy(),
+                "variance": basis.variance(moments[layer.name]).cpu().numpy(),
+                "label": [label and label.text for label in texts],
+                "label_score": [label and label.score for label in texts],
+            }
+        ).astype(object)
+        if not basis.raw:
+            constant = pd.DataFrame({"index": [0], "role": ["constant"]}, dtype=object)
+            rows = pd.concat([constant, rows])
+        frames.append(rows.assign(run=run, layer=layer.name, layer_index=layer.index))
+    return pd.concat(frames, ignore_index=True)
+
+
+def section_frame(
+    run: str, source: Layer, target: Layer, moments: InteractionMoments, *, first_target: int
+) -> pd.DataFrame:
+    """Return the interactions of one section, all pairs of features, by source and target.
+
+    Row 0 of `moments` is the source layer's constant feature; column 0 is the target layer's
+    feature `first_target`.
+    """
+    sources, targets = np.indices(tuple(moments.square.shape), dtype=np.int32).reshape(2, -1)
+    targets += first_target
+    strength = _column(moments.square)
+    return pd.DataFrame(
+        {
+            "run": run,
+            "source_layer": source.name,
+            "source": sources,
+            "target_layer": target.name,
+            "target": targets,
+            "strength": strength,
+            "stderr": _column(moments.stderr),
+            "effect": _column(moments.signed),
+            "share": shares(strength, targets, sources == 0),
+        }
+    )
+
+
+def _column(values: Tensor) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    array: np.ndarray[tuple[int], np.dtype[np.float64]] = values.double().cpu().numpy().ravel()
+    return array
