@@ -1,0 +1,157 @@
+"""A network as a chain of sections between layers (docs/method.md §1).
+
+A **layer** is a cut through the network: the tensors that cross it, concatenated on the feature
+axis, are its activations f ∈ R^{S × d} on one input (S positions, d features). A **section** maps
+the activations of one layer to those of the next. `lib_graph.cuts` makes a network out of a module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lib_graph.errors import ModelError
+from lib_graph.moments import InteractionMoments
+from lib_graph.rules import Rule
+
+__all__ = ["Batch", "Constants", "Kind", "Layer", "Network", "Section"]
+
+Constants = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A cut through the network.
+
+    `shapes` are the shapes of the tensors that cross it, the samples' axis left out: `(d,)` for a
+    tensor [N, d], which counts as one position, `(S, d)` for [N, S, d].
+    """
+
+    index: int
+    name: str
+    shapes: tuple[tuple[int, ...], ...]
+
+    @property
+    def width(self) -> int:
+        """The number of coordinates d."""
+        return sum(shape[-1] for shape in self.shapes)
+
+    @property
+    def positions(self) -> int:
+        """The number of positions S."""
+        return 1 if len(self.shapes[0]) == 1 else self.shapes[0][0]
+
+    def pack(self, tensors: Sequence[Tensor]) -> Float[Tensor, "n s d"]:
+        """Return the tensors that cross this layer as its activations."""
+        return torch.cat([t.unsqueeze(1) if t.ndim == 2 else t for t in tensors], -1)
+
+    def unpack(self, activations: Float[Tensor, "n s d"]) -> list[Tensor]:
+        """Return the tensors that `pack` made these activations of."""
+        parts = activations.split([shape[-1] for shape in self.shapes], -1)
+        return [
+            part.squeeze(1) if len(shape) == 1 else part
+            for part, shape in zip(parts, self.shapes, strict=True)
+        ]
+
+
+class Kind(Protocol):
+    """What a section is, where that gives closed forms for its Jacobian (`lib_graph.kinds`)."""
+
+    def __call__(self, f: Float[Tensor, "n s d"]) -> Float[Tensor, "n t e"]:
+        """Return F(f), to hold the declaration against the section itself."""
+        ...
+
+    def second_moment(
+        self, f: Float[Tensor, "n s d"], next_rotation: Float[Tensor, "e r"], rule: Rule
+    ) -> Float[Tensor, "d d"] | None:
+        """Return what `lib_graph.jacobians.second_moment` does; None if the rule prevents it."""
+        ...
+
+    def interactions(
+        self,
+        f: Float[Tensor, "n s d"],
+        features: Float[Tensor, "n s r"],
+        inverse: Float[Tensor, "r d"],
+        next_rotation: Float[Tensor, "e next_r"],
+        rule: Rule,
+        chunk: int,
+    ) -> Iterator[InteractionMoments]:
+        """Yield what `lib_graph.interactions.interaction_moments` does."""
+        ...
+
+
+@dataclass(frozen=True)
+class Section:
+    """The computation between two layers, with its parameters and constants as inputs.
+
+    `function(tensors, parameters, constants)` maps the tensors that cross the source layer to those
+    that cross the target layer. `constants` is what the network derives from its inputs beside the
+    activations: masks, sizes, rotary tables. `biases` names the parameters that count as biases.
+    """
+
+    source: Layer
+    target: Layer
+    function: Callable[[Sequence[Tensor], Mapping[str, Tensor], Constants], Sequence[Tensor]]
+    parameters: Mapping[str, Tensor]
+    biases: tuple[str, ...]
+    kind: Kind | None = None
+
+    def __call__(
+        self,
+        activations: Float[Tensor, "n s d"],
+        constants: Constants,
+        biases: Mapping[str, Tensor] | None = None,
+    ) -> Float[Tensor, "n t e"]:
+        """Return the next layer's activations, with other values for the biases if given."""
+        parameters = {**self.parameters, **(biases or {})}
+        tensors = self.function(self.source.unpack(activations), parameters, constants)
+        return self.target.pack(tensors)
+
+    def scaled_biases(self, alpha: float) -> dict[str, Tensor]:
+        """Return the biases times `alpha`, as the path from the zero baseline needs them."""
+        return {name: alpha * self.parameters[name] for name in self.biases}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The activations of all layers on some samples, and the constants of the sections."""
+
+    activations: tuple[Float[Tensor, "n s d"], ...]
+    constants: Constants
+
+    def __len__(self) -> int:
+        return len(self.activations[0])
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers and the sections between them; `head` maps the inputs to the first layer."""
+
+    layers: tuple[Layer, ...]
+    sections: tuple[Section, ...]
+    head: Callable[..., tuple[Sequence[Tensor], Constants]]
+
+    @torch.no_grad()
+    def run(self, *inputs: Tensor) -> Batch:
+        """Return the activations of every layer on a batch of inputs.
+
+        Raises ModelError, naming the layer, if one of them is not finite.
+        """
+        tensors, constants = self.head(*inputs)
+        activations = [self.layers[0].pack(tensors)]
+        for section in self.sections:
+            activations.append(section(activations[-1], constants))
+        for layer, values in zip(self.layers, activations, strict=True):
+            finite = values.isfinite().flatten(1).all(1)
+            if not finite.all():
+                sample = int((~finite).nonzero()[0])
+                raise ModelError(
+                    f"Layer {layer.name!r} has activations that are not finite (first in sample "
+                    f"{sample} of its batch). Check the weights and the inputs."
+                )
+        return Batch(tuple(activations), constants)

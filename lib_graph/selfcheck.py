@@ -1,0 +1,77 @@
+"""Checks of a network against the module it was cut out of, made at every build."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from lib_graph.errors import ModelError
+from lib_graph.forward import derivative
+from lib_graph.network import Network, Section
+from lib_graph.tracing import record
+
+__all__ = ["check_chain", "check_kinds"]
+
+
+@torch.no_grad()
+def check_chain(
+    network: Network, module: nn.Module, inputs: tuple[Tensor, ...], layers: Mapping[str, str]
+) -> float:
+    """Return the largest error of the chain of sections against the module itself, relative to the
+    largest activation of the layer. Raises ModelError, naming the layer where they part.
+    """
+    expected = record(module, inputs, layers.values())
+    batch = network.run(*inputs)
+    worst = 0.0
+    for layer, found in zip(network.layers, batch.activations, strict=True):
+        error = _error(layer.unpack(found)[0], expected[layers[layer.name]])
+        worst = max(worst, error)
+        if not error < _tolerance(found):
+            raise ModelError(
+                f"The sections and the module part at layer {layer.name!r}: their activations "
+                f"differ by {error:.1e} of the largest. Please report this module."
+            )
+    return worst
+
+
+@torch.no_grad()
+def check_kinds(network: Network, inputs: tuple[Tensor, ...]) -> float:
+    """Return the largest error of the declared kinds, in value and derivative, relative to the
+    largest entry. Raises ModelError, naming the section, if a declaration is wrong.
+    """
+    batch = network.run(*inputs)
+    generator = torch.Generator().manual_seed(0)
+    worst = 0.0
+    for section, f in zip(network.sections, batch.activations, strict=False):
+        if section.kind is None:
+            continue
+        tangent = torch.randn(f.shape, generator=generator, dtype=torch.float64).to(f)
+
+        def computed(z: Tensor, section: Section = section) -> Tensor:
+            return section(z, batch.constants)
+
+        for truth, found in (
+            (computed(f), section.kind(f)),
+            (derivative(computed, (f,), (tangent,)), derivative(section.kind, (f,), (tangent,))),
+        ):
+            error = _error(found, truth)
+            worst = max(worst, error)
+            if not error < _tolerance(f):
+                raise ModelError(
+                    f"The section after layer {section.source.name!r} is not the "
+                    f"{type(section.kind).__name__} it was declared to be (error {error:.1e} of "
+                    "the largest entry). Leave the declaration out."
+                )
+    return worst
+
+
+def _error(found: Tensor, truth: Tensor) -> float:
+    if found.shape != truth.shape:
+        return torch.inf
+    return float((found - truth).abs().max() / truth.abs().max().clamp_min(1e-30))
+
+
+def _tolerance(values: Tensor) -> float:
+    return 1e-9 if values.dtype == torch.float64 else 1e-4

@@ -1,0 +1,207 @@
+"""A module as a graph of tensor operations, traced by `torch.export` and never changed.
+
+Identity operations, put at the wanted points by hooks, survive the tracing and name the tensors.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from lib_graph.errors import ModelError, UsageError
+
+__all__ = ["OUTPUT", "TracedModule", "points", "record", "trace"]
+
+OUTPUT = "output"
+
+
+def points(module: nn.Module) -> list[str]:
+    """Return every point of a module that a layer can be: its submodules' inputs and outputs.
+
+    >>> points(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))
+    ['0:in', '0:out', '1:in', '1:out', 'output']
+    """
+    paths = [path for path, _ in module.named_modules() if path]
+    return [f"{path}:{side}" for path in paths for side in ("in", "out")] + [OUTPUT]
+
+
+@torch.library.custom_op("lib_graph::mark", mutates_args=())
+def _mark(x: Tensor, point: str) -> Tensor:
+    """Name a tensor in the traced graph."""
+    return x.clone()
+
+
+@_mark.register_fake
+def _(x: Tensor, point: str) -> Tensor:
+    return torch.empty_like(x)
+
+
+@dataclass(frozen=True)
+class TracedModule:
+    """A traced module: its graph, parameters by placeholder, marked nodes by point."""
+
+    module: fx.GraphModule
+    parameters: Mapping[fx.Node, str]
+    points: Mapping[str, fx.Node]
+
+    @property
+    def nodes(self) -> list[fx.Node]:
+        """All nodes in the order of the computation, the result last."""
+        return list(self.module.graph.nodes)
+
+    @property
+    def inputs(self) -> list[fx.Node]:
+        """The placeholders of the module's inputs."""
+        return [n for n in self.nodes if n.op == "placeholder" and n not in self.parameters]
+
+    @property
+    def results(self) -> list[fx.Node]:
+        """The tensors that the module returns."""
+        return list(self.nodes[-1].args[0])  # type: ignore[arg-type]
+
+
+def trace(module: nn.Module, inputs: tuple[Tensor, ...], wanted: Sequence[str]) -> TracedModule:
+    """Return the graph of a module on an example batch, with the tensors at the wanted points.
+
+    Sizes of all axes of the inputs stay symbolic. Raises UsageError for a point that this input
+    does not reach, ModelError if the module cannot be traced.
+    """
+    dynamic = tuple(dict.fromkeys(range(x.ndim), torch.export.Dim.AUTO) for x in inputs)
+    try:
+        with (
+            _visits(module, wanted, _mark),
+            sdpa_kernel(SDPBackend.MATH),
+            torch.no_grad(),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore")
+            program = torch.export.export(module, inputs, dynamic_shapes=dynamic, strict=False)
+            program = program.run_decompositions({})
+    except UsageError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ModelError(
+            f"torch.export cannot trace the {type(module).__name__} ({reason[0]}). Control flow "
+            "that depends on values, and assignment to slices, cannot be traced."
+        ) from error
+    traced = program.graph_module
+    parameters = _sort_placeholders(traced, program)
+    marked = _clean(traced.graph)
+    if missing := [p for p in wanted if p != OUTPUT and p not in marked]:
+        raise UsageError(f"Point {missing[0]!r} is not computed on this input. Leave it out.")
+    return TracedModule(traced, parameters, marked)
+
+
+def _sort_placeholders(
+    traced: fx.GraphModule, program: torch.export.ExportedProgram
+) -> dict[fx.Node, str]:
+    """Return the parameters' placeholders and names; buffers become attributes."""
+    signature = program.graph_signature
+    stored = {**program.state_dict, **program.constants}
+    placeholders = [node for node in traced.graph.nodes if node.op == "placeholder"]
+    parameters = {}
+    for node in placeholders:
+        buffer = signature.inputs_to_buffers.get(node.name)
+        buffer = buffer or signature.inputs_to_lifted_tensor_constants.get(node.name)
+        if node.name in signature.inputs_to_parameters:
+            parameters[node] = signature.inputs_to_parameters[node.name]
+        elif buffer:
+            _inline(traced, node, stored[buffer], after=placeholders[-1])
+    return parameters
+
+
+def _clean(graph: fx.Graph) -> dict[str, fx.Node]:
+    """Take marks and assertions out of a graph and return the marked nodes by point."""
+    marked = {}
+    for node in list(graph.nodes):
+        if node.target is torch.ops.lib_graph.mark.default:
+            marked[str(node.args[1])] = node.args[0]
+            node.replace_all_uses_with(node.args[0])
+            graph.erase_node(node)
+        elif "_assert" in str(node.target) or "sym_constrain" in str(node.target):
+            graph.erase_node(node)
+        elif node.target is torch.ops.aten.copy.default:  # it has no forward derivative
+            node.target = lambda old, new, *_: new.to(old.dtype).expand_as(old)
+    graph.eliminate_dead_code()
+    return marked
+
+
+def record(
+    module: nn.Module, inputs: tuple[Tensor, ...], wanted: Iterable[str]
+) -> dict[str, Tensor]:
+    """Return what the module itself computes at the given points."""
+    found = {}
+
+    def keep(x: Tensor, point: str) -> Tensor:
+        found[point] = x
+        return x
+
+    with _visits(module, wanted, keep), torch.no_grad():
+        result = module(*inputs)
+    found[OUTPUT] = result if torch.is_tensor(result) else next(iter(result))
+    return found
+
+
+Visit = Callable[[Tensor, str], Tensor]
+
+
+@contextlib.contextmanager
+def _visits(module: nn.Module, wanted: Iterable[str], visit: Visit) -> Iterator[None]:
+    """Pass, while the context lasts, the first float tensor at each point through `visit`."""
+    handles = []
+    for point in wanted:
+        if point == OUTPUT:
+            continue
+        path, side = point.rsplit(":", 1)
+        submodule = module.get_submodule(path)
+        if side == "in":
+            hook = _before(point, visit)
+            handles.append(submodule.register_forward_pre_hook(hook, with_kwargs=True))
+        else:
+            handles.append(submodule.register_forward_hook(_after(point, visit)))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _before(point: str, visit: Visit) -> Callable[..., Any]:
+    def hook(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        for i, x in enumerate(args):
+            if torch.is_tensor(x) and x.is_floating_point():
+                return (*args[:i], visit(x, point), *args[i + 1 :]), kwargs
+        for name, x in kwargs.items():
+            if torch.is_tensor(x) and x.is_floating_point():
+                return args, {**kwargs, name: visit(x, point)}
+        raise UsageError(f"Point {point!r} carries no tensor of numbers. Choose another.")
+
+    return hook
+
+
+def _after(point: str, visit: Visit) -> Callable[..., Any]:
+    def hook(_: nn.Module, args: tuple[Any, ...], result: Any) -> Any:
+        if torch.is_tensor(result):
+            return visit(result, point)
+        return type(result)((visit(result[0], point), *result[1:]))
+
+    return hook
+
+
+def _inline(traced: fx.GraphModule, node: fx.Node, value: Tensor, after: fx.Node) -> None:
+    """Turn a placeholder for a buffer into an attribute of the traced module."""
+    name = f"constant_{node.name}"
+    traced.register_buffer(name, value)
+    with traced.graph.inserting_after(after):
+        attribute = traced.graph.get_attr(name)
+    attribute.meta = dict(node.meta)
+    node.replace_all_uses_with(attribute)
+    traced.graph.erase_node(node)

@@ -1,0 +1,115 @@
+import pytest
+import torch
+from torch import nn
+
+from lib_graph.cuts import cut
+from lib_graph.errors import ModelError, NotFoundError, UsageError
+from lib_graph.kinds import Linear
+from lib_graph.networks.modular_addition import LAYERS, kinds, split
+from lib_graph.tracing import record
+from tests.lib_graph.nets import CONFIG, STACKED, random_, stacked_network, transformer
+
+
+def test_the_chain_of_sections_is_the_module_at_every_layer():
+    module, network, inputs = stacked_network()
+    batch = network.run(inputs)
+    truth = record(module, (inputs,), STACKED.values())
+    for layer, found in zip(network.layers, batch.activations, strict=True):
+        assert torch.equal(layer.unpack(found)[0], truth[STACKED[layer.name]])
+
+
+def test_other_batch_sizes_and_lengths_than_traced_work():
+    module, network, _ = stacked_network()
+    for shape in ((1, 2, 3), (9, 2, 3), (3, 5, 3)):
+        inputs = torch.randn(shape, dtype=torch.float64)
+        assert torch.allclose(network.run(inputs).activations[-1], module(inputs), atol=1e-14)
+
+
+def test_a_skip_connection_becomes_part_of_the_layer():
+    _, network, _ = stacked_network()
+    assert [len(layer.shapes) for layer in network.layers] == [1, 2, 1, 1, 1]
+    assert [layer.width for layer in network.layers] == [4, 8, 4, 4, 3]
+
+
+def test_nothing_reaches_a_layer_but_through_the_one_before():
+    """The derivative of the chain is the derivative of the module."""
+    module, network, inputs = stacked_network()
+    batch = network.run(inputs)
+    start = batch.activations[0].clone().requires_grad_()
+    f = start
+    for section in network.sections:
+        f = section(f, batch.constants)
+    (chained,) = torch.autograd.grad(f.square().sum(), start)
+    tail = nn.Sequential(*list(module)[1:])
+    (direct,) = torch.autograd.grad(tail(start).square().sum(), start)
+    assert torch.allclose(chained, direct, rtol=1e-12)
+
+
+def test_the_module_is_left_as_it_was():
+    module, _, inputs = stacked_network()
+    before = {name: p.clone() for name, p in module.named_parameters()}
+    cut(module, (inputs,), STACKED)
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in module.modules())
+    assert all(torch.equal(before[name], p) for name, p in module.named_parameters())
+    assert all(p.requires_grad for p in module.parameters())
+
+
+def test_layers_of_the_transformer():
+    network = cut(transformer(), (split(CONFIG)[0][:4],), LAYERS, kinds=kinds(transformer()))
+    assert [(x.name, x.width, x.positions) for x in network.layers] == [
+        ("ln1.0", 10, 3),
+        ("ln2.0", 10, 1),
+        ("unembed", 10, 1),
+        ("output", 8, 1),
+    ]
+    assert network.sections[0].biases == tuple(f"blocks.0.attn.b_{x}" for x in "QKVO")
+
+
+@pytest.mark.parametrize(
+    ("layers", "error", "words"),
+    [
+        ({"a": "1:in", "b": "1.nrm:out"}, NotFoundError, "1.norm:out"),
+        ({"a": "2:in", "b": "1:in"}, UsageError, "'b'"),
+        ({"a": "1:in", "b": "1:in"}, UsageError, "'b'"),
+        ({"a": "1:in"}, UsageError, "two layers"),
+    ],
+)
+def test_layers_that_make_no_chain(layers, error, words):
+    module, _, inputs = stacked_network()
+    with pytest.raises(error, match=words):
+        cut(module, (inputs,), layers)
+
+
+class Branching(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.line = nn.Linear(2, 2)
+
+    def forward(self, x):
+        y = self.line(x)
+        return y if float(y.sum()) > 0 else -y
+
+
+def test_control_flow_that_depends_on_values_is_named():
+    with pytest.raises(ModelError, match="Branching"):
+        cut(Branching(), (torch.ones(2, 2),), {"a": "line:in", "b": "output"})
+
+
+def test_a_wrong_declaration_is_caught():
+    module = random_(nn.Sequential(nn.Linear(3, 4), nn.Tanh()))
+    layers = {"a": "0:in", "b": "1:in", "c": "output"}
+    x = torch.randn(4, 3, dtype=torch.float64)
+    right = Linear(module[0].weight.T, module[0].bias)
+    network = cut(module, (x,), layers, kinds={("a", "b"): right})
+    assert network.sections[0].kind is right
+    for wrong in (Linear(module[0].weight.T, None), Linear(module[0].weight.T[:, :3])):
+        with pytest.raises(ModelError, match="after layer 'a' is not the Linear"):
+            cut(module, (x,), layers, kinds={("a", "b"): wrong})
+
+
+def test_activations_that_are_not_finite_are_named():
+    _, network, inputs = stacked_network()
+    inputs = inputs.clone()
+    inputs[3, 0, 0] = torch.nan
+    with pytest.raises(ModelError, match=r"'a'.*sample 3"):
+        network.run(inputs)
