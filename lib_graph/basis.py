@@ -1,0 +1,145 @@
+"""The bases of a layer: LIB, PCA and neurons (docs/method.md §2 and §3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lib_graph.errors import ModelError
+from lib_graph.moments import Moments
+
+__all__ = ["BASES", "LayerBasis", "lib_basis", "neuron_basis", "pca_basis", "raw_basis"]
+
+BASES = ("lib", "pca", "neuron")
+
+
+@dataclass(frozen=True)
+class LayerBasis:
+    """Coordinates f̂ = (f − μ) C of a layer, back f ≈ f̂ C⁺ + μ, most important feature first.
+
+    `rotation` is C (d × r), `inverse` is C⁺ (r × d), `mean` is μ (d). `importance` is Λ for LIB
+    and the variance for PCA and neurons. A `raw` layer has neither importance nor eigenvalues, and
+    no constant feature; elsewhere the constant is a feature, but no column.
+    """
+
+    rotation: Float[Tensor, "d r"]
+    inverse: Float[Tensor, "r d"]
+    mean: Float[Tensor, " d"]
+    pca_eigenvalues: Float[Tensor, " p"] | None
+    importance: Float[Tensor, " r"] | None
+    raw: bool = False
+
+    @property
+    def width(self) -> int:
+        """The number of coordinates d."""
+        return len(self.rotation)
+
+    @property
+    def features(self) -> int:
+        """The number of features r."""
+        return len(self.inverse)
+
+    @property
+    def pca_rank(self) -> int:
+        """The number of directions that the data spans above the cut."""
+        return self.width if self.pca_eigenvalues is None else len(self.pca_eigenvalues)
+
+    def coordinates(self, activations: Float[Tensor, "n s d"]) -> Float[Tensor, "n s r"]:
+        """Return f̂ = (f − μ) C."""
+        return (activations - self.mean) @ self.rotation
+
+    def variance(self, moments: Moments) -> Float[Tensor, " r"]:
+        """Return E[f̂_k²] on the data of `moments`."""
+        return ((moments.about(self.mean) @ self.rotation) * self.rotation).sum(0)
+
+    def to(self, dtype: torch.dtype) -> LayerBasis:
+        """Return the same basis in the precision of the activations."""
+        return replace(
+            self,
+            rotation=self.rotation.to(dtype),
+            inverse=self.inverse.to(dtype),
+            mean=self.mean.to(dtype),
+        )
+
+
+def raw_basis(width: int) -> LayerBasis:
+    """Return the coordinates of a layer as they are: C = identity, μ = 0."""
+    eye = torch.eye(width, dtype=torch.float64)
+    return LayerBasis(eye, eye, torch.zeros(width, dtype=torch.float64), None, None, raw=True)
+
+
+def neuron_basis(moments: Moments, layer: str, tau: float) -> LayerBasis:
+    """Return the layer's own coordinates, centred; importance is each one's variance."""
+    eye = torch.eye(len(moments.mean), dtype=torch.float64)
+    values, _ = _spectrum(moments, layer, tau)
+    return LayerBasis(eye, eye, moments.mean, values, moments.covariance.diagonal().clone())
+
+
+def pca_basis(moments: Moments, layer: str, tau: float) -> LayerBasis:
+    """Return C = U, the eigenvectors of G above the cut, centred and unscaled.
+
+    Raises ModelError if the layer is constant on the data.
+
+    >>> rows = torch.tensor([[[3.0, 0.0]], [[-3.0, 0.0]], [[0.0, 1.0]], [[0.0, -1.0]]])
+    >>> pca_basis(Moments.of(rows), "x", 1e-12).importance.tolist()
+    [4.5, 0.5]
+    """
+    values, vectors = _spectrum(moments, layer, tau)
+    vectors = _fix_signs(vectors)
+    return LayerBasis(vectors, vectors.T.contiguous(), moments.mean, values, values)
+
+
+def lib_basis(
+    moments: Moments, second_moment: Float[Tensor, "d d"], layer: str, tau_pca: float, tau: float
+) -> LayerBasis:
+    """Return the Local Interaction Basis C = R V Λ^½, C⁺ = Λ^-½ Vᵀ R⁺.
+
+    `second_moment` is M' (docs/method.md §3). R = U D^-½ whitens the activations, and
+    R⁺ M' R⁺ᵀ = V Λ Vᵀ; directions with D or Λ up to `tau_pca` or `tau` times the largest are cut.
+    Raises ModelError if the layer is constant on the data, or if nothing of it reaches the next.
+    """
+    values, vectors = _spectrum(moments, layer, tau_pca)
+    scale = values.sqrt()
+    whitened = (scale[:, None] * vectors.T) @ second_moment @ (vectors * scale)
+    effect, directions = torch.linalg.eigh((whitened + whitened.T) / 2)
+    effect, order = effect.abs().sort(descending=True)
+    if not effect[0] > 0:
+        raise ModelError(
+            f"Layer {layer!r} has no effect on the next layer on this data: it has no features. "
+            "Leave it out or use other data."
+        )
+    kept = effect > tau * effect[0]
+    importance, directions = effect[kept], directions[:, order[kept]]
+    rotation = (vectors / scale) @ directions * importance.sqrt()
+    rotation, signs = _fix_signs(rotation), _signs(rotation)
+    inverse = (directions / importance.sqrt() * signs).T @ (scale[:, None] * vectors.T)
+    return LayerBasis(rotation, inverse, moments.mean, values, importance)
+
+
+def _spectrum(
+    moments: Moments, layer: str, tau: float
+) -> tuple[Float[Tensor, " p"], Float[Tensor, "d p"]]:
+    """Return eigenvalues and eigenvectors of G above the cut, descending."""
+    values, vectors = torch.linalg.eigh(moments.covariance)
+    values, vectors = values.flip(0), vectors.flip(1)
+    size = moments.mean.square().max() + values[0]
+    if not values[0] > (1e3 * torch.finfo(torch.float64).eps) ** 2 * size:
+        raise ModelError(
+            f"Layer {layer!r} is the same on all of the data: it has no features. Leave it out or "
+            "use other data."
+        )
+    kept = values > tau * values[0]
+    return values[kept], vectors[:, kept]
+
+
+def _signs(columns: Float[Tensor, "d r"]) -> Float[Tensor, " r"]:
+    """Return the sign of each column's entry of largest magnitude."""
+    largest = columns.abs().argmax(0, keepdim=True)
+    return columns.gather(0, largest)[0].sign()
+
+
+def _fix_signs(columns: Float[Tensor, "d r"]) -> Float[Tensor, "d r"]:
+    return columns * _signs(columns)

@@ -1,0 +1,10 @@
+"""What a section can be declared to be, and the closed forms that follow (docs/method.md §5).
+
+A declaration is checked against the section itself at every build (`lib_graph.selfcheck`).
+"""
+
+from lib_graph.kinds.attention import Attention
+from lib_graph.kinds.linear import Linear
+from lib_graph.kinds.residual_mlp import ResidualMLP
+
+__all__ = ["Attention", "Linear", "ResidualMLP"]

@@ -1,0 +1,52 @@
+"""A linear section (docs/method.md §5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from lib_graph.moments import InteractionMoments
+from lib_graph.rules import Rule
+
+__all__ = ["Linear"]
+
+
+@dataclass(frozen=True)
+class Linear:
+    """F(f) = f W + b at every position. `weight` is W (d × d')."""
+
+    weight: Float[Tensor, "d e"]
+    bias: Float[Tensor, " e"] | None = None
+
+    def __call__(self, f: Float[Tensor, "n s d"]) -> Float[Tensor, "n s e"]:
+        """Return F(f)."""
+        return f @ self.weight + (0 if self.bias is None else self.bias)
+
+    def second_moment(
+        self, f: Float[Tensor, "n s d"], next_rotation: Float[Tensor, "e r"], rule: Rule
+    ) -> Float[Tensor, "d d"]:
+        """Return N S · W K Wᵀ: the Jacobian is the same everywhere, whatever the rule."""
+        half = self.weight @ next_rotation
+        return (half @ half.T).double() * (len(f) * f.shape[1])
+
+    def interactions(
+        self,
+        f: Float[Tensor, "n s d"],
+        features: Float[Tensor, "n s r"],
+        inverse: Float[Tensor, "r d"],
+        next_rotation: Float[Tensor, "e next_r"],
+        rule: Rule,
+        chunk: int,
+    ) -> Iterator[InteractionMoments]:
+        """Yield the moments of A_itj = f̂_tj w_ji, w = C⁺ W C_{l+1}, all sources at once."""
+        w = (inverse @ self.weight @ next_rotation).double()
+        per_source = InteractionMoments.of(features.permute(2, 0, 1)[..., None], f.shape[1])
+        yield InteractionMoments(
+            len(f),
+            per_source.square * w.square(),
+            per_source.deviation * w.square().square(),
+            per_source.signed * w,
+        )

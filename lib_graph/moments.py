@@ -1,0 +1,111 @@
+"""Means and second moments of a stream, batch by batch, in float64 (docs/method.md §2).
+
+Batches are merged by the update of Chan, Golub and LeVeque: no difference of large sums is taken,
+so the result does not depend on the batches beyond rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["InteractionMoments", "Moments"]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and Gram matrix of activations over samples and positions.
+
+    `gram` is Σ (f − mean)ᵀ(f − mean) over the `count` rows; `covariance` divides by their number.
+    """
+
+    count: int
+    mean: Float[Tensor, " d"]
+    gram: Float[Tensor, "d d"]
+
+    @classmethod
+    def of(cls, activations: Float[Tensor, "n s d"]) -> Moments:
+        """Return the moments of one batch.
+
+        >>> moments = Moments.of(torch.tensor([[[0.0, 1.0]], [[2.0, 3.0]]]))
+        >>> moments.mean.tolist(), moments.covariance.tolist()
+        ([1.0, 2.0], [[1.0, 1.0], [1.0, 1.0]])
+        """
+        rows = activations.flatten(0, -2).double()
+        mean = rows.mean(0)
+        rows = rows - mean
+        return cls(len(rows), mean, rows.T @ rows)
+
+    def merge(self, other: Moments) -> Moments:
+        """Return the moments of both sets of rows."""
+        count = self.count + other.count
+        step = other.mean - self.mean
+        mean = self.mean + step * (other.count / count)
+        between = torch.outer(step, step) * (self.count * other.count / count)
+        return Moments(count, mean, self.gram + other.gram + between)
+
+    @property
+    def covariance(self) -> Float[Tensor, "d d"]:
+        """G = E[(f − μ)ᵀ(f − μ)]."""
+        return self.gram / self.count
+
+    def about(self, point: Float[Tensor, " d"]) -> Float[Tensor, "d d"]:
+        """Return E[(f − point)ᵀ(f − point)]."""
+        step = self.mean - point
+        return self.covariance + torch.outer(step, step)
+
+
+@dataclass(frozen=True)
+class InteractionMoments:
+    """What interaction strengths and their errors are made of, for pairs (source, target).
+
+    Per sample x and pair: `square` q_x = Σ_t A²/S and `signed` a_x = Σ_t A/S, with A the
+    attribution of docs/method.md §4. Held are their means over x, and Σ_x (q_x − mean q)².
+    """
+
+    count: int
+    square: Float[Tensor, "r next_r"]
+    deviation: Float[Tensor, "r next_r"]
+    signed: Float[Tensor, "r next_r"]
+
+    @classmethod
+    def of(cls, attributions: Float[Tensor, "r n t next_r"], positions: int) -> InteractionMoments:
+        """Return the moments of one batch; `positions` is S, the number of input positions."""
+        square = attributions.square().sum(2).double() / positions
+        mean = square.mean(1)
+        deviation = (square - mean[:, None]).square_().sum(1)
+        signed = attributions.sum(2).double().mean(1) / positions
+        return cls(attributions.shape[1], mean, deviation, signed)
+
+    @classmethod
+    def stack(cls, parts: Sequence[InteractionMoments]) -> InteractionMoments:
+        """Return the moments of all sources, given those of some sources each, in order."""
+        return cls(
+            parts[0].count,
+            torch.cat([part.square for part in parts]),
+            torch.cat([part.deviation for part in parts]),
+            torch.cat([part.signed for part in parts]),
+        )
+
+    def merge(self, other: InteractionMoments) -> InteractionMoments:
+        """Return the moments of both sets of samples."""
+        count = self.count + other.count
+        share = other.count / count
+        step = other.square - self.square
+        return InteractionMoments(
+            count,
+            self.square + step * share,
+            self.deviation + other.deviation + step.square() * (self.count * share),
+            self.signed + (other.signed - self.signed) * share,
+        )
+
+    @property
+    def stderr(self) -> Float[Tensor, "r next_r"]:
+        """Standard error of the mean of q over x (ddof 1); NaN for a single sample."""
+        if self.count < 2:
+            return torch.full_like(self.square, torch.nan)
+        return (self.deviation / (self.count - 1) / self.count).sqrt()

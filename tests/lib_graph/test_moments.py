@@ -1,0 +1,59 @@
+import torch
+
+from lib_graph.moments import InteractionMoments, Moments
+
+torch.manual_seed(0)
+ROWS = torch.randn(20, 3, 4, dtype=torch.float64) * 1e-3 + 1e3
+ATTRIBUTIONS = torch.randn(5, 20, 3, 4, dtype=torch.float64) + 2
+
+
+def merged(parts):
+    first, *rest = parts
+    for part in rest:
+        first = first.merge(part)
+    return first
+
+
+def test_moments_are_mean_and_covariance_over_samples_and_positions():
+    moments = Moments.of(ROWS)
+    rows = ROWS.flatten(0, 1)
+    assert torch.allclose(moments.mean, rows.mean(0), rtol=1e-14)
+    assert torch.allclose(moments.covariance, torch.cov(rows.T, correction=0), rtol=1e-9)
+
+
+def test_moments_do_not_depend_on_batches_or_order():
+    whole = Moments.of(ROWS)
+    order = torch.randperm(20)
+    for sizes in ([20], [1] * 20, [7, 12, 1]):
+        parts = merged([Moments.of(part) for part in ROWS[order].split(sizes)])
+        assert parts.count == 60
+        assert (parts.mean - whole.mean).norm() < 1e-10 * whole.mean.norm()
+        assert (parts.gram - whole.gram).norm() < 1e-10 * whole.gram.norm()
+
+
+def test_moments_about_another_point():
+    point = torch.tensor([1e3, 0.0, 1.0, 2.0], dtype=torch.float64)
+    rows = ROWS.flatten(0, 1) - point
+    assert torch.allclose(Moments.of(ROWS).about(point), rows.T @ rows / 60, rtol=1e-12)
+
+
+def test_interaction_moments_are_means_over_samples():
+    moments = InteractionMoments.of(ATTRIBUTIONS, 3)
+    per_sample = ATTRIBUTIONS.square().sum(2) / 3
+    assert torch.allclose(moments.square, per_sample.mean(1))
+    assert torch.allclose(moments.stderr, per_sample.std(1, correction=1) / 20**0.5)
+    assert torch.allclose(moments.signed, ATTRIBUTIONS.sum(2).mean(1) / 3)
+
+
+def test_interaction_moments_do_not_depend_on_batches():
+    whole = InteractionMoments.of(ATTRIBUTIONS, 3)
+    for sizes in ([1] * 20, [7, 12, 1]):
+        parts = [InteractionMoments.of(part, 3) for part in ATTRIBUTIONS.split(sizes, 1)]
+        found = merged(parts)
+        assert torch.allclose(found.square, whole.square, rtol=1e-13)
+        assert torch.allclose(found.stderr, whole.stderr, rtol=1e-12)
+        assert torch.allclose(found.signed, whole.signed, rtol=1e-13)
+
+
+def test_one_sample_has_no_standard_error():
+    assert InteractionMoments.of(ATTRIBUTIONS[:, :1], 3).stderr.isnan().all()
