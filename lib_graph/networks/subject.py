@@ -1,0 +1,49 @@
+"""What a build needs to know of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from torch import Tensor, nn
+
+from lib_graph.errors import NotFoundError
+from lib_graph.labels import Labeller
+from lib_graph.network import Kind
+from lib_graph.tracing import points
+
+__all__ = ["Kinds", "Subject"]
+
+Kinds = Mapping[tuple[str, str], Kind]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network, the data its averages are over, and its layers.
+
+    `inputs` are the module's arguments, samples first. `layers` maps names to points
+    (`lib_graph.tracing`), in the order of the computation. `kinds` tells, of a copy of the module
+    in the precision of the build, what the sections between two layers (source, target) are.
+    """
+
+    name: str
+    source: str
+    module: nn.Module
+    inputs: tuple[Tensor, ...]
+    data_name: str
+    layers: Mapping[str, str]
+    kinds: Callable[[nn.Module], Kinds] | None = None
+    labeller: Labeller | None = None
+
+    def with_layers(self, layers: Iterable[str]) -> Subject:
+        """Return the same network with the given layers, each a NAME, a POINT or NAME=POINT.
+
+        Raises NotFoundError if one is neither a layer nor a point.
+        """
+        chosen = {}
+        for text in layers:
+            name, _, point = text.partition("=")
+            chosen[name] = point or self.layers.get(name, name)
+            if chosen[name] not in points(self.module):
+                raise NotFoundError("layer", text, self.layers, "Or name a point of the module.")
+        return replace(self, layers=chosen)
