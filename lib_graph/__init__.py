@@ -1,0 +1,35 @@
+"""PyTorch stage: features and interaction strengths of a network, as a run folder.
+
+>>> import lib_graph
+>>> sorted(lib_graph.__all__)
+['Options', 'Run', 'Subject', 'build', 'load_subject', 'shipped_model']
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lib_graph.building import build
+    from lib_graph.networks import Subject, load_subject, shipped_model
+    from lib_graph.options import Options
+    from lib_graph.run import Run
+
+__all__ = ["Options", "Run", "Subject", "build", "load_subject", "shipped_model"]
+
+_HOME = {
+    "Options": "lib_graph.options",
+    "Run": "lib_graph.run",
+    "Subject": "lib_graph.networks",
+    "build": "lib_graph.building",
+    "load_subject": "lib_graph.networks",
+    "shipped_model": "lib_graph.networks",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is used: a build needs torch, and `--help` does not."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'lib_graph' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)

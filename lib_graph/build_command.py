@@ -1,0 +1,101 @@
+"""`lib-graph build`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lib_graph.cli import command, progress
+from lib_graph.errors import UsageError
+
+__all__ = ["build"]
+
+
+def _read_config(context: click.Context, _: click.Parameter, path: Path | None) -> None:
+    """Take the defaults of the other options from a JSON file, or from a run's manifest."""
+    if path is None:
+        return
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{str(path)!r} cannot be read as JSON ({error}).") from error
+    values = values.get("config", values) if isinstance(values, dict) else values
+    known = {p.name for p in context.command.params}
+    unknown = sorted(set(values) - known) if isinstance(values, dict) else [type(values).__name__]
+    if unknown:
+        raise UsageError(f"{str(path)!r} has {unknown[0]!r}, which is no option of this command.")
+    context.default_map = {key: value for key, value in values.items() if value is not None}
+
+
+@command(
+    epilog="Example: lib-graph build models/seed0 --out runs/seed0-pca --basis pca",
+)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The run folder.")
+@click.option("--name", help="What to call the run.  [default: the model's name and the basis]")
+@click.option(
+    "--layers",
+    help="Layers, by commas: names, points (module.path:in or :out) or NAME=POINT.  [default: all]",
+)
+@click.option("--basis", default="lib", show_default=True, help="lib, pca or neuron.")
+@click.option("--last", default="raw", show_default=True, help="The last layer: raw or pca.")
+@click.option(
+    "--rule",
+    default="gradient",
+    show_default=True,
+    help="Where derivatives are taken: gradient, gauss-legendre or trapezoid.",
+)
+@click.option("--points", type=int, help="Nodes of the rule.  [default: 1, 16 or 33]")
+@click.option("--dtype", default="float64", show_default=True, help="float64 or float32.")
+@click.option(
+    "--tau-pca", default=1e-12, show_default=True, help="Cut variances up to this share of the top."
+)
+@click.option(
+    "--tau-lib", default=1e-12, show_default=True, help="Cut importances up to this share."
+)
+@click.option(
+    "--biases", help="Parameters that count as biases, by commas.  [default: bias and b_…]"
+)
+@click.option(
+    "--bases",
+    type=click.Path(path_type=Path),
+    help="Use the bases of this file or run folder instead of computing any.",
+)
+@click.option("--memory", default="4G", show_default=True, help="What the build may take.")
+@click.option("--replace", is_flag=True, help="Overwrite another run in the folder.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=_read_config,
+    help="Take options from this JSON file, or from a run's manifest.json.",
+)
+def build(model: Path, out: Path, name: str | None, replace: bool, **given: Any) -> None:
+    """Compute features and interaction strengths of the network in folder MODEL.
+
+    MODEL holds model.safetensors and config.json. The run folder OUT gets a manifest, the bases,
+    the features and the interactions. An interrupted build goes on with the same command.
+    """
+    from lib_graph.building import build as build_run
+    from lib_graph.memory import parse_bytes
+    from lib_graph.networks import load_subject
+    from lib_graph.options import Options
+
+    layers = _listed(given.pop("layers"))
+    biases = _listed(given.pop("biases"))
+    options = Options(memory=parse_bytes(str(given.pop("memory"))), biases=biases, **given)
+    subject = load_subject(model)
+    if layers is not None:
+        subject = subject.with_layers(layers)
+    run = build_run(subject, out, options, name=name, replace=replace, progress=progress())
+    click.echo(f"{out}: run {run.id} ({run.manifest.name})")
+    for layer in run.layers:
+        click.echo(f"  {layer.name}: {layer.features} features of {layer.width} coordinates")
+
+
+def _listed(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())

@@ -1,0 +1,133 @@
+"""From a network and data to a run folder."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lib_graph.files import locked
+from lib_graph.job import Job, prepare
+from lib_graph.networks import Subject, load_subject
+from lib_graph.options import Options
+from lib_graph.origin import check_folder, run_id
+from lib_graph.progress import SILENT, Progress
+from lib_graph.run import DATA_FILES, DataInfo, LayerInfo, ModelInfo, Run, write_manifest
+from lib_graph.stages import Bases, bases_stage, interactions_stage
+
+__all__ = ["build"]
+
+
+def build(
+    subject: Subject | str | Path,
+    out: str | Path,
+    options: Options | None = None,
+    *,
+    name: str | None = None,
+    replace: bool = False,
+    progress: Progress = SILENT,
+) -> Run:
+    """Return the run of a network on its data, written to the folder `out`.
+
+    `subject` is a network with data and layers, or the folder of a model. Stages that are there
+    already, from the same weights, data and options, are not computed again. `name` is what people
+    call the run (default: the subject's name and the basis).
+
+    >>> import lib_graph, tempfile
+    >>> model = lib_graph.shipped_model()
+    >>> run = lib_graph.build(model, tempfile.mkdtemp(), lib_graph.Options(basis="pca"))
+    >>> [layer.features for layer in run.layers]
+    [114, 128, 128, 114]
+
+    Raises ConflictError if the folder holds another run and `replace` is false, ModelError if the
+    network cannot be cut or its activations are not finite, UsageError for options that do not fit
+    the network.
+    """
+    options = options or Options()
+    out = Path(out)
+    if not isinstance(subject, Subject):
+        subject = load_subject(subject)
+    job = prepare(subject, out, options, progress)
+    with locked(out):
+        if replace:
+            for file in ("manifest.json", *DATA_FILES):
+                (out / file).unlink(missing_ok=True)
+        run = Run.open(out) if (out / "manifest.json").exists() else None
+        check_folder(out, job.origin)
+        if run is not None:
+            progress.say(f"{out} is up to date: run {run.id}.")
+            return run
+        bases = bases_stage(job)
+        interactions_stage(job, bases)
+        return write_manifest(out, _manifest(job, bases, name))
+
+
+def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
+    """Return the fields of the manifest, but for the files' hashes."""
+    subject, options = job.subject, job.options
+    return {
+        "run_id": run_id(job.origin),
+        "name": name or f"{subject.name}-{'given' if options.bases else options.basis}",
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "versions": {
+            "lib-graph": version("lib-graph"),
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+        "seed": 0,
+        "dtype": options.dtype,
+        "config": _config(job),
+        "model": ModelInfo(
+            name=subject.name,
+            source=subject.source,
+            sha256=job.origin["model"],
+            parameters=sum(p.numel() for p in subject.module.parameters()),
+            biases=tuple(job.origin["biases"]),
+        ),
+        "data": DataInfo(
+            name=subject.data_name,
+            sha256=job.origin["data"],
+            samples=len(subject.inputs[0]),
+            positions=len(subject.inputs[0]) * job.network.layers[0].positions,
+        ),
+        "basis": "given" if options.bases else options.basis,
+        "base": None,
+        "layers": [
+            LayerInfo(
+                index=layer.index,
+                name=layer.name,
+                width=layer.width,
+                pca_rank=bases[layer.name].pca_rank,
+                features=bases[layer.name].features,
+                positions=layer.positions,
+                kind="raw" if bases[layer.name].raw else "basis",
+            )
+            for layer in job.network.layers
+        ],
+        "cutoffs": {"tau_pca": options.tau_pca, "tau_lib": options.tau_lib},
+        "timings": job.timings,
+        "checks": job.checks | {"identity_error": _identity_error(bases)},
+    }
+
+
+def _config(job: Job) -> dict[str, Any]:
+    """Return the options by the names and in the forms of the command line."""
+    options = asdict(job.options)
+    return options | {
+        "bases": None if job.options.bases is None else str(job.options.bases),
+        "biases": ",".join(job.origin["biases"]),
+        "layers": ",".join(f"{name}={point}" for name, point in job.subject.layers.items()),
+    }
+
+
+def _identity_error(bases: Bases) -> float:
+    """Return the largest entry of C⁺C − I over all layers."""
+    return max(
+        float((basis.inverse @ basis.rotation - torch.eye(basis.features)).abs().max())
+        for basis in bases.values()
+    )

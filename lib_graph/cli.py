@@ -1,0 +1,172 @@
+"""The `lib-graph` command: one group whose verbs are loaded by name when they are used.
+
+Nothing heavy is imported here, so that `lib-graph --help` answers at once. Errors become one line
+and an exit code in `main`, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lib_graph.errors import LibGraphError
+
+if TYPE_CHECKING:
+    from lib_graph.progress import Progress
+
+__all__ = ["Command", "command", "main", "progress"]
+
+# verb -> (module:command, what it does)
+VERBS = {
+    "demo": ("queries.demo:demo", "Build, load and query the graph of the shipped model."),
+    "train": ("lib_graph.train_command:train", "Train a network that the examples use."),
+    "build": ("lib_graph.build_command:build", "Compute features and interactions: a run folder."),
+    "ingest": ("ingest.cli:ingest", "Load a run folder into a graph store."),
+    "runs": ("queries.cli:runs", "List the runs in a store."),
+    "features": ("queries.cli:features", "List the features of a run."),
+    "interactions": ("queries.cli:interactions", "List the strongest interactions of a run."),
+    "paths": ("queries.cli:paths", "Find the k strongest paths."),
+    "circuit": ("queries.cli:circuit", "Find everything on a path whose shares are large."),
+    "communities": ("queries.cli:communities", "Find modules: Leiden or Louvain."),
+    "cypher": ("queries.cli_store:cypher", "Run a Cypher text of your own."),
+    "export": ("queries.cli_files:export", "Write features, interactions or a circuit to a file."),
+    "plot": ("queries.cli_files:plot", "Draw a circuit or the strongest paths, layer by layer."),
+    "delete": ("queries.cli_store:delete", "Delete a run from a store."),
+}
+
+
+class Settings:
+    """What -q, -v and --debug ask for; one per invocation, on `Context.obj`."""
+
+    quiet = False
+    verbose = False
+    debug = False
+
+
+class Command(click.Command):
+    """A command with -h, -q, -v and --debug."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.context_settings.setdefault("help_option_names", ["-h", "--help"])
+        self.params += [
+            _setting("-q", "--quiet", help="No progress on stderr."),
+            _setting("-v", "--verbose", help="Log what is done to stderr."),
+            _setting("--debug", help="Show the traceback of an error."),
+        ]
+
+
+def _setting(*names: str, help: str) -> click.Option:
+    attribute = names[-1].lstrip("-")
+
+    def remember(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+        if value:
+            setattr(context.find_root().ensure_object(Settings), attribute, True)
+
+    return click.Option(names, is_flag=True, expose_value=False, callback=remember, help=help)
+
+
+def command(**kwargs: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """Declare a verb of `lib-graph`, with the options that all verbs share."""
+    return click.command(cls=Command, **kwargs)
+
+
+def progress() -> Progress:
+    """Return the progress display that the invocation asked for."""
+    from lib_graph.progress import SILENT, ConsoleProgress
+
+    settings = click.get_current_context().find_root().ensure_object(Settings)
+    if settings.verbose:
+        import logging
+
+        logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s: %(message)s")
+    return SILENT if settings.quiet else ConsoleProgress()
+
+
+class _Verbs(click.Group):
+    """A group that imports a verb's module when the verb is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module, name = VERBS[cmd_name][0].split(":")
+        found = getattr(importlib.import_module(module), name)
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, line) for verb, (_, line) in VERBS.items()])
+
+
+@click.group(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "LIB_GRAPH"},
+)
+@click.version_option(package_name="lib-graph", prog_name="lib-graph")
+def cli() -> None:
+    """Local Interaction Basis graphs of neural networks: build, load, find circuits.
+
+    \b
+    lib-graph demo                     see all of it once
+    lib-graph build MODEL --out RUN    features and interactions of a model
+    lib-graph ingest RUN               into the store (default lib-graph.kgl)
+    lib-graph paths --to output/5      the strongest paths to one answer
+    """  # noqa: D301  \b is click's mark
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run `lib-graph` and exit: 0 ok, 1 failed, 2 usage, 3 store, 4 conflict, 130 interrupted."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    settings = Settings()
+    try:
+        code = cli.main(arguments, prog_name="lib-graph", standalone_mode=False, obj=settings)
+    except BaseException as error:
+        if isinstance(error, SystemExit | GeneratorExit):
+            raise
+        if settings.debug:
+            traceback.print_exc()
+        code = _report(error, arguments)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report(error: BaseException, arguments: list[str]) -> int:
+    """Print one line about an error to stderr and return the exit code."""
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        again = shlex.join(["lib-graph", *arguments])
+        click.echo(f"Interrupted. What was finished is kept. To go on: {again}", err=True)
+        return 130
+    if isinstance(error, BrokenPipeError):
+        sys.stdout = open("/dev/null", "w")  # noqa: SIM115  the interpreter flushes it at exit
+        return 1
+    click.echo(f"Error: {_line(error)}", err=True)
+    return error.exit_code if isinstance(error, LibGraphError) else 1
+
+
+def _line(error: BaseException) -> str:
+    if isinstance(error, LibGraphError):
+        return " ".join(str(error).split())
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        where = f" while writing {error.filename!r}" if error.filename else ""
+        return f"The disk is full{where}. Free some space and run the command again."
+    if isinstance(error, OSError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "Out of memory. Give the build a smaller --memory, or fewer samples."
+    return (
+        f"Unexpected {type(error).__name__}: {' '.join(str(error).split())}. "
+        "--debug shows where; please report it."
+    )

@@ -1,0 +1,79 @@
+"""How much memory a computation takes, found by watching it on a few samples."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from lib_graph.errors import UsageError
+
+__all__ = ["format_bytes", "parse_bytes", "peak_bytes"]
+
+UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def parse_bytes(text: str) -> int:
+    """Return a number of bytes written as `500M`, `2GiB` or `1.5G` (units of 1024).
+
+    Raises UsageError if the text is no size.
+
+    >>> parse_bytes("2GiB"), parse_bytes("0.5M")
+    (2147483648, 524288)
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if not match:
+        raise UsageError(f"{text!r} is not a memory size. Write for example 500M or 4G.")
+    return int(float(match[1]) * UNITS[match[2].upper()])
+
+
+def format_bytes(size: float) -> str:
+    """Return a number of bytes for people.
+
+    >>> format_bytes(3 << 29)
+    '1.5 GiB'
+    """
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.3g} {unit}"
+        size /= 1024
+    return f"{size:.3g} GiB"
+
+
+class _Watch(TorchDispatchMode):
+    """Counts the bytes of all tensors that operations make, as long as they are alive."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._alive: dict[int, tuple[StorageWeakRef, int]] = {}
+        self.peak: int = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        self._alive = {k: v for k, v in self._alive.items() if not v[0].expired()}
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, torch.Tensor):
+                storage = leaf.untyped_storage()
+                reference = StorageWeakRef(storage)
+                self._alive[reference.cdata] = (reference, storage.nbytes())
+        self.peak = max(self.peak, sum(size for _, size in self._alive.values()))
+        return result
+
+
+def peak_bytes(computation: Callable[[], object]) -> int:
+    """Return the largest number of bytes that tensors made by a computation hold at one time.
+
+    Workspace inside single operations is not seen.
+
+    >>> peak_bytes(lambda: torch.ones(1000, dtype=torch.float64) * 2)
+    16000
+    """
+    with _Watch() as watch:
+        computation()
+    peak: int = watch.peak
+    return peak
