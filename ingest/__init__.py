@@ -1,0 +1,32 @@
+"""Run folder → graph store (Neo4j or embedded).
+
+>>> import ingest
+>>> report = ingest.load("runs/modular-addition", "graph.kgl")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ingest.deleting import delete
+    from ingest.loading import LoadReport, load
+    from ingest.store import GraphStore, open_store
+
+__all__ = ["GraphStore", "LoadReport", "delete", "load", "open_store"]
+
+_HOME = {
+    "GraphStore": "ingest.store",
+    "LoadReport": "ingest.loading",
+    "delete": "ingest.deleting",
+    "load": "ingest.loading",
+    "open_store": "ingest.store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is used: loading needs pandas, and `--help` does not."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'ingest' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)

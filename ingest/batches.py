@@ -1,0 +1,88 @@
+"""A run cut into pieces, each small enough for one transaction, always in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ingest.contents import Contents
+from ingest.schema import (
+    FEATURE,
+    FEEDS,
+    HAS_FEATURE,
+    HAS_LAYER,
+    INTERACTS,
+    LAYER,
+    NodeTable,
+    RelationshipTable,
+)
+from ingest.store.protocol import Transaction
+
+__all__ = ["BATCH_ROWS", "Batch", "batches"]
+
+BATCH_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Nodes and relationships that are written together."""
+
+    nodes: tuple[tuple[NodeTable, pd.DataFrame], ...]
+    relationships: tuple[tuple[RelationshipTable, pd.DataFrame], ...]
+
+    @property
+    def interactions(self) -> int:
+        """How many interactions the batch brings."""
+        return sum(len(frame) for table, frame in self.relationships if table is INTERACTS)
+
+    def write(self, transaction: Transaction) -> None:
+        """Create the nodes, then the relationships."""
+        for nodes, frame in self.nodes:
+            transaction.add_nodes(nodes, frame)
+        for relationships, frame in self.relationships:
+            transaction.add_relationships(relationships, frame)
+
+
+def batches(contents: Contents, stored_as: str) -> Iterator[Batch]:
+    """Yield layers, then features, then interactions of a run under the id `stored_as`.
+
+    At most BATCH_ROWS features or interactions at a time. The Run node must be there already.
+    """
+    layers = contents.layer_nodes(stored_as)
+    yield Batch(
+        ((LAYER, layers),),
+        (
+            (HAS_LAYER, _pairs(stored_as, layers.id)),
+            (FEEDS, _pairs(layers.id[:-1].to_numpy(), layers.id[1:])),
+        ),
+    )
+    features = contents.feature_nodes(stored_as)
+    for start in range(0, len(features), BATCH_ROWS):
+        rows = features[start : start + BATCH_ROWS]
+        owned = _pairs((stored_as + "/" + rows.layer).to_numpy(), rows.id)
+        yield Batch(((FEATURE, rows),), ((HAS_FEATURE, owned),))
+    for layer, section in contents.sections():
+        ids = [_by_index(features[features.layer_index == index]) for index in (layer, layer + 1)]
+        for start in range(0, len(section), BATCH_ROWS):
+            rows = section[start : start + BATCH_ROWS]
+            rows = rows.assign(
+                source=ids[0][rows.source],
+                target=ids[1][rows.target],
+                run=stored_as,
+                layer_index=layer,
+            )
+            yield Batch((), ((INTERACTS, rows),))
+
+
+def _pairs(source: object, target: pd.Series) -> pd.DataFrame:
+    return pd.DataFrame({"source": source, "target": target.to_numpy()})
+
+
+def _by_index(features: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+    """Return the ids of one layer's features, at their indices."""
+    ids = np.full(int(features["index"].max()) + 1, None, dtype=object)
+    ids[features["index"]] = features.id
+    return ids

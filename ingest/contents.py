@@ -1,0 +1,170 @@
+"""What a store must hold of a run: its nodes, and what its interactions add up to."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ingest.checksum import interaction_checksum
+from ingest.potentials import Hops, potentials
+from lib_graph.errors import RunError
+from lib_graph.run import Run
+
+__all__ = ["Contents"]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A run as the graph holds it, checked. Make one with `Contents.of(run)`."""
+
+    run: Run
+    features: pd.DataFrame
+    """Properties of the Feature nodes but `id` and `run`; a missing label is ''."""
+    interactions: int
+    checksum: int
+    strength_total: float
+
+    @classmethod
+    def of(cls, run: Run) -> Contents:
+        """Read a run folder whole once.
+
+        Raises RunError if its tables contradict each other or the manifest.
+        """
+        try:
+            return _read(run)
+        except (pa.ArrowException, OSError) as error:
+            raise RunError(
+                f"The tables in {str(run.path)!r} cannot be read ({error}). Build the run again."
+            ) from error
+
+    def feature_nodes(self, stored_as: str) -> pd.DataFrame:
+        """Return the Feature nodes of the run under the id `stored_as`."""
+        place = self.features.layer + "/" + self.features["index"].astype(str)
+        return self.features.assign(id=stored_as + "/" + place, run=stored_as)
+
+    def layer_nodes(self, stored_as: str) -> pd.DataFrame:
+        """Return the Layer nodes of the run under the id `stored_as`."""
+        return pd.DataFrame(
+            {
+                "id": f"{stored_as}/{layer.name}",
+                "run": stored_as,
+                "index": layer.index,
+                "name": layer.name,
+                "width": layer.width,
+                "features": layer.features,
+            }
+            for layer in self.run.layers
+        )
+
+    def run_properties(self) -> dict[str, Any]:
+        """Return the properties of the Run node but `id`, `status`, and what loading finds out."""
+        manifest = self.run.manifest
+        return {
+            "name": manifest.name,
+            "model": manifest.model.name,
+            "basis": manifest.basis,
+            "base": manifest.base,
+            "features": sum(layer.features for layer in self.run.layers),
+            "interactions": self.interactions,
+            "strength_total": self.strength_total,
+            "created": manifest.created,
+            "manifest": (self.run.path / "manifest.json").read_text(encoding="utf-8"),
+        }
+
+    def sections(self) -> Iterator[tuple[int, pd.DataFrame]]:
+        """Yield the source layer's index and the interactions of each section, with their cost."""
+        index = {layer.name: layer.index for layer in self.run.layers}
+        for section in self.run.sections():
+            yield index[section.source_layer.iloc[0]], section.assign(cost=_cost(section))
+
+
+def _read(run: Run) -> Contents:
+    features = _features(run)
+    known = [set(rows["index"]) for _, rows in features.groupby("layer_index")]
+    nothing = Hops(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0))
+    hops = [nothing] * len(run.layers)
+    checksum, strengths = 0, []
+    for section in run.sections():
+        layer = _section_layer(run, section, known)
+        source, target = section.source.to_numpy(), section.target.to_numpy()
+        strength, cost = section.strength.to_numpy(), _cost(section)
+        costly = np.isfinite(cost)
+        hops[layer] = Hops(source[costly], target[costly], cost[costly])
+        checksum = (checksum + interaction_checksum(layer, source, target, strength)) % 2**64
+        strengths.append(strength)
+    features = _with_potentials(features, hops[:-1])
+    count = sum(len(strength) for strength in strengths)
+    total = math.fsum(itertools.chain(*strengths))  # rounded once: the order does not matter
+    return Contents(run, features, count, checksum, total)
+
+
+def _features(run: Run) -> pd.DataFrame:
+    features = run.features.drop(columns=["run", "label_score"]).reset_index(drop=True)
+    expected = [(layer.index, layer.name, layer.features) for layer in run.layers]
+    kept = features[features.role != "constant"]
+    found = [(index, rows.layer.iloc[0], len(rows)) for index, rows in kept.groupby("layer_index")]
+    if found != expected or features.duplicated(["layer_index", "index"]).any():
+        raise RunError(
+            f"The features in {str(run.path)!r} are not those of its manifest. Build the run again."
+        )
+    features["label"] = features.label.fillna("")
+    return features
+
+
+def _section_layer(run: Run, section: pd.DataFrame, known: list[set[int]]) -> int:
+    """Return the index of a section's source layer, after checking all that the graph relies on."""
+    names = [layer.name for layer in run.layers]
+    source_layer, target_layer = section.source_layer.iloc[0], section.target_layer.iloc[0]
+    layer = names.index(source_layer)
+    in_order = (
+        names[layer + 1] == target_layer
+        and (section.source_layer == source_layer).all()
+        and (section.target_layer == target_layer).all()
+    )
+    share = section.share.to_numpy()
+    if not (
+        in_order
+        and known[layer].issuperset(section.source)
+        and known[layer + 1].issuperset(section.target)
+        and not section.duplicated(["source", "target"]).any()
+        and np.isfinite(section.strength).all()
+        and (section.strength > 0).all()
+        and ((share >= 0) & (share <= 1) | np.isnan(share)).all()
+    ):
+        raise RunError(
+            f"The interactions from {source_layer!r} to {target_layer!r} in {str(run.path)!r} "
+            "are not between features of the run, or not positive numbers. Build the run again."
+        )
+    return layer
+
+
+def _cost(section: pd.DataFrame) -> NDArray[np.float64]:
+    """Return −ln share, NaN where there is no share (or one too small for a number)."""
+    share = section.share.to_numpy()
+    cost = np.full(len(share), np.nan)
+    np.log(share, out=cost, where=share > 0)
+    return 0.0 - cost
+
+
+def _with_potentials(features: pd.DataFrame, sections: list[Hops]) -> pd.DataFrame:
+    layers = [rows for _, rows in features.groupby("layer_index")]
+    forward, backward = potentials(
+        [int(rows["index"].max()) + 1 for rows in layers],
+        sections,
+        [rows["index"][rows.role == "constant"].tolist() for rows in layers],
+    )
+
+    def column(costs: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+        return np.concatenate([c[rows["index"]] for c, rows in zip(costs, layers, strict=True)])
+
+    order = np.concatenate([rows.index for rows in layers])
+    features = features.loc[order].reset_index(drop=True)
+    return features.assign(cost_from_inputs=column(forward), cost_to_outputs=column(backward))

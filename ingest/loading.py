@@ -1,0 +1,113 @@
+"""Load a run folder into a store: whole, verified, and only then visible.
+
+A run has the status 'loading' until its features, the number of its interactions and their
+checksum, read back from the store, are those of the run folder. A run that replaces another is
+first loaded beside it; only when it is whole is the old one deleted, so an interruption never
+loses both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ingest.contents import Contents
+from ingest.deleting import delete_run, staged
+from ingest.filling import Filling
+from ingest.replacing import take_place
+from ingest.store import using_store
+from ingest.store.protocol import GraphStore
+from ingest.stored import find_difference, run_status
+from lib_graph.errors import ConflictError
+from lib_graph.progress import SILENT, Progress
+from lib_graph.run import Run
+
+__all__ = ["LoadReport", "load"]
+
+Outcome = Literal["loaded", "resumed", "replaced", "unchanged"]
+_DID: dict[Outcome, str] = {
+    "loaded": "Loaded",
+    "resumed": "Finished loading",
+    "replaced": "Replaced",
+    "unchanged": "Nothing to do: the store already holds",
+}
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a load did. `features` leaves the constant features out."""
+
+    run_id: str
+    store: str
+    outcome: Outcome
+    features: int
+    interactions: int
+    strength_total: float
+
+    def __str__(self) -> str:
+        return (
+            f"{_DID[self.outcome]} run {self.run_id}: {self.features:,} features, "
+            f"{self.interactions:,} interactions, in {self.store}."
+        )
+
+    @property
+    def changed(self) -> bool:
+        """Whether the store is not as it was."""
+        return self.outcome != "unchanged"
+
+
+def load(
+    run: Run | str | Path,
+    store: object = None,
+    *,
+    replace: bool = False,
+    progress: Progress = SILENT,
+) -> LoadReport:
+    """Return what was done to bring a run folder into a store (any that `open_store` takes).
+
+    A run that is there already, with the same numbers, is left as it is. A load that was cut off
+    is resumed. Raises ConflictError if the store holds the run with other numbers and not
+    `replace`, or if another process took over the load; RunError for a damaged run folder;
+    StoreError and StoreUnavailableError for the store.
+
+    >>> load("runs/modular-addition", "graph.kgl").outcome  # doctest: +SKIP
+    'loaded'
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    with using_store(store) as graph:
+        contents = Contents.of(run)
+        with graph.writing():
+            outcome = _bring(graph, contents, replace, progress)
+        features = sum(layer.features for layer in run.layers)
+        return LoadReport(
+            run.id, graph.name, outcome, features, contents.interactions, contents.strength_total
+        )
+
+
+def _bring(graph: GraphStore, contents: Contents, replace: bool, progress: Progress) -> Outcome:
+    """Bring the run into the store, from whatever state it is in there."""
+    run = contents.run.id
+    status = run_status(graph, run)
+    if status == "complete":
+        difference = find_difference(graph, contents, run)
+        if difference is None:
+            return "unchanged"
+        if not replace:
+            raise ConflictError(
+                f"Run {run} is in {graph.name!r} with other numbers: {difference}. "
+                "Add --replace to take those of this folder."
+            )
+        if not graph.capabilities.atomic:
+            Filling(graph, contents, staged(run)).fill(progress)
+    if status in ("complete", "deleting"):
+        delete_run(graph, run, progress)
+    replaced = status == "complete"
+    if status != "loading" and run_status(graph, staged(run)):
+        Filling(graph, contents, staged(run)).fill(progress)
+        take_place(graph, run)
+        replaced = True
+    filling = Filling(graph, contents, run)
+    resumed = filling.fill(progress)
+    filling.complete()
+    return "replaced" if replaced else "resumed" if resumed else "loaded"

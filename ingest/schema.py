@@ -1,0 +1,133 @@
+"""The graph as lib-graph writes it: its labels, relationship types, properties and keys.
+
+    (:Run)-[:HAS_LAYER]->(:Layer)-[:FEEDS]->(:Layer)
+    (:Layer)-[:HAS_FEATURE]->(:Feature)-[:INTERACTS]->(:Feature)
+    (:Community)<-[:IN_COMMUNITY]-(:Feature)        (:Circuit)-[:CONTAINS]->(:Feature)
+
+Every node has a unique `id`. Readers look only at runs whose status is 'complete'.
+
+A feature without a label has the label '' (not null): the embedded store answers a null `label`,
+`name`, `title` or `type` with a name of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "CHECKPOINT",
+    "CIRCUIT",
+    "COMMUNITY",
+    "CONSTRAINTS",
+    "CONTAINS",
+    "FEATURE",
+    "FEATURE_INDEX",
+    "FEEDS",
+    "HAS_FEATURE",
+    "HAS_LAYER",
+    "INTERACTS",
+    "INTERACTS_INDEX",
+    "IN_COMMUNITY",
+    "LAYER",
+    "NODES",
+    "RUN",
+    "NodeTable",
+    "RelationshipTable",
+]
+
+
+@dataclass(frozen=True)
+class NodeTable:
+    """Nodes of one label, whose first property is `id`."""
+
+    label: str
+    properties: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RelationshipTable:
+    """Relationships of one type from nodes of one label to nodes of one label."""
+
+    type: str
+    source: NodeTable
+    target: NodeTable
+    properties: tuple[str, ...] = ()
+
+
+RUN = NodeTable(
+    "Run",
+    (
+        "id",
+        "name",
+        "model",
+        "basis",
+        "base",
+        "status",  # loading | complete | deleting
+        "features",
+        "interactions",
+        "strength_total",  # of the run folder
+        "strength_stored",  # of what the store holds
+        "created",
+        "loaded",
+        "manifest",  # the text of manifest.json
+    ),
+)
+LAYER = NodeTable("Layer", ("id", "run", "index", "name", "width", "features"))
+FEATURE = NodeTable(
+    "Feature",
+    (
+        "id",
+        "run",
+        "layer",
+        "layer_index",
+        "index",
+        "role",  # feature | constant | variance | output
+        "importance",
+        "variance",
+        "label",
+        "cost_from_inputs",  # least cost of a path from the first layer, null where there is none
+        "cost_to_outputs",  # least cost of a path to the last layer, null where there is none
+    ),
+)
+COMMUNITY = NodeTable(
+    "Community", ("id", "run", "method", "resolution", "seed", "index", "size", "span")
+)
+CIRCUIT = NodeTable(
+    "Circuit",
+    ("id", "run", "name", "query", "interactions", "score", "baseline", "random_score", "created"),
+)
+CHECKPOINT = NodeTable("Checkpoint", ("id", "run", "made_from", "loader", "done"))
+"""How far an unfinished load is; it is deleted when the run becomes complete."""
+
+HAS_LAYER = RelationshipTable("HAS_LAYER", RUN, LAYER)
+FEEDS = RelationshipTable("FEEDS", LAYER, LAYER)
+HAS_FEATURE = RelationshipTable("HAS_FEATURE", LAYER, FEATURE)
+INTERACTS = RelationshipTable(
+    "INTERACTS",
+    FEATURE,
+    FEATURE,
+    (
+        "run",
+        "layer_index",  # of the source
+        "strength",
+        "stderr",
+        "effect",
+        "share",  # null where the source is constant
+        "cost",  # -ln share
+    ),
+)
+IN_COMMUNITY = RelationshipTable("IN_COMMUNITY", FEATURE, COMMUNITY)
+CONTAINS = RelationshipTable("CONTAINS", CIRCUIT, FEATURE)
+
+NODES = (RUN, LAYER, FEATURE, COMMUNITY, CIRCUIT, CHECKPOINT)
+CONSTRAINTS = tuple(
+    f"CREATE CONSTRAINT {table.label.lower()}_id IF NOT EXISTS "
+    f"FOR (n:{table.label}) REQUIRE n.id IS UNIQUE"
+    for table in NODES
+)
+FEATURE_INDEX = (
+    "CREATE INDEX feature_place IF NOT EXISTS FOR (n:Feature) ON (n.run, n.layer_index, n.index)"
+)
+INTERACTS_INDEX = (
+    "CREATE INDEX interacts_strength IF NOT EXISTS FOR ()-[r:INTERACTS]-() ON (r.run, r.strength)"
+)

@@ -1,0 +1,294 @@
+"""The embedded store: one file, no server, read and written by kglite.
+
+The file is always a whole graph. A reader loads it without a lock. A writer holds the lease of
+the file, changes its own copy in memory, and replaces the file when all went well: there is no
+log, and nothing in between for a crash to leave.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import kglite
+
+from ingest.schema import CONSTRAINTS, FEATURE_INDEX, NodeTable, RelationshipTable
+from ingest.store.protocol import (
+    Capabilities,
+    Parameters,
+    Row,
+    Transaction,
+    WriteResult,
+)
+from lib_graph.errors import StoreError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["EmbeddedStore"]
+
+MAGIC = b"RGF"
+VIRTUAL = ("title", "type")  # kglite's own, beside the properties of a node
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class EmbeddedStore:
+    """A graph in the file `path`. The file need not exist before the first write."""
+
+    def __init__(self, path: Path) -> None:
+        kglite.set_query_warning_policy("silent")  # they are logged instead
+        self._path = path
+        self._read: kglite.Session | None = None
+        self._read_version: tuple[int, int, int] | None = None
+        self._written: _Written | None = None
+        if path.exists():
+            _refuse_foreign_file(path)
+        elif path.name in ("", "..") or not path.parent.is_dir():
+            raise StoreUnavailableError(
+                f"{str(path)!r} cannot be a store: there is no folder {str(path.parent)!r}."
+            )
+
+    @property
+    def name(self) -> str:
+        """The path of the file."""
+        return str(self._path)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What kglite can do."""
+        return Capabilities("embedded", kglite.__version__, gds=None, atomic=True)
+
+    def execute(self, cypher: str, parameters: Parameters | None = None) -> list[Row]:
+        """Return the rows of a text that only reads."""
+        return _rows(self._view(cypher, parameters))
+
+    def frame(self, cypher: str, parameters: Parameters | None = None) -> pd.DataFrame:
+        """Return the rows of a text that only reads as a table."""
+        import pandas as pd
+
+        view = self._view(cypher, parameters)
+        return pd.DataFrame({name: view.column(name) for name in view.columns})
+
+    def write(self, cypher: str, parameters: Parameters | None = None) -> WriteResult:
+        """Run a user's text that may write."""
+        with self.writing():
+            view = self._changing().view(cypher, parameters)
+            counters = {name: n for name, n in (view.stats or {}).items() if n}
+            return WriteResult(_rows(view), counters)
+
+    def transact(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in one transaction and return what it returns."""
+        with self.writing():
+            written = self._changing()
+            try:
+                return work(written)
+            except BaseException:
+                written.failed = True
+                raise
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the lease; replace the file at the end if the block succeeds."""
+        if self._written is not None:
+            yield
+            return
+        with self._errors():
+            graph = kglite.open(str(self._path), durable="off")
+        self._written = written = _Written(graph)
+        try:
+            yield
+            if written.failed:
+                raise StoreError("A transaction failed, so nothing was written.")
+            if written.changed:
+                with self._errors():
+                    graph.save()
+        finally:
+            self._written = None
+            _release(graph)
+
+    def ensure_schema(self) -> None:
+        """Create the constraints and indexes that are not there yet."""
+        with self.writing():
+            written = self._changing()
+            for text in (*CONSTRAINTS, FEATURE_INDEX):  # it indexes no pair of a relationship's
+                written.execute(text)
+
+    def close(self) -> None:
+        """Let go of the graph in memory."""
+        self._read = None
+        self._read_version = None
+
+    def __enter__(self) -> EmbeddedStore:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _changing(self) -> _Written:
+        assert self._written is not None
+        self._written.changed = True
+        return self._written
+
+    def _view(self, cypher: str, parameters: Parameters | None) -> kglite.ResultView:
+        """Run a text that only reads: on the writer's copy inside `writing()`, else on the file."""
+        session = self._written.graph.freeze() if self._written else self._reader()
+        return _run(session.cypher, cypher, parameters)
+
+    def _reader(self) -> kglite.Session:
+        """Return the file as it is now; it is read again when another process has replaced it."""
+        with self._errors():
+            if not self._path.exists():
+                raise StoreUnavailableError(
+                    f"There is no store {self.name!r}. 'lib-graph ingest RUN --store {self.name}' "
+                    "makes one."
+                )
+            stat = self._path.stat()
+            version = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+            if self._read is None or version != self._read_version:
+                graph = kglite.load(self.name)
+                graph.set_default_timeout(0)
+                self._read, self._read_version = graph.session(), version
+            return self._read
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Say what failed with the file in our own words."""
+        try:
+            yield
+        except kglite.WriterLeaseHeldError as error:
+            raise StoreUnavailableError(
+                f"The store {self.name!r} is being written by another process "
+                f"(id {error.holder.get('pid')}). Wait until it is done and run this again."
+            ) from error
+        except (kglite.FileFormatError, kglite.FileError) as error:
+            raise StoreUnavailableError(
+                f"{self.name!r} cannot be read as a lib-graph store ({_line(error)})."
+            ) from error
+        except (kglite.FileIoError, OSError) as error:
+            raise StoreError(
+                f"The store {self.name!r} cannot be used: {_reason(error)}. It is as it was before."
+            ) from error
+        except ValueError as error:
+            raise StoreUnavailableError(
+                f"The store {self.name!r} cannot be opened: {_line(error)}"
+            ) from error
+
+
+class _Written:
+    """The copy of the graph that a writer changes: the transaction of this store."""
+
+    def __init__(self, graph: kglite.KnowledgeGraph) -> None:
+        graph.set_default_timeout(0)
+        self.graph = graph
+        self.changed = False
+        self.failed = False
+
+    def view(self, cypher: str, parameters: Parameters | None) -> kglite.ResultView:
+        return _run(self.graph.cypher, cypher, parameters)
+
+    def execute(self, cypher: str, parameters: Parameters | None = None) -> list[Row]:
+        return _rows(self.view(cypher, parameters))
+
+    def add_nodes(self, table: NodeTable, frame: pd.DataFrame) -> None:
+        if not len(frame):
+            return
+        with _kglite_errors():
+            report = self.graph.add_nodes(frame[list(table.properties)], table.label, "id")
+        if report["nodes_created"] != len(frame):
+            raise StoreError(
+                f"{len(frame) - report['nodes_created']} of {len(frame)} {table.label} nodes "
+                "were in the store already."
+            )
+
+    def add_relationships(self, table: RelationshipTable, frame: pd.DataFrame) -> None:
+        if not len(frame):
+            return
+        columns = frame[["source", "target", *table.properties]]
+        with _kglite_errors(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of nodes it made up: refused below
+            report = self.graph.add_relationships(
+                columns, table.type, table.source.label, "source", table.target.label, "target"
+            )
+        if report["connections_created"] != len(frame) or report.get("stubs_vivified"):
+            raise StoreError(
+                f"Of {len(frame)} {table.type} relationships {report['connections_created']} were "
+                f"new, and {report.get('stubs_vivified', 0)} nodes they need are not there."
+            )
+
+
+def _run(cypher: Callable[..., Any], text: str, parameters: Parameters | None) -> kglite.ResultView:
+    with _kglite_errors():
+        view: kglite.ResultView = cypher(text, params=dict(parameters or {}))
+    if isinstance(view, str):
+        raise StoreError("FORMAT CSV is not supported; use --csv.")
+    for warning in view.warnings:
+        logger.info("%s", warning)
+    return view
+
+
+def _rows(view: kglite.ResultView) -> list[Row]:
+    return [{name: _plain(value) for name, value in row.items()} for row in view.to_list()]
+
+
+def _plain(value: Any) -> Any:
+    """Return a node or relationship as a dict of its properties, a path as its nodes."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value] if value and isinstance(value[0], dict) else value
+    if not isinstance(value, dict):
+        return value
+    if value.keys() >= {"nodes", "relationships"}:
+        return [_plain(node) for node in value["nodes"]]
+    if value.keys() >= {"id", "properties"} and type(value["id"]) is int:
+        stored = value["properties"].items()
+        return {name: item for name, item in stored if name not in VIRTUAL}
+    return {name: _plain(item) for name, item in value.items()}
+
+
+@contextmanager
+def _kglite_errors() -> Iterator[None]:
+    try:
+        yield
+    except kglite.ReadOnlyError as error:
+        raise StoreError("This text writes, and only reading is allowed. Add --write.") from error
+    except (kglite.KgError, ValueError, TypeError, OverflowError) as error:
+        raise StoreError(f"The store refused the text: {_line(error)}") from error
+
+
+def _refuse_foreign_file(path: Path) -> None:
+    """Raise if what is there is not a kglite file; opening it would leave lock files beside it."""
+    try:
+        with path.open("rb") as file:
+            foreign = file.read(len(MAGIC)) != MAGIC
+    except IsADirectoryError:
+        foreign = True
+    except OSError as error:
+        raise StoreUnavailableError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
+    if foreign:
+        raise StoreUnavailableError(
+            f"{str(path)!r} is not a lib-graph store. Give another --store."
+        )
+
+
+def _release(graph: kglite.KnowledgeGraph) -> None:
+    """Give the lease back without writing what was not saved: leave as if after an error."""
+    graph.__exit__(StoreError, StoreError("discard"), None)
+
+
+def _reason(error: BaseException) -> str:
+    """Return what the system said, such as 'No space left on device'."""
+    return _line(error).removeprefix("File I/O error: ").partition(" (os error")[0]
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()).rstrip(".")

@@ -1,0 +1,141 @@
+"""What a store holds of a run, read back, and where it differs from the run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ingest.checksum import interaction_checksum
+from ingest.contents import Contents
+from ingest.store.protocol import GraphStore
+
+__all__ = ["Difference", "find_difference", "run_status"]
+
+STATUS = "MATCH (r:Run {id: $run}) RETURN r.status AS status"
+FEATURES = """
+MATCH (:Run {id: $run})-[:HAS_LAYER]->(l:Layer)-[:HAS_FEATURE]->(f:Feature)
+RETURN l.index AS owner, f.layer AS layer, f.layer_index AS layer_index, f.index AS index,
+       f.role AS role, f.importance AS importance, f.variance AS variance, f.label AS label,
+       f.cost_from_inputs AS cost_from_inputs, f.cost_to_outputs AS cost_to_outputs
+ORDER BY layer_index, index
+"""
+INTERACTIONS = """
+MATCH (s:Feature {run: $run, layer_index: $layer})-[i:INTERACTS]->(t:Feature)
+RETURN s.index AS source, collect(t.index) AS targets, collect(i.strength) AS strengths
+"""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where a store and a run folder disagree most. `relative` is 1 where one has no value."""
+
+    relative: float
+    where: str
+
+    def __str__(self) -> str:
+        return f"the largest relative difference is {self.relative:.2g}, in {self.where}"
+
+
+def run_status(graph: GraphStore, stored_as: str) -> str | None:
+    """Return 'loading', 'complete' or 'deleting', or None where the run is not in the store."""
+    rows = graph.execute(STATUS, {"run": stored_as})
+    return str(rows[0]["status"]) if rows else None
+
+
+def find_difference(graph: GraphStore, contents: Contents, stored_as: str) -> Difference | None:
+    """Return where the store disagrees most with a run folder, or None if it nowhere does.
+
+    Features are compared property by property, interactions by number and checksum of (id,
+    strength); only if these differ are the strengths compared one by one.
+    """
+    both = _both(contents.features, graph.frame(FEATURES, {"run": stored_as}))
+    differences = _differences(both, "importance", "variance")
+    count, checksum = 0, 0
+    for layer, section in _sections(graph, contents, stored_as):
+        columns = (section[name].to_numpy() for name in ("source", "target", "strength"))
+        count += len(section)
+        checksum = (checksum + interaction_checksum(layer, *columns)) % 2**64
+    if (count, checksum) != (contents.interactions, contents.checksum):
+        differences.append(_strength_difference(graph, contents, stored_as))
+    if not differences:  # costs follow from strengths, and say nothing new where those differ
+        differences = _differences(both, "cost_from_inputs", "cost_to_outputs")
+    return max(differences, key=_size, default=None)
+
+
+def _sections(
+    graph: GraphStore, contents: Contents, stored_as: str
+) -> Iterator[tuple[int, pd.DataFrame]]:
+    for layer in range(len(contents.run.layers)):
+        yield layer, _section(graph, stored_as, layer)
+
+
+def _section(graph: GraphStore, stored_as: str, layer: int) -> pd.DataFrame:
+    """Return source, target and strength of what the store holds from one layer on."""
+    rows = graph.execute(INTERACTIONS, {"run": stored_as, "layer": layer})
+    return pd.DataFrame(
+        {
+            "source": np.repeat(
+                np.array([row["source"] for row in rows], dtype=np.int64),
+                [len(row["targets"]) for row in rows],
+            ),
+            "target": np.array([t for row in rows for t in row["targets"]], dtype=np.int64),
+            "strength": np.array([s for row in rows for s in row["strengths"]], dtype=np.float64),
+        }
+    )
+
+
+def _both(expected: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
+    """Return the features of both, side by side; those of the store end in _stored."""
+    key = ["layer_index", "index"]
+    both = expected.merge(stored, on=key, how="outer", suffixes=("", "_stored"))
+    both["place"] = both.layer.fillna(both.layer_stored) + "/" + both["index"].astype(str)
+    return both
+
+
+def _differences(both: pd.DataFrame, *numbers: str) -> list[Difference]:
+    """Return the worst difference in each of some properties of the features."""
+    found = []
+    for name in ("owner", "layer", "role", "label"):
+        expected = both.layer_index if name == "owner" else both[name]
+        stored = both.owner if name == "owner" else both[f"{name}_stored"]
+        found += [Difference(1.0, f"{name} of {p}") for p in both.place[expected != stored][:1]]
+    for name in numbers:
+        relative = _relative(both[name], both[f"{name}_stored"])
+        at = int(relative.argmax())
+        if relative[at] > 0:
+            found.append(Difference(float(relative[at]), f"{name} of {both.place[at]}"))
+    return found
+
+
+def _strength_difference(graph: GraphStore, contents: Contents, stored_as: str) -> Difference:
+    names = [*(layer.name for layer in contents.run.layers), "no layer"]
+    expected = dict(contents.sections())
+    worst: Difference | None = None
+    for layer, stored in _sections(graph, contents, stored_as):
+        section = expected.get(layer, stored[:0])[["source", "target", "strength"]]
+        both = section.merge(stored, on=["source", "target"], how="outer", suffixes=("", "_stored"))
+        if not len(both):
+            continue
+        relative = _relative(both.strength, both.strength_stored)
+        at = int(relative.argmax())
+        if relative[at] > max(0.0, _size(worst)):
+            ends = f"{names[layer]}/{both.source[at]} > {names[layer + 1]}/{both.target[at]}"
+            worst = Difference(float(relative[at]), f"the strength of {ends}")
+    return worst or Difference(1.0, "the number of interactions")
+
+
+def _relative(one: pd.Series, other: pd.Series) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return |a − b| / max(|a|, |b|): 0 where both are null, 1 where only one is."""
+    a, b = one.to_numpy(dtype=np.float64), other.to_numpy(dtype=np.float64)
+    largest = np.maximum(np.abs(a), np.abs(b))
+    relative = np.where(np.isnan(a) & np.isnan(b), 0.0, 1.0)
+    np.divide(np.abs(a - b), largest, out=relative, where=largest > 0)
+    relative[(a == b)] = 0.0
+    return relative
+
+
+def _size(difference: Difference | None) -> float:
+    return -1.0 if difference is None else difference.relative

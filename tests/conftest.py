@@ -1,0 +1,92 @@
+"""Stores for the tests: an embedded file, and a real Neo4j server.
+
+The server is that of NEO4J_TEST_URI (everything in it is deleted!), else one that the session
+starts for itself (tools/neo4j); where neither is possible its tests are skipped with the reason,
+or fail if CI=true.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import neo4j
+import pytest
+
+from ingest.store import GraphStore, open_store
+from tools.neo4j import server
+
+# What the user of this machine has set must not change what the tests see.
+SETTINGS = [name for name in os.environ if name.startswith(("LIB_GRAPH_", "NEO4J_"))]
+KEPT = ("LIB_GRAPH_TEST_DATA", "LIB_GRAPH_NEO4J_CACHE", "NEO4J_TEST_URI")
+
+
+@dataclass(frozen=True)
+class Neo4j:
+    """A server to test on."""
+
+    uri: str
+    username: str
+    password: str = field(repr=False)
+    process: server.Server | None = None
+    """The session's own server, which a test may kill and start again; else None."""
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The environment in which `--store URI` finds its way in."""
+        return {"NEO4J_USERNAME": self.username, "NEO4J_PASSWORD": self.password}
+
+    def driver(self) -> neo4j.Driver:
+        return neo4j.GraphDatabase.driver(self.uri, auth=(self.username, self.password))
+
+    def wipe(self) -> None:
+        with self.driver() as driver:
+            driver.execute_query("MATCH (n) DETACH DELETE n")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SETTINGS:
+        if name not in KEPT:
+            monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def neo4j_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4j]:
+    """A Neo4j server, for the whole session. Use `store` or `store_target` where you can."""
+    if uri := os.environ.get("NEO4J_TEST_URI"):
+        username = os.environ.get("NEO4J_USERNAME", "neo4j")
+        yield Neo4j(uri, username, os.environ.get("NEO4J_PASSWORD", ""))
+        return
+    try:
+        started = server.start(tmp_path_factory.mktemp("neo4j"), secrets.token_hex(8))
+    except server.ServerError as error:
+        reason = f"No Neo4j to test on: {error} tools/neo4j/run would have started one."
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    yield Neo4j(started.uri, started.username, started.password, started)
+    started.stop()
+
+
+@pytest.fixture(params=["embedded", pytest.param("neo4j", marks=pytest.mark.neo4j)])
+def store_target(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """What `--store` takes, for an empty store of each kind; a test that asks runs on both."""
+    if request.param == "embedded":
+        return str(tmp_path / "graph.kgl")
+    found: Neo4j = request.getfixturevalue("neo4j_server")
+    found.wipe()
+    for name, value in found.settings.items():
+        monkeypatch.setenv(name, value)
+    return found.uri
+
+
+@pytest.fixture
+def store(store_target: str) -> Iterator[GraphStore]:
+    """An empty store of each kind, open, with its constraints; a test that asks runs on both."""
+    with open_store(store_target) as graph:
+        graph.ensure_schema()
+        yield graph

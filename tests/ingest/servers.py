@@ -1,0 +1,50 @@
+"""Servers that are no Neo4j 5: what a person may point `--store` at by mistake."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+BOLT_4_4 = bytes([0, 0, 4, 4])
+HTTP = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+
+
+@contextmanager
+def answering(*answers: bytes) -> Iterator[str]:
+    """Yield the address of a server that gives these answers, one for each message it gets."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                for answer in answers:
+                    connection.recv(4096)
+                    connection.sendall(answer)
+                while connection.recv(4096):
+                    pass
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"bolt://127.0.0.1:{listening.getsockname()[1]}"
+        thread.join(10)
+
+
+def hello(server: str) -> bytes:
+    """The Bolt message SUCCESS {server: …, connection_id: "x"}."""
+    fields = {"server": server, "connection_id": "x"}
+    packed = b"".join(_string(text) for item in fields.items() for text in item)
+    message = bytes([0xB1, 0x70, 0xA0 + len(fields)]) + packed
+    return len(message).to_bytes(2, "big") + message + bytes(2)
+
+
+def _string(text: str) -> bytes:
+    return bytes([0xD0, len(text)]) + text.encode()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

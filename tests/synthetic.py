@@ -1,0 +1,149 @@
+"""Random run folders, written without PyTorch: what the tests of stores and queries load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lib_graph.run import (
+    Run,
+    shares,
+    write_features,
+    write_interactions,
+    write_manifest,
+)
+
+
+def random_run(
+    path: Path,
+    widths: tuple[int, ...] = (6, 5, 4, 3),
+    *,
+    density: float = 0.7,
+    seed: int = 0,
+    run_id: str | None = None,
+    name: str = "synthetic",
+    last: str = "raw",
+    ties: bool = False,
+) -> Run:
+    """Write a run of layers `layer.0`, `layer/1`, … with random interactions and open it.
+
+    `widths` counts features without the constant. Layers with an odd number have a slash in their
+    name. About `density` of all pairs interact; strengths span six orders of magnitude, or with
+    `ties` are all 1 or 2.
+    """
+    rng = np.random.default_rng(seed)
+    run_id = run_id or f"{rng.integers(16**12):012x}"
+    path.mkdir(parents=True, exist_ok=True)
+    names = [f"layer{'/' if i % 2 else '.'}{i}" for i in range(len(widths))]
+    raw = [last == "raw" and i == len(widths) - 1 for i in range(len(widths))]
+    features = pd.concat(
+        [_features(rng, run_id, names[i], i, widths[i], raw[i]) for i in range(len(widths))]
+    )
+    origin = {"synthetic": seed}
+    write_features(path / "features.parquet", features, origin)
+
+    def sections() -> Iterator[pd.DataFrame]:
+        for i in range(len(widths) - 1):
+            section = _section(
+                rng, run_id, names[i : i + 2], widths[i : i + 2], raw[i + 1], density
+            )
+            yield _tied(section, rng) if ties else section
+
+    write_interactions(path / "interactions.parquet", sections(), origin)
+    (path / "bases.safetensors").write_bytes(b"synthetic")
+    layers = [
+        {
+            "index": i, "name": names[i], "width": widths[i], "pca_rank": widths[i],
+            "features": widths[i], "positions": 1, "kind": "raw" if raw[i] else "basis",
+        }
+        for i in range(len(widths))
+    ]  # fmt: skip
+    return write_manifest(
+        path,
+        {
+            "run_id": run_id,
+            "name": name,
+            "created": "2026-01-01T00:00:00+00:00",
+            "versions": {},
+            "seed": seed,
+            "dtype": "float64",
+            "config": {},
+            "model": {
+                "name": "synthetic", "source": "tests", "sha256": "0" * 64, "parameters": 0,
+                "biases": (),
+            },
+            "data": {"name": "synthetic", "sha256": "0" * 64, "samples": 1, "positions": 1},
+            "basis": "lib",
+            "base": None,
+            "layers": layers,
+            "cutoffs": {},
+            "timings": {},
+            "checks": {},
+        },
+    )  # fmt: skip
+
+
+def _features(
+    rng: np.random.Generator, run_id: str, layer: str, index: int, width: int, raw: bool
+) -> pd.DataFrame:
+    first = 0 if raw else 1
+    importance = np.sort(rng.lognormal(0, 2, width))[::-1]
+    rows = pd.DataFrame(
+        {
+            "run": run_id,
+            "layer": layer,
+            "layer_index": index,
+            "index": np.arange(first, first + width),
+            "role": "output" if raw else "feature",
+            "importance": None if raw else importance,
+            "variance": importance,
+            "label": [f"label {i % 3}" for i in range(width)],
+            "label_score": rng.random(width),
+        }
+    )
+    if raw:
+        return rows
+    constant = {
+        "run": run_id, "layer": layer, "layer_index": index, "index": 0, "role": "constant",
+        "importance": None, "variance": None, "label": None, "label_score": None,
+    }  # fmt: skip
+    return pd.concat([pd.DataFrame([constant], dtype=object), rows])
+
+
+def _section(
+    rng: np.random.Generator,
+    run_id: str,
+    names: list[str],
+    widths: tuple[int, ...],
+    raw: bool,
+    density: float,
+) -> pd.DataFrame:
+    first = 0 if raw else 1
+    source, target = np.meshgrid(
+        np.arange(widths[0] + 1), np.arange(first, first + widths[1]), indexing="ij"
+    )
+    keep = rng.random(source.shape) < density
+    source, target = source[keep], target[keep]
+    strength = rng.lognormal(0, 2.5, len(source))
+    return pd.DataFrame(
+        {
+            "run": run_id,
+            "source_layer": names[0],
+            "source": source,
+            "target_layer": names[1],
+            "target": target,
+            "strength": strength,
+            "stderr": strength / 10,
+            "effect": strength * rng.standard_normal(len(source)),
+            "share": shares(strength, target, source == 0),
+        }
+    )
+
+
+def _tied(section: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    strength = rng.integers(1, 3, len(section)).astype(float)
+    share = shares(strength, section["target"].to_numpy(), section["source"].to_numpy() == 0)
+    return section.assign(strength=strength, share=share)
