@@ -1,0 +1,192 @@
+"""Start a real Neo4j server from Maven Central's jars: no Docker, no root, only java and mvn.
+
+Used by `tools/neo4j/run` and by the tests. Needs nothing but Python's standard library.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Server", "ServerError", "cache", "missing_tools", "start"]
+
+HERE = Path(__file__).parent
+POM = HERE / "pom.xml"
+USERNAME = "neo4j"
+START_LIMIT_S = 120
+STOP_LIMIT_S = 60
+COPY_JARS = "org.apache.maven.plugins:maven-dependency-plugin:3.9.0:copy-dependencies"
+OPENED = ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
+JAVA = [
+    "java", "-Xms256m", "-Xmx1g", "-XX:+UseG1GC", "-Dfile.encoding=UTF-8",
+    "-Dio.netty.tryReflectionSetAccessible=true", "-Dlog4j2.disable.jmx=true",
+    *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED),
+    "--enable-native-access=ALL-UNNAMED",
+]  # fmt: skip
+
+
+class ServerError(Exception):
+    """The server's jars cannot be had, or it does not start."""
+
+
+def missing_tools() -> list[str]:
+    """Return which of the programs that a server needs are not installed."""
+    return [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
+
+
+def cache() -> Path:
+    """Return the folder of the jars and homes: LIB_GRAPH_NEO4J_CACHE, else .cache/neo4j."""
+    return Path(os.environ.get("LIB_GRAPH_NEO4J_CACHE") or HERE.parents[1] / ".cache" / "neo4j")
+
+
+@dataclass
+class Server:
+    """A server that answers at `uri` to the user neo4j."""
+
+    home: Path
+    port: int
+    password: str
+    process: subprocess.Popen[bytes]
+    gds: bool = False
+    username = USERNAME
+
+    @property
+    def uri(self) -> str:
+        """The address for drivers."""
+        return f"bolt://127.0.0.1:{self.port}"
+
+    def stop(self) -> None:
+        """Stop in order, or after a minute without."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """Stop at once, as a power cut would."""
+        self.process.kill()
+        self.process.wait()
+
+    def start_again(self) -> None:
+        """Start the server that was stopped or killed, with the data it has."""
+        self.process = _launch(self.home, self.gds)
+
+
+def start(home: Path, password: str, port: int = 0, *, gds: bool = False) -> Server:
+    """Return a server that runs on the data in `home`, which is made if it is not there.
+
+    Port 0 takes a free one. The password counts only for a new home. Raises ServerError if the
+    jars cannot be had or the server does not start.
+    """
+    fetch_jars(gds)
+    for folder in ("conf", "data", "import", "plugins"):
+        (home / folder).mkdir(parents=True, exist_ok=True)
+    port = port or _free_port()
+    _write_settings(home, port, gds)
+    if not (home / "data" / "dbms" / "auth.ini").exists():
+        _set_first_password(home, password)
+    return Server(home, port, password, _launch(home, gds), gds)
+
+
+def fetch_jars(gds: bool = False) -> Path:
+    """Return the folder with the server's jars; the first time Maven downloads them (123 MB)."""
+    made_from = hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
+    jars = cache() / made_from
+    jars.mkdir(parents=True, exist_ok=True)
+    with (jars / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two test sessions may want them at once
+        if not gds:
+            return _download(jars / "lib")
+        _download(jars / "gds-plugins", "-P", "gds", "-DincludeGroupIds=org.neo4j.gds")
+        return _download(jars / "lib-gds", "-P", "gds")
+
+
+def _download(folder: Path, *options: str) -> Path:
+    if folder.is_dir():
+        return folder
+    if missing := missing_tools():
+        raise ServerError(
+            f"{' and '.join(missing)} not found: Neo4j needs Java 17 or 21 and Maven."
+        )
+    part = folder.with_suffix(".part")
+    command = ["mvn", "-B", "-q", "-f", str(POM), *options, COPY_JARS]
+    command += ["-DincludeScope=runtime", f"-DoutputDirectory={part}"]
+    for wait in (5, 15, 45, 0):
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode == 0:
+            part.rename(folder)
+            return folder
+        time.sleep(wait)
+    raise ServerError(f"Maven could not download Neo4j's jars:\n{done.stdout[-2000:]}")
+
+
+def _write_settings(home: Path, port: int, gds: bool) -> None:
+    settings = {
+        "server.bolt.listen_address": f"127.0.0.1:{port}",
+        "server.bolt.advertised_address": f"127.0.0.1:{port}",
+        "server.http.enabled": "false",
+        "server.https.enabled": "false",
+        "dbms.security.auth_enabled": "true",
+        "dbms.usage_report.enabled": "false",
+        "server.memory.pagecache.size": "256m",
+        "db.tx_log.preallocate": "false",
+        "internal.dbms.bolt.netty_server_shutdown_timeout": "1s",  # stops in 1 s instead of 10
+    }
+    if gds:
+        settings["dbms.security.procedures.unrestricted"] = "gds.*"
+        plugins = fetch_jars(gds=True).with_name("gds-plugins")
+        shutil.copytree(plugins, home / "plugins", dirs_exist_ok=True)
+    text = "".join(f"{name}={value}\n" for name, value in settings.items())
+    (home / "conf" / "neo4j.conf").write_text(text, encoding="utf-8")
+
+
+def _set_first_password(home: Path, password: str) -> None:
+    command = ["java", "-cp", f"{fetch_jars()}/*", "org.neo4j.cli.AdminTool", "dbms"]
+    done = subprocess.run(
+        [*command, "set-initial-password", password],
+        env={**os.environ, "NEO4J_HOME": str(home), "NEO4J_CONF": str(home / "conf")},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise ServerError(f"The first password was refused:\n{done.stdout[-2000:]}")
+
+
+def _launch(home: Path, gds: bool) -> subprocess.Popen[bytes]:
+    """Start the server and wait until it answers."""
+    log = home / "console.log"
+    command = [*JAVA, "-cp", f"{fetch_jars(gds)}/*", "org.neo4j.server.CommunityEntryPoint"]
+    command += [f"--home-dir={home}", f"--config-dir={home / 'conf'}", "--console-mode"]
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+        )  # its own session: Ctrl-C must not stop it before its clients
+    try:
+        _wait_until_started(process, log)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return process
+
+
+def _wait_until_started(process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + START_LIMIT_S
+    while " Started." not in (console := log.read_text(encoding="utf-8", errors="replace")):
+        if process.poll() is not None or time.monotonic() > end:
+            raise ServerError(f"Neo4j did not start. The end of {log}:\n{console[-2000:]}")
+        time.sleep(0.1)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
