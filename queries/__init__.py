@@ -1,0 +1,49 @@
+"""Graph store → circuits.
+
+>>> import queries
+>>> sorted(queries.__all__)
+['Circuit', 'Communities', 'Graph', 'Path', 'Paths', 'Statement', 'Table', 'open_graph']
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from queries.answers import Table
+    from queries.circuits import Circuit
+    from queries.communities import Communities
+    from queries.graph import Graph, open_graph
+    from queries.paths import Path, Paths
+    from queries.statements import Statement
+
+__all__ = [
+    "Circuit",
+    "Communities",
+    "Graph",
+    "Path",
+    "Paths",
+    "Statement",
+    "Table",
+    "open_graph",
+]
+
+_MODULES = {
+    "Circuit": "queries.circuits",
+    "Communities": "queries.communities",
+    "Graph": "queries.graph",
+    "Path": "queries.paths",
+    "Paths": "queries.paths",
+    "Statement": "queries.statements",
+    "Table": "queries.answers",
+    "open_graph": "queries.graph",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is used, so that the command line starts at once."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'queries' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_MODULES[name]), name)

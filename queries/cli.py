@@ -1,0 +1,174 @@
+"""The verbs that read a run: runs, features, interactions, paths, circuit, communities.
+
+Each opens the store, calls one method of `Graph`, and prints.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from lib_graph.cli import command
+from queries.output import Output, output_options, run_options, store_option
+
+__all__ = ["circuit", "communities", "features", "interactions", "paths", "runs"]
+
+from_option = click.option("--from", "source", metavar="LAYER[/INDEX]", help="Where it starts.")
+min_importance_option = click.option(
+    "--min-importance",
+    default=1e-6,
+    show_default=True,
+    help="Of a whole layer, leave out ends less important than this, relative to its largest.",
+)
+
+
+@command(short_help="List the runs in a store.")
+@store_option
+@click.option("--all", "unfinished", is_flag=True, help="Also runs whose load was cut off.")
+@output_options
+def runs(store: str | None, unfinished: bool, output: Output) -> None:
+    """List the runs in a store, the newest first.
+
+    \b
+    lib-graph runs
+    lib-graph runs --store neo4j://localhost --json
+    """  # noqa: D301  \b is click's mark
+    from ingest.store.opening import using_store
+    from queries.runs import runs_table
+    from queries.views import runs_view
+
+    with using_store(store) as opened:
+        found = runs_table(opened, unfinished=unfinished)
+    output.emit(found, runs_view)
+
+
+@command(short_help="List the features of a run.")
+@run_options
+@click.option("--layer", metavar="LAYER", help="Only this layer.")
+@click.option(
+    "--sort",
+    type=click.Choice(["index", "importance", "variance"]),
+    default="index",
+    show_default=True,
+    help="By layer and index, or the largest first.",
+)
+@output_options
+def features(store: str | None, run: str | None, output: Output, **options: Any) -> None:
+    """List the features of a run: role, importance, variance and label.
+
+    \b
+    lib-graph features --layer ln2.0 --sort importance
+    """  # noqa: D301  \b is click's mark
+    from queries.graph import open_graph
+    from queries.views import features_view
+
+    with open_graph(store, run) as graph:
+        found = graph.features(**options)
+    output.emit(found, features_view)
+
+
+@command(short_help="List the strongest interactions of a run.")
+@run_options
+@from_option
+@click.option("--to", "target", metavar="LAYER[/INDEX]", help="Where it ends.")
+@click.option("--min-strength", default=0.0, show_default=True, help="Leave out weaker ones.")
+@click.option("-n", "--limit", default=20, show_default=True, help="How many.")
+@click.option("--constants", is_flag=True, help="Also those out of the constant features.")
+@output_options
+def interactions(store: str | None, run: str | None, output: Output, **options: Any) -> None:
+    """List the strongest interactions, of a run or out of or into a layer or feature.
+
+    \b
+    lib-graph interactions --from ln1.0 -n 50
+    lib-graph interactions --to output/5 --json
+    """  # noqa: D301  \b is click's mark
+    from queries.graph import open_graph
+    from queries.views import interactions_view
+
+    with open_graph(store, run) as graph:
+        found = graph.interactions(**options)
+    output.emit(found, interactions_view)
+
+
+@command(short_help="Find the k strongest paths.")
+@run_options
+@from_option
+@click.option("--to", "target", metavar="LAYER[/INDEX]", help="Where it ends.")
+@click.option("-k", default=10, show_default=True, help="How many paths.")
+@min_importance_option
+@output_options
+def paths(store: str | None, run: str | None, output: Output, **options: Any) -> None:
+    """Find the k strongest paths, exactly. A path's strength is the product of its shares.
+
+    An end that is left out is the first or the last layer as a whole.
+
+    \b
+    lib-graph paths --to output/5
+    lib-graph paths --from ln1.0/1 --to output/5 -k 3 --show-cypher
+    """  # noqa: D301  \b is click's mark
+    from queries.graph import open_graph
+    from queries.views import paths_view
+
+    with open_graph(store, run) as graph:
+        found = graph.paths(**options)
+    output.emit(found, paths_view)
+
+
+@command(short_help="Find everything on a path whose shares are large.")
+@run_options
+@click.option("--to", "target", required=True, metavar="LAYER[/INDEX]", help="Where it ends.")
+@from_option
+@click.option("--min-share", default=0.05, show_default=True, help="Least share on every step.")
+@min_importance_option
+@output_options
+def circuit(store: str | None, run: str | None, output: Output, **options: Any) -> None:
+    """Find all features and interactions on some path whose every share is large enough.
+
+    \b
+    lib-graph circuit --to output/5
+    lib-graph circuit --to output/5 --from ln1.0/1 --min-share 0.02 --json
+    """  # noqa: D301  \b is click's mark
+    from queries.graph import open_graph
+    from queries.views import circuit_view
+
+    with open_graph(store, run) as graph:
+        found = graph.circuit(**options)
+    output.emit(found, circuit_view)
+
+
+@command(short_help="Find modules: Leiden or Louvain.")
+@run_options
+@click.option(
+    "--method", type=click.Choice(["leiden", "louvain"]), default="leiden", show_default=True
+)
+@click.option(
+    "--weights",
+    type=click.Choice(["sqrt", "log"]),
+    default="sqrt",
+    show_default=True,
+    help="√strength, or log10 of it over the least that an ablation keeps.",
+)
+@click.option("--resolution", default=1.0, show_default=True, help="Larger: more modules.")
+@click.option("--seed", default=0, show_default=True, help="The same seed gives the same modules.")
+@click.option("--write", is_flag=True, help="Store them as (:Community).")
+@output_options
+def communities(
+    store: str | None, run: str | None, write: bool, output: Output, **options: Any
+) -> None:
+    """Find modules: groups of features that interact more than by chance.
+
+    \b
+    lib-graph communities
+    lib-graph communities --method louvain --resolution 2 --write
+    """  # noqa: D301  \b is click's mark
+    from queries.graph import open_graph
+    from queries.views import communities_view
+
+    with open_graph(store, run) as graph:
+        found = graph.communities(**options)
+        if write:
+            graph.save_communities(found)
+    output.emit(found, communities_view)
+    if write:
+        click.echo(f"Stored {len(found)} modules of run {found.run}.", err=True)

@@ -1,0 +1,134 @@
+"""The verbs that write files: export and plot."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from lib_graph.cli import command
+from lib_graph.errors import UsageError
+from lib_graph.files import whole_file
+from queries.output import run_options
+
+if TYPE_CHECKING:
+    from queries.circuits import Circuit
+    from queries.graph import Graph
+
+__all__ = ["export", "plot"]
+
+to_option = click.option("--to", "target", metavar="LAYER[/INDEX]", help="Where it ends.")
+from_option = click.option("--from", "source", metavar="LAYER[/INDEX]", help="Where it starts.")
+min_share_option = click.option(
+    "--min-share", default=0.05, show_default=True, help="Of a circuit: least share on every step."
+)
+
+
+@command(short_help="Write features, interactions or a circuit to a file.")
+@click.argument("what", type=click.Choice(["features", "interactions", "circuit"]))
+@run_options
+@click.option("--format", type=click.Choice(["parquet", "csv", "graphml", "json"]), required=True)
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+              help="[default: standard output]")  # fmt: skip
+@click.option("--min-strength", default=0.0, show_default=True, help="Of interactions.")
+@to_option
+@from_option
+@min_share_option
+def export(what: str, store: str | None, run: str | None, out: Path | None, **options: Any) -> None:
+    """Write features, interactions or a circuit, with labels, for other programs.
+
+    \b
+    lib-graph export interactions --format parquet --out interactions.parquet
+    lib-graph export circuit --to output/5 --format graphml --out circuit.graphml
+    """  # noqa: D301  \b is click's mark
+    from queries.graph import open_graph
+
+    if what == "circuit" and options["target"] is None:
+        raise UsageError("A circuit needs an end. Give --to LAYER/INDEX.")
+    if out is None and options["format"] == "parquet" and sys.stdout.isatty():
+        raise UsageError("Parquet is not for a terminal. Give --out FILE.")
+    with open_graph(store, run) as graph:
+        if out is None:
+            _export(graph, what, sys.stdout.buffer, **options)
+        else:
+            with whole_file(out) as temporary, temporary.open("wb") as file:
+                _export(graph, what, file, **options)
+            click.echo(f"Wrote {out}.", err=True)
+
+
+def _export(
+    graph: Graph,
+    what: str,
+    file: IO[bytes],
+    *,
+    format: Any,
+    min_strength: float,
+    **circuit: Any,
+) -> None:
+    from queries.export import export_circuit, export_features, export_interactions
+
+    if what == "features":
+        export_features(graph, file, format=format)
+    elif what == "interactions":
+        export_interactions(graph, file, format=format, min_strength=min_strength)
+    else:
+        export_circuit(graph.circuit(**circuit), file, format=format)
+
+
+@command(short_help="Draw a circuit or the strongest paths, layer by layer.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@run_options
+@click.option("--of", "what", type=click.Choice(["paths", "circuit", "interactions"]),
+              default="paths", show_default=True)  # fmt: skip
+@to_option
+@from_option
+@click.option("-n", "--limit", default=30, show_default=True, help="How many paths, interactions.")
+@min_share_option
+@click.option("--modules/--no-modules", default=True, show_default=True, help="Colour by module.")
+def plot(
+    file: Path, store: str | None, run: str | None, what: str, modules: bool, **options: Any
+) -> None:
+    """Draw the strongest paths, a circuit, or the strongest interactions into FILE.
+
+    Columns are layers, width is share, colour is module. The suffix says PNG, SVG or PDF.
+
+    \b
+    lib-graph plot paths.png --to output/5
+    lib-graph plot circuit.svg --of circuit --to output/5 --min-share 0.1
+    """  # noqa: D301  \b is click's mark
+    from queries.graph import open_graph
+    from queries.plot import plot_circuit
+
+    with open_graph(store, run) as graph:
+        circuit, title = _picture(graph, what, **options)
+        found = graph.communities() if modules and len(circuit) else None
+        plot_circuit(circuit, file, communities=found, title=f"{graph.run.name}: {title}")
+    click.echo(
+        f"Wrote {file}: {len(circuit.features)} features, {len(circuit)} interactions.", err=True
+    )
+
+
+def _picture(
+    graph: Graph,
+    what: str,
+    *,
+    source: str | None,
+    target: str | None,
+    limit: int,
+    min_share: float,
+) -> tuple[Circuit, str]:
+    """Return what to draw, and its title."""
+    where = f" from {source}" * (source is not None) + f" to {target}" * (target is not None)
+    if what == "circuit":
+        if target is None:
+            raise UsageError("A circuit needs an end. Give --to LAYER/INDEX.")
+        circuit = graph.circuit(source=source, target=target, min_share=min_share)
+        return circuit, f"circuit{where}, every share at least {min_share:g}"
+    if what == "paths":
+        paths = graph.paths(source=source, target=target, k=limit)
+        return graph.circuit_of(paths), f"the {len(paths)} strongest paths{where}"
+    interactions = graph.interactions(source=source, target=target, limit=limit)
+    count = len(interactions.frame)
+    return graph.circuit_of(interactions), f"the {count} strongest interactions{where}"

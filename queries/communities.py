@@ -1,0 +1,234 @@
+"""Modules of a run: groups of features that interact with each other more than by chance.
+
+The graph is undirected, of all layers but a raw output, without the constant features, with
+weight √strength.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from lib_graph.errors import UsageError
+from queries.answers import Record
+from queries.modularity import Edges, Floats, Ints, leiden, louvain, modularity, number_by_size
+from queries.places import Layer
+from queries.statements import Reader, Statement, read_text
+
+if TYPE_CHECKING:
+    from ingest.store import GraphStore, Transaction
+
+__all__ = [
+    "Communities",
+    "Community",
+    "Method",
+    "Weights",
+    "find_communities",
+    "write_communities",
+]
+
+Method = Literal["leiden", "louvain"]
+Weights = Literal["sqrt", "log"]
+METHODS = {"leiden": leiden, "louvain": louvain}
+
+
+@dataclass(frozen=True)
+class Community:
+    """One module. `span` counts its layers; `members` are feature ids, by layer and index.
+
+    `labels` are (label, share), the largest first: the share of the module's importance that the
+    members with this label have, the importances of each layer divided by their sum.
+    """
+
+    id: str
+    index: int
+    size: int
+    span: int
+    layers: tuple[str, ...]
+    labels: tuple[tuple[str, float], ...]
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Communities:
+    """The modules of a run, the largest first, numbered from 1.
+
+    `modularity` is Q at `resolution`, `modularity_at_1` is Q at 1. `features` has a row for each
+    clustered feature: id, layer, layer_index, index, label, importance,
+    community (the module's number).
+    """
+
+    run: str
+    method: Method
+    weights: Weights
+    resolution: float
+    seed: int
+    modularity: float
+    modularity_at_1: float
+    communities: tuple[Community, ...]
+    features: pd.DataFrame
+    statements: tuple[Statement, ...] = field(default=(), repr=False)
+
+    def __len__(self) -> int:
+        return len(self.communities)
+
+    def membership(self) -> dict[str, int]:
+        """Return the number of the module that each clustered feature (id) is in."""
+        return dict(zip(self.features["id"], self.features["community"].tolist(), strict=True))
+
+    def records(self) -> list[Record]:
+        """Return a row per module; members are ids, and each label has its share."""
+        return [
+            {
+                "id": each.id,
+                "index": each.index,
+                "size": each.size,
+                "span": each.span,
+                "layers": list(each.layers),
+                "labels": [label for label, _ in each.labels],
+                "label_shares": [share for _, share in each.labels],
+                "members": list(each.members),
+            }
+            for each in self.communities
+        ]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a row per module: the fields of `records`."""
+        columns = ["id", "index", "size", "span", "layers", "labels", "label_shares", "members"]
+        return pd.DataFrame.from_records(self.records(), columns=columns)
+
+    def json_value(self) -> Record:
+        """Return all of it as JSON has it: how it was found, Q, and the modules."""
+        keys = ("run", "method", "weights", "resolution", "seed", "modularity", "modularity_at_1")
+        return {**{key: getattr(self, key) for key in keys}, "communities": self.records()}
+
+
+def find_communities(
+    reader: Reader,
+    layers: Sequence[Layer],
+    *,
+    method: Method,
+    weights: Weights,
+    resolution: float,
+    seed: int,
+) -> Communities:
+    """Return the modules of a run. The same arguments give the same modules.
+
+    Raises UsageError for a method, weights, resolution or seed that cannot be used.
+    """
+    _check(method, weights, resolution, seed)
+    features = reader.frame(read_text("features"), layer=None)
+    features = features[~features["role"].isin(["constant", "output"])].reset_index(drop=True)
+    edges = _edges(reader, layers, features)
+    community = number_by_size(METHODS[method](edges, resolution=resolution, seed=seed))
+    columns = ["id", "layer", "layer_index", "index", "label", "importance"]
+    table = features[columns].assign(community=community + 1)
+    prefix = f"{reader.run}/{method}/{resolution!r}/{seed}"
+    return Communities(
+        run=reader.run,
+        method=method,
+        weights=weights,
+        resolution=resolution,
+        seed=seed,
+        modularity=modularity(edges, community, resolution),
+        modularity_at_1=modularity(edges, community),
+        communities=tuple(
+            _community(prefix, number, members)
+            for number, members in table.assign(weight=_weight(table)).groupby("community")
+        ),
+        features=table,
+        statements=reader.statements,
+    )
+
+
+def _check(method: str, weights: str, resolution: float, seed: int) -> None:
+    if method not in METHODS:
+        raise UsageError(f"There is no method {method!r}. Take 'leiden' or 'louvain'.")
+    if weights == "log":
+        raise UsageError(
+            "The weights 'log' need the smallest edge that an ablation keeps, and this run has no "
+            "edge ablations. Take 'sqrt'."
+        )
+    if weights != "sqrt":
+        raise UsageError(f"There are no weights {weights!r}. Take 'sqrt'.")
+    if not 0 < resolution < np.inf:
+        raise UsageError(f"The resolution is {resolution}. Give a number above 0.")
+    if not 0 <= seed < 2**32:
+        raise UsageError(f"The seed is {seed}. Give a whole number from 0 to 4294967295.")
+
+
+def _edges(reader: Reader, layers: Sequence[Layer], features: pd.DataFrame) -> Edges:
+    """Return the interactions between `features`, whose rows are the nodes."""
+    node: dict[Any, Ints] = {}
+    for layer, rows in features.groupby("layer_index"):
+        node[layer] = np.zeros(rows["index"].max() + 1, dtype=np.int64)
+        node[layer][rows["index"]] = rows.index
+    source: list[Ints] = [np.zeros(0, dtype=np.int64)]
+    target: list[Ints] = [np.zeros(0, dtype=np.int64)]
+    strength: list[Floats] = [np.zeros(0)]
+    for first, second in pairwise(layers):
+        if first.index in node and second.index in node:
+            for row in reader.rows(read_text("section_strengths"), layer=first.index):
+                targets = np.array(row["targets"], dtype=np.int64)
+                source.append(np.repeat(node[first.index][row["source"]], len(targets)))
+                target.append(node[second.index][targets])
+                strength.append(np.array(row["strengths"]))
+    return Edges(
+        nodes=len(features),
+        source=np.concatenate(source),
+        target=np.concatenate(target),
+        weight=np.sqrt(np.concatenate(strength)),
+    )
+
+
+def _weight(features: pd.DataFrame) -> pd.Series[Any]:
+    """Return each feature's importance over its layer's; all 1 where no importance is known."""
+    importance = features["importance"].fillna(0.0)
+    total = importance.groupby(features["layer_index"]).transform("sum")
+    return (importance / total).fillna(0.0) if total.sum() > 0 else importance + 1.0
+
+
+def _community(prefix: str, number: Any, members: pd.DataFrame) -> Community:
+    layers = tuple(dict.fromkeys(members["layer"]))
+    return Community(
+        id=f"{prefix}/{number}",
+        index=int(number),
+        size=len(members),
+        span=len(layers),
+        layers=layers,
+        labels=_labels(members),
+        members=tuple(members["id"]),
+    )
+
+
+def _labels(members: pd.DataFrame) -> tuple[tuple[str, float], ...]:
+    share = members["weight"].groupby(members["label"]).sum() / max(members["weight"].sum(), 1e-300)
+    found = [(str(label), float(x)) for label, x in share.items() if label]
+    return tuple(sorted(found, key=lambda pair: (-pair[1], pair[0])))
+
+
+def write_communities(store: GraphStore, found: Communities) -> None:
+    """Store modules, in place of earlier ones of the same run, method, resolution and seed."""
+    from ingest.schema import COMMUNITY, IN_COMMUNITY
+
+    same = {name: getattr(found, name) for name in ("run", "method", "resolution", "seed")}
+    communities = pd.DataFrame(
+        [{"id": c.id, "index": c.index, "size": c.size, "span": c.span} for c in found.communities],
+        columns=["id", "index", "size", "span"],
+    ).assign(**same)
+    members = pd.DataFrame(
+        [(member, c.id) for c in found.communities for member in c.members],
+        columns=["source", "target"],
+    )
+
+    def replace(transaction: Transaction) -> None:
+        transaction.execute(read_text("writing/delete_communities"), same)
+        transaction.add_nodes(COMMUNITY, communities)
+        transaction.add_relationships(IN_COMMUNITY, members)
+
+    store.transact(replace)

@@ -1,0 +1,7 @@
+// All runs, also those whose load or deletion was cut off (status 'loading' or 'deleting').
+// No parameters.
+MATCH (r:Run)
+RETURN r.id AS id, r.name AS name, r.model AS model, r.basis AS basis, r.base AS base,
+       r.status AS status, r.features AS features, r.interactions AS interactions,
+       r.created AS created, r.loaded AS loaded
+ORDER BY loaded DESC, id DESC

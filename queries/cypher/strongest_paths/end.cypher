@@ -1,0 +1,2 @@
+RETURN strength, cost, path, shares, labels
+ORDER BY cost, path

@@ -1,0 +1,5 @@
+MATCH (n)-[r:INTERACTS]->(m:Feature)
+WHERE r.cost IS NOT NULL AND {rest} IS NOT NULL
+WITH m AS n, path + [m.id] AS path, labels + [m.label] AS labels, shares + [r.share] AS shares,
+     strength * r.share AS strength, cost + r.cost AS cost, cost + r.cost + {rest} AS through
+ORDER BY through, path LIMIT $k

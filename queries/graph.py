@@ -1,0 +1,247 @@
+"""One run in a graph store, and what can be asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from lib_graph.errors import UsageError
+from queries.answers import INTERACTION_COLUMNS, Table
+from queries.circuits import Circuit, circuit_from_pairs, circuit_from_shares
+from queries.communities import Communities, Method, Weights, find_communities, write_communities
+from queries.paths import Paths, find_paths
+from queries.places import End, Layer, Place, find_end, find_layer, find_place
+from queries.runs import RunInfo, choose_run, list_runs, runs_table
+from queries.statements import Reader, Statement, read_text
+
+if TYPE_CHECKING:
+    from ingest.store import GraphStore, WriteResult
+
+__all__ = ["MIN_IMPORTANCE", "Graph", "open_graph"]
+
+MIN_IMPORTANCE = 1e-6
+Sort = Literal["index", "importance", "variance"]
+
+
+def open_graph(store: Any = None, run: str | None = None) -> Graph:
+    """Return one run of a graph store, to ask questions of.
+
+    store: a path, an address (`bolt://…`), an open store, a `py2neo.Graph`, or None for the
+        default one (`LIB_GRAPH_STORE`, else `lib-graph.kgl` in the working folder).
+    run: an id, the beginning of one, or a name; by default the newest complete run.
+
+    Raises NotFoundError if there is no such run, UsageError if several fit, and
+    StoreUnavailableError if the store cannot be used. A store that was opened here is closed by
+    `Graph.close()` or at the end of a `with` block.
+    """
+    from ingest.store import open_store
+
+    opened = open_store(store)
+    try:
+        return Graph(opened, choose_run(list_runs(opened), run), close=opened is not store)
+    except BaseException:
+        if opened is not store:
+            opened.close()
+        raise
+
+
+class Graph:
+    """One complete run in a store. Made by `open_graph`.
+
+    Where a place is asked for, 'LAYER' means a layer as a whole, 'LAYER/INDEX' or an id one
+    feature.
+    """
+
+    def __init__(self, store: GraphStore, run: RunInfo, *, close: bool = False) -> None:
+        self.store = store
+        self.run = run
+        self._close = close
+
+    def __repr__(self) -> str:
+        return f"Graph({self.store.name!r}, run={self.run.id!r})"
+
+    def __enter__(self) -> Graph:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store if it was opened for this graph."""
+        if self._close:
+            self.store.close()
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers of the run, from the first to the last."""
+        rows = self._reader().rows(read_text("layers"))
+        return tuple(Layer(**row) for row in rows)
+
+    def runs(self) -> Table:
+        """Return all complete runs of the store, the newest first: the fields of RunInfo."""
+        return runs_table(self.store)
+
+    def features(self, *, layer: str | None = None, sort: Sort = "index") -> Table:
+        """Return the features of a layer or of all: FEATURE_COLUMNS.
+
+        sort: 'index' for layer and index, 'importance' or 'variance' for the largest first.
+        """
+        if sort not in get_args(Sort):
+            raise UsageError(f"Features cannot be sorted by {sort!r}. Take {get_args(Sort)}.")
+        index = None if layer is None else find_layer(layer, self.layers).index
+        reader = self._reader()
+        frame = reader.frame(read_text("features"), layer=index)
+        if sort != "index":
+            frame = frame.sort_values(sort, ascending=False, kind="stable", ignore_index=True)
+        return Table(frame, reader.statements)
+
+    def interactions(
+        self,
+        *,
+        source: str | None = None,
+        target: str | None = None,
+        min_strength: float = 0.0,
+        limit: int = 100,
+        constants: bool = False,
+    ) -> Table:
+        """Return the strongest interactions: INTERACTION_COLUMNS, by falling strength.
+
+        source, target: places; only interactions from, or into, there.
+        constants: also those out of the constant features, which outweigh all others.
+        `sections` gives all of them.
+        """
+        if limit < 1:
+            raise UsageError(f"The limit is {limit}. Ask for at least 1 interaction.")
+        start = None if source is None else self.place(source)
+        end = None if target is None else self.place(target)
+        reader = self._reader()
+        frame = reader.frame(
+            read_text("interactions"),
+            source_layer=start and start.layer.index,
+            source=start and start.index,
+            target_layer=end and end.layer.index,
+            target=end and end.index,
+            constants=constants,
+            min_strength=float(min_strength),
+            limit=limit,
+        )
+        return Table(frame, reader.statements)
+
+    def sections(self, *, min_strength: float = 0.0) -> Iterator[Table]:
+        """Yield all interactions, those of constant features too, a section at a time.
+
+        The columns are INTERACTION_COLUMNS, by source and target.
+        """
+        for layer in self.layers[:-1]:
+            reader = self._reader()
+            frame = reader.frame(
+                read_text("section_interactions"),
+                layer=layer.index,
+                min_strength=float(min_strength),
+            ).sort_values(["source_index", "target_index"], ignore_index=True)
+            yield Table(frame[list(INTERACTION_COLUMNS)], reader.statements)
+
+    def paths(
+        self,
+        *,
+        source: str | None = None,
+        target: str | None = None,
+        k: int = 10,
+        min_importance: float = MIN_IMPORTANCE,
+    ) -> Paths:
+        """Return the k strongest paths from one place to another, exactly.
+
+        A path's strength is the product of its shares. source, target: places; by default the
+        first and the last layer. Of a whole layer, features with less than `min_importance` times
+        its largest importance are left out as ends; every output of a raw layer counts.
+
+        Raises NotFoundError for a place that is not there and UsageError for one that cannot end
+        a path.
+        """
+        reader = self._reader()
+        start, end = self._ends(reader, source, target, min_importance)
+        return find_paths(reader, start, end, k=k, layers=len(self.layers))
+
+    def circuit(
+        self,
+        *,
+        target: str,
+        source: str | None = None,
+        min_share: float = 0.05,
+        min_importance: float = MIN_IMPORTANCE,
+    ) -> Circuit:
+        """Return all that lies on a path to `target` whose every share is at least `min_share`.
+
+        The paths start at `source`, by default in the first layer. Ends are as in `paths`.
+        """
+        reader = self._reader()
+        start, end = self._ends(reader, source, target, min_importance)
+        return circuit_from_shares(reader, start, end, min_share=min_share)
+
+    def circuit_of(self, answer: Paths | Table) -> Circuit:
+        """Return the circuit of the interactions in an answer of `paths` or `interactions`."""
+        if isinstance(answer, Paths):
+            pairs, query = answer.pairs(), {"paths": len(answer)}
+        else:
+            frame = answer.frame
+            pairs = list(zip(frame["source"], frame["target"], strict=True))
+            query = {"interactions": len(pairs)}
+        return circuit_from_pairs(self._reader(), query, pairs)
+
+    def communities(
+        self,
+        *,
+        method: Method = "leiden",
+        weights: Weights = "sqrt",
+        resolution: float = 1.0,
+        seed: int = 0,
+    ) -> Communities:
+        """Return the modules of the run: groups of features that interact more than by chance.
+
+        method: 'leiden' or 'louvain'. weights: 'sqrt' (√strength), or 'log', which needs edge
+        ablations. resolution: larger gives more and smaller modules.
+        """
+        return find_communities(
+            self._reader(),
+            self.layers,
+            method=method,
+            weights=weights,
+            resolution=resolution,
+            seed=seed,
+        )
+
+    def save_communities(self, communities: Communities) -> None:
+        """Store modules of this run, in place of those found by the same method and settings."""
+        write_communities(self.store, communities)
+
+    def cypher(self, text: str, parameters: Mapping[str, Any] | None = None) -> Table:
+        """Return the rows of a text that only reads. `$run` is this run unless it is given."""
+        parameters = {"run": self.run.id, **(parameters or {})}
+        return Table(self.store.frame(text, parameters), (Statement(text, parameters),))
+
+    def write_cypher(self, text: str, parameters: Mapping[str, Any] | None = None) -> WriteResult:
+        """Run a text that may write. `$run` is this run unless it is given."""
+        return self.store.write(text, {"run": self.run.id, **(parameters or {})})
+
+    def place(self, text: str) -> Place:
+        """Return the place that `text` names; see `queries.places`."""
+        return find_place(text, self.layers, self.run.id)
+
+    def _ends(
+        self, reader: Reader, source: str | None, target: str | None, min_importance: float
+    ) -> tuple[End, End]:
+        if not 0 <= min_importance <= 1:
+            raise UsageError(f"The least importance is {min_importance}. Give a number 0 to 1.")
+        start = Place(self.layers[0]) if source is None else self.place(source)
+        end = Place(self.layers[-1]) if target is None else self.place(target)
+        return find_end(reader, start, min_importance), find_end(reader, end, min_importance)
+
+    def _reader(self) -> Reader:
+        return Reader(self.store, self.run.id)

@@ -1,0 +1,117 @@
+"""Modules of a weighted undirected graph given as arrays: Leiden, Louvain, modularity.
+
+Nothing here knows what the nodes stand for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Edges", "leiden", "louvain", "modularity", "number_by_size"]
+
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True, eq=False)
+class Edges:
+    """Undirected edges between the nodes 0 … nodes-1, each pair once, no loops, weights > 0."""
+
+    nodes: int
+    source: Ints
+    target: Ints
+    weight: Floats
+
+
+def modularity(edges: Edges, community: Ints, resolution: float = 1.0) -> float:
+    """Return Q = Σ_c [L_c/m − γ (d_c/2m)²], 0 for a graph without edges.
+
+    m is the sum of all weights, L_c that inside community c, d_c the sum of its nodes' degrees.
+
+    >>> two_pairs = Edges(4, np.array([0, 2]), np.array([1, 3]), np.ones(2))
+    >>> modularity(two_pairs, np.array([0, 0, 1, 1]))
+    0.5
+    """
+    total = edges.weight.sum()
+    if total == 0:
+        return 0.0
+    source, target = community[edges.source], community[edges.target]
+    degree = np.bincount(np.concatenate([source, target]), np.tile(edges.weight, 2))
+    inside = edges.weight[source == target].sum()
+    return float(inside / total - resolution * ((degree / (2 * total)) ** 2).sum())
+
+
+def leiden(edges: Edges, *, resolution: float, seed: int) -> Ints:
+    """Return the community of each node by Leiden (graspologic-native), in ten rounds.
+
+    Each round starts from what the one before found. A node without edges is a community alone.
+    """
+    from graspologic_native import leiden_csr
+
+    if not len(edges.weight):
+        return np.arange(edges.nodes)
+    source = np.concatenate([edges.source, edges.target])
+    target = np.concatenate([edges.target, edges.source])
+    order = np.lexsort((target, source))
+    # its randomness is measured in weight: without this the scale of the weights would matter
+    weight = np.tile(edges.weight / edges.weight.mean(), 2)
+    starts = np.searchsorted(source[order], np.arange(edges.nodes + 1))
+    _, community = leiden_csr(
+        starts.astype(np.int64),
+        target[order].astype(np.int32),
+        weight[order],
+        edges.nodes,
+        resolution=resolution,
+        seed=seed,
+        iterations=10,
+    )
+    found = np.array([community[node] for node in range(edges.nodes)])
+    return _lone_nodes_apart(edges, found)
+
+
+def louvain(edges: Edges, *, resolution: float, seed: int) -> Ints:
+    """Return the community of each node by Louvain (python-louvain).
+
+    It is called again on the graph of the communities that it found, until they stay as they are:
+    its own rule for when to stop is right only at resolution 1.
+    """
+    import community as python_louvain
+    import networkx as nx
+
+    graph: Any = nx.Graph()
+    graph.add_nodes_from(range(edges.nodes))
+    graph.add_weighted_edges_from(
+        zip(edges.source.tolist(), edges.target.tolist(), edges.weight.tolist(), strict=True)
+    )
+    found = np.arange(edges.nodes)
+    while True:
+        merged = python_louvain.best_partition(graph, resolution=resolution, random_state=seed)
+        if len(set(merged.values())) == graph.number_of_nodes():
+            return found
+        found = np.array([merged[i] for i in found.tolist()])
+        graph = python_louvain.induced_graph(merged, graph)
+
+
+def number_by_size(community: Ints) -> Ints:
+    """Return the communities numbered 0, 1, … from the largest, ties by their first node.
+
+    >>> number_by_size(np.array([7, 3, 3, 5]))
+    array([1, 0, 0, 2])
+    """
+    _, first, inverse, size = np.unique(
+        community, return_index=True, return_inverse=True, return_counts=True
+    )
+    rank = np.empty(len(size), dtype=np.int64)
+    rank[np.lexsort((first, -size))] = np.arange(len(size))
+    return rank[inverse]
+
+
+def _lone_nodes_apart(edges: Edges, community: Ints) -> Ints:
+    lone = np.ones(edges.nodes, dtype=bool)
+    lone[edges.source] = lone[edges.target] = False
+    separate = community.copy()
+    separate[lone] = edges.nodes + np.flatnonzero(lone)
+    return separate

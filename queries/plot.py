@@ -1,0 +1,227 @@
+"""The layered picture of a circuit: columns are layers, width is share, colour is module."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lib_graph.errors import UsageError
+from lib_graph.files import whole_file
+from queries.layout import Layout, lay_out
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from queries.circuits import Circuit
+    from queries.communities import Communities
+
+__all__ = ["draw_circuit", "plot_circuit"]
+
+FORMATS = ("png", "svg", "pdf")
+# Okabe and Ito's colours, told apart by colour-blind readers
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+OTHER = "#9A9A9A"
+NONE = "#FFFFFF"
+INK = "#222222"
+
+ROW = 0.26  # inches
+BOX = 0.20
+GAP = 2.3  # between columns
+LETTER = 0.068  # width of a letter at FONT points
+FONT = 7.5
+MARGIN = 0.3
+HEADER = 0.75
+LONGEST = 22  # letters of a label
+WIDEST = 7.0  # points, at share 1
+
+
+def plot_circuit(
+    circuit: Circuit,
+    path: str | Path,
+    *,
+    communities: Communities | None = None,
+    title: str = "",
+) -> None:
+    """Write the picture of a circuit; the suffix of `path` says PNG, SVG or PDF.
+
+    Raises UsageError for another suffix and for an empty circuit.
+    """
+    path = Path(path)
+    suffix = path.suffix.lstrip(".").lower()
+    if suffix not in FORMATS:
+        raise UsageError(f"{str(path)!r} has no known suffix. Write .png, .svg or .pdf.")
+    if not len(circuit):
+        raise UsageError("The circuit is empty: there is nothing to draw. Ask for more of it.")
+    import matplotlib
+
+    figure = draw_circuit(circuit, communities=communities, title=title)
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(suffix)
+    with whole_file(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "lib-graph"}):
+        figure.savefig(temporary, format=suffix, dpi=200, metadata=undated)
+
+
+def draw_circuit(
+    circuit: Circuit, *, communities: Communities | None = None, title: str = ""
+) -> Figure:
+    """Return the picture of a circuit as a matplotlib figure. Its axes are in inches, y down."""
+    from matplotlib.figure import Figure
+
+    layout = lay_out(circuit, communities.membership() if communities else {})
+    nodes = layout.nodes.assign(text=[_text(row) for row in layout.nodes.to_dict("records")])
+    box = 0.16 + LETTER * int(nodes["text"].str.len().max())
+    nodes["left"] = nodes["column"] * (box + GAP)
+    nodes["y"] = (nodes["y"] + 0.5) * ROW
+    colours = _colours(nodes)
+    nodes["colour"] = nodes["module"].map(colours)
+    legend = _legend(nodes, colours)
+
+    width = len(layout.columns) * box + (len(layout.columns) - 1) * GAP
+    height = layout.height * ROW
+    bottom = height + 0.25 + 0.2 * (len(legend) + 1)
+    figure = Figure(figsize=(width + 2 * MARGIN, bottom + HEADER))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(-MARGIN, width + MARGIN), ylim=(bottom, -HEADER))
+    axes.set_axis_off()
+    _draw_interactions(axes, circuit, nodes.set_index("id"), box)
+    _draw_features(axes, nodes, box)
+    _draw_words(axes, layout, box, title)
+    _draw_legend(axes, legend, height + 0.35)
+    return figure
+
+
+def _text(row: Mapping[Hashable, Any]) -> str:
+    label = row["label"] or ""
+    if len(label) > LONGEST:
+        label = label[: LONGEST - 1] + "…"
+    return f"{row['index']}  {label}".strip()
+
+
+def _colours(nodes: pd.DataFrame) -> dict[int, str]:
+    """Return a colour for each module in the picture, the commonest first.
+
+    There are as many as a reader can tell apart; further modules share a grey, and a feature in
+    no module (0) is white.
+    """
+    counts = nodes.loc[nodes["module"] > 0, "module"].value_counts()
+    modules = sorted(counts.index, key=lambda module: (-counts[module], module))
+    colours = dict.fromkeys(modules, OTHER)
+    colours.update(zip(modules, PALETTE, strict=False))
+    return {**colours, 0: NONE}
+
+
+def _legend(nodes: pd.DataFrame, colours: Mapping[int, str]) -> list[tuple[str, str]]:
+    """Return (colour, text) for the modules that have a colour of their own, and for the rest.
+
+    The text names the labels that are commonest in the picture.
+    """
+    legend = []
+    for module, colour in colours.items():
+        if colour not in (OTHER, NONE):
+            labels = nodes.loc[(nodes["module"] == module) & (nodes["label"] != ""), "label"]
+            names = ", ".join(labels.value_counts(sort=True).index[:3])
+            legend.append((colour, f"module {module}: {names}" if names else f"module {module}"))
+    return [*legend, (OTHER, "other modules")] if OTHER in colours.values() else legend
+
+
+def _draw_interactions(axes: Axes, circuit: Circuit, nodes: pd.DataFrame, box: float) -> None:
+    """Draw the weakest first, so that the strong ones are on top."""
+    from matplotlib.path import Path as Curve
+
+    curves, widths, colours = [], [], []
+    edges = circuit.interactions.sort_values("share", na_position="first")
+    for source, target, share in zip(edges["source"], edges["target"], edges["share"], strict=True):
+        start, end = nodes.loc[source], nodes.loc[target]
+        x0, x1 = start["left"] + box, end["left"]
+        bend = 0.45 * (x1 - x0)
+        points = [(x0, start["y"]), (x0 + bend, start["y"]), (x1 - bend, end["y"]), (x1, end["y"])]
+        curves.append(Curve(points, [Curve.MOVETO, *[Curve.CURVE4] * 3]))
+        widths.append(_line_width(share))
+        colours.append(_line_colour(start, end))
+    _add_curves(axes, curves, widths, colours)
+
+
+def _add_curves(axes: Axes, curves: list[Any], widths: list[float], colours: list[str]) -> None:
+    from matplotlib.collections import PathCollection
+
+    axes.add_collection(
+        PathCollection(
+            curves,
+            facecolors="none",
+            edgecolors=colours,
+            linewidths=widths,
+            alpha=0.65,
+            zorder=1,
+            capstyle="butt",
+        )
+    )
+
+
+def _line_width(share: float) -> float:
+    return 0.3 if pd.isna(share) else max(0.3, WIDEST * share)
+
+
+def _line_colour(start: pd.Series[Any], end: pd.Series[Any]) -> str:
+    """Return the module's colour within a module or into an output, grey between modules."""
+    same = start["module"] == end["module"] or end["module"] == 0
+    return str(start["colour"]) if same and start["module"] > 0 else OTHER
+
+
+def _draw_features(axes: Axes, nodes: pd.DataFrame, box: float) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    for row in nodes.to_dict("records"):
+        axes.add_patch(
+            FancyBboxPatch(
+                (row["left"], row["y"] - BOX / 2),
+                box,
+                BOX,
+                boxstyle="round,pad=0,rounding_size=0.05",
+                facecolor=_tint(row["colour"]),
+                edgecolor=INK if row["module"] == 0 else row["colour"],
+                linewidth=0.8,
+                zorder=2,
+            )
+        )
+        middle = row["left"] + box / 2
+        axes.text(
+            middle, row["y"], row["text"], fontsize=FONT, color=INK, ha="center", va="center",
+            zorder=3, parse_math=False,
+        )  # fmt: skip
+
+
+def _tint(colour: str) -> tuple[float, ...]:
+    from matplotlib.colors import to_rgb
+
+    return tuple(0.45 * part + 0.55 for part in to_rgb(colour))
+
+
+def _draw_words(axes: Axes, layout: Layout, box: float, title: str) -> None:
+    axes.text(0, -HEADER + 0.1, title, fontsize=9, color=INK, ha="left", va="top", parse_math=False)
+    for column, name in enumerate(layout.columns):
+        middle = column * (box + GAP) + box / 2
+        axes.text(
+            middle, -0.1, name, fontsize=9.5, weight="bold", color=INK, ha="center", va="bottom",
+            parse_math=False,
+        )  # fmt: skip
+
+
+def _draw_legend(axes: Axes, legend: Sequence[tuple[str, str]], top: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    axes.text(0, top, "Width: share of the strength into a feature", fontsize=FONT, va="center")
+    for i, share in enumerate((0.05, 0.2, 0.5, 1.0)):
+        left = 2.5 + 0.75 * i
+        axes.plot(
+            [left, left + 0.3], [top, top], color=OTHER, linewidth=_line_width(share),
+            solid_capstyle="butt",
+        )  # fmt: skip
+        axes.text(left + 0.35, top, f"{share:g}", fontsize=FONT, va="center")
+    for row, (colour, text) in enumerate(legend, start=1):
+        y = top + 0.2 * row
+        axes.add_patch(
+            Rectangle((0, y - 0.06), 0.3, 0.12, facecolor=_tint(colour), edgecolor=colour)
+        )
+        axes.text(0.4, y, text, fontsize=FONT, color=INK, va="center", parse_math=False)
