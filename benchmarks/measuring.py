@@ -1,0 +1,58 @@
+"""Figures, and the processes that they are taken in."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+__all__ = ["Figure", "Sample", "in_fresh_process", "repeated"]
+
+Sample = Mapping[str, float]
+"""Figure's name -> value in one repetition"""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One thing that was measured, in every repetition. `limit`: what the project promises."""
+
+    name: str
+    unit: str
+    values: tuple[float, ...]
+    limit: float | None = None
+
+    @property
+    def median(self) -> float:
+        """The value to quote."""
+        return median(self.values)
+
+    @property
+    def kept(self) -> bool | None:
+        """Whether the promise is kept, if there is one."""
+        return None if self.limit is None else self.median <= self.limit
+
+
+def repeated(samples: Sequence[Sample], units: Mapping[str, str], limits: Sample) -> list[Figure]:
+    """Return the figures of repetitions that measured the same things."""
+    return [
+        Figure(name, unit, tuple(sample[name] for sample in samples), limits.get(name))
+        for name, unit in units.items()
+    ]
+
+
+def in_fresh_process(function: Callable[..., Sample], *arguments: Any) -> tuple[Sample, float]:
+    """Return what a function of a module returns, and its peak memory in GB, in a new process."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(_with_peak, function, arguments).result()
+
+
+def _with_peak(function: Callable[..., Sample], arguments: tuple[Any, ...]) -> tuple[Sample, float]:
+    sample = function(*arguments)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return sample, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
