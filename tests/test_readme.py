@@ -1,0 +1,90 @@
+"""The commands and the Python of the README, run as they stand there."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lib_graph.networks import shipped_model
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def run(lines, folder, environment=None):
+    """Run the lib-graph lines of a block in a folder and return what they print, by line."""
+    printed = {}
+    for line in lines:
+        if not line.startswith("lib-graph"):
+            continue
+        arguments = [str(Path(sys.executable).parent / "lib-graph"), *shlex.split(line)[1:]]
+        if arguments[1] == "train":  # minutes: the model that it made is in the package
+            shutil.copytree(shipped_model(), folder / "my-model")
+            continue
+        result = subprocess.run(
+            arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert result.returncode == 0, f"{line}\n{result.stderr}"
+        printed[line] = result.stdout
+    return printed
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A working folder in which the steps of the README have been taken."""
+    folder = tmp_path_factory.mktemp("readme")
+    steps = next(block for block in blocks("sh") if "lib-graph ingest" in block)
+    printed = run(steps.splitlines(), folder)
+    return folder, printed
+
+
+@pytest.mark.slow
+def test_the_steps_find_a_circuit(folder):
+    folder, printed = folder
+    paths = next(out for line, out in printed.items() if line.startswith("lib-graph paths"))
+    assert len(paths.splitlines()) == 1 + 5
+    assert all("output/5" in line for line in paths.splitlines()[1:])
+    assert (folder / "circuit.svg").stat().st_size > 1000
+    assert "<graphml" in (folder / "circuit.graphml").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.neo4j
+def test_the_steps_in_neo4j_give_the_same_paths(folder, neo4j_server):
+    folder, printed = folder
+    neo4j_server.wipe()
+    (block,) = blocks("sh neo4j")
+    environment = {**os.environ, "NEO4J_URI": neo4j_server.uri, **neo4j_server.settings}
+    found = run(block.splitlines(), folder, environment)
+    embedded, neo4j = (
+        next(out for line, out in lines.items() if line.startswith("lib-graph paths"))
+        for lines in (printed, found)
+    )
+    assert neo4j.splitlines()[: len(embedded.splitlines())] == embedded.splitlines()
+    (answer,) = (out for line, out in found.items() if line.startswith("lib-graph cypher"))
+    assert len(answer.splitlines()) == 1 + 5
+
+
+@pytest.mark.slow
+def test_the_python(folder, monkeypatch):
+    monkeypatch.chdir(folder[0])
+    names = {}
+    for block in blocks("python"):
+        exec(block, names)
+    assert len(names["paths"]) == 10
+    assert len(names["circuit"]) > 3
+    assert (folder[0] / "mlp-run" / "manifest.json").exists()
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\((?!http)([^)#]+)", README):
+        assert (ROOT / target).exists(), target
