@@ -41,8 +41,8 @@ def build(
     >>> import lib_graph, tempfile
     >>> model = lib_graph.shipped_model()
     >>> run = lib_graph.build(model, tempfile.mkdtemp(), lib_graph.Options(basis="pca"))
-    >>> [layer.features for layer in run.layers]
-    [114, 128, 128, 114]
+    >>> [layer.name for layer in run.layers]
+    ['ln1.0', 'ln2.0', 'unembed', 'output']
 
     Raises ConflictError if the folder holds another run and `replace` is false, ModelError if the
     network cannot be cut or its activations are not finite, UsageError for options that do not fit

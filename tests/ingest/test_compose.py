@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -49,7 +49,6 @@ def test_gds_is_an_option_that_is_off() -> None:
 
 
 def test_it_is_yaml() -> None:
-    yaml = pytest.importorskip("yaml", reason="PyYAML is not among the development dependencies")
     services = yaml.safe_load(TEXT)["services"]
     assert set(services) == {"neo4j"}
     assert services["neo4j"]["healthcheck"]["test"][0] == "CMD-SHELL"

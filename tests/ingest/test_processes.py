@@ -50,10 +50,11 @@ def wait_until(ready: Callable[[], bool], process: subprocess.Popen[str]) -> Non
         time.sleep(0.005)
 
 
-def halfway(store: GraphStore, target: str) -> bool:
-    """Whether another process has begun to write a run."""
+def halfway(store: GraphStore, target: str, process: subprocess.Popen[str]) -> bool:
+    """Whether a process has begun to write a run."""
     if store.capabilities.atomic:
-        return Path(f"{target}.lock").exists()
+        owner = Path(f"{target}.lock-owner")
+        return owner.exists() and f"pid={process.pid}\n" in owner.read_text()
     return any(row["done"] >= 3 for row in store.execute(DONE))
 
 
@@ -61,7 +62,7 @@ def test_a_load_that_is_killed_is_finished_by_the_same_command(
     store: GraphStore, store_target: str, run: Run
 ) -> None:
     process = command("ingest", str(run.path), "--store", store_target)
-    wait_until(lambda: halfway(store, store_target), process)
+    wait_until(lambda: halfway(store, store_target, process), process)
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
@@ -76,7 +77,7 @@ def test_a_load_that_is_killed_is_finished_by_the_same_command(
 def test_ctrl_c_says_how_to_go_on(store: GraphStore, store_target: str, run: Run) -> None:
     arguments = ("ingest", str(run.path), "--store", store_target)
     process = command(*arguments)
-    wait_until(lambda: halfway(store, store_target), process)
+    wait_until(lambda: halfway(store, store_target, process), process)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
     assert process.returncode == 130, err

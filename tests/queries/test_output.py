@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+import os
 import re
-import sys
-from pathlib import Path
+from contextlib import redirect_stdout, suppress
 
 import pytest
 
@@ -21,12 +21,23 @@ WIDE = View(
 )
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Make stdout say that it is a terminal."""
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+def shown_on_a_terminal(view: View) -> str:
+    """Return what a person at a terminal sees of a view."""
+    person, program = os.openpty()
+    with open(program, "w", encoding="utf-8") as stdout, redirect_stdout(stdout):
+        print_view(view)
+    shown = b""
+    with suppress(OSError):  # at its end
+        while part := os.read(person, 100_000):
+            shown += part
+    os.close(person)
+    return shown.decode().replace("\r\n", "\n")
+
+
+@pytest.fixture(autouse=True)
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    return monkeypatch
+    monkeypatch.delenv("NO_COLOR", raising=False)
 
 
 def test_elsewhere_than_on_a_terminal_a_row_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,32 +53,25 @@ def test_elsewhere_than_on_a_terminal_a_row_is_a_line(capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize("width", [20, 50, 80, 200])
 def test_a_narrow_terminal_breaks_words_but_no_id_and_no_number(
-    capsys: pytest.CaptureFixture[str], terminal: pytest.MonkeyPatch, width: int
+    monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
-    terminal.setenv("COLUMNS", str(width))
-    print_view(WIDE)
-    shown = capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", str(width))
+    shown = shown_on_a_terminal(WIDE)
     for whole in ("blocks.0.mlp/12", "1.234e-05", "output/5", "eight"):
         assert whole in shown
     longest = max(map(len, re.sub("\x1b[^m]*m", "", shown).splitlines()))
     assert longest <= max(width, len("blocks.0.mlp/12") + len("1.234e-05") + 24 + 6)
 
 
-def test_no_color_is_respected(
-    capsys: pytest.CaptureFixture[str], terminal: pytest.MonkeyPatch
-) -> None:
-    print_view(WIDE)
-    coloured = capsys.readouterr().out
-    terminal.setenv("NO_COLOR", "1")
-    print_view(WIDE)
-    plain = capsys.readouterr().out
-    assert "\x1b[3" not in plain
-    assert "source" in coloured
-    assert "source" in plain
+def test_colour_says_nothing_that_words_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    coloured = shown_on_a_terminal(WIDE)
+    monkeypatch.setenv("TERM", "dumb")
+    plain = shown_on_a_terminal(WIDE)
+    assert "\x1b[" in coloured
+    assert "\x1b[" not in plain
+    assert re.sub("\x1b[^m]*m", "", coloured) == plain
 
 
-def test_an_empty_answer_is_only_its_words(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_an_empty_answer_is_only_its_words(capsys: pytest.CaptureFixture[str]) -> None:
     print_view(View(("a",), [], below="There is none."))
     assert capsys.readouterr().out == "There is none.\n"
