@@ -17,7 +17,7 @@ __all__ = ["ingest"]
     "--store",
     metavar="STORE",
     help="A path, an address such as neo4j://localhost, or 'neo4j' for that of NEO4J_URI. "
-    "[default: LIB_GRAPH_STORE, else NEO4J_URI, else lib-graph.kgl]",
+    "[default: LIB_GRAPH_STORE, else lib-graph.kgl]",
 )
 @click.option("--replace", is_flag=True, help="Take these numbers if the store has others.")
 def ingest(run: Path, store: str | None, replace: bool) -> None:

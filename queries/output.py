@@ -162,7 +162,7 @@ store_option = click.option(
     "--store",
     metavar="STORE",
     help="A path, an address such as neo4j://localhost, or 'neo4j' for that of NEO4J_URI. "
-    "[default: LIB_GRAPH_STORE, else NEO4J_URI, else lib-graph.kgl]",
+    "[default: LIB_GRAPH_STORE, else lib-graph.kgl]",
 )
 
 

@@ -26,8 +26,8 @@ def open_store(target: str | Path | GraphStore | Any | None = None) -> GraphStor
     `target` is a path (embedded), an address such as `neo4j://localhost` (Neo4j, with
     NEO4J_USERNAME, NEO4J_PASSWORD and NEO4J_DATABASE), the word `neo4j` (the server of NEO4J_URI),
     a store that is open (returned as it is), or a `py2neo.Graph`. None means LIB_GRAPH_STORE, else
-    NEO4J_URI, else the file lib-graph.kgl in the working folder. A file `.env` there may hold
-    NEO4J_… lines; the environment comes first.
+    the file lib-graph.kgl in the working folder. A file `.env` there may hold NEO4J_… lines; the
+    environment comes first.
 
     Raises StoreUnavailableError if the store cannot be reached or used, and UsageError if `target`
     is none of these.
@@ -62,7 +62,7 @@ def using_store(target: str | Path | GraphStore | Any | None = None) -> Iterator
 
 def _open_text(target: str | None) -> GraphStore:
     settings = {**_dotenv(Path(".env")), **os.environ}
-    text = target or settings.get("LIB_GRAPH_STORE") or settings.get("NEO4J_URI") or DEFAULT_STORE
+    text = target or settings.get("LIB_GRAPH_STORE") or DEFAULT_STORE
     if text == "neo4j":
         text = settings.get("NEO4J_URI") or ""
         if not text:

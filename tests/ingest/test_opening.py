@@ -36,9 +36,10 @@ def test_the_argument_comes_before_the_environment_before_the_default(
 ) -> None:
     assert meant() == "lib-graph.kgl"
     (folder / ".env").write_text("NEO4J_URI=bolt://from-file\nLIB_GRAPH_STORE=ignored.kgl\n")
-    assert meant() == "bolt://from-file"
+    assert meant() == "lib-graph.kgl"
+    assert meant("neo4j") == "bolt://from-file"
     monkeypatch.setenv("NEO4J_URI", "neo4j://from-environment")
-    assert meant() == "neo4j://from-environment"
+    assert meant() == "lib-graph.kgl"
     monkeypatch.setenv("LIB_GRAPH_STORE", "chosen.kgl")
     assert meant() == "chosen.kgl"
     assert meant("neo4j") == "neo4j://from-environment"
