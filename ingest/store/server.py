@@ -88,8 +88,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         scalars = not value or isinstance(value[0], str | int | float)
         return value if scalars else [_plain(item) for item in value]
-    if hasattr(value, "relationships"):
-        return [_plain(node) for node in value.nodes]
     if hasattr(value, "items"):
         return {name: _plain(item) for name, item in value.items()}
+    if hasattr(value, "relationships"):
+        return [_plain(node) for node in value.nodes]
     return value
