@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import secrets
 import sys
 import tempfile
@@ -19,6 +20,8 @@ import click
 from benchmarks.cases import measure_build, measure_help, measure_store
 from benchmarks.measuring import Figure
 
+README = Path(__file__).parents[1] / "README.md"
+TABLE = re.compile(r"(?<=<!-- benchmark -->\n).*(?=<!-- /benchmark -->)", re.DOTALL)
 REPOSITORY = Path(__file__).parents[1]
 PACKAGES = ("torch", "neo4j", "kglite", "pandas")
 
@@ -29,7 +32,8 @@ PACKAGES = ("torch", "neo4j", "kglite", "pandas")
               show_default=True, help="File to write.")  # fmt: skip
 @click.option("--neo4j/--no-neo4j", default=True, show_default=True,
               help="Also on a Neo4j: NEO4J_TEST_URI, else one started for this.")  # fmt: skip
-def main(repeat: int, file: Path, neo4j: bool) -> None:
+@click.option("--readme", is_flag=True, help="Put the table into README.md too.")
+def main(repeat: int, file: Path, neo4j: bool, readme: bool) -> None:
     """Measure what the README claims, on the shipped model, each figure in new processes.
 
     CPU seconds mean something on a quiet machine only: waiting threads count as busy.
@@ -58,6 +62,9 @@ def main(repeat: int, file: Path, neo4j: bool) -> None:
     rows = [asdict(figure) | {"median": figure.median} for figure in figures]
     file.write_text(json.dumps({"machine": _machine(), "figures": rows}, indent=1) + "\n")
     print(f"Written to {file}.")
+    if readme:
+        table = "\n".join([*_markdown(figures), "", f"On {_machine_line()}.", ""])
+        README.write_text(TABLE.sub(lambda _: table, README.read_text(encoding="utf-8")))
     if any(figure.kept is False for figure in figures):
         sys.exit("Some promises are not kept here.")
 
@@ -70,6 +77,15 @@ def _row(figure: Figure) -> str:
         f"{figure.name:46}{figure.unit:>6}{figure.median:10.3f}  {low:9.3f} {high:9.3f}"
         f"  {promise:>10}{broken}"
     )
+
+
+def _markdown(figures: list[Figure]) -> Iterator[str]:
+    """Yield the lines of the README's table."""
+    yield "| what | median | promised |"
+    yield "|---|---|---|"
+    for figure in figures:
+        promise = "" if figure.limit is None else f"under {figure.limit:g} {figure.unit}"
+        yield f"| {figure.name} | {figure.median:.2g} {figure.unit} | {promise} |"
 
 
 def _machine() -> dict[str, object]:

@@ -38,11 +38,15 @@ def build(
     already, from the same weights, data and options, are not computed again. `name` is what people
     call the run (default: the subject's name and the basis).
 
-    >>> import lib_graph, tempfile
-    >>> model = lib_graph.shipped_model()
-    >>> run = lib_graph.build(model, tempfile.mkdtemp(), lib_graph.Options(basis="pca"))
-    >>> [layer.name for layer in run.layers]
-    ['ln1.0', 'ln2.0', 'unembed', 'output']
+    >>> import lib_graph, tempfile, torch
+    >>> subject = lib_graph.Subject(
+    ...     name="mlp", source="example", data_name="random", inputs=(torch.randn(100, 3),),
+    ...     module=torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2)),
+    ...     layers={"input": "0:in", "middle": "1:in", "output": "output"},
+    ... )
+    >>> run = lib_graph.build(subject, tempfile.mkdtemp(), lib_graph.Options(basis="pca"))
+    >>> [(layer.name, layer.features) for layer in run.layers]
+    [('input', 3), ('middle', 3), ('output', 2)]
 
     Raises ConflictError if the folder holds another run and `replace` is false, ModelError if the
     network cannot be cut or its activations are not finite, UsageError for options that do not fit

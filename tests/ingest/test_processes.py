@@ -21,6 +21,8 @@ from tests.conftest import Neo4j
 from tests.ingest.graphs import comparable, dump_at, expected
 from tests.synthetic import random_run
 
+pytestmark = pytest.mark.slow
+
 COMPLETE = "MATCH (r:Run {status: 'complete'}) RETURN r.id AS id"
 DONE = "MATCH (c:Checkpoint) RETURN c.done AS done"
 LIMIT_S = 60

@@ -77,6 +77,7 @@ def test_the_same_build_has_the_same_id_and_bytes(run, tmp_path):
     assert again.manifest.files == run.manifest.files
 
 
+@pytest.mark.slow
 def test_other_weights_data_or_options_have_another_id(run, tmp_path):
     (tokens,) = SUBJECT.inputs
     others = [
@@ -133,6 +134,7 @@ def test_given_bases_of_a_run_give_its_interactions(run, tmp_path):
     assert close(run, given, 1e-12)
 
 
+@pytest.mark.slow
 def test_given_bases_must_fit(run, tmp_path):
     bases = read_bases(run.path / "bases.safetensors")
     some = {name: basis for name, basis in bases.items() if name != "ln2.0"}
@@ -177,6 +179,7 @@ class Stopping:
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "stage", ["Jacobian of ln1.0", "interactions of ln1.0", "interactions of unembed"]
 )
@@ -217,6 +220,7 @@ def test_two_builds_at_once(tmp_path):
         build(SUBJECT, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bases.safetensors", "features.parquet", "interactions.parquet"])
 def test_a_damaged_file_is_noticed(name, tmp_path):
     build(SUBJECT, tmp_path)

@@ -31,6 +31,27 @@ def test_a_skip_connection_becomes_part_of_the_layer():
     assert [layer.width for layer in network.layers] == [4, 8, 4, 4, 3]
 
 
+class Bypass(nn.Module):
+    """Two thin tensors bypass `named`; then they become one wide tensor."""
+
+    def __init__(self):
+        super().__init__()
+        self.named = nn.Linear(5, 3)
+        self.thin = nn.ModuleList(nn.Linear(5, 1) for _ in range(2))
+        self.wide = nn.ModuleList(nn.Linear(1, 3) for _ in range(2))
+
+    def forward(self, x):
+        bypass = [wide(thin(x)) for thin, wide in zip(self.thin, self.wide, strict=True)]
+        return torch.tanh(self.named(x)) + (bypass[0] + bypass[1])
+
+
+def test_a_bypass_is_cut_where_it_is_narrowest_not_where_it_is_fewest():
+    module = random_(Bypass())
+    x = torch.randn(4, 5, dtype=torch.float64)
+    network = cut(module, (x,), {"a": "named:in", "b": "named:out", "c": "output"})
+    assert network.layers[1].shapes == ((3,), (1,), (1,))
+
+
 def test_nothing_reaches_a_layer_but_through_the_one_before():
     """The derivative of the chain is the derivative of the module."""
     module, network, inputs = stacked_network()

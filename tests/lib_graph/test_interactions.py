@@ -94,6 +94,7 @@ def test_chunks_and_batches_change_nothing():
         assert (merged.signed - whole.signed).norm() < 1e-10 * whole.signed.norm()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [pca_basis, neuron_basis])
 def test_completeness(make):
     """Along a path, all attributions of a target sum to what it is less what the baseline gives.

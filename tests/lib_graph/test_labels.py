@@ -97,6 +97,7 @@ def test_a_constant_feature_has_no_label(dtype):
 PUBLISHED = {"lib": (0.86, 0.84, 0.77), "pca": (0.78, 0.90, 0.79)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("basis", PUBLISHED)
 def test_purity_of_the_published_bases(basis):
     """Means over seeds 0 to 2 of the first eight features of ln1.0, ln2.0 and unembed."""

@@ -22,6 +22,7 @@ def pairs(circuit: queries.Circuit) -> set[tuple[str, str]]:
     return set(zip(frame["source"], frame["target"], strict=True))
 
 
+@pytest.mark.slow
 def test_a_circuit_is_what_brute_force_finds(store: GraphStore, tmp_path: Path) -> None:
     runs = random_runs(tmp_path, 40 if store.capabilities.kind == "embedded" else 8)
     with store.writing():

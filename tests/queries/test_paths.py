@@ -71,6 +71,7 @@ def assert_strongest(
         assert exp(-path.cost) == pytest.approx(path.strength, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_the_strongest_paths_are_those_that_brute_force_finds(
     store: GraphStore, tmp_path: Path
 ) -> None:
