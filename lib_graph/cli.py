@@ -42,6 +42,9 @@ VERBS = {
 }
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 class Settings:
     """What -q, -v and --debug ask for; one per invocation, on `Context.obj`."""
 
@@ -159,9 +162,11 @@ def _report(error: BaseException, arguments: list[str]) -> int:
 def _line(error: BaseException) -> str:
     if isinstance(error, LibGraphError):
         return " ".join(str(error).split())
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(error, OSError) and error.errno in FULL:
         where = f" while writing {error.filename!r}" if error.filename else ""
         return f"The disk is full{where}. Free some space and run the command again."
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{str(error.filename)!r} cannot be used: {error.strerror}. Name another."
     if isinstance(error, OSError):
         return str(error)
     if isinstance(error, MemoryError):

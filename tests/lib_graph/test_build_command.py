@@ -1,6 +1,10 @@
 """`lib-graph build` as it is typed."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -87,3 +91,42 @@ def test_another_run_in_the_folder_is_exit_code_4(model, tmp_path, capsys):
     assert lib_graph("build", model, "--out", out, "-q", "--basis", "pca") == 4
     assert "differs in basis" in capsys.readouterr().err
     assert lib_graph("build", model, "--out", out, "-q", "--basis", "pca", "--replace") == 0
+
+
+def process(before, *arguments):
+    """Start `lib-graph ARGUMENTS` after some lines of Python."""
+    program = f"{before}\nimport sys\nfrom lib_graph.cli import main\nmain(sys.argv[1:])"
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_one_line_and_the_build_goes_on_later(model, tmp_path):
+    """Stands in for a full disk: no file may grow beyond 4 kB."""
+    out = tmp_path / "run"
+    full = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))"
+    building = process(full, "build", model, "--out", str(out), "-q")
+    printed, error = building.communicate()
+    assert (building.returncode, printed) == (1, "")
+    assert error.startswith("Error: The disk is full")
+    assert error.count("\n") == 1
+    assert not (out / "manifest.json").exists()
+    assert not list(out.glob("*.part"))
+    assert lib_graph("build", model, "--out", str(out), "-q") == 0
+    Run.open(out)
+
+
+@pytest.mark.slow
+def test_ctrl_c_says_how_to_go_on(model, tmp_path):
+    out = tmp_path / "run"
+    building = process("", "build", model, "--out", str(out), "--rule", "trapezoid")
+    assert building.stderr.readline().startswith("Plan: ")
+    building.send_signal(signal.SIGINT)
+    _, error = building.communicate()
+    assert building.returncode == 130
+    assert f"To go on: lib-graph build {model} --out {out} --rule trapezoid" in error
+    assert "Traceback" not in error
+    assert not (out / "manifest.json").exists()
