@@ -85,7 +85,11 @@ def _markdown(figures: list[Figure]) -> Iterator[str]:
     yield "|---|---|---|"
     for figure in figures:
         promise = "" if figure.limit is None else f"under {figure.limit:g} {figure.unit}"
-        yield f"| {figure.name} | {figure.median:.2g} {figure.unit} | {promise} |"
+        yield f"| {figure.name} | {_digits(figure.median)} {figure.unit} | {promise} |"
+
+
+def _digits(value: float) -> str:
+    return f"{value:.2f}" if value >= 1 else f"{value:.2g}"
 
 
 def _machine() -> dict[str, object]:
