@@ -17,6 +17,8 @@ from lib_graph.run import Run
 from tests.ingest.graphs import comparable, copy_with_strengths, dump, expected
 from tests.synthetic import random_run
 
+pytestmark = pytest.mark.slow
+
 T = TypeVar("T")
 COMPLETE = "MATCH (r:Run {status: 'complete'}) RETURN r.id AS id"
 

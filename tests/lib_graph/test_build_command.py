@@ -85,6 +85,7 @@ def test_a_missing_model_is_one_line(tmp_path, capsys):
     assert "none" in line
 
 
+@pytest.mark.slow
 def test_another_run_in_the_folder_is_exit_code_4(model, tmp_path, capsys):
     out = str(tmp_path / "run")
     assert lib_graph("build", model, "--out", out, "-q") == 0

@@ -70,6 +70,7 @@ def test_any_section_by_jvps(name):
     check(network, inputs, rule_of(name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RULE_NAMES)
 def test_closed_forms_of_the_transformer(name):
     module = transformer().requires_grad_(False)

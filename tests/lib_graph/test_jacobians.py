@@ -56,6 +56,7 @@ def test_samples_add_up():
     assert relative(of(inputs.flip(0)), of(inputs)) < 1e-12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RULE_NAMES)
 @pytest.mark.parametrize("seed", range(3))
 def test_closed_forms_of_the_transformer(name, seed):
