@@ -33,12 +33,15 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 @command(
     epilog="Example: lib-graph build models/seed0 --out runs/seed0-pca --basis pca",
 )
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model")
+@click.option("--data", metavar="PATH.PY:FUNCTION", help="Of a network of your own: what makes its "
+              "data.  [default: make_data beside it]")  # fmt: skip
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The run folder.")
 @click.option("--name", help="What to call the run.  [default: the model's name and the basis]")
 @click.option(
     "--layers",
-    help="Layers, by commas: names, points (module.path:in or :out) or NAME=POINT.  [default: all]",
+    help="Layers, by commas: names, points (module.path:in or :out) or NAME=POINT.  [default: all "
+    "that the model names]",
 )
 @click.option("--basis", default="lib", show_default=True, help="lib, pca or neuron.")
 @click.option("--last", default="raw", show_default=True, help="The last layer: raw or pca.")
@@ -74,11 +77,14 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     callback=_read_config,
     help="Take options from this JSON file, or from a run's manifest.json.",
 )
-def build(model: Path, out: Path, name: str | None, replace: bool, **given: Any) -> None:
-    """Compute features and interaction strengths of the network in folder MODEL.
+def build(
+    model: str, data: str | None, out: Path, name: str | None, replace: bool, **given: Any
+) -> None:
+    """Compute features and interaction strengths of the network MODEL.
 
-    MODEL holds model.safetensors and config.json. The run folder OUT gets a manifest, the bases,
-    the features and the interactions. An interrupted build goes on with the same command.
+    MODEL is a folder with model.safetensors and config.json, or a function of your own,
+    path.py:make_model. The run folder OUT gets a manifest, the bases, the features and the
+    interactions. An interrupted build goes on with the same command.
     """
     from lib_graph.building import build as build_run
     from lib_graph.memory import parse_bytes
@@ -88,7 +94,7 @@ def build(model: Path, out: Path, name: str | None, replace: bool, **given: Any)
     layers = _listed(given.pop("layers"))
     biases = _listed(given.pop("biases"))
     options = Options(memory=parse_bytes(str(given.pop("memory"))), biases=biases, **given)
-    subject = load_subject(model)
+    subject = load_subject(model, data)
     if layers is not None:
         subject = subject.with_layers(layers)
     run = build_run(subject, out, options, name=name, replace=replace, progress=progress())

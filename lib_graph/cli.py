@@ -27,6 +27,7 @@ __all__ = ["Command", "command", "main", "progress"]
 VERBS = {
     "demo": ("queries.demo:demo", "Build, load and query the graph of the shipped model."),
     "train": ("lib_graph.train_command:train", "Train a network that the examples use."),
+    "layers": ("lib_graph.layers_command:layers", "List the points of a network for layers."),
     "build": ("lib_graph.build_command:build", "Compute features and interactions: a run folder."),
     "ingest": ("ingest.cli:ingest", "Load a run folder into a graph store."),
     "runs": ("queries.cli:runs", "List the runs in a store."),

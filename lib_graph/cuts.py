@@ -51,7 +51,10 @@ def cut(
     [('first', 2), ('second', 3), ('result', 3)]
     """
     if len(layers) < 2:
-        raise UsageError(f"A network needs at least two layers, not {len(layers)}. Name more.")
+        raise UsageError(
+            f"A network needs at least two layers, not {len(layers)}. Name them (--layers); "
+            "'lib-graph layers MODEL' lists what can be one."
+        )
     known = points(module)
     for name, point in layers.items():
         if point not in known:
@@ -59,7 +62,7 @@ def cut(
     graph = trace(module, inputs, tuple(layers.values()))
     crossings, befores = _crossings(graph, layers)
     built = tuple(
-        Layer(index, name, tuple(_shape(node, name) for node in crossing))
+        _layer(index, name, crossing)
         for index, (name, crossing) in enumerate(zip(layers, crossings, strict=True))
     )
     parameters = {
@@ -172,7 +175,8 @@ def _minimum_cut(
     """
     result = graph.nodes[-1]
     late = _reach([node], _users) - {node}
-    early = (_reach([node], _inputs) & active) | before
+    roots = {n for n in active if not any(source in active for source in n.all_input_nodes)}
+    early = (_reach([node], _inputs) & active) | before | roots
     flow = nx.DiGraph()
     flow.add_nodes_from(["start", "end"])
     for n in active - late:
@@ -207,12 +211,24 @@ def _size(node: fx.Node) -> int:
 
 def _shape(node: fx.Node, layer: str) -> tuple[int, ...]:
     shape = tuple(_hint(length) for length in node.meta["val"].shape[1:])
-    if len(shape) not in (1, 2):
+    if len(shape) not in (1, 2, 3):
         raise ModelError(
             f"Layer {layer!r} is crossed by a tensor of shape [N, {', '.join(map(str, shape))}]. "
-            "Only [samples, features] and [samples, positions, features] can be handled."
+            "Only [samples, features], [samples, positions, features] and images [samples, "
+            "channels, height, width] can be handled."
         )
     return shape
+
+
+def _layer(index: int, name: str, crossing: list[fx.Node]) -> Layer:
+    layer = Layer(index, name, tuple(_shape(node, name) for node in crossing))
+    others = [Layer(index, name, (shape,)).positions for shape in layer.shapes]
+    if set(others) != {layer.positions}:
+        raise ModelError(
+            f"Layer {name!r} is crossed by tensors with {others} positions. Choose a point where "
+            "all have the same number."
+        )
+    return layer
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ the activations of one layer to those of the next. `lib_graph.cuts` makes a netw
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -29,7 +30,8 @@ class Layer:
     """A cut through the network.
 
     `shapes` are the shapes of the tensors that cross it, the samples' axis left out: `(d,)` for a
-    tensor [N, d], which counts as one position, `(S, d)` for [N, S, d].
+    tensor [N, d], which counts as one position, `(S, d)` for [N, S, d], and `(d, H, W)` for an
+    image [N, d, H, W], whose positions are its pixels.
     """
 
     index: int
@@ -39,24 +41,39 @@ class Layer:
     @property
     def width(self) -> int:
         """The number of coordinates d."""
-        return sum(shape[-1] for shape in self.shapes)
+        return sum(map(_coordinates, self.shapes))
 
     @property
     def positions(self) -> int:
         """The number of positions S."""
-        return 1 if len(self.shapes[0]) == 1 else self.shapes[0][0]
+        return math.prod(self.shapes[0]) // _coordinates(self.shapes[0])
 
     def pack(self, tensors: Sequence[Tensor]) -> Float[Tensor, "n s d"]:
         """Return the tensors that cross this layer as its activations."""
-        return torch.cat([t.unsqueeze(1) if t.ndim == 2 else t for t in tensors], -1)
+        return torch.cat([_rows(t) for t in tensors], -1)
 
     def unpack(self, activations: Float[Tensor, "n s d"]) -> list[Tensor]:
         """Return the tensors that `pack` made these activations of."""
-        parts = activations.split([shape[-1] for shape in self.shapes], -1)
-        return [
-            part.squeeze(1) if len(shape) == 1 else part
-            for part, shape in zip(parts, self.shapes, strict=True)
-        ]
+        parts = activations.split([*map(_coordinates, self.shapes)], -1)
+        return [_tensor(part, shape) for part, shape in zip(parts, self.shapes, strict=True)]
+
+
+def _coordinates(shape: tuple[int, ...]) -> int:
+    return shape[0] if len(shape) == 3 else shape[-1]
+
+
+def _rows(tensor: Tensor) -> Float[Tensor, "n s d"]:
+    """Return a tensor as coordinates at positions."""
+    if tensor.ndim == 2:
+        return tensor.unsqueeze(1)
+    return tensor.flatten(2).mT if tensor.ndim == 4 else tensor
+
+
+def _tensor(rows: Float[Tensor, "n s d"], shape: tuple[int, ...]) -> Tensor:
+    """Return the tensor of a shape that `_rows` made these coordinates of."""
+    if len(shape) == 1:
+        return rows.squeeze(1)
+    return rows.mT.unflatten(2, shape[1:]) if len(shape) == 3 else rows
 
 
 class Kind(Protocol):

@@ -150,6 +150,52 @@ def record(
     return found
 
 
+def shapes(module: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, tuple[int, ...]]:
+    """Return the points that can be layers, in the order of the computation, with their shapes.
+
+    Those are the points that these inputs reach and that carry numbers, samples on the first axis,
+    which is left out of the shape. Of a submodule that runs several times the last run counts.
+
+    >>> shapes(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), (torch.ones(4, 2),))
+    {'0:in': (2,), '0:out': (3,), '1:in': (3,), '1:out': (3,), 'output': (3,)}
+    """
+    samples = len(inputs[0])
+    found: dict[str, tuple[int, ...]] = {}
+
+    def note(point: str, values: Iterable[Any]) -> None:
+        numbers = [x for x in values if torch.is_tensor(x) and x.is_floating_point()]
+        found.pop(point, None)
+        if numbers and 2 <= numbers[0].ndim <= 4 and len(numbers[0]) == samples:
+            found[point] = tuple(numbers[0].shape[1:])
+
+    handles = []
+    for path, submodule in module.named_modules():
+        if path:
+            handles += [
+                submodule.register_forward_pre_hook(
+                    lambda _, args, named, point=f"{path}:in": note(
+                        point, [*args, *named.values()]
+                    ),
+                    with_kwargs=True,
+                ),
+                submodule.register_forward_hook(
+                    lambda _, args, result, point=f"{path}:out": note(point, _leading(result))
+                ),
+            ]
+    try:
+        with torch.no_grad():
+            note(OUTPUT, _leading(module(*inputs)))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
+
+
+def _leading(result: Any) -> list[Any]:
+    """Return the tensor that a module's result counts as: itself, or its first."""
+    return [result] if torch.is_tensor(result) else list(result)[:1]
+
+
 Visit = Callable[[Tensor, str], Tensor]
 
 

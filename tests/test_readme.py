@@ -85,6 +85,17 @@ def test_the_python(folder, monkeypatch):
     assert (folder[0] / "mlp-run" / "manifest.json").exists()
 
 
+@pytest.mark.slow
+def test_a_network_of_ones_own(tmp_path):
+    (file,) = blocks("python mine.py")
+    (tmp_path / "mine.py").write_text(file)
+    (block,) = blocks("sh mine")
+    printed = run(block.splitlines(), tmp_path)
+    points = [line.split()[0] for line in next(iter(printed.values())).splitlines()]
+    assert {"0:in", "2:in", "output"} <= set(points)
+    assert (tmp_path / "mine-run" / "manifest.json").exists()
+
+
 def test_links_lead_somewhere():
     for target in re.findall(r"\]\((?!http)([^)#]+)", README):
         assert (ROOT / target).exists(), target

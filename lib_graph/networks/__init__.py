@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from lib_graph.errors import ModelError
-from lib_graph.networks import modular_addition
+from lib_graph.errors import ModelError, UsageError
+from lib_graph.networks import modular_addition, python_file
 from lib_graph.networks.checkpoint import read_json
 from lib_graph.networks.subject import Kinds, Subject
 
@@ -16,16 +16,24 @@ ADAPTERS: dict[str, Callable[[Path], Subject]] = {"HookedTransformer": modular_a
 """`architecture` of config.json -> what loads such a folder"""
 
 
-def load_subject(folder: str | Path) -> Subject:
-    """Return the network in a folder (model.safetensors and config.json) with its data and layers.
+def load_subject(model: str | Path, data: str | None = None) -> Subject:
+    """Return a network with its data and layers.
 
-    Raises ModelError if the folder's files are missing or broken, or if the architecture is none
-    that lib-graph knows.
+    `model` is a folder (model.safetensors and config.json), which says what its data are, or a
+    function of your own, `path.py:make_model`, whose data `data` makes (default: `make_data` in the
+    same file) and whose layers are yours to name (`Subject.with_layers`).
+
+    Raises ModelError if the folder's files are missing or broken, if the architecture is none that
+    lib-graph knows, or if your function fails; UsageError if it is not there.
 
     >>> list(load_subject(shipped_model()).layers)
     ['ln1.0', 'ln2.0', 'unembed', 'output']
     """
-    folder = Path(folder)
+    if python_file.is_place(str(model)):
+        return python_file.load(str(model), data)
+    if data is not None:
+        raise UsageError(f"The data of a model folder is fixed. Leave --data {data!r} out.")
+    folder = Path(model)
     architecture = read_json(folder).get("architecture")
     if not isinstance(architecture, str) or architecture not in ADAPTERS:
         known = ", ".join(map(repr, ADAPTERS))

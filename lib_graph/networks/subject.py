@@ -15,6 +15,7 @@ from lib_graph.tracing import points
 __all__ = ["Kinds", "Subject"]
 
 Kinds = Mapping[tuple[str, str], Kind]
+LIST = "List what can be a layer with 'lib-graph layers"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,23 @@ class Subject:
     kinds: Callable[[nn.Module], Kinds] | None = None
     labeller: Labeller | None = None
 
+    @classmethod
+    def of(
+        cls, module: nn.Module, data: Tensor | tuple[Tensor, ...], layers: Iterable[str]
+    ) -> Subject:
+        """Return a network of your own: a module, its arguments (samples first), and its layers.
+
+        Each layer is a point, or NAME=POINT.
+
+        >>> import torch
+        >>> module = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+        >>> Subject.of(module, torch.ones(5, 2), ["input=0:in", "2:in", "output"]).layers
+        {'input': '0:in', '2:in': '2:in', 'output': 'output'}
+        """
+        name = type(module).__name__
+        inputs = (data,) if isinstance(data, Tensor) else tuple(data)
+        return cls(name, name, module, inputs, "given", {}).with_layers(layers)
+
     def with_layers(self, layers: Iterable[str]) -> Subject:
         """Return the same network with the given layers, each a NAME, a POINT or NAME=POINT.
 
@@ -45,5 +63,6 @@ class Subject:
             name, _, point = text.partition("=")
             chosen[name] = point or self.layers.get(name, name)
             if chosen[name] not in points(self.module):
-                raise NotFoundError("layer", text, self.layers, "Or name a point of the module.")
+                known = [*self.layers, *points(self.module)]
+                raise NotFoundError("layer", text, known, f"{LIST} {self.source}'.")
         return replace(self, layers=chosen)

@@ -1,0 +1,124 @@
+"""A network out of a person's own file, from the command line to the run."""
+
+import json
+
+import pytest
+import torch
+
+from lib_graph.errors import ModelError, NotFoundError, UsageError
+from lib_graph.networks import load_subject
+from lib_graph.run import Run
+from tests.lib_graph.test_build_command import lib_graph
+
+FILE = """
+import torch
+from sizes import WIDTH
+
+def make_model():
+    return torch.nn.Sequential(
+        torch.nn.Linear(WIDTH, 6), torch.nn.ReLU(), torch.nn.Linear(6, 2), torch.nn.Flatten()
+    )
+
+def make_data():
+    return torch.randn(40, WIDTH)
+
+def other_data():
+    return (torch.ones(7, WIDTH),)
+
+def uneven():
+    return torch.ones(3, WIDTH), torch.ones(4)
+
+def words():
+    return "no numbers"
+
+def broken():
+    raise RuntimeError("no such luck")
+
+constant = 5
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    (tmp_path / "sizes.py").write_text("WIDTH = 4\n")
+    path = tmp_path / "mine.py"
+    path.write_text(FILE)
+    return path
+
+
+def test_the_data_is_beside_the_model_unless_said_otherwise(file):
+    subject = load_subject(f"{file}:make_model")
+    assert (subject.name, subject.source) == ("mine", f"{file}:make_model")
+    assert subject.inputs[0].shape == (40, 4)
+    assert load_subject(f"{file}:make_model", f"{file}:other_data").inputs[0].shape == (7, 4)
+
+
+def test_random_numbers_are_the_same_every_time_and_nobody_elses(file):
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    one, two = (load_subject(f"{file}:make_model") for _ in range(2))
+    assert torch.equal(torch.rand(3), expected)
+    assert torch.equal(one.inputs[0], two.inputs[0])
+    assert torch.equal(one.module[0].weight, two.module[0].weight)
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "error", "words"),
+    [
+        ("none.py:make_model", None, UsageError, "There is no file 'none.py'"),
+        ("{file}:make_modl", None, NotFoundError, "Closest: 'make_model'"),
+        ("{file}:constant", None, NotFoundError, "Function 'constant' not found"),
+        ("{file}:broken", None, ModelError, "RuntimeError: no such luck"),
+        ("{file}:make_data", None, ModelError, "returned a Tensor, not an nn.Module"),
+        ("{file}:make_model", "{file}:words", ModelError, "returned a str"),
+        ("{file}:make_model", "{file}:uneven", ModelError, r"\[3, 4\] samples"),
+        ("{file}:make_model", "data.parquet", UsageError, "no function in a Python file"),
+    ],
+)
+def test_what_cannot_be_used_is_named(file, model, data, error, words):
+    with pytest.raises(error, match=words):
+        load_subject(model.format(file=file), data and data.format(file=file))
+
+
+def test_a_model_folder_has_its_own_data(file):
+    with pytest.raises(UsageError, match="Leave --data"):
+        load_subject(file.parent, f"{file}:make_data")
+
+
+def test_the_layers_that_are_listed_can_be_built(file, tmp_path, capsys):
+    model = f"{file}:make_model"
+    assert lib_graph("layers", model, "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {row["point"]: row["shape"] for row in rows} == {
+        "0:in": [4], "0:out": [6], "1:in": [6], "1:out": [6], "2:in": [6], "2:out": [2],
+        "3:in": [2], "3:out": [2], "output": [2],
+    }  # fmt: skip
+    assert lib_graph("layers", model) == 0
+    assert capsys.readouterr().out.splitlines()[1].split() == ["0:out", "[6]"]
+    out = tmp_path / "run"
+    assert lib_graph("build", model, "--out", str(out), "--layers", "x=0:in,2:in,output", "-q") == 0
+    run = Run.open(out)
+    assert [(layer.name, layer.width) for layer in run.layers] == [
+        ("x", 4), ("2:in", 6), ("output", 2)
+    ]  # fmt: skip
+    assert run.manifest.model.source == model
+    assert run.manifest.data.name == f"{file}:make_data"
+
+
+def test_layers_of_a_folder_say_which_are_taken(capsys):
+    from lib_graph.networks import shipped_model
+
+    assert lib_graph("layers", str(shipped_model())) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[-1] for line in lines if " layer " in line] == [
+        "ln1.0", "ln2.0", "unembed", "output"
+    ]  # fmt: skip
+
+
+def test_layers_must_be_named(file, tmp_path, capsys):
+    model = f"{file}:make_model"
+    assert lib_graph("build", model, "--out", str(tmp_path / "run")) == 2
+    assert "'lib-graph layers MODEL' lists" in capsys.readouterr().err
+    assert lib_graph("build", model, "--out", str(tmp_path / "run"), "--layers", "0:on,output") == 2
+    assert "Closest: '0:in'" in capsys.readouterr().err
