@@ -20,7 +20,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.network import Constants, Kind, Layer, Network, Section
-from lib_graph.selfcheck import check_chain, check_kinds
+from lib_graph.recognising import recognise
+from lib_graph.selfcheck import check_chain, check_kinds, check_samples
 from lib_graph.tracing import OUTPUT, TracedModule, points, trace
 
 __all__ = ["cut"]
@@ -40,10 +41,12 @@ def cut(
 
     `inputs` is an example batch of at least two samples. `biases` names the parameters that count
     as biases (default: those whose last name is `bias` or starts with `b_`); `kinds` says what the
-    section between two layers (source, target) is.
+    section between two layers (source, target) is; linear maps, also with an activation behind, are
+    recognised.
 
     Raises NotFoundError for an unknown point, UsageError if the layers do not follow each other,
-    ModelError if the module cannot be traced, or a declared kind is not what the section computes.
+    ModelError if the module cannot be traced, if samples influence each other, or if a declared
+    kind is not what the section computes.
 
     >>> network = cut(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), (torch.ones(2, 2),),
     ...               {"first": "0:in", "second": "1:in", "result": "output"})
@@ -82,13 +85,15 @@ def cut(
             _function(part, [constants.index(node) for node in part.constants]),
             {name: parameters[name] for name in part.parameters},
             tuple(name for name in part.parameters if name in set(biases)),
-            (kinds or {}).get((built[i].name, built[i + 1].name)),
+            (kinds or {}).get((built[i].name, built[i + 1].name))
+            or _recognised(built[i], part, parameters),
         )
         for i, part in enumerate(parts)
     ]
     head = _head(graph, crossings[0], constants, parameters)
     network = Network(built, tuple(sections), head)
     check_chain(network, module, inputs, layers)
+    check_samples(network, inputs)
     check_kinds(network, inputs)
     return network
 
@@ -267,6 +272,15 @@ def _subgraph(
     part.output(tuple(copies[n] for n in target))
     names = tuple(graph.parameters[n] for n in parameters)
     return _Part(fx.GraphModule(graph.module, part), names, tuple(constants))
+
+
+def _recognised(source: Layer, part: _Part, parameters: Mapping[str, Tensor]) -> Kind | None:
+    if len(source.shapes[0]) == 3:  # the last axis of an image is not that of the features
+        return None
+    placeholders = [n for n in part.run.graph.nodes if n.op == "placeholder"]
+    given = placeholders[len(placeholders) - len(part.parameters) - len(part.constants) :]
+    values = [parameters[name] for name in part.parameters]
+    return recognise(part.run.graph, dict(zip(given, values, strict=False)))
 
 
 def _function(part: _Part, places: list[int]) -> Callable[..., Sequence[Tensor]]:

@@ -12,7 +12,7 @@ from lib_graph.forward import derivative
 from lib_graph.network import Network, Section
 from lib_graph.tracing import record
 
-__all__ = ["check_chain", "check_kinds"]
+__all__ = ["check_chain", "check_kinds", "check_samples"]
 
 
 @torch.no_grad()
@@ -34,6 +34,21 @@ def check_chain(
                 f"differ by {error:.1e} of the largest. Please report this module."
             )
     return worst
+
+
+@torch.no_grad()
+def check_samples(network: Network, inputs: tuple[Tensor, ...]) -> None:
+    """Raise ModelError, naming the layer, if a sample's activations depend on its batch."""
+    batch, alone = network.run(*inputs), network.run(*(x[:1] for x in inputs))
+    for layer, among, single in zip(
+        network.layers, batch.activations, alone.activations, strict=True
+    ):
+        error = _error(among[:1], single)
+        if not error < _tolerance(single):
+            raise ModelError(
+                f"What layer {layer.name!r} computes from a sample depends on the other samples of "
+                f"its batch (by {error:.1e} of the largest), so features have no meaning there."
+            )
 
 
 @torch.no_grad()

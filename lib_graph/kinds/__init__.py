@@ -5,6 +5,7 @@ A declaration is checked against the section itself at every build (`lib_graph.s
 
 from lib_graph.kinds.attention import Attention
 from lib_graph.kinds.linear import Linear
+from lib_graph.kinds.perceptron import Perceptron
 from lib_graph.kinds.residual_mlp import ResidualMLP
 
-__all__ = ["Attention", "Linear", "ResidualMLP"]
+__all__ = ["Attention", "Linear", "Perceptron", "ResidualMLP"]

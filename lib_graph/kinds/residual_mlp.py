@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lib_graph.kinds.activations import ACTIVATIONS, mean_slopes
 from lib_graph.moments import InteractionMoments
 from lib_graph.rules import Rule
 
-__all__ = ["ACTIVATIONS", "ResidualMLP"]
-
-ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
-    "relu": (torch.relu, lambda x: (x > 0).to(x.dtype)),
-}
-"""name -> (activation, its derivative)"""
+__all__ = ["ResidualMLP"]
 
 
 @dataclass(frozen=True)
@@ -35,15 +30,11 @@ class ResidualMLP:
 
     def __call__(self, f: Float[Tensor, "n s d"]) -> Float[Tensor, "n s d"]:
         """Return F(f)."""
-        act, _ = ACTIVATIONS[self.activation]
+        act = ACTIVATIONS[self.activation].value
         return f + act(f @ self.w_in + self.b_in) @ self.w_out + self.b_out
 
     def _slopes(self, f: Float[Tensor, "n s d"], rule: Rule) -> Float[Tensor, "ns h"]:
-        """Return m = ∫ act'(α (f W₁ + b₁)) dα, a row per sample and position."""
-        _, slope = ACTIVATIONS[self.activation]
-        before = (f @ self.w_in + self.b_in).flatten(0, 1)
-        nodes = zip(rule.nodes, rule.weights, strict=True)
-        return torch.stack([w * slope(alpha * before) for alpha, w in nodes]).sum(0)
+        return mean_slopes(self.activation, f @ self.w_in + self.b_in, rule)
 
     def second_moment(
         self, f: Float[Tensor, "n s d"], next_rotation: Float[Tensor, "d r"], rule: Rule

@@ -116,6 +116,20 @@ def test_control_flow_that_depends_on_values_is_named():
         cut(Branching(), (torch.ones(2, 2),), {"a": "line:in", "b": "output"})
 
 
+class Mixing(nn.Linear):
+    """What a sample gives depends on the others."""
+
+    def forward(self, x):
+        return super().forward(x) * x.mean()
+
+
+def test_samples_that_influence_each_other_are_an_error():
+    module = random_(nn.Sequential(nn.Linear(3, 3), Mixing(3, 3)))
+    x = torch.randn(4, 3, dtype=torch.float64)
+    with pytest.raises(ModelError, match=r"'output' .* on the other samples"):
+        cut(module, (x,), {"a": "0:in", "b": "1:in", "output": "output"})
+
+
 def test_a_wrong_declaration_is_caught():
     module = random_(nn.Sequential(nn.Linear(3, 4), nn.Tanh()))
     layers = {"a": "0:in", "b": "1:in", "c": "output"}

@@ -1,0 +1,56 @@
+"""A linear map followed by an activation function (docs/method.md §5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from lib_graph.kinds.activations import ACTIVATIONS, mean_slopes
+from lib_graph.moments import InteractionMoments
+from lib_graph.rules import Rule
+
+__all__ = ["Perceptron"]
+
+
+@dataclass(frozen=True)
+class Perceptron:
+    """F(f) = act(f W + b) at every position. `activation` is a key of ACTIVATIONS."""
+
+    weight: Float[Tensor, "d e"]
+    bias: Float[Tensor, " e"]
+    activation: str
+
+    def __call__(self, f: Float[Tensor, "n s d"]) -> Float[Tensor, "n s e"]:
+        """Return F(f)."""
+        return ACTIVATIONS[self.activation].value(f @ self.weight + self.bias)
+
+    def _slopes(self, f: Float[Tensor, "n s d"], rule: Rule) -> Float[Tensor, "ns e"]:
+        return mean_slopes(self.activation, f @ self.weight + self.bias, rule)
+
+    def second_moment(
+        self, f: Float[Tensor, "n s d"], next_rotation: Float[Tensor, "e r"], rule: Rule
+    ) -> Float[Tensor, "d d"]:
+        """Return N S · W (E[mᵀm] ∘ K) Wᵀ, m = ∫ act'(α (f W + b)) dα."""
+        m = self._slopes(f, rule)
+        K = next_rotation @ next_rotation.T
+        return (self.weight @ ((m.T @ m) * K) @ self.weight.T).double()
+
+    def interactions(
+        self,
+        f: Float[Tensor, "n s d"],
+        features: Float[Tensor, "n s r"],
+        inverse: Float[Tensor, "r d"],
+        next_rotation: Float[Tensor, "e next_r"],
+        rule: Rule,
+        chunk: int,
+    ) -> Iterator[InteractionMoments]:
+        """Yield the moments of A_itj = f̂_tj ((m_t ∘ c_j W) C)_i, c_j = row j of C⁺."""
+        m, inward = self._slopes(f, rule), inverse @ self.weight
+        for rows, f_hat in zip(
+            inward.split(chunk), features.movedim(-1, 0).split(chunk), strict=True
+        ):
+            derivative = ((m * rows[:, None]) @ next_rotation).unflatten(1, f.shape[:2])
+            yield InteractionMoments.of(derivative * f_hat[..., None], f.shape[1])
