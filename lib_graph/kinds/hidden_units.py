@@ -1,0 +1,143 @@
+"""The closed forms that all MLPs share, plain or gated, with or without a norm in front.
+
+With hidden units h = Σ_b n W_b ∘ m_b to first order, the Jacobian at a position is
+
+    J = 1 + a (Σ_b W'_b diag(m_b) − n̂ᵀ l/d) W_out,    W'_b = P Γ W_b,  l = Σ_b (n̂ Γ W_b) ∘ m_b
+
+(docs/method.md §5.3; without a norm a = 1, W' = W and l = 0).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lib_graph.kinds.norm import Norm
+from lib_graph.moments import InteractionMoments
+from lib_graph.rules import Rule
+
+__all__ = ["Branch", "HiddenUnits", "affine"]
+
+
+class Branch(NamedTuple):
+    """A linear map into the hidden units."""
+
+    weight: Float[Tensor, "d h"]
+    bias: Float[Tensor, " h"] | None
+
+
+class _Slopes(NamedTuple):
+    """a m_b for every branch, and with a norm a l and n̂: a row per sample and position."""
+
+    branches: Float[Tensor, "ns b h"]
+    carried: Float[Tensor, "ns h"] | None
+    n_hat: Float[Tensor, "ns d"] | None
+
+
+class HiddenUnits(ABC):
+    """A residual MLP at every position; a subclass names its branches and their slopes."""
+
+    w_out: Float[Tensor, "h d"]
+    norm: Norm | None
+
+    @abstractmethod
+    def _branches(self) -> Sequence[Branch]:
+        """Return the linear maps into the hidden units."""
+
+    @abstractmethod
+    def _derivatives(self, before: Sequence[Float[Tensor, "ns h"]]) -> Sequence[Tensor]:
+        """Return ∂h/∂(branch) for what the branches give."""
+
+    def _slopes(self, f: Float[Tensor, "ns d"], alpha: float) -> _Slopes:
+        """Return the slopes at α f, with the biases times α."""
+        n_hat, a, n = None, None, alpha * f
+        if self.norm is not None:
+            n_hat, a = self.norm.normalised(n)
+            n = self.norm.scaled(n_hat, alpha)
+        before = [affine(n, branch.weight, branch.bias, alpha) for branch in self._branches()]
+        slopes = torch.stack([*self._derivatives(before)], 1)
+        if n_hat is None or a is None or self.norm is None:
+            return _Slopes(slopes, None, None)
+        slopes = a[:, None] * slopes
+        moved = torch.stack([(n_hat * self.norm.gain) @ b.weight for b in self._branches()], 1)
+        return _Slopes(slopes, (moved * slopes).sum(1), n_hat)
+
+    def _along(self, f: Float[Tensor, "n s d"], rule: Rule) -> list[tuple[float, _Slopes]]:
+        """Return slopes and their weights along the path; without a norm their average will do."""
+        nodes = [self._slopes(f.flatten(0, 1), alpha) for alpha in rule.nodes]
+        if self.norm is not None:
+            return list(zip(rule.weights, nodes, strict=True))
+        mean = torch.stack([w * x.branches for w, x in zip(rule.weights, nodes, strict=True)])
+        return [(1.0, _Slopes(mean.sum(0), None, None))]
+
+    def _inward(self) -> Float[Tensor, "b d h"]:
+        """Return W' of every branch."""
+        weights = [branch.weight for branch in self._branches()]
+        return torch.stack([w if self.norm is None else self.norm.projected(w) for w in weights])
+
+    def second_moment(
+        self, f: Float[Tensor, "n s d"], next_rotation: Float[Tensor, "d r"], rule: Rule
+    ) -> Float[Tensor, "d d"] | None:
+        """Return N S · M' = Σ J K Jᵀ, or None for a norm's average along a path.
+
+        With H = W_out K W_outᵀ: Σ K + X + Xᵀ + Σ_bc W'_b (H ∘ Σ a² m_bᵀ m_c) W'_cᵀ, and what
+        n̂ᵀ l/d adds; X = (Σ_b W'_b diag(Σ a m_b) − Σ a n̂ᵀ l/d) W_out K.
+        """
+        along = self._along(f, rule)
+        if len(along) > 1:
+            return None
+        slopes, carried, n_hat = along[0][1]
+        b, h = slopes.shape[1:]
+        W, m = self._inward().movedim(0, 1).flatten(1), slopes.flatten(1)
+        out = self.w_out @ next_rotation
+        H = out @ out.T
+        inner = (m.T @ m).unflatten(0, (b, h)).unflatten(2, (b, h)) * H[None, :, None]
+        total = (
+            len(m) * (next_rotation @ next_rotation.T) + W @ inner.flatten(2).flatten(0, 1) @ W.T
+        )
+        toward = (W * m.sum(0)).unflatten(1, (b, h)).sum(1)
+        if carried is not None and n_hat is not None:
+            d = n_hat.shape[1]
+            toward = toward - n_hat.T @ carried / d
+            back = carried @ H
+            mixed = n_hat.T @ (back[:, None] * slopes).flatten(1) @ W.T / d
+            total = total - mixed - mixed.T
+            total = total + (n_hat * (back * carried).sum(1, keepdim=True)).T @ n_hat / d**2
+        cross = toward @ out @ next_rotation.T
+        return (total + cross + cross.T).double()
+
+    def interactions(
+        self,
+        f: Float[Tensor, "n s d"],
+        features: Float[Tensor, "n s r"],
+        inverse: Float[Tensor, "r d"],
+        next_rotation: Float[Tensor, "d next_r"],
+        rule: Rule,
+        chunk: int,
+    ) -> Iterator[InteractionMoments]:
+        """Yield the moments of A_itj = f̂_tj (c_j J_t C)_i, c_j = row j of C⁺."""
+        along, inward = self._along(f, rule), inverse @ self._inward()
+        out = self.w_out @ next_rotation
+        for j in range(0, len(inverse), chunk):
+            rows = inverse[j : j + chunk]
+            derivative = (rows @ next_rotation)[:, None]
+            for weight, (slopes, carried, n_hat) in along:
+                per_branch = zip(slopes.unbind(1), inward[:, j : j + chunk], strict=True)
+                moved = sum((m * c[:, None] for m, c in per_branch), start=torch.zeros(()))
+                derivative = derivative + weight * (moved @ out)
+                if carried is not None and n_hat is not None:
+                    turned = (rows @ n_hat.T)[..., None] * (weight / n_hat.shape[1])
+                    derivative = derivative - turned * (carried @ out)
+            attributions = derivative.unflatten(1, f.shape[:2])
+            attributions = attributions * features.permute(2, 0, 1)[j : j + chunk, ..., None]
+            yield InteractionMoments.of(attributions, f.shape[1])
+
+
+def affine(x: Tensor, weight: Tensor, bias: Tensor | None, alpha: float = 1.0) -> Tensor:
+    """Return x W + α b."""
+    return x @ weight if bias is None else x @ weight + alpha * bias
