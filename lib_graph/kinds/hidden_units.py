@@ -109,7 +109,8 @@ class HiddenUnits(ABC):
             total = total - mixed - mixed.T
             total = total + (n_hat * (back * carried).sum(1, keepdim=True)).T @ n_hat / d**2
         cross = toward @ out @ next_rotation.T
-        return (total + cross + cross.T).double()
+        moment: Tensor = (total + cross + cross.T).double()
+        return moment
 
     def interactions(
         self,
