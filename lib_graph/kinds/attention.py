@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lib_graph.moments import InteractionMoments
+from lib_graph.readout import Readout
 from lib_graph.rules import Rule
 
 __all__ = ["Attention"]
@@ -65,7 +66,11 @@ class Attention:
         return _Pass(q, k, v, pattern, pattern @ v)
 
     def second_moment(
-        self, f: Float[Tensor, "n s d"], next_rotation: Float[Tensor, "d r"], rule: Rule
+        self,
+        f: Float[Tensor, "n s d"],
+        next_rotation: Float[Tensor, "d r"],
+        rule: Rule,
+        counted: Bool[Tensor, "n t"] | None = None,
     ) -> Float[Tensor, "d d"] | None:
         """Return N S · M' = n t K + W L W_O K + (W L W_O K)ᵀ + W G Wᵀ, or None for other rules.
 
@@ -74,7 +79,7 @@ class Attention:
         Q_t = Σ_s k_sᵀ b_ts. G = Σ_ts X W_O K W_Oᵀ Xᵀ, L = Σ_t X_tt. An average of Jacobians along a
         path has no such blocks.
         """
-        if rule.name != "gradient":
+        if rule.name != "gradient" or counted is not None:
             return None
         here = self._forward(f, 1.0)
         q, k, v, pattern, o = here
@@ -138,7 +143,7 @@ class Attention:
         f: Float[Tensor, "n s d"],
         features: Float[Tensor, "n s r"],
         inverse: Float[Tensor, "r d"],
-        next_rotation: Float[Tensor, "d next_r"],
+        readout: Readout,
         rule: Rule,
         chunk: int,
     ) -> Iterator[InteractionMoments]:
@@ -147,7 +152,7 @@ class Attention:
         The tangents of q, k and v along feature j are f̂_j times c_j W_Q, c_j W_K and c_j W_V.
         """
         passes = [self._forward(f, alpha) for alpha in rule.nodes]
-        out = (self.w_o @ next_rotation).flatten(0, 1)
+        out = (self.w_o @ readout.rotation).flatten(0, 1)
         for rows, f_hat in zip(
             inverse.split(chunk), features.movedim(-1, 0).split(chunk), strict=True
         ):
@@ -160,9 +165,9 @@ class Attention:
                 start=torch.zeros(()),
             )
             attributions = moved.flatten(3) @ out
-            straight = rows @ next_rotation
+            straight = rows @ readout.rotation
             attributions += f_hat[:, :, self.outputs, None] * straight[:, None, None]
-            yield InteractionMoments.of(attributions, f.shape[1])
+            yield readout.moments(attributions)
 
 
 def _tangent(
