@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from jaxtyping import Bool
@@ -70,3 +70,9 @@ class Subject:
                 known = [*self.layers, *points(self.module)]
                 raise NotFoundError("layer", text, known, f"{LIST} {self.source}'.")
         return replace(self, layers=chosen)
+
+    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield the tensors that the data consist of, with names."""
+        yield from ((str(i), x) for i, x in enumerate(self.inputs))
+        if self.counted is not None:
+            yield "counted", self.counted
