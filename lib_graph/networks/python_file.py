@@ -86,7 +86,8 @@ def _kinds(file: ModuleType, path: Path) -> Callable[[nn.Module], Kinds]:
                 f"{place!r} returned {found!r:.60}. Return {{(source layer, target layer): kind}}, "
                 "with kinds of lib_graph.kinds."
             )
-        return found
+        declared: Kinds = found
+        return declared
 
     return kinds
 
@@ -102,7 +103,8 @@ def _function(file: ModuleType, path: Path, name: str) -> Callable[..., Any]:
     functions = {key: value for key, value in vars(file).items() if callable(value)}
     if name not in functions:
         raise NotFoundError("function", name, functions, f"It was to be in {str(path)!r}.")
-    return functions[name]
+    function: Callable[..., Any] = functions[name]
+    return function
 
 
 def _call(place: str, function: Callable[..., Any], *arguments: Any) -> Any:
