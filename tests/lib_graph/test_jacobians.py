@@ -83,7 +83,7 @@ def test_attention_at_all_positions():
 
     attention = Attention(
         *(random(h, d, e) for _ in range(3)), random(h, e, d), *(random(h, e) for _ in range(3)),
-        random(d), mask=torch.ones(s, s).tril().bool(), outputs=slice(None),
+        random(d), 
     )  # fmt: skip
     f, rotation, rule = random(4, s, d), random(d, 6), Rule.named("gradient")
     truth = 0
