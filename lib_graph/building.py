@@ -97,7 +97,7 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
             name=subject.data_name,
             sha256=job.origin["data"],
             samples=len(subject.inputs[0]),
-            positions=len(subject.inputs[0]) * job.network.layers[0].positions,
+            positions=_positions(job),
         ),
         "basis": "given" if options.bases else options.basis,
         "base": None,
@@ -117,6 +117,13 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
         "timings": job.timings,
         "checks": job.checks | {"identity_error": _identity_error(bases)},
     }
+
+
+def _positions(job: Job) -> int:
+    """Return how many positions of the first layer count, over all samples."""
+    if job.subject.counted is not None:
+        return int(job.subject.counted.sum())
+    return len(job.subject.inputs[0]) * job.network.layers[0].positions
 
 
 def _config(job: Job) -> dict[str, Any]:

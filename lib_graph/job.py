@@ -67,17 +67,24 @@ def prepare(subject: Subject, out: Path, options: Options, progress: Progress) -
     progress.say(f"Plan: {plan}")
     origin = origin_of(
         tensors_sha256(subject.module.state_dict().items()),
-        tensors_sha256((str(i), x) for i, x in enumerate(subject.inputs)),
+        tensors_sha256(_data(subject)),
         subject.layers,
         {name for section in network.sections for name in section.biases},
         options,
     )
-    samples = Samples(network, inputs, plan)
+    samples = Samples(network, inputs, plan, subject.counted)
     job = Job(subject, network, samples, rule, options, origin, out, progress)
     job.checks["chain_error"] = check_chain(network, module, example, subject.layers)
     job.checks["kind_error"] = check_kinds(network, example)
     job.timings["trace"] = time.process_time() - start
     return job
+
+
+def _data(subject: Subject) -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors that the data consist of, with names."""
+    yield from ((str(i), x) for i, x in enumerate(subject.inputs))
+    if subject.counted is not None:
+        yield "counted", subject.counted
 
 
 def _cast(x: Tensor, dtype: torch.dtype) -> Tensor:

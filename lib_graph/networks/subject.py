@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from jaxtyping import Bool
 from torch import Tensor, nn
 
 from lib_graph.errors import NotFoundError
@@ -25,6 +26,8 @@ class Subject:
     `inputs` are the module's arguments, samples first. `layers` maps names to points
     (`lib_graph.tracing`), in the order of the computation. `kinds` tells, of a copy of the module
     in the precision of the build, what the sections between two layers (source, target) are.
+    `counted` marks the positions that count (None: all), as padding must not; the network must let
+    nothing reach them from the others.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Subject:
     layers: Mapping[str, str]
     kinds: Callable[[nn.Module], Kinds] | None = None
     labeller: Labeller | None = None
+    counted: Bool[Tensor, "n s"] | None = None
 
     @classmethod
     def of(

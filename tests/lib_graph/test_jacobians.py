@@ -38,7 +38,7 @@ def test_any_section_by_vjps(name):
         rotation = random_basis(section.target.width, 3).rotation
         truth = brute(section, f, one.constants, rotation, rule)
         for chunk in (1, 2, 8):
-            found = second_moment(section, f, one.constants, rotation, rule, chunk)
+            found = second_moment(section, one, rotation, rule, chunk)
             assert relative(found, truth) < 1e-12
 
 
@@ -50,7 +50,7 @@ def test_samples_add_up():
 
     def of(x):
         batch = network.run(x)
-        return second_moment(section, batch.activations[0], batch.constants, rotation, rule, 4)
+        return second_moment(section, batch, rotation, rule, 4)
 
     assert relative(of(inputs), sum(of(x[None]) for x in inputs)) < 1e-12
     assert relative(of(inputs.flip(0)), of(inputs)) < 1e-12
@@ -68,7 +68,7 @@ def test_closed_forms_of_the_transformer(name, seed):
     for section in network.sections:
         f = batch.activations[section.source.index]
         rotation = random_basis(section.target.width, 4, seed).rotation
-        found = second_moment(section, f, batch.constants, rotation, rule, 4)
+        found = second_moment(section, batch, rotation, rule, 4)
         truth = sum(brute(section, x[None], batch.constants, rotation, rule) for x in f)
         assert section.kind is not None
         assert relative(found, truth) < 1e-12

@@ -15,6 +15,7 @@ from lib_graph.kinds.attention.one_pass import AttentionPass, Normalised
 from lib_graph.kinds.norm import Norm
 from lib_graph.kinds.attention.positions import Fixed, Positions
 from lib_graph.moments import InteractionMoments
+from lib_graph.readout import Readout
 from lib_graph.rules import Rule
 
 __all__ = ["Attention"]
@@ -118,7 +119,11 @@ class Attention:
         return torch.stack(weights)
 
     def second_moment(
-        self, f: Float[Tensor, "n s d"], next_rotation: Float[Tensor, "d r"], rule: Rule
+        self,
+        f: Float[Tensor, "n s d"],
+        next_rotation: Float[Tensor, "d r"],
+        rule: Rule,
+        counted: Bool[Tensor, "n t"] | None = None,
     ) -> Float[Tensor, "d d"] | None:
         """Return N S · M' = Σ_ts J_ts K J_tsᵀ, or None for other rules: an average of Jacobians
         along a path is not the Jacobian of a pass.
@@ -127,7 +132,7 @@ class Attention:
             return None
         here = self._pass(f)
         return second_moment(
-            here, self._inward(), self.w_o, next_rotation, None, self.residual
+            here, self._inward(), self.w_o, next_rotation, counted, self.residual
         )
 
     def interactions(
@@ -135,19 +140,19 @@ class Attention:
         f: Float[Tensor, "n s d"],
         features: Float[Tensor, "n s r"],
         inverse: Float[Tensor, "r d"],
-        next_rotation: Float[Tensor, "d next_r"],
+        readout: Readout,
         rule: Rule,
         chunk: int,
     ) -> Iterator[InteractionMoments]:
         """Yield the moments of A_itj, feature j at all positions."""
         passes = [self._pass(f, alpha) for alpha in rule.nodes]
-        inward, out = self._inward(), (self.w_o @ next_rotation).flatten(0, 1)
+        inward, out = self._inward(), (self.w_o @ readout.rotation).flatten(0, 1)
         for rows, f_hat in zip(inverse.split(chunk), features.split(chunk, -1), strict=True):
             moved = torch.zeros(())
             for here, weight in zip(passes, rule.weights, strict=True):
                 moved = moved + weight * output_tangents(here, inward, rows, f_hat)
             attributions = moved.flatten(3) @ out
             if self.residual:
-                straight = f_hat[:, self.outputs, :, None] * (rows @ next_rotation)
+                straight = f_hat[:, self.outputs, :, None] * (rows @ readout.rotation)
                 attributions += straight
-            yield InteractionMoments.of(attributions.permute(2, 0, 1, 3), f.shape[1])
+            yield readout.moments(attributions.permute(2, 0, 1, 3))
