@@ -9,9 +9,6 @@ projection of every feature at every position is needed. With U = A ∘ scale (q
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -68,8 +65,7 @@ def _of_head(
     scores = (q @ dk.flatten(1, 2).mT).view(n, t * j, s)
     scores = scores.baddbmm_(dq.reshape(n, t * j, e), k.mT)
     scores.view(n, t, j, s).mul_(here.scale * pattern[:, :, None])
-    sums = scores @ torch.cat([v, torch.ones_like(v[..., :1])], -1)
-    sums = sums.unflatten(1, (t, j))
-    do = (pattern @ moved(VALUE).flatten(2)).unflatten(2, (j, e))
+    sums = (scores @ torch.cat([v, torch.ones_like(v[..., :1])], -1)).unflatten(1, (t, j))
+    do: Tensor = (pattern @ moved(VALUE).flatten(2)).unflatten(2, (j, e))
     do += sums[..., :-1]
     return do.addcmul_(sums[..., -1:], o[:, :, None], value=-1)

@@ -49,9 +49,7 @@ class Own:
         query = (self.a[..., None] * self.query).sum((1, 2))
         return torch.stack([value, key, query])
 
-    def add_products(
-        self, H: Float[Tensor, "h h e e"], gram: Float[Tensor, "3 h e 3 h e"]
-    ) -> None:
+    def add_products(self, H: Float[Tensor, "h h e e"], gram: Float[Tensor, "3 h e 3 h e"]) -> None:
         """Add to G what query blocks have in common with values, keys and query blocks."""
         heads, e = len(self.q), self.q.shape[-1]
         weight = self.a.square()
@@ -87,7 +85,8 @@ class Own:
 
         def onto(x: Float[Tensor, "h n t e"]) -> Float[Tensor, "h n t e"]:
             flat = x.permute(1, 2, 0, 3).flatten(2) @ across
-            return weight * flat.unflatten(2, (len(x), -1)).permute(2, 0, 1, 3)
+            reached: Tensor = weight * flat.unflatten(2, (len(x), -1)).permute(2, 0, 1, 3)
+            return reached
 
         from_query = onto(by_query)
         g[VALUE, :, :, here.own] += self.pattern * from_query

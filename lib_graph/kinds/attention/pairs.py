@@ -77,14 +77,15 @@ class _Carried:
     ) -> None:
         """Add what the heads h and g have; `total` is Σ_t A^h_ts A^g_ts."""
         here, m = self.here, self.m[VALUE, h]
-        onto = self.weight * m @ H
-        direct = _with_ones(here.o[g]) @ torch.cat(
-            [-onto, (onto * here.v[g]).sum(-1, keepdim=True)], -1
-        ).mT
+        onto = _onto(self.weight * m, H)
+        direct = (
+            _with_ones(here.o[g])
+            @ torch.cat([-onto, (onto * here.v[g]).sum(-1, keepdim=True)], -1).mT
+        )
         self.by_key[g].addcmul_(here.pattern[h], direct).addcmul_(self.shift[h], X)
         back = (self.shift[h] * here.pattern[g]).mT @ _with_ones(here.o[h])
         value = m * total + here.v[h] * back[..., -1:] - back[..., :-1]
-        self.found[VALUE, g] += (self.weight * value) @ H
+        self.found[VALUE, g] += _onto(self.weight * value, H)
 
     def result(self) -> Float[Tensor, "3 h n s e"]:
         here = self.here
@@ -98,21 +99,26 @@ def _differences(
 ) -> Float[Tensor, "g n t s"]:
     """Return X_ts."""
     v, v_g, o, o_g = here.v[h], here.v[g], here.o[h], here.o[g]
-    H = H[:, None]
-    at_s = torch.cat([v.expand_as(v_g), v_g, torch.ones_like(v_g[..., :1]), _form(v, H, v_g)], -1)
-    at_t = torch.cat([-(o_g @ H.mT), -(o @ H), _form(o, H, o_g), torch.ones_like(o_g[..., :1])], -1)
+    one_s, one_t = torch.ones_like(v_g[..., :1]), torch.ones_like(o_g[..., :1])
+    o_H = _onto(o, H)
+    v_H_v = (_onto(v, H) * v_g).sum(-1, keepdim=True)
+    o_H_o = (o_H * o_g).sum(-1, keepdim=True)
+    at_s = torch.cat([v.expand_as(v_g), v_g, one_s, v_H_v], -1)
+    at_t = torch.cat([-_onto(o_g, H.mT), -o_H, o_H_o, one_t], -1)
     X: Tensor = at_t @ (here.a.square() * at_s).mT
     return X
 
 
-def _form(x: Tensor, H: Tensor, y: Tensor) -> Tensor:
-    """Return x H yᵀ of the rows of x and y."""
-    return ((x @ H) * y).sum(-1, keepdim=True)
+def _onto(x: Float[Tensor, "*g n s e"], H: Float[Tensor, "g e e"]) -> Float[Tensor, "g n s e"]:
+    """Return x H, one product of matrices for each pair."""
+    product: Tensor = x.flatten(-3, -2) @ H
+    return product.unflatten(1, x.shape[-3:-1])
 
 
 def _product(x: Float[Tensor, "g n s e"], y: Float[Tensor, "g n s e"]) -> Float[Tensor, "g e e"]:
     """Return Σ_ns x_sᵀ y_s."""
-    return x.flatten(1, 2).mT @ y.flatten(1, 2)
+    product: Tensor = x.flatten(1, 2).mT @ y.flatten(1, 2)
+    return product
 
 
 def _with_ones(x: Float[Tensor, "*n e"]) -> Float[Tensor, "*n e+1"]:

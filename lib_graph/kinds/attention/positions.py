@@ -17,6 +17,10 @@ __all__ = ["Fixed", "Positions", "Rotary"]
 class Positions(Protocol):
     """Rotations R_s of the rows at positions s, in all that the closed forms need of them."""
 
+    def check(self, length: int) -> None:
+        """Raise ModelError if inputs of this length have positions without a rotation."""
+        ...
+
     def rotate(self, x: Float[Tensor, "*n s e"], at: Int[Tensor, " s"]) -> Float[Tensor, "*n s e"]:
         """Return x_s R_s for rows at the positions `at`."""
         ...
@@ -51,6 +55,9 @@ class Positions(Protocol):
 class Fixed:
     """No rotation: R_s = 1."""
 
+    def check(self, length: int) -> None:
+        """Do nothing: any length will do."""
+
     def rotate(self, x: Tensor, at: Tensor) -> Tensor:
         """Return x."""
         return x
@@ -80,13 +87,16 @@ class Rotary:
     cos: Float[Tensor, "s half"]
     sin: Float[Tensor, "s half"]
 
-    def rotate(self, x: Tensor, at: Tensor) -> Tensor:
-        """Return x_s R_s. Raises ModelError if the tables do not reach as far."""
-        if len(at) and int(at[-1]) >= len(self.cos):
+    def check(self, length: int) -> None:
+        """Raise ModelError if the tables are shorter."""
+        if length > len(self.cos):
             raise ModelError(
-                f"The rotary tables hold {len(self.cos)} positions, not {int(at[-1]) + 1}. "
-                "Give shorter inputs."
+                f"The rotary tables hold {len(self.cos)} positions, the inputs have {length}. Give "
+                "shorter inputs."
             )
+
+    def rotate(self, x: Tensor, at: Tensor) -> Tensor:
+        """Return x_s R_s."""
         return _turned(x, self.cos[at], self.sin[at])
 
     def unrotate(self, x: Tensor, at: Tensor) -> Tensor:

@@ -12,8 +12,8 @@ from torch import Tensor
 from lib_graph.kinds.attention.edges import output_tangents
 from lib_graph.kinds.attention.moment import second_moment
 from lib_graph.kinds.attention.one_pass import AttentionPass, Normalised
-from lib_graph.kinds.norm import Norm
 from lib_graph.kinds.attention.positions import Fixed, Positions
+from lib_graph.kinds.norm import Norm
 from lib_graph.moments import InteractionMoments
 from lib_graph.readout import Readout
 from lib_graph.rules import Rule
@@ -45,7 +45,7 @@ class Attention:
     b_o: Float[Tensor, " d"] | None = None
     _: KW_ONLY
     norm: Norm | None = None
-    positions: Positions = Fixed()
+    positions: Positions = field(default_factory=Fixed)
     causal: bool = True
     window: int | None = None
     mask: Bool[Tensor, "s s"] | None = None
@@ -73,6 +73,7 @@ class Attention:
 
     def _pass(self, f: Float[Tensor, "n s d"], alpha: float = 1.0) -> AttentionPass:
         """Return the pass at α f, with the biases times α."""
+        self.positions.check(f.shape[1])
         n_hat, a, n = None, torch.ones_like(f[..., :1]), alpha * f
         if self.norm is not None:
             n_hat, a = self.norm.normalised(n)
@@ -104,7 +105,7 @@ class Attention:
     ) -> Float[Tensor, "h n s e"]:
         """Return n W + α b of every head, those of a group repeated for each of its queries."""
         flat = n @ weight.movedim(0, 1).flatten(1)
-        heads = flat.unflatten(-1, (len(weight), -1)).movedim(2, 0)
+        heads: Tensor = flat.unflatten(-1, (len(weight), -1)).movedim(2, 0)
         if bias is not None:
             heads = heads + alpha * bias[:, None, None]
         return heads.repeat_interleave(len(self.w_q) // len(weight), 0).contiguous()
@@ -131,9 +132,7 @@ class Attention:
         if rule.name != "gradient":
             return None
         here = self._pass(f)
-        return second_moment(
-            here, self._inward(), self.w_o, next_rotation, counted, self.residual
-        )
+        return second_moment(here, self._inward(), self.w_o, next_rotation, counted, self.residual)
 
     def interactions(
         self,
