@@ -113,12 +113,13 @@ def _colours(nodes: pd.DataFrame) -> dict[int, str]:
 
 
 def _legend(nodes: pd.DataFrame, colours: Mapping[int, str]) -> list[tuple[str, str]]:
-    """Return (colour, text) for the modules that have a colour of their own, and for the rest.
+    """Return (colour, text) for the modules that have a colour of their own, by number, and for
+    the rest.
 
     The text names the labels that are commonest in the picture.
     """
     legend = []
-    for module, colour in colours.items():
+    for module, colour in sorted(colours.items()):
         if colour not in (OTHER, NONE):
             labels = nodes.loc[(nodes["module"] == module) & (nodes["label"] != ""), "label"]
             names = ", ".join(labels.value_counts(sort=True).index[:3])
