@@ -42,7 +42,7 @@ VERBS = {
     "communities": ("queries.cli:communities", "Find modules: Leiden or Louvain."),
     "cypher": ("queries.cli_store:cypher", "Run a Cypher text of your own."),
     "export": ("queries.cli_files:export", "Write features, interactions or a circuit to a file."),
-    "plot": ("queries.cli_files:plot", "Draw a circuit or the strongest paths, layer by layer."),
+    "plot": ("queries.cli_files:plot", "Draw a circuit, the strongest paths, or a whole run."),
     "delete": ("queries.cli_store:delete", "Delete a run from a store."),
 }
 
