@@ -8,8 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lib_graph.devices import CPU
 from lib_graph.errors import ModelError
-from lib_graph.moments import Moments
+from lib_graph.moments import Moments, Spread
 
 __all__ = ["BASES", "LayerBasis", "lib_basis", "neuron_basis", "pca_basis", "raw_basis"]
 
@@ -51,17 +52,20 @@ class LayerBasis:
         """Return f̂ = (f − μ) C."""
         return (activations - self.mean) @ self.rotation
 
-    def variance(self, moments: Moments) -> Float[Tensor, " r"]:
+    def variance(self, moments: Moments | Spread) -> Float[Tensor, " r"]:
         """Return E[f̂_k²] on the data of `moments`."""
+        if isinstance(moments, Spread):
+            assert self.raw
+            return moments.squares_about(self.mean)
         return ((moments.about(self.mean) @ self.rotation) * self.rotation).sum(0)
 
-    def to(self, dtype: torch.dtype) -> LayerBasis:
-        """Return the same basis in the precision of the activations."""
+    def to(self, dtype: torch.dtype, device: torch.device = CPU) -> LayerBasis:
+        """Return the same basis in the precision of the activations, and where they are."""
         return replace(
             self,
-            rotation=self.rotation.to(dtype),
-            inverse=self.inverse.to(dtype),
-            mean=self.mean.to(dtype),
+            rotation=self.rotation.to(device, dtype),
+            inverse=self.inverse.to(device, dtype),
+            mean=self.mean.to(device, dtype),
         )
 
 

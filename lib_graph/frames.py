@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lib_graph.basis import LayerBasis
 from lib_graph.labels import Label
-from lib_graph.moments import InteractionMoments, Moments
+from lib_graph.moments import InteractionMoments, Moments, Spread
 from lib_graph.network import Layer
 from lib_graph.run import shares
 
@@ -21,7 +21,7 @@ def feature_frame(
     run: str,
     layers: Sequence[Layer],
     bases: Mapping[str, LayerBasis],
-    moments: Mapping[str, Moments],
+    moments: Mapping[str, Moments | Spread],
     labels: Mapping[str, Sequence[Label | None]],
 ) -> pd.DataFrame:
     """Return the features of all layers, the constant ones included, by layer and index.

@@ -13,7 +13,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-__all__ = ["InteractionMoments", "Moments", "counted_rows"]
+from lib_graph.devices import wide
+
+__all__ = ["InteractionMoments", "Moments", "Spread", "counted_rows"]
 
 
 def counted_rows(
@@ -44,7 +46,7 @@ class Moments:
         >>> moments.mean.tolist(), moments.covariance.tolist()
         ([1.0, 2.0], [[1.0, 1.0], [1.0, 1.0]])
         """
-        rows = counted_rows(activations, counted).double()
+        rows = wide(counted_rows(activations, counted))
         mean = rows.mean(0)
         rows = rows - mean
         return cls(len(rows), mean, rows.T @ rows)
@@ -67,6 +69,43 @@ class Moments:
         step = self.mean - point
         return self.covariance + torch.outer(step, step)
 
+    def squares_about(self, point: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
+        """Return E[(f − point)²] of each coordinate."""
+        return self.about(point).diagonal()
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and Σ (f − mean)² of each coordinate over the `count` rows: Moments without products.
+
+    It is all that a raw layer needs, which may be as wide as a vocabulary.
+    """
+
+    count: int
+    mean: Float[Tensor, " d"]
+    deviation: Float[Tensor, " d"]
+
+    @classmethod
+    def of(
+        cls, activations: Float[Tensor, "n s d"], counted: Bool[Tensor, "n s"] | None = None
+    ) -> Spread:
+        """Return the spread of one batch, over the positions that count."""
+        rows = wide(counted_rows(activations, counted))
+        mean = rows.mean(0)
+        return cls(len(rows), mean, (rows - mean).square_().sum(0))
+
+    def merge(self, other: Spread) -> Spread:
+        """Return the spread of both sets of rows."""
+        count = self.count + other.count
+        step = other.mean - self.mean
+        between = step.square() * (self.count * other.count / count)
+        mean = self.mean + step * (other.count / count)
+        return Spread(count, mean, self.deviation + other.deviation + between)
+
+    def squares_about(self, point: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
+        """Return E[(f − point)²] of each coordinate."""
+        return self.deviation / self.count + (self.mean - point).square()
+
 
 @dataclass(frozen=True)
 class InteractionMoments:
@@ -86,10 +125,10 @@ class InteractionMoments:
     @classmethod
     def of(cls, attributions: Float[Tensor, "r n t next_r"], positions: int) -> InteractionMoments:
         """Return the moments of one batch in which `positions` input positions count."""
-        square = attributions.square().sum(2).double()
+        square = wide(attributions.square().sum(2))
         mean = square.mean(1)
         deviation = (square - mean[:, None]).square_().sum(1)
-        signed = attributions.sum(2).double().mean(1)
+        signed = wide(attributions.sum(2)).mean(1)
         return cls(attributions.shape[1], positions, mean, deviation, signed)
 
     @classmethod

@@ -28,6 +28,12 @@ class Options:
     biases (default: those called `bias` or `b_…`). `bases`: a bases file or run folder to use
     instead of computing a basis. `memory`: bytes that the build may take.
 
+    Interactions: `top` leaves out features after the first so many of a layer (raw layers have no
+    order); `edge_samples` takes a random sample of the data for them; `target_error` ends their
+    passes as soon as the strongest ones, which carry 99 % of the strength into each target, are
+    known to that relative standard error. `probes`: where there is no closed form, estimate the
+    Jacobian's second moment from so many random directions a batch.
+
     Raises UsageError if a value cannot be used.
     """
 
@@ -41,6 +47,10 @@ class Options:
     biases: tuple[str, ...] | None = None
     bases: Path | None = None
     memory: int = 4 << 30
+    top: int | None = None
+    edge_samples: int | None = None
+    target_error: float | None = None
+    probes: int | None = None
 
     def __post_init__(self) -> None:
         for name, value, known in (
@@ -55,6 +65,13 @@ class Options:
                 raise UsageError(
                     f"{name} is {tau}; it is a share of the largest eigenvalue, 0 to 1."
                 )
+        for name in ("top", "edge_samples", "probes"):
+            value = getattr(self, name)
+            least = 2 if name == "probes" else 1
+            if value is not None and value < least:
+                raise UsageError(f"{name} is {value}; it must be at least {least}.")
+        if self.target_error is not None and not 0 < self.target_error:
+            raise UsageError(f"target_error is {self.target_error}; it must be more than 0.")
         Rule.named(self.rule, self.points)
 
     @property
