@@ -47,13 +47,26 @@ class LayerBasis:
         """The number of directions that the data spans above the cut."""
         return self.width if self.pca_eigenvalues is None else len(self.pca_eigenvalues)
 
+    @property
+    def origin(self) -> Float[Tensor, " d"]:
+        """The activations where all features are 0, which the constant feature stands for: μ."""
+        return self.mean
+
+    @property
+    def offset(self) -> Float[Tensor, " r"]:
+        """The features of activations 0: −μ C."""
+        return -self.mean @ self.rotation
+
     def coordinates(self, activations: Float[Tensor, "n s d"]) -> Float[Tensor, "n s r"]:
         """Return f̂ = (f − μ) C."""
         return (activations - self.mean) @ self.rotation
 
+    def slopes(self, activations: Float[Tensor, "n s d"]) -> None:
+        """Return None: the features are linear in the activations."""
+
     def variance(self, moments: Moments) -> Float[Tensor, " r"]:
-        """Return E[f̂_k²] on the data of `moments`."""
-        return ((moments.about(self.mean) @ self.rotation) * self.rotation).sum(0)
+        """Return each feature's variance on the data of `moments`."""
+        return ((moments.covariance @ self.rotation) * self.rotation).sum(0)
 
     def to(self, dtype: torch.dtype) -> LayerBasis:
         """Return the same basis in the precision of the activations."""

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lib_graph.dictionary import Dictionary
 from lib_graph.files import locked
 from lib_graph.job import Job, prepare
 from lib_graph.networks import Subject, subject_of
@@ -79,7 +80,7 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
     subject, options = job.subject, job.options
     return {
         "run_id": run_id(job.origin),
-        "name": name or f"{subject.name}-{'given' if options.bases else options.basis}",
+        "name": name or f"{subject.name}-{_basis(bases, options)}",
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "versions": {
             "lib-graph": version("lib-graph"),
@@ -102,7 +103,7 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
             samples=len(subject.inputs[0]),
             positions=_positions(job),
         ),
-        "basis": "given" if options.bases else options.basis,
+        "basis": _basis(bases, options),
         "base": None,
         "layers": [
             LayerInfo(
@@ -122,6 +123,13 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
     }
 
 
+def _basis(bases: Bases, options: Options) -> str:
+    """Return what a run says its features are."""
+    if any(isinstance(basis, Dictionary) for basis in bases.values()):
+        return "dictionary"
+    return "given" if options.bases_file else str(options.basis)
+
+
 def _positions(job: Job) -> int:
     """Return how many positions of the first layer count, over all samples."""
     if job.subject.counted is not None:
@@ -133,15 +141,19 @@ def _config(job: Job) -> dict[str, Any]:
     """Return the options by the names and in the forms of the command line."""
     options = asdict(job.options)
     return options | {
-        "bases": None if job.options.bases is None else str(job.options.bases),
+        "basis": str(job.options.basis),
         "biases": ",".join(job.origin["biases"]),
         "layers": ",".join(f"{name}={point}" for name, point in job.subject.layers.items()),
     }
 
 
 def _identity_error(bases: Bases) -> float:
-    """Return the largest entry of C⁺C − I over all layers."""
+    """Return the largest entry of C⁺C − I over all layers that are no dictionaries."""
     return max(
-        float((basis.inverse @ basis.rotation - torch.eye(basis.features)).abs().max())
-        for basis in bases.values()
+        (
+            float((basis.inverse @ basis.rotation - torch.eye(basis.features)).abs().max())
+            for basis in bases.values()
+            if not isinstance(basis, Dictionary)
+        ),
+        default=0.0,
     )

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-__all__ = ["InteractionMoments", "Moments", "counted_rows"]
+__all__ = ["InteractionMoments", "Moments", "Spread", "counted_rows"]
 
 
 def counted_rows(
@@ -62,10 +62,49 @@ class Moments:
         """G = E[(f − μ)ᵀ(f − μ)]."""
         return self.gram / self.count
 
-    def about(self, point: Float[Tensor, " d"]) -> Float[Tensor, "d d"]:
-        """Return E[(f − point)ᵀ(f − point)]."""
-        step = self.mean - point
-        return self.covariance + torch.outer(step, step)
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and variance of each feature by itself, over the samples and positions that count.
+
+    `deviation` is Σ (f̂ − mean)² over the `count` rows.
+    """
+
+    count: int
+    mean: Float[Tensor, " r"]
+    deviation: Float[Tensor, " r"]
+
+    @classmethod
+    def of(
+        cls, features: Float[Tensor, "n s r"], counted: Bool[Tensor, "n s"] | None = None
+    ) -> Spread:
+        """Return the spread of one batch, over the positions that count.
+
+        >>> spread = Spread.of(torch.tensor([[[0.0, 1.0]], [[2.0, 1.0]]]))
+        >>> spread.variance.tolist(), spread.mean_square.tolist()
+        ([1.0, 0.0], [2.0, 1.0])
+        """
+        rows = counted_rows(features, counted).double()
+        mean = rows.mean(0)
+        return cls(len(rows), mean, (rows - mean).square_().sum(0))
+
+    def merge(self, other: Spread) -> Spread:
+        """Return the spread of both sets of rows."""
+        count = self.count + other.count
+        step = other.mean - self.mean
+        mean = self.mean + step * (other.count / count)
+        between = step.square() * (self.count * other.count / count)
+        return Spread(count, mean, self.deviation + other.deviation + between)
+
+    @property
+    def variance(self) -> Float[Tensor, " r"]:
+        """E[(f̂ − E f̂)²]."""
+        return self.deviation / self.count
+
+    @property
+    def mean_square(self) -> Float[Tensor, " r"]:
+        """E[f̂²]."""
+        return self.variance + self.mean.square()
 
 
 @dataclass(frozen=True)

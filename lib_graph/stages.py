@@ -8,9 +8,11 @@ from dataclasses import replace
 import pandas as pd
 import torch
 
-from lib_graph.bases_file import bases_made_from, given_bases, read_bases, write_bases
+from lib_graph.bases_file import bases_made_from, read_bases, write_bases
 from lib_graph.basis import LayerBasis, lib_basis, neuron_basis, pca_basis, raw_basis
+from lib_graph.dictionary import Basis
 from lib_graph.frames import feature_frame, section_frame
+from lib_graph.given import given_stage
 from lib_graph.interactions import constant_moments, interaction_moments
 from lib_graph.jacobians import second_moment
 from lib_graph.job import Job
@@ -23,7 +25,7 @@ from lib_graph.run import made_from, write_features, write_interactions
 
 __all__ = ["Bases", "bases_stage", "interactions_stage", "moments_of", "second_moment_of"]
 
-Bases = dict[str, LayerBasis]
+Bases = dict[str, Basis]
 
 
 def bases_stage(job: Job) -> Bases:
@@ -33,16 +35,15 @@ def bases_stage(job: Job) -> Bases:
     if bases_made_from(file) == job.origin and made_from(job.out / "features.parquet") is not None:
         found = read_bases(file)
         return {layer.name: found.get(layer.name) or raw_basis(layer.width) for layer in layers}
-    moments = moments_of(job)
     if job.options.bases_file is None:
-        bases = _own_bases(job, moments)
+        moments = moments_of(job)
+        own = _own_bases(job, moments)
+        variances = {name: basis.variance(moments[name]) for name, basis in own.items()}
+        bases: Bases = {**own}
     else:
-        bases = {
-            name: _ranked(basis, moments[name])
-            for name, basis in given_bases(job.options.bases_file, layers).items()
-        }
+        bases, variances = given_stage(job, job.options.bases_file)
     labels = _labels(job, bases)
-    frame = feature_frame(run_id(job.origin), layers, bases, moments, labels)
+    frame = feature_frame(run_id(job.origin), layers, bases, variances, labels)
     write_features(job.out / "features.parquet", frame, job.origin)
     write_bases(file, bases, job.origin)
     return bases
@@ -63,7 +64,7 @@ def moments_of(job: Job) -> dict[str, Moments]:
     return {layer.name: total for layer, total in zip(layers, totals, strict=True)}
 
 
-def _own_bases(job: Job, moments: dict[str, Moments]) -> Bases:
+def _own_bases(job: Job, moments: dict[str, Moments]) -> dict[str, LayerBasis]:
     """Return the bases that the options ask for, computed from the last layer to the first."""
     *sections, last = [*job.network.sections, job.network.layers[-1]]
     options = job.options
@@ -83,7 +84,7 @@ def _own_bases(job: Job, moments: dict[str, Moments]) -> Bases:
     return {layer.name: bases[layer.name] for layer in job.network.layers}
 
 
-def second_moment_of(job: Job, section: Section, next_basis: LayerBasis) -> torch.Tensor:
+def second_moment_of(job: Job, section: Section, next_basis: Basis) -> torch.Tensor:
     """Return M' of one section over all of the data."""
     next_rotation = next_basis.rotation.to(job.options.torch_dtype)
     total, rows = torch.zeros(()), 0
@@ -95,13 +96,6 @@ def second_moment_of(job: Job, section: Section, next_basis: LayerBasis) -> torc
             rows += batch.rows(section.source)
             advance(1)
     return total / rows
-
-
-def _ranked(basis: LayerBasis, moments: Moments) -> LayerBasis:
-    """Return a given basis, with the variance on this data for importance if it has none."""
-    if basis.raw or basis.importance is not None:
-        return basis
-    return replace(basis, importance=basis.variance(moments))
 
 
 def _labels(job: Job, bases: Bases) -> dict[str, list[Label | None]]:
@@ -145,7 +139,7 @@ def _sections(job: Job, bases: Bases) -> Iterator[pd.DataFrame]:
 
 
 def _interactions(
-    job: Job, section: Section, basis: LayerBasis, next_basis: LayerBasis
+    job: Job, section: Section, basis: Basis, next_basis: Basis
 ) -> InteractionMoments:
     """Return the interactions of one section over all of the data, the constant's in row 0."""
     total: InteractionMoments | None = None

@@ -63,7 +63,7 @@ def strengths_of(run, layer):
 def test_strengths_in_the_published_bases(seed, kind, tmp_path):
     bases, strengths = published(seed, kind)
     write_bases(tmp_path / "bases.safetensors", bases, {})
-    options = Options(bases=tmp_path / "bases.safetensors")
+    options = Options(basis=tmp_path / "bases.safetensors")
     run = build(subject(seed), tmp_path / "run", options)
     for layer, truth in strengths.items():
         found = strengths_of(run, layer)
