@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import torch
 
 from lib_graph.accumulating import accumulate
-from lib_graph.bases_file import bases_made_from, given_bases, read_bases, write_bases
+from lib_graph.bases_file import bases_made_from, read_bases, write_bases
 from lib_graph.basis import LayerBasis, lib_basis, neuron_basis, pca_basis, raw_basis
+from lib_graph.dictionary import Basis
 from lib_graph.frames import feature_frame
+from lib_graph.given import given_stage
 from lib_graph.jacobians import JacobianMoment, closed_moment, estimated_moment, second_moment
 from lib_graph.job import Job
 from lib_graph.labels import Label
@@ -21,7 +24,7 @@ from lib_graph.samples import Samples
 
 __all__ = ["Bases", "bases_stage", "moments_of", "second_moment_of"]
 
-Bases = dict[str, LayerBasis]
+Bases = dict[str, Basis]
 
 
 def bases_stage(job: Job) -> Bases:
@@ -31,25 +34,26 @@ def bases_stage(job: Job) -> Bases:
     if bases_made_from(file) == job.origin and made_from(job.out / "features.parquet") is not None:
         found = read_bases(file)
         return {layer.name: found.get(layer.name) or raw_basis(layer.width) for layer in layers}
-    moments = moments_of(job)
     if job.options.bases_file is None:
-        bases = _own_bases(job, moments)
+        moments = moments_of(job)
+        own = _own_bases(job, moments)
+        variances = {name: basis.variance(moments[name]) for name, basis in own.items()}
+        bases: Bases = {**own}
     else:
-        bases = {
-            name: _ranked(basis, moments[name])
-            for name, basis in given_bases(job.options.bases_file, layers).items()
-        }
+        bases, variances = given_stage(job, job.options.bases_file)
     labels = _labels(job, bases)
-    frame = feature_frame(run_id(job.origin), layers, bases, moments, labels)
-    write_features(job.out / "features.parquet", frame, job.origin)
-    write_bases(file, bases, job.origin)
+    if job.world.first:
+        frame = feature_frame(run_id(job.origin), layers, bases, variances, labels)
+        write_features(job.out / "features.parquet", frame, job.origin)
+        write_bases(file, bases, job.origin)
+    job.world.wait()
     return bases
 
 
 def moments_of(job: Job) -> dict[str, Moments | Spread]:
     """Return mean and Gram matrix of every layer, in one pass over the data."""
     layers = job.network.layers
-    last = Spread if _last_is_raw(job) else Moments
+    last = Spread if job.options.last == "raw" else Moments
     kinds: list[type[Moments] | type[Spread]] = [*[Moments] * (len(layers) - 1), last]
 
     def of(batch: Batch) -> tuple[Moments | Spread, ...]:
@@ -60,35 +64,35 @@ def moments_of(job: Job) -> dict[str, Moments | Spread]:
     return {layer.name: total for layer, total in zip(layers, totals, strict=True)}
 
 
-def _last_is_raw(job: Job) -> bool:
-    """Return whether the last layer is taken as it is."""
-    last = job.network.layers[-1].name
-    if job.options.bases_file is not None:
-        return last not in read_bases(job.options.bases_file)
-    return job.options.last == "raw"
-
-
-def _own_bases(job: Job, moments: dict[str, Moments | Spread]) -> Bases:
+def _own_bases(job: Job, moments: dict[str, Moments | Spread]) -> dict[str, LayerBasis]:
     """Return the bases that the options ask for, computed from the last layer to the first."""
     *sections, last = [*job.network.sections, job.network.layers[-1]]
     options = job.options
+    grams = {name: found for name, found in moments.items() if isinstance(found, Moments)}
     bases = {last.name: raw_basis(last.width)}
     if options.last == "pca":
-        bases[last.name] = pca_basis(moments[last.name], last.name, options.tau_pca)
+        bases[last.name] = _shared(job, pca_basis(grams[last.name], last.name, options.tau_pca))
     for section in reversed(sections):
         layer = section.source.name
         if options.basis == "lib":
             moment = second_moment_of(job, section, bases[section.target.name])
-            bases[layer] = lib_basis(
-                moments[layer], moment, layer, options.tau_pca, options.tau_lib
-            )
+            basis = lib_basis(grams[layer], moment, layer, options.tau_pca, options.tau_lib)
         else:
             make = pca_basis if options.basis == "pca" else neuron_basis
-            bases[layer] = make(moments[layer], layer, options.tau_pca)
+            basis = make(grams[layer], layer, options.tau_pca)
+        bases[layer] = _shared(job, basis)
     return {layer.name: bases[layer.name] for layer in job.network.layers}
 
 
-def second_moment_of(job: Job, section: Section, next_basis: LayerBasis) -> torch.Tensor:
+def _shared(job: Job, basis: LayerBasis) -> LayerBasis:
+    """Return the basis that the first process found."""
+    values = {field.name: getattr(basis, field.name) for field in fields(basis)}
+    tensors = {name: value for name, value in values.items() if isinstance(value, torch.Tensor)}
+    shared: dict[str, Any] = {**job.world.from_first(tensors)}
+    return replace(basis, **shared)
+
+
+def second_moment_of(job: Job, section: Section, next_basis: Basis) -> torch.Tensor:
     """Return M' of one section over all of the data."""
     rotation = job.basis(next_basis).rotation
     name, probes = section.source.name, job.options.probes
@@ -107,13 +111,6 @@ def second_moment_of(job: Job, section: Section, next_basis: LayerBasis) -> torc
             f"Jacobian of {name}: estimated, relative standard error {moment.relative_error:.1e}"
         )
     return moment.mean.cpu()
-
-
-def _ranked(basis: LayerBasis, moments: Moments | Spread) -> LayerBasis:
-    """Return a given basis, with the variance on this data for importance if it has none."""
-    if basis.raw or basis.importance is not None:
-        return basis
-    return replace(basis, importance=basis.variance(moments))
 
 
 def _labels(job: Job, bases: Bases) -> dict[str, list[Label | None]]:

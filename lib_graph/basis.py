@@ -48,16 +48,38 @@ class LayerBasis:
         """The number of directions that the data spans above the cut."""
         return self.width if self.pca_eigenvalues is None else len(self.pca_eigenvalues)
 
+    @property
+    def origin(self) -> Float[Tensor, " d"]:
+        """The activations where all features are 0, which the constant feature stands for: μ."""
+        return self.mean
+
+    @property
+    def offset(self) -> Float[Tensor, " r"]:
+        """The features of activations 0: −μ C."""
+        return -self.mean @ self.rotation
+
     def coordinates(self, activations: Float[Tensor, "n s d"]) -> Float[Tensor, "n s r"]:
         """Return f̂ = (f − μ) C."""
         return (activations - self.mean) @ self.rotation
 
+    def slopes(self, activations: Float[Tensor, "n s d"]) -> None:
+        """Return None: the features are linear in the activations."""
+
     def variance(self, moments: Moments | Spread) -> Float[Tensor, " r"]:
-        """Return E[f̂_k²] on the data of `moments`."""
+        """Return each feature's variance on the data of `moments`.
+
+        Of a raw layer the spread of its coordinates is enough.
+        """
         if isinstance(moments, Spread):
             assert self.raw
-            return moments.squares_about(self.mean)
-        return ((moments.about(self.mean) @ self.rotation) * self.rotation).sum(0)
+            return moments.variance
+        return ((moments.covariance @ self.rotation) * self.rotation).sum(0)
+
+    def first(self, count: int | None) -> LayerBasis:
+        """Return the basis of the first so many features (None: all); a raw layer keeps all."""
+        if self.raw:
+            return self
+        return replace(self, rotation=self.rotation[:, :count], inverse=self.inverse[:count])
 
     def to(self, dtype: torch.dtype, device: torch.device = CPU) -> LayerBasis:
         """Return the same basis in the precision of the activations, and where they are."""

@@ -43,7 +43,15 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     help="Layers, by commas: names, points (module.path:in or :out) or NAME=POINT.  [default: all "
     "that the model names]",
 )
-@click.option("--basis", default="lib", show_default=True, help="lib, pca or neuron.")
+@click.option(
+    "--basis",
+    "--bases",
+    "basis",
+    default="lib",
+    show_default=True,
+    metavar="BASIS",
+    help="lib, pca or neuron; or a file of bases or dictionaries, or a run, to take them from.",
+)
 @click.option("--last", default="raw", show_default=True, help="The last layer: raw or pca.")
 @click.option(
     "--rule",
@@ -61,11 +69,6 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 )
 @click.option(
     "--biases", help="Parameters that count as biases, by commas.  [default: bias and b_…]"
-)
-@click.option(
-    "--bases",
-    type=click.Path(path_type=Path),
-    help="Use the bases of this file or run folder instead of computing any.",
 )
 @click.option("--memory", default="4G", show_default=True, help="What the build may take.")
 @click.option("--replace", is_flag=True, help="Overwrite another run in the folder.")

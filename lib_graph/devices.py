@@ -33,7 +33,9 @@ def find_device(name: str, dtype: torch.dtype) -> torch.device:
         raise UsageError(f"There is no device {name!r} on this machine. Take one of: {usable}.")
     if name == "mps" and dtype == torch.float64:
         raise UsageError("Device 'mps' has no float64. Take --dtype float32, or --device cpu.")
-    return torch.device(name, int(os.environ.get("LOCAL_RANK", "0")) if name == "cuda" else None)
+    if name == "cuda":
+        return torch.device(name, int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device(name)
 
 
 def wide(x: Tensor) -> Tensor:

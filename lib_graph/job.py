@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lib_graph.basis import LayerBasis
 from lib_graph.cuts import cut
 from lib_graph.devices import CPU
+from lib_graph.dictionary import Basis
 from lib_graph.errors import ModelError
 from lib_graph.network import Network
 from lib_graph.networks import Subject
@@ -68,7 +68,7 @@ class Job:
         """How the data are taken through the network."""
         return self.samples.plan
 
-    def basis(self, basis: LayerBasis) -> LayerBasis:
+    def basis(self, basis: Basis) -> Basis:
         """Return a basis in the precision of the activations, and where they are."""
         return basis.to(self.options.torch_dtype, self.device)
 
@@ -92,9 +92,8 @@ def prepare(
     kinds = None if subject.kinds is None else subject.kinds(module)
     network = cut(module, example, subject.layers, biases=options.biases, kinds=kinds)
     rule = Rule.named(options.rule, options.points)
-    plan = make_plan(
-        network, example, len(inputs[0]), rule, options.memory, processes=world.size, disk=_free(out)
-    )
+    size = len(inputs[0]), options.memory
+    plan = make_plan(network, example, *size, rule, processes=world.size, disk=_free(out))
     progress.say(f"Plan: {plan}")
     origin = origin_of(
         tensors_sha256(subject.module.state_dict().items()),
@@ -104,7 +103,8 @@ def prepare(
         options,
     )
     folder = _partial(out) / f"activations-{world.rank}"
-    samples = Samples(network, inputs, plan, subject.counted, device, folder)
+    last = options.last != "raw" or options.bases_file is not None
+    samples = Samples(network, inputs, plan, subject.counted, device, folder, last)
     job = Job(subject, network, samples, rule, options, origin, out, progress, device, world)
     job.checks["chain_error"] = check_chain(network, module, example, subject.layers)
     job.checks["kind_error"] = check_kinds(network, example)

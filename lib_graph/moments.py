@@ -64,33 +64,29 @@ class Moments:
         """G = E[(f − μ)ᵀ(f − μ)]."""
         return self.gram / self.count
 
-    def about(self, point: Float[Tensor, " d"]) -> Float[Tensor, "d d"]:
-        """Return E[(f − point)ᵀ(f − point)]."""
-        step = self.mean - point
-        return self.covariance + torch.outer(step, step)
-
-    def squares_about(self, point: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
-        """Return E[(f − point)²] of each coordinate."""
-        return self.about(point).diagonal()
-
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and Σ (f − mean)² of each coordinate over the `count` rows: Moments without products.
+    """Mean and variance of each feature by itself, over the samples and positions that count.
 
-    It is all that a raw layer needs, which may be as wide as a vocabulary.
+    `deviation` is Σ (f̂ − mean)² over the `count` rows.
     """
 
     count: int
-    mean: Float[Tensor, " d"]
-    deviation: Float[Tensor, " d"]
+    mean: Float[Tensor, " r"]
+    deviation: Float[Tensor, " r"]
 
     @classmethod
     def of(
-        cls, activations: Float[Tensor, "n s d"], counted: Bool[Tensor, "n s"] | None = None
+        cls, features: Float[Tensor, "n s r"], counted: Bool[Tensor, "n s"] | None = None
     ) -> Spread:
-        """Return the spread of one batch, over the positions that count."""
-        rows = wide(counted_rows(activations, counted))
+        """Return the spread of one batch, over the positions that count.
+
+        >>> spread = Spread.of(torch.tensor([[[0.0, 1.0]], [[2.0, 1.0]]]))
+        >>> spread.variance.tolist(), spread.mean_square.tolist()
+        ([1.0, 0.0], [2.0, 1.0])
+        """
+        rows = wide(counted_rows(features, counted))
         mean = rows.mean(0)
         return cls(len(rows), mean, (rows - mean).square_().sum(0))
 
@@ -98,13 +94,19 @@ class Spread:
         """Return the spread of both sets of rows."""
         count = self.count + other.count
         step = other.mean - self.mean
-        between = step.square() * (self.count * other.count / count)
         mean = self.mean + step * (other.count / count)
+        between = step.square() * (self.count * other.count / count)
         return Spread(count, mean, self.deviation + other.deviation + between)
 
-    def squares_about(self, point: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
-        """Return E[(f − point)²] of each coordinate."""
-        return self.deviation / self.count + (self.mean - point).square()
+    @property
+    def variance(self) -> Float[Tensor, " r"]:
+        """E[(f̂ − E f̂)²]."""
+        return self.deviation / self.count
+
+    @property
+    def mean_square(self) -> Float[Tensor, " r"]:
+        """E[f̂²]."""
+        return self.variance + self.mean.square()
 
 
 @dataclass(frozen=True)

@@ -58,17 +58,17 @@ def make_plan(
     network: Network,
     example: Sequence[Tensor],
     samples: int,
-    rule: Rule,
     memory: int,
+    rule: Rule,
     *,
     processes: int = 1,
     disk: int = 0,
 ) -> Plan:
     """Return the plan for a build within `memory` bytes for each of the processes.
 
-    What the sections take is measured on two and four of the `example` inputs. Activations that do not fit beside
-    are kept on disk if that has `disk` bytes for them. Raises UsageError if a single sample at a
-    time needs more than there is, or if there are more processes than samples.
+    What the sections take is measured on two and four of the `example` inputs. Activations that do
+    not fit beside are kept on disk if that has `disk` bytes for them. Raises UsageError if a single
+    sample at a time needs more than there is, or if there are more processes than samples.
     """
     if processes > samples:
         raise UsageError(f"{processes} processes cannot share {samples} samples. Start fewer.")

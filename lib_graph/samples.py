@@ -16,17 +16,20 @@ from safetensors.torch import save
 from torch import Tensor
 
 from lib_graph.devices import CPU
+from lib_graph.errors import UsageError
 from lib_graph.network import Batch, Network
 from lib_graph.plan import Plan
 
 __all__ = ["Samples"]
 
+
 @dataclass
 class Samples:
     """The data as batches, computed when they are first asked for, and kept as the plan says.
 
-    What is kept leaves out the values of the last layer, where no section starts: they are there
-    when a batch is computed, and NaN afterwards. `folder` is for batches on disk.
+    `folder` is for batches on disk. Without `last`, what is kept leaves out the values of the last
+    layer, which may be as wide as a vocabulary, and where no section starts: they are there when a
+    batch is computed, and NaN afterwards.
     """
 
     network: Network
@@ -35,6 +38,7 @@ class Samples:
     counted: Bool[Tensor, "n s"] | None = None
     device: torch.device = CPU
     folder: Path | None = None
+    last: bool = True
     _kept: dict[int, Batch] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -50,9 +54,9 @@ class Samples:
             batch = self._computed(number)
             if self.plan.keep == "nowhere":
                 return batch
-            *tensors, last = batch.activations
-            stored = self._stored(number, tensors)
-            activations = _Activations(stored, last.shape, last.dtype, self.device)
+            stored = self._stored(number, list(batch.activations)[: None if self.last else -1])
+            last = batch.activations[-1]
+            activations = _Activations(stored, len(batch.activations), last.shape, self.device)
             self._kept[number] = replace(batch, activations=activations)
             return batch
         return self._kept[number]
@@ -74,12 +78,21 @@ class Samples:
         path.write_bytes(save({str(i): tensor for i, tensor in enumerate(tensors)}))
         return _OnDisk(path, len(tensors))
 
-    def chosen(self, which: Int[Tensor, " m"]) -> Samples:
-        """Return some of the samples, in the given order, as batches of their own."""
-        counted = None if self.counted is None else self.counted[which]
-        folder = self.folder and self.folder.with_name(f"{self.folder.name}-chosen")
-        inputs = [x[which] for x in self.inputs]
-        return Samples(self.network, inputs, self.plan, counted, self.device, folder)
+    def chosen(self, which: Int[Tensor, " m"], processes: int) -> Samples:
+        """Return some of the samples, in the given order, with a batch for each process at least.
+
+        Raises UsageError if there are fewer of them than processes.
+        """
+        if len(which) < processes:
+            raise UsageError(f"{processes} processes cannot share {len(which)} samples. Take more.")
+        return replace(
+            self,
+            inputs=[x[which] for x in self.inputs],
+            plan=replace(self.plan, batch=min(self.plan.batch, len(which) // processes)),
+            counted=None if self.counted is None else self.counted[which],
+            folder=self.folder and self.folder.with_name(f"{self.folder.name}-chosen"),
+            _kept={},
+        )
 
     def close(self) -> None:
         """Forget what was kept, and remove its files."""
@@ -109,10 +122,10 @@ class _OnDisk(_Layers):
     """Tensors in a file."""
 
     path: Path
-    count: int
+    layers: int
 
     def __len__(self) -> int:
-        return self.count
+        return self.layers
 
     def at(self, layer: int) -> Tensor:
         with safe_open(self.path, framework="pt") as file:
@@ -122,18 +135,17 @@ class _OnDisk(_Layers):
 
 @dataclass(frozen=True)
 class _Activations(_Layers):
-    """Stored activations on a device; of the last layer only the shape is known."""
+    """Stored activations on a device; of the last of so many layers maybe only the shape."""
 
     stored: Sequence[Tensor]
+    layers: int
     last: torch.Size
-    dtype: torch.dtype
     device: torch.device
 
     def __len__(self) -> int:
-        return len(self.stored) + 1
+        return self.layers
 
     def at(self, layer: int) -> Tensor:
         if layer < len(self.stored):
             return self.stored[layer].to(self.device)
-        unknown = torch.full((), torch.nan, dtype=self.dtype, device=self.device)
-        return unknown.expand(self.last)
+        return torch.full((), torch.nan, device=self.device).expand(self.last)

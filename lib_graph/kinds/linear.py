@@ -46,9 +46,17 @@ class Linear:
         rule: Rule,
         chunk: int,
     ) -> Iterator[InteractionMoments]:
-        """Yield the moments of A_itj = f̂_tj w_ji, w = C⁺ W C_{l+1}, all sources at once."""
-        w = (inverse @ self.weight @ readout.rotation).double()
-        per_source = readout.moments(features.permute(2, 0, 1)[..., None])
+        """Yield the moments of A_itj = f̂_tj w_ji, w = C⁺ W C_{l+1}.
+
+        All sources at once: the moments of f̂_j times w_ji, unless the targets have slopes.
+        """
+        w = inverse @ self.weight @ readout.rotation
+        f_hat = features.movedim(-1, 0)[..., None]
+        if readout.slopes is not None:
+            for values, weights in zip(f_hat.split(chunk), w.split(chunk), strict=True):
+                yield readout.moments(values * weights[:, None, None])
+            return
+        w, per_source = w.double(), readout.moments(f_hat)
         yield InteractionMoments(
             per_source.count,
             per_source.positions,
