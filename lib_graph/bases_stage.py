@@ -9,7 +9,7 @@ import torch
 
 from lib_graph.accumulating import accumulate
 from lib_graph.bases_file import bases_made_from, read_bases, write_bases
-from lib_graph.basis import LayerBasis, lib_basis, neuron_basis, pca_basis, raw_basis
+from lib_graph.basis import LayerBasis, RawBasis, lib_basis, neuron_basis, pca_basis
 from lib_graph.dictionary import Basis
 from lib_graph.frames import feature_frame
 from lib_graph.given import given_stage
@@ -33,12 +33,11 @@ def bases_stage(job: Job) -> Bases:
     file = job.out / "bases.safetensors"
     if bases_made_from(file) == job.origin and made_from(job.out / "features.parquet") is not None:
         found = read_bases(file)
-        return {layer.name: found.get(layer.name) or raw_basis(layer.width) for layer in layers}
+        return {layer.name: found.get(layer.name) or RawBasis(layer.width) for layer in layers}
     if job.options.bases_file is None:
         moments = moments_of(job)
-        own = _own_bases(job, moments)
-        variances = {name: basis.variance(moments[name]) for name, basis in own.items()}
-        bases: Bases = {**own}
+        bases = _own_bases(job, moments)
+        variances = {name: _variances(basis, moments[name]) for name, basis in bases.items()}
     else:
         bases, variances = given_stage(job, job.options.bases_file)
     labels = _labels(job, bases)
@@ -64,12 +63,12 @@ def moments_of(job: Job) -> dict[str, Moments | Spread]:
     return {layer.name: total for layer, total in zip(layers, totals, strict=True)}
 
 
-def _own_bases(job: Job, moments: dict[str, Moments | Spread]) -> dict[str, LayerBasis]:
+def _own_bases(job: Job, moments: dict[str, Moments | Spread]) -> Bases:
     """Return the bases that the options ask for, computed from the last layer to the first."""
     *sections, last = [*job.network.sections, job.network.layers[-1]]
     options = job.options
     grams = {name: found for name, found in moments.items() if isinstance(found, Moments)}
-    bases = {last.name: raw_basis(last.width)}
+    bases: dict[str, LayerBasis | RawBasis] = {last.name: RawBasis(last.width)}
     if options.last == "pca":
         bases[last.name] = _shared(job, pca_basis(grams[last.name], last.name, options.tau_pca))
     for section in reversed(sections):
@@ -82,6 +81,13 @@ def _own_bases(job: Job, moments: dict[str, Moments | Spread]) -> dict[str, Laye
             basis = make(grams[layer], layer, options.tau_pca)
         bases[layer] = _shared(job, basis)
     return {layer.name: bases[layer.name] for layer in job.network.layers}
+
+
+def _variances(basis: Basis, moments: Moments | Spread) -> torch.Tensor:
+    """Return the variance of each feature; those of a raw layer are the coordinates."""
+    if isinstance(basis, LayerBasis) and isinstance(moments, Moments):
+        return basis.variance(moments)
+    return moments.variance
 
 
 def _shared(job: Job, basis: LayerBasis) -> LayerBasis:

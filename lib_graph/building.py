@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from lib_graph.bases_stage import Bases, bases_stage
+from lib_graph.basis import LayerBasis
 from lib_graph.devices import find_device
 from lib_graph.dictionary import Dictionary
 from lib_graph.files import locked
@@ -172,12 +173,12 @@ def _config(job: Job) -> dict[str, Any]:
 
 
 def _identity_error(bases: Bases) -> float:
-    """Return the largest entry of C⁺C − I over all layers that are no dictionaries."""
+    """Return the largest entry of C⁺C − I over all layers with a basis."""
     return max(
         (
             float((basis.inverse @ basis.rotation - torch.eye(basis.features)).abs().max())
             for basis in bases.values()
-            if not isinstance(basis, Dictionary)
+            if isinstance(basis, LayerBasis)
         ),
         default=0.0,
     )

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lib_graph.basis import LayerBasis
+from lib_graph.basis import LayerBasis, RawBasis
 from lib_graph.devices import CPU
 
 __all__ = ["ACTIVATIONS", "Basis", "Dictionary"]
@@ -106,5 +106,5 @@ class Dictionary:
         )
 
 
-Basis = LayerBasis | Dictionary
+Basis = LayerBasis | RawBasis | Dictionary
 """The coordinates of a layer."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lib_graph.accumulating import accumulate
 from lib_graph.bases_file import given_bases
+from lib_graph.basis import RawBasis
 from lib_graph.dictionary import Basis, Dictionary
 from lib_graph.errors import UsageError
 from lib_graph.job import Job
@@ -33,10 +34,11 @@ def given_stage(job: Job, file: Path) -> tuple[dict[str, Basis], dict[str, Tenso
     variances, left_out = {}, [0.0]
     for name, (features, rest, whole) in spreads.items():
         variances[name] = features.variance
-        if not bases[name].raw:
+        basis = bases[name]
+        if not isinstance(basis, RawBasis):
             left_out.append(float(rest.mean_square.sum() / whole.variance.sum()))
-            if bases[name].importance is None:
-                bases[name] = replace(bases[name], importance=features.mean_square)
+            if basis.importance is None:
+                bases[name] = replace(basis, importance=features.mean_square)
     job.checks["left_out"] = max(left_out)
     return bases, variances
 

@@ -64,6 +64,11 @@ class Moments:
         """G = E[(f − μ)ᵀ(f − μ)]."""
         return self.gram / self.count
 
+    @property
+    def variance(self) -> Float[Tensor, " d"]:
+        """The diagonal of G."""
+        return self.covariance.diagonal()
+
 
 @dataclass(frozen=True)
 class Spread:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
-from lib_graph.basis import LayerBasis, raw_basis
+from lib_graph.basis import LayerBasis, RawBasis
 from lib_graph.errors import UsageError
 from lib_graph.interactions import interaction_moments
 from lib_graph.jacobians import second_moment
@@ -22,6 +23,7 @@ __all__ = ["Plan", "make_plan"]
 
 LIBRARIES = 512 << 20  # what the interpreter and the libraries take, whatever the network
 ROWS = 1024  # samples × positions in a batch: more do not fit the processor's caches
+WIDEST = 4096  # coordinates of a layer that may have a basis: a wider one is a vocabulary
 CHUNKS = (8, 4, 2, 1)
 
 
@@ -109,14 +111,20 @@ def _repeat(x: Tensor, n: int) -> Tensor:
 def _section_bytes(section: Section, probe: Batch, rule: Rule, chunk: int) -> int:
     """Return the bytes at the peak of one chunk of either computation on a section."""
     f = probe.activations[section.source.index]
-    basis = raw_basis(section.source.width).to(f.dtype)
-    part = LayerBasis(basis.rotation[:, :chunk], basis.inverse[:chunk], basis.mean, None, None)
-    following = raw_basis(section.target.width).to(f.dtype)
-    columns = following.rotation if section.closed_form else following.rotation[:, :chunk]
+    part = _unit(section.source.width, f).first(chunk)
+    wide = section.target.width > WIDEST
+    following = (RawBasis if wide else _unit)(section.target.width, f)
+    columns = following if section.closed_form else _unit(section.target.width, f, chunk)
     return max(
-        peak_bytes(lambda: second_moment(section, probe, columns, rule, chunk)),
+        peak_bytes(lambda: second_moment(section, probe, columns.rotation, rule, chunk)),
         peak_bytes(lambda: interaction_moments(section, probe, part, following, rule, chunk)),
     )
+
+
+def _unit(width: int, like: Tensor, features: int | None = None) -> LayerBasis:
+    """Return a basis of the first unit vectors."""
+    eye = torch.eye(width, features or width, dtype=like.dtype, device=like.device)
+    return LayerBasis(eye, eye.T, like.new_zeros(width), None, None)
 
 
 def _result_bytes(network: Network) -> int:
