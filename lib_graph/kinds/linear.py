@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from lib_graph.devices import exact
 from lib_graph.moments import InteractionMoments, counted_rows
 from lib_graph.readout import Readout
 from lib_graph.rules import Rule
@@ -35,7 +36,7 @@ class Linear:
     ) -> Float[Tensor, "d d"]:
         """Return N S · W K Wᵀ: the Jacobian is the same everywhere, whatever the rule."""
         half = self.weight @ next_rotation
-        return (half @ half.T).double() * len(counted_rows(f, counted))
+        return exact(half @ half.T) * len(counted_rows(f, counted))
 
     def interactions(
         self,
@@ -47,7 +48,7 @@ class Linear:
         chunk: int,
     ) -> Iterator[InteractionMoments]:
         """Yield the moments of A_itj = f̂_tj w_ji, w = C⁺ W C_{l+1}, all sources at once."""
-        w = (inverse @ self.weight @ readout.rotation).double()
+        w = exact(inverse @ self.weight @ readout.rotation)
         per_source = readout.moments(features.permute(2, 0, 1)[..., None])
         yield InteractionMoments(
             per_source.count,
