@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from lib_graph.bases_stage import Bases, bases_stage
 from lib_graph.basis import LayerBasis
-from lib_graph.devices import find_device
+from lib_graph.devices import device_named
 from lib_graph.dictionary import Dictionary
 from lib_graph.files import locked
 from lib_graph.interactions_stage import interactions_stage
@@ -68,7 +68,7 @@ def build(
     """
     options = options or Options()
     out = Path(out)
-    where = find_device(device, options.torch_dtype)
+    where = device_named(device, options.torch_dtype)
     with joined(where) as world:
         speaking = progress if world.first else SILENT
         job = prepare(subject_of(model, data, layers), out, options, speaking, where, world)

@@ -1,4 +1,4 @@
-"""Where a build computes, and in what precision it sums."""
+"""Where a build computes: on the processor, or on an accelerator."""
 
 from __future__ import annotations
 
@@ -7,37 +7,41 @@ import os
 import torch
 from torch import Tensor
 
-from lib_graph.errors import UsageError
+from lib_graph.errors import NotFoundError, UsageError
 
-__all__ = ["CPU", "DEVICES", "find_device", "wide"]
+__all__ = ["CPU", "DEVICES", "device_named", "exact"]
 
 DEVICES = ("cpu", "cuda", "mps")
 CPU = torch.device("cpu")
 
 
-def find_device(name: str, dtype: torch.dtype) -> torch.device:
-    """Return the device of a name; of several GPUs the one of this process (LOCAL_RANK).
+def device_named(name: str, dtype: torch.dtype) -> torch.device:
+    """Return a device by its name: cpu, cuda, cuda:1 or mps.
 
-    Raises UsageError if it is not on this machine, or cannot compute in `dtype`.
+    Several processes on one host take a `cuda` device each, by LOCAL_RANK. Raises UsageError if
+    there is no such device here, or if it cannot compute in `dtype`.
 
-    >>> find_device("cpu", torch.float64)
+    >>> device_named("cpu", torch.float64)
     device(type='cpu')
     """
+    kind, _, index = name.partition(":")
+    if kind not in DEVICES or (index and not index.isdecimal()):
+        raise NotFoundError("device", name, DEVICES, f"Choose one of {', '.join(DEVICES)}.")
+    if kind == "mps" and dtype == torch.float64:
+        raise UsageError("The device 'mps' has no float64. Add --dtype float32.")
+    place = int(index or os.environ.get("LOCAL_RANK", 0)) if kind == "cuda" else 0
     there = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if not there.get(name, False):
-        usable = ", ".join(device for device, is_there in there.items() if is_there)
-        raise UsageError(f"There is no device {name!r} on this machine. Take one of: {usable}.")
-    if name == "mps" and dtype == torch.float64:
-        raise UsageError("Device 'mps' has no float64. Take --dtype float32, or --device cpu.")
-    if name == "cuda":
-        return torch.device(name, int(os.environ.get("LOCAL_RANK", "0")))
-    return torch.device(name)
+        "cpu": 1,
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+    }[kind]
+    if place >= there:
+        raise UsageError(
+            f"There is no device {kind}:{place} here (PyTorch finds {there}). Use --device cpu."
+        )
+    return torch.device("cuda", place) if kind == "cuda" else torch.device(kind)
 
 
-def wide(x: Tensor) -> Tensor:
-    """Return a tensor in float64, on the CPU where its device has no float64."""
-    return (x.cpu() if x.device.type == "mps" else x).double()
+def exact(values: Tensor) -> Tensor:
+    """Return numbers in float64: on their device, or on the processor if it has no float64."""
+    return (values.cpu() if values.device.type == "mps" else values).double()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,6 +34,13 @@ class Identity:
     def __matmul__(self, other: Identity) -> Tensor:
         """Return the matrix, written out: what K = C Cᵀ is."""
         assert len(other) == len(self)
+        return self._written()
+
+    def __getitem__(self, key: Any) -> Tensor:
+        """Return some of it, written out."""
+        return self._written()[key]
+
+    def _written(self) -> Tensor:
         return torch.eye(len(self), dtype=self._like.dtype, device=self._like.device)
 
     @property

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lib_graph.devices import wide
+from lib_graph.devices import exact
 from lib_graph.forward import push_forward
 from lib_graph.kinds.position_local import PositionLocal
 from lib_graph.network import Batch, Section
@@ -72,9 +72,9 @@ def second_moment(
     else:
         seeds = _seeds(batch, section, next_rotation, chunk, local)
         products = _by_vjps(section, batch, rule, seeds)
-    total = f.new_zeros(d, d, dtype=torch.float64, device=wide(f[:0]).device)
+    total = f.new_zeros(d, d, dtype=torch.float64, device=exact(f[:0]).device)
     for product in products:
-        total += wide(product)
+        total += exact(product)
     return total
 
 
@@ -109,7 +109,7 @@ def estimated_moment(
     total, squares = torch.zeros(()), 0.0
     for gradient in _gradients(section, batch, rule, seeds):
         rows = gradient.flatten(1, -2)
-        each = wide(rows.mT @ rows)
+        each = exact(rows.mT @ rows)
         total = total + each.sum(0)
         squares += float(each.square().sum())
     mean = total / probes
