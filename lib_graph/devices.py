@@ -29,7 +29,7 @@ def device_named(name: str, dtype: torch.dtype) -> torch.device:
         raise NotFoundError("device", name, DEVICES, f"Choose one of {', '.join(DEVICES)}.")
     if kind == "mps" and dtype == torch.float64:
         raise UsageError("The device 'mps' has no float64. Add --dtype float32.")
-    place = int(index or os.environ.get("LOCAL_RANK", 0)) if kind == "cuda" else 0
+    place = int(index or os.environ.get("LOCAL_RANK", "0")) if kind == "cuda" else 0
     there = {
         "cpu": 1,
         "cuda": torch.cuda.device_count(),

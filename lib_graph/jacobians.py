@@ -101,10 +101,11 @@ def estimated_moment(
     Each probe is one VJP along Σ_ti ε_ti C_i with random signs ε: the outer product of what comes
     back has N S · M' for its mean. The signs follow from the place of the batch in the data.
     """
+    f = batch.activations[section.source.index]
     n, t = batch.activations[section.target.index].shape[:2]
     generator = torch.Generator().manual_seed(batch.start * 1_000_003 + section.source.index)
     shape = (probes, n, t, next_rotation.shape[1])
-    signs = torch.randint(0, 2, shape, generator=generator).to(next_rotation) * 2 - 1
+    signs = torch.randint(0, 2, shape, generator=generator).to(f) * 2 - 1
     seeds = (_counted(part @ next_rotation.T, batch, section) for part in signs.split(chunk))
     total, squares = torch.zeros(()), 0.0
     for gradient in _gradients(section, batch, rule, seeds):
