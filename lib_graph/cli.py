@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
 import re
 import shlex
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -47,6 +49,7 @@ VERBS = {
 }
 
 
+GRACE = 2.0  # seconds
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -172,7 +175,13 @@ def _interruptions() -> Iterator[list[int]]:
 
 
 def _report(error: BaseException, arguments: list[str]) -> int:
-    """Print one line about an error to stderr and return the exit code."""
+    """Print one line about an error to stderr and return the exit code.
+
+    Of the processes that torchrun starts, the first has time to speak before the others, which
+    torchrun then ends.
+    """
+    if os.environ.get("RANK", "0") != "0":
+        time.sleep(GRACE)
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code

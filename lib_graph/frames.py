@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from lib_graph.basis import LayerBasis
+from lib_graph.dictionary import Basis
 from lib_graph.labels import Label
-from lib_graph.moments import InteractionMoments, Moments
+from lib_graph.moments import InteractionMoments
 from lib_graph.network import Layer
 from lib_graph.run import shares
 
@@ -20,8 +20,8 @@ __all__ = ["feature_frame", "section_frame"]
 def feature_frame(
     run: str,
     layers: Sequence[Layer],
-    bases: Mapping[str, LayerBasis],
-    moments: Mapping[str, Moments],
+    bases: Mapping[str, Basis],
+    variances: Mapping[str, Tensor],
     labels: Mapping[str, Sequence[Label | None]],
 ) -> pd.DataFrame:
     """Return the features of all layers, the constant ones included, by layer and index.
@@ -38,7 +38,7 @@ def feature_frame(
                 "index": np.arange(basis.features) + (0 if basis.raw else 1),
                 "role": "output" if basis.raw else "feature",
                 "importance": none if basis.importance is None else basis.importance.cpu().numpy(),
-                "variance": basis.variance(moments[layer.name]).cpu().numpy(),
+                "variance": variances[layer.name].cpu().numpy(),
                 "label": [label and label.text for label in texts],
                 "label_score": [label and label.score for label in texts],
             }

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lib_graph.basis import lib_basis, neuron_basis, pca_basis, raw_basis
+from lib_graph.basis import RawBasis, lib_basis, neuron_basis, pca_basis
 from lib_graph.errors import ModelError
 from lib_graph.moments import Moments
 
@@ -94,7 +94,7 @@ def test_a_layer_without_effect_is_named():
 
 
 def test_a_raw_layer_is_left_as_it_is():
-    basis = raw_basis(D)
+    basis = RawBasis(D)
     assert torch.equal(basis.coordinates(ROWS), ROWS)
     assert basis.raw
     assert basis.importance is None
