@@ -15,7 +15,7 @@ import pandas as pd
 
 from lib_graph.errors import UsageError
 from lib_graph.files import write_json
-from queries.answers import FEATURE_COLUMNS, INTERACTION_COLUMNS, Record, records_of
+from queries.answers import FEATURE_COLUMNS, INTERACTION_COLUMNS, Record, records_of, stacked
 from queries.places import End
 from queries.statements import Reader, Statement, read_text
 
@@ -99,7 +99,7 @@ def circuit_from_shares(reader: Reader, source: End, target: End, *, min_share: 
         kept.append(on_a_path)
         reached = set(on_a_path["target"])
     query = {"source": str(source.place), "target": str(target.place), "min_share": min_share}
-    return _circuit(reader, query, pd.concat(kept))
+    return _circuit(reader, query, stacked(kept))
 
 
 def circuit_from_pairs(

@@ -64,6 +64,9 @@ def test_a_circuit_holds_what_the_run_folder_says_of_its_parts(
     both = circuit.interactions[numbers].merge(stored[numbers], how="left")
     assert len(circuit) > 3
     pd.testing.assert_frame_equal(both, circuit.interactions[numbers])
+    layer = dict(zip(circuit.features["id"], circuit.features["layer_index"], strict=True))
+    order = [(layer[row.source], -row.strength) for row in circuit.interactions.itertuples()]
+    assert order == sorted(order)
     labels = dict(zip(circuit.features["id"], circuit.features["label"], strict=True))
     assert list(circuit.interactions["source_label"]) == [
         labels[source] for source in circuit.interactions["source"]
