@@ -36,6 +36,8 @@ VERBS = {
     "paths": ("queries.cli:paths", "Find the k strongest paths."),
     "circuit": ("queries.cli:circuit", "Find everything on a path whose shares are large."),
     "communities": ("queries.cli:communities", "Find modules: Leiden or Louvain."),
+    "queries": ("queries.cli_library:queries", "List the named queries, or show one."),
+    "query": ("queries.cli_library:query", "Ask one of the named queries."),
     "cypher": ("queries.cli_store:cypher", "Run a Cypher text of your own."),
     "export": ("queries.cli_files:export", "Write features, interactions or a circuit to a file."),
     "plot": ("queries.cli_files:plot", "Draw a circuit or the strongest paths, layer by layer."),

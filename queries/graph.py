@@ -11,6 +11,7 @@ from lib_graph.errors import UsageError
 from queries.answers import INTERACTION_COLUMNS, Table
 from queries.circuits import Circuit, circuit_from_pairs, circuit_from_shares
 from queries.communities import Communities, Method, Weights, find_communities, write_communities
+from queries.library import ask, find_query
 from queries.paths import Paths, find_paths
 from queries.places import End, Layer, Place, find_end, find_layer, find_place
 from queries.runs import RunInfo, choose_run, list_runs, runs_table
@@ -220,6 +221,14 @@ class Graph:
     def save_communities(self, communities: Communities) -> None:
         """Store modules of this run, in place of those found by the same method and settings."""
         write_communities(self.store, communities)
+
+    def query(self, name: str, **parameters: Any) -> Table:
+        """Return the rows of a named query, such as `query("hubs", k=5)`.
+
+        `lib-graph queries` lists the names, `lib-graph queries NAME` says what each takes. Raises
+        NotFoundError for a name that is not there, UsageError for a value that cannot be used.
+        """
+        return ask(self, find_query(name), parameters)
 
     def cypher(self, text: str, parameters: Mapping[str, Any] | None = None) -> Table:
         """Return the rows of a text that only reads. `$run` is this run unless it is given."""

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from queries.paths import Paths
 
 __all__ = [
+    "answer_view",
     "circuit_view",
     "communities_view",
     "features_view",
     "interactions_view",
     "paths_view",
+    "queries_view",
     "runs_view",
     "short_id",
     "table_view",
@@ -152,6 +154,22 @@ def table_view(table: Table) -> View:
     ]
     below = "" if rows else "No rows."
     return View(columns, rows, frozenset(numbers), below=below)
+
+
+def answer_view(table: Table, run: str, needs: str | None) -> View:
+    """Return the rows of a named query, ids without their run; `needs` says why there are none."""
+    view = table_view(table)
+    rows = [tuple(cell.removeprefix(f"{run}/") for cell in row) for row in view.rows]
+    ids = frozenset(["feature", "source", "target", "first", "second"])
+    below = "" if rows else f"No rows. {needs or ''}".strip()
+    return replace(view, rows=rows, whole=ids, below=below)
+
+
+def queries_view(table: Table) -> View:
+    """Return the names of the queries and what they answer."""
+    rows = [(row["name"], row["question"]) for row in table.records()]
+    below = "'lib-graph queries NAME' shows one with its parameters."
+    return View(("query", "question"), rows, whole=frozenset(["query"]), below=below)
 
 
 def _labels(source: str | None, target: str | None) -> str:

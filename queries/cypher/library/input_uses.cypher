@@ -1,0 +1,23 @@
+// What one input uses
+// Which interactions does one input use much more than the average does?
+//
+// Sorted by share minus base_share, the share on average. factor is the strength on this input over
+// that of the run's base, null where the base has none.
+// Needs a run of a single input, and its base, in the store: lib-graph runs
+//
+// $min_share (share): the least share on this input
+// $k (count): how many interactions
+// :param run => '0123456789ab'
+// :param min_share => 0.01
+// :param k => 10
+MATCH (here:Run {id: $run, status: 'complete'})
+MATCH (base:Run {id: here.base, status: 'complete'})
+MATCH (s:Feature {run: $run})-[r:INTERACTS]->(t:Feature)
+WHERE r.share >= $min_share
+OPTIONAL MATCH (:Feature {id: base.id + '/' + s.layer + '/' + toString(s.index)})
+  -[a:INTERACTS]->(:Feature {id: base.id + '/' + t.layer + '/' + toString(t.index)})
+RETURN s.id AS source, t.id AS target, r.strength / a.strength AS factor, r.share AS share,
+       coalesce(a.share, 0.0) AS base_share, r.strength AS strength,
+       coalesce(a.strength, 0.0) AS base_strength, s.label AS source_label, t.label AS target_label
+ORDER BY share - base_share DESC, source, target
+LIMIT $k

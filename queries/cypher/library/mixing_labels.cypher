@@ -1,0 +1,21 @@
+// Where labels mix
+// Which features are driven by features of another label than their own?
+//
+// other is the sum of the shares of inputs with another label; only targets and inputs with a label
+// count.
+//
+// $layer (layer): only targets in this layer; null for all
+// $k (count): how many features
+// :param run => '0123456789ab'
+// :param layer => null
+// :param k => 10
+MATCH (:Run {id: $run, status: 'complete'})
+MATCH (t:Feature {run: $run})
+WHERE t.label <> '' AND ($layer IS NULL OR t.layer = $layer)
+MATCH (t)<-[r:INTERACTS]-(s:Feature)
+WHERE s.label <> '' AND r.share IS NOT NULL
+WITH t, sum(CASE WHEN s.label <> t.label THEN r.share ELSE 0.0 END) AS other,
+     sum(CASE WHEN s.label = t.label THEN r.share ELSE 0.0 END) AS own
+RETURN t.id AS feature, t.label AS label, other, own, t.importance AS importance
+ORDER BY other DESC, feature
+LIMIT $k

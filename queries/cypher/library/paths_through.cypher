@@ -1,0 +1,24 @@
+// Paths through a feature
+// What flows through one feature: from which source, to which target, and how much?
+//
+// through is the share of the first step times that of the second: the probability that a walk from
+// the target backwards takes both. best is the strength of the strongest path from the first layer
+// to the last that contains both steps.
+//
+// $feature (feature, required): the feature in the middle
+// $k (count): how many pairs of steps
+// :param run => '0123456789ab'
+// :param feature => '0123456789ab/ln2.0/1'
+// :param k => 10
+MATCH (:Run {id: $run, status: 'complete'})
+MATCH (f:Feature {id: $feature})
+WHERE f.run = $run
+MATCH (s:Feature)-[i:INTERACTS]->(f)
+WHERE i.cost IS NOT NULL
+MATCH (f)-[o:INTERACTS]->(t:Feature)
+WHERE o.cost IS NOT NULL
+RETURN s.id AS source, f.id AS feature, t.id AS target, i.share * o.share AS through,
+       exp(-(s.cost_from_inputs + i.cost + o.cost + t.cost_to_outputs)) AS best,
+       s.label AS source_label, f.label AS label, t.label AS target_label
+ORDER BY through DESC, source, target
+LIMIT $k

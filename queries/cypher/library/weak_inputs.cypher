@@ -1,0 +1,22 @@
+// Many weak inputs
+// Which features have many weak inputs and no strong one?
+//
+// largest is the largest share of a single input. effective is 1 / Σ share²: how many inputs of
+// equal share would be as spread out. No path into such a feature says much about it.
+//
+// $max_share (share): no input has a larger share than this
+// $min_inputs (count): at least so many inputs
+// $k (count): how many features
+// :param run => '0123456789ab'
+// :param max_share => 0.1
+// :param min_inputs => 10
+// :param k => 10
+MATCH (:Run {id: $run, status: 'complete'})
+MATCH (t:Feature {run: $run})
+MATCH (t)<-[r:INTERACTS]-(s:Feature)
+WHERE r.share IS NOT NULL
+WITH t, count(r) AS inputs, max(r.share) AS largest, 1 / sum(r.share * r.share) AS effective
+WHERE largest <= $max_share AND inputs >= $min_inputs
+RETURN t.id AS feature, t.label AS label, inputs, largest, effective
+ORDER BY effective DESC, feature
+LIMIT $k
