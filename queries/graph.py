@@ -11,10 +11,12 @@ from lib_graph.errors import UsageError
 from queries.answers import INTERACTION_COLUMNS, Table
 from queries.circuits import Circuit, circuit_from_pairs, circuit_from_shares
 from queries.communities import Communities, Method, Weights, find_communities, write_communities
+from queries.growing import grow_circuit
 from queries.library import ask, find_query
 from queries.paths import Paths, find_paths
 from queries.places import End, Layer, Place, find_end, find_layer, find_place
 from queries.runs import RunInfo, choose_run, list_runs, runs_table
+from queries.saved_circuits import SavedCircuits
 from queries.statements import Reader, Statement, read_text
 
 if TYPE_CHECKING:
@@ -84,6 +86,11 @@ class Graph:
         """The layers of the run, from the first to the last."""
         rows = self._reader().rows(read_text("layers"))
         return tuple(Layer(**row) for row in rows)
+
+    @property
+    def circuits(self) -> SavedCircuits:
+        """The circuits that are saved with the run: save, load, compare, delete them."""
+        return SavedCircuits(self.store, self.run.id)
 
     def runs(self) -> Table:
         """Return all complete runs of the store, the newest first: the fields of RunInfo."""
@@ -186,10 +193,27 @@ class Graph:
         start, end = self._ends(reader, source, target, min_importance)
         return circuit_from_shares(reader, start, end, min_share=min_share)
 
+    def grow_circuit(
+        self,
+        *,
+        target: str,
+        source: str | None = None,
+        size: int = 50,
+        min_importance: float = MIN_IMPORTANCE,
+    ) -> Circuit:
+        """Return the circuit of at most `size` interactions that grows greedily from `target`.
+
+        The interaction through which most flows to `target` is added first: see
+        `queries.growing.grow_circuit`. Ends are as in `paths`.
+        """
+        reader = self._reader()
+        start, end = self._ends(reader, source, target, min_importance)
+        return grow_circuit(reader, start, end, size=size)
+
     def circuit_of(self, answer: Paths | Table) -> Circuit:
         """Return the circuit of the interactions in an answer of `paths` or `interactions`."""
         if isinstance(answer, Paths):
-            pairs, query = answer.pairs(), {"paths": len(answer)}
+            pairs, query = answer.pairs(), answer.query
         else:
             frame = answer.frame
             pairs = list(zip(frame["source"], frame["target"], strict=True))

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Output",
     "View",
+    "from_option",
+    "min_importance_option",
     "output_options",
     "print_statements",
     "print_view",
@@ -163,6 +165,14 @@ store_option = click.option(
     metavar="STORE",
     help="A path, an address such as neo4j://localhost, or 'neo4j' for that of NEO4J_URI. "
     "[default: LIB_GRAPH_STORE, else lib-graph.kgl]",
+)
+
+from_option = click.option("--from", "source", metavar="LAYER[/INDEX]", help="Where it starts.")
+min_importance_option = click.option(
+    "--min-importance",
+    default=1e-6,
+    show_default=True,
+    help="Of a whole layer, leave out ends less important than this, relative to its largest.",
 )
 
 

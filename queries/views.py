@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from queries.answers import Table
 from queries.output import View
 
 if TYPE_CHECKING:
-    from queries.answers import Table
     from queries.circuits import Circuit
     from queries.communities import Communities
     from queries.paths import Paths
+    from queries.saved_circuits import Comparison
 
 __all__ = [
     "answer_view",
     "circuit_view",
+    "circuits_view",
     "communities_view",
+    "comparison_view",
     "features_view",
     "interactions_view",
     "paths_view",
@@ -108,14 +112,63 @@ def paths_view(paths: Paths) -> View:
 
 
 def circuit_view(circuit: Circuit) -> View:
-    """Return the interactions of a circuit."""
+    """Return the interactions of a circuit, and what is known of how well it explains the model."""
     view = interactions_view(circuit)
-    below = (
-        f"{len(circuit.features)} features and {len(circuit)} interactions."
-        if len(circuit)
-        else "No path keeps this share on every interaction. Try a smaller --min-share."
+    if not len(circuit):
+        return replace(view, below="There is no such path. Try a smaller --min-share.")
+    size = f"{len(circuit.features)} features and {len(circuit)} interactions."
+    return replace(view, below=f"{size} {_tested(circuit)}")
+
+
+def _tested(circuit: Circuit) -> str:
+    if circuit.scores:
+        found = circuit.scores
+        return (
+            f"Score of the circuit {found.score:.4g}, of the whole model {found.baseline:.4g}, "
+            f"of a random circuit of this size {found.random_score:.4g}."
+        )
+    if circuit.name is None:
+        return "Not tested: --save it first."
+    name = shlex.quote(circuit.name)
+    return f"Not tested. To test it:\n{_test_commands(name)}"
+
+
+def _test_commands(name: str) -> str:
+    return (
+        f"  lib-graph circuits export {name} --out circuit.json\n"
+        "  lib-graph ablate RUN circuit circuit.json --out circuit.json\n"
+        "  lib-graph circuits import circuit.json"
     )
-    return replace(view, below=below)
+
+
+def circuits_view(table: Table) -> View:
+    """Return saved circuits with their three numbers."""
+    numbers = ("features", "interactions", "score", "baseline", "random_score")
+    rows = [
+        (
+            row["name"],
+            _text(row["features"]),
+            _text(row["interactions"]),
+            *(_number(row[name]) for name in numbers[2:]),
+        )
+        for row in table.records()
+    ]
+    below = "" if rows else "There is no saved circuit. 'lib-graph circuit --save NAME' saves one."
+    if any(row[3] == "" for row in rows):
+        below = f"Those without a score are not tested. To test one:\n{_test_commands('NAME')}"
+    return View(("name", *numbers), rows, frozenset(numbers), frozenset(["name"]), below=below)
+
+
+def comparison_view(found: Comparison) -> View:
+    """Return what each two circuits have in common, below the three numbers of each."""
+    circuits = circuits_view(found.circuits)
+    numbers = tuple(found.pairs.columns[2:])
+    rows = [
+        (row["first"], row["second"], *(_number(row[name]) for name in numbers))
+        for row in Table(found.pairs).records()
+    ]
+    above = "\n".join([*circuits.lines(), circuits.below, "", "In common:"])
+    return View(("first", "second", *numbers), rows, frozenset(numbers), above=above)
 
 
 def communities_view(found: Communities) -> View:

@@ -266,8 +266,9 @@ def similar_answers(w: World) -> pd.DataFrame:
 def shared_inputs(w: World) -> pd.DataFrame:
     one, two = (w.varying[w.varying["target"] == f"{RUN}/layer/1/{n}"] for n in (1, 2))
     rows = one.merge(two, on="source", suffixes=("_1", "_2"))
-    rows = rows.rename(columns={"source_label_1": "label", "share_1": "first_share",
-        "share_2": "second_share", "effect_1": "first_effect", "effect_2": "second_effect"})  # fmt: skip
+    new = {"source_label_1": "label", "share_1": "first_share", "share_2": "second_share",
+           "effect_1": "first_effect", "effect_2": "second_effect"}  # fmt: skip
+    rows = rows.rename(columns=new)
     rows["both"] = rows[["first_share", "second_share"]].min(axis=1)
     return top(
         rows, "source label both first_share second_share first_effect second_effect", "-both"
@@ -289,9 +290,7 @@ def label_flow(w: World) -> pd.DataFrame:
 def mixing_labels(w: World) -> pd.DataFrame:
     same = w.varying["source_label"] == w.varying["target_label"]
     i = w.varying.assign(own=w.varying["share"] * same, other=w.varying["share"] * ~same)
-    f = w.f.merge(
-        i.groupby("target")[["own", "other"]].sum(), left_on="feature", right_index=True
-    )
+    f = w.f.merge(i.groupby("target")[["own", "other"]].sum(), left_on="feature", right_index=True)
     f = f[f["layer"] == "layer/1"]
     return top(f, "feature label other own importance", "-other", names="feature")
 
@@ -323,9 +322,7 @@ def module_bridges(w: World) -> pd.DataFrame:
     i = w.varying.dropna(subset=["s_module", "t_module"])
     i = i[i["s_module"] != i["t_module"]]
     i = i.rename(columns={"s_module": "source_module", "t_module": "target_module"})
-    columns = (
-        "source target source_module target_module share strength source_label target_label"
-    )
+    columns = "source target source_module target_module share strength source_label target_label"
     return top(i, columns, "-share", names="source target")
 
 
