@@ -34,6 +34,7 @@ class CircuitFile(_Record):
     score: float | None = None
     baseline: float | None = None
     random_score: float | None = None
+    metric: str | None = None
     interactions: tuple[Interaction, ...]
 
     def pairs(self) -> list[tuple[str, str]]:
@@ -44,7 +45,7 @@ class CircuitFile(_Record):
         """Return the scores, or None where one of the three is missing."""
         if self.score is None or self.baseline is None or self.random_score is None:
             return None
-        return Scores(self.score, self.baseline, self.random_score)
+        return Scores(self.score, self.baseline, self.random_score, self.metric)
 
 
 def read_circuit(path: Path) -> CircuitFile:

@@ -31,13 +31,14 @@ STRENGTHS = ["source", "target", "strength", "stderr", "effect", "share"]
 class Scores:
     """What a test of a circuit found: the model's score when only the circuit is left of it.
 
-    `baseline` is the score of the whole model, `random_score` that of a random circuit of the same
-    size.
+    `baseline` is the score of the whole model, `random_score` that of random circuits of the same
+    size. `metric` says what the score is, such as accuracy.
     """
 
     score: float
     baseline: float
     random_score: float
+    metric: str | None = None
 
 
 SCORES = tuple(each.name for each in fields(Scores))
@@ -81,7 +82,7 @@ class Circuit:
         return records_of(self.interactions)
 
     def json_value(self) -> Record:
-        """Return all of it as JSON has it; the three scores are null until it is tested."""
+        """Return all of it as JSON has it; its scores are null until it is tested."""
         scores = asdict(self.scores) if self.scores else dict.fromkeys(SCORES)
         return {
             "run": self.run,

@@ -67,7 +67,8 @@ class SavedCircuits:
     def table(self) -> Table:
         """Return a row per circuit, by name.
 
-        Columns: name, features, interactions, score, baseline, random_score, query, created.
+        Columns: name, features, interactions, score, baseline, random_score, metric, query,
+        created.
         """
         reader = self._reader()
         return Table(reader.frame(read_text("circuits")), reader.statements)

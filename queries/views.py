@@ -124,8 +124,9 @@ def _tested(circuit: Circuit) -> str:
     if circuit.scores:
         found = circuit.scores
         return (
-            f"Score of the circuit {found.score:.4g}, of the whole model {found.baseline:.4g}, "
-            f"of a random circuit of this size {found.random_score:.4g}."
+            f"{(found.metric or 'score').capitalize()} of the circuit {found.score:.4g}, of the "
+            f"whole model {found.baseline:.4g}, of random circuits of this size "
+            f"{found.random_score:.4g}."
         )
     if circuit.name is None:
         return "Not tested: --save it first."

@@ -5,5 +5,5 @@ MATCH (c:Circuit {run: $run})
 OPTIONAL MATCH (c)-[:CONTAINS]->(f:Feature)
 RETURN c.name AS name, count(f) AS features, size(c.interactions) AS interactions,
        c.score AS score, c.baseline AS baseline, c.random_score AS random_score,
-       c.query AS query, c.created AS created
+       c.metric AS metric, c.query AS query, c.created AS created
 ORDER BY name

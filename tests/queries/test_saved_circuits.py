@@ -21,7 +21,7 @@ from tests.synthetic import random_run
 
 Cli = Callable[..., Answer]
 RUN, OTHER = "0a0000000001", "0b0000000002"
-SCORES = Scores(score=0.75, baseline=1.0, random_score=0.125)
+SCORES = Scores(score=0.75, baseline=1.0, random_score=0.125, metric="accuracy")
 NODES = "MATCH (c:Circuit) RETURN count(*) AS n"
 CONTAINED = "MATCH (:Circuit {name: $name})-[:CONTAINS]->(f:Feature) RETURN f.id AS id ORDER BY id"
 
@@ -214,7 +214,7 @@ def test_the_verbs(graph: queries.Graph, store_target: str, cli: Cli, tmp_path: 
     assert cli("circuits", "export", "nine", "--out", file, *at).code == 0
     file.write_text(json.dumps({**json.loads(file.read_text()), **dataclasses.asdict(SCORES)}))
     imported = cli("circuits", "import", file, *at)
-    numbers = "the circuit 0.75, of the whole model 1, of a random circuit of this size 0.125"
+    numbers = "Accuracy of the circuit 0.75, of the whole model 1, of random circuits of this size"
     assert numbers in imported.out
     assert numbers in cli("circuits", "show", "nine", *at).out
     assert json.loads(cli("circuits", "show", "nine", "--json", *at).out) == json.loads(

@@ -3,5 +3,7 @@
 // :param score => 0.98
 // :param baseline => 1.0
 // :param random_score => 0.02
+// :param metric => 'accuracy'
 MATCH (c:Circuit {id: $id})
-SET c.score = $score, c.baseline = $baseline, c.random_score = $random_score
+SET c.score = $score, c.baseline = $baseline, c.random_score = $random_score,
+    c.metric = $metric
