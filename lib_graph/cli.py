@@ -40,7 +40,7 @@ VERBS = {
     "paths": ("queries.cli:paths", "Find the k strongest paths."),
     "circuit": ("queries.cli_circuits:circuit", "Find the circuit that leads to a place."),
     "circuits": ("queries.cli_circuits:circuits", "List, show and compare saved circuits."),
-    "communities": ("queries.cli:communities", "Find modules: Leiden or Louvain."),
+    "communities": ("queries.cli_modules:communities", "Find modules: Leiden or Louvain."),
     "queries": ("queries.cli_library:queries", "List the named queries, or show one."),
     "query": ("queries.cli_library:query", "Ask one of the named queries."),
     "cypher": ("queries.cli_store:cypher", "Run a Cypher text of your own."),

@@ -1,4 +1,4 @@
-"""The verbs that read a run: runs, features, interactions, paths, communities.
+"""The verbs that read a run: runs, features, interactions, paths.
 
 Each opens the store, calls one method of `Graph`, and prints.
 """
@@ -19,7 +19,7 @@ from queries.output import (
     store_option,
 )
 
-__all__ = ["communities", "features", "interactions", "paths", "runs"]
+__all__ = ["features", "interactions", "paths", "runs"]
 
 
 @command(short_help="List the runs in a store.")
@@ -112,40 +112,3 @@ def paths(store: str | None, run: str | None, output: Output, **options: Any) ->
     with open_graph(store, run) as graph:
         found = graph.paths(**options)
     output.emit(found, paths_view)
-
-
-@command(short_help="Find modules: Leiden or Louvain.")
-@run_options
-@click.option(
-    "--method", type=click.Choice(["leiden", "louvain"]), default="leiden", show_default=True
-)
-@click.option(
-    "--weights",
-    type=click.Choice(["sqrt", "log"]),
-    default="sqrt",
-    show_default=True,
-    help="√strength, or log10 of it over the least that an ablation keeps.",
-)
-@click.option("--resolution", default=1.0, show_default=True, help="Larger: more modules.")
-@click.option("--seed", default=0, show_default=True, help="The same seed gives the same modules.")
-@click.option("--write", is_flag=True, help="Store them as (:Community).")
-@output_options
-def communities(
-    store: str | None, run: str | None, write: bool, output: Output, **options: Any
-) -> None:
-    """Find modules: groups of features that interact more than by chance.
-
-    \b
-    lib-graph communities
-    lib-graph communities --method louvain --resolution 2 --write
-    """  # noqa: D301  \b is click's mark
-    from queries.graph import open_graph
-    from queries.views import communities_view
-
-    with open_graph(store, run) as graph:
-        found = graph.communities(**options)
-        if write:
-            graph.save_communities(found)
-    output.emit(found, communities_view)
-    if write:
-        click.echo(f"Stored {len(found)} modules of run {found.run}.", err=True)

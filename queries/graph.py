@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from lib_graph.errors import UsageError
 from queries.answers import INTERACTION_COLUMNS, Table
 from queries.circuits import Circuit, circuit_from_pairs, circuit_from_shares
-from queries.communities import Communities, Method, Weights, find_communities, write_communities
+from queries.communities import Communities, Method, find_communities, write_communities
 from queries.growing import grow_circuit
 from queries.library import ask, find_query
+from queries.module_flow import ModuleFlow, module_flow
+from queries.module_graph import Weights
+from queries.module_table import ModuleTable, module_table
 from queries.paths import Paths, find_paths
 from queries.places import End, Layer, Place, find_end, find_layer, find_place
 from queries.runs import RunInfo, choose_run, list_runs, runs_table
@@ -241,6 +244,38 @@ class Graph:
             resolution=resolution,
             seed=seed,
         )
+
+    def module_table(
+        self,
+        *,
+        resolutions: Sequence[float] = (1.0,),
+        method: Method = "leiden",
+        weights: Weights = "sqrt",
+        seed: int = 0,
+        seeds: int = 10,
+        null: int = 10,
+        min_importance: float = MIN_IMPORTANCE,
+    ) -> ModuleTable:
+        """Return how good the modules are at each resolution: see `queries.module_table`.
+
+        seeds: so many are compared. null: so many graphs without modules. min_importance: labels of
+        features with less than that part of their layer's largest importance do not count.
+        """
+        return module_table(
+            self._reader(),
+            self.layers,
+            resolutions=resolutions,
+            method=method,
+            weights=weights,
+            seed=seed,
+            seeds=seeds,
+            null=null,
+            min_importance=min_importance,
+        )
+
+    def module_flow(self, communities: Communities) -> ModuleFlow:
+        """Return the graph of modules: what flows from each to each other."""
+        return module_flow(communities, self.sections())
 
     def save_communities(self, communities: Communities) -> None:
         """Store modules of this run, in place of those found by the same method and settings."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from queries.answers import Table
+from queries.answers import Table, records_of
 from queries.output import View
 
 if TYPE_CHECKING:
     from queries.circuits import Circuit
     from queries.communities import Communities
+    from queries.module_flow import ModuleFlow
+    from queries.module_table import ModuleTable
     from queries.paths import Paths
     from queries.saved_circuits import Comparison
 
@@ -23,6 +26,8 @@ __all__ = [
     "comparison_view",
     "features_view",
     "interactions_view",
+    "module_flow_view",
+    "module_table_view",
     "paths_view",
     "queries_view",
     "runs_view",
@@ -31,6 +36,7 @@ __all__ = [
 ]
 
 ARROW = " → "
+SHOWN = 6  # numbers of a list
 
 
 def short_id(feature: str) -> str:
@@ -196,6 +202,44 @@ def communities_view(found: Communities) -> View:
     return View(columns, rows, numbers, above=above, below=below)
 
 
+def module_table_view(found: ModuleTable) -> View:
+    """Return a row per resolution: Q beside the Q of chance, and what the modules are like."""
+    columns = ("resolution", "Q", "Q by chance", "Q at 1", "agree", "modules", "sizes", "layers",
+               "purity", "label ARI")  # fmt: skip
+    rows = [
+        (
+            f"{row['resolution']:g}",
+            f"{row['modularity']:.4f}",
+            _spread(row["null_mean"], row["null_sd"]),
+            f"{row['modularity_at_1']:.4f}",
+            _fixed(row["stability"]),
+            str(row["modules"]),
+            _list(row["sizes"]),
+            _list(row["spans"]),
+            _fixed(row["purity"]),
+            _fixed(row["label_ari"]),
+        )
+        for row in records_of(found.frame)
+    ]
+    labelled = int(found.frame["labelled"].iloc[0])
+    below = (
+        f"Q by chance: {found.null} shuffled graphs. agree: median adjusted Rand index between "
+        f"{found.seeds} seeds. purity, label ARI: of {labelled} labelled features."
+    )
+    return View(columns, rows, frozenset(columns) - {"sizes", "layers"}, below=below)
+
+
+def module_flow_view(found: ModuleFlow) -> View:
+    """Return what flows between modules, the largest sums of shares first."""
+    numbers = ("source", "target", "interactions", "strength", "share")
+    rows = [tuple(_number(row[name]) for name in numbers) for row in records_of(found.flows)]
+    lone = int((found.modules["size"] == 1).sum())
+    below = (
+        f"{len(found.modules)} modules, {lone} of them a single feature." if rows else "No rows."
+    )
+    return View(numbers, rows, frozenset(numbers), below=below)
+
+
 def table_view(table: Table) -> View:
     """Return the rows of a text of the user's own."""
     columns = tuple(str(name) for name in table.frame.columns)
@@ -230,6 +274,22 @@ def _labels(source: str | None, target: str | None) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
+
+
+def _fixed(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _spread(mean: float | None, deviation: float | None) -> str:
+    """Return 0.1234 ± 0.0012."""
+    if mean is None:
+        return ""
+    return f"{mean:.4f}" if deviation is None else f"{mean:.4f} ± {deviation:.4f}"
+
+
+def _list(numbers: Sequence[int]) -> str:
+    """Return the first few numbers of a list."""
+    return " ".join(map(str, numbers[:SHOWN])) + " …" * (len(numbers) > SHOWN)
 
 
 def _text(value: Any) -> str:
