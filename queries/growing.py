@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import pandas as pd
-
 from lib_graph.errors import UsageError
-from queries.circuits import STRENGTHS, Circuit, circuit_from_pairs
+from queries.circuits import Circuit, circuit_from_pairs
 from queries.places import End
 from queries.statements import Reader, read_text
 
@@ -44,37 +42,42 @@ def grow_circuit(reader: Reader, source: End, target: End, *, size: int) -> Circ
 
 
 class _Growth:
-    """A circuit that grows. `layers[n]` are its interactions out of the n-th layer."""
+    """A circuit that grows.
+
+    `layers[n]` are its interactions out of layer n, with their shares; `waiting` has, for each of
+    its features that can have inputs, those that are not in it, the strongest last.
+    """
 
     def __init__(self, reader: Reader, source: End, target: End) -> None:
         self._reader = reader
-        self._source, self._target = source, target
+        self._first = source.layer
         self._starts, self._ends = source.ids(reader.run), target.ids(reader.run)
         self._layers: dict[int, dict[Pair, float]] = {
             layer: {} for layer in range(source.layer, target.layer)
         }
-        self._candidates: dict[int, pd.DataFrame] = {}
+        self._waiting: dict[str, list[tuple[float, str]]] = {}
+        self._layer: dict[str, int] = {}
         self._flow = dict.fromkeys(self._ends, 1.0)
-        self._offer(target.layer - 1, self._ends)
+        self._take_in(self._ends, target.layer)
 
     def add(self) -> bool:
         """Add the interaction through which most flows; return False if there is none."""
-        best: tuple[float, Pair, int] | None = None
-        for layer, rows in self._candidates.items():
-            if len(rows):
-                through = (rows["share"] * rows["target"].map(self._flow)).to_numpy()
-                row = rows.iloc[int(through.argmax())]  # the first of equal ones; rows are by id
-                found = (-float(through.max()), (row["source"], row["target"]), layer)
-                best = found if best is None else min(best, found)
+        best = min(
+            (
+                (-self._flow[feature] * inputs[-1][0], inputs[-1][1], feature)
+                for feature, inputs in self._waiting.items()
+                if inputs
+            ),
+            default=None,
+        )
         if best is None:
             return False
-        _, pair, layer = best
-        rows = self._candidates[layer]
-        taken = (rows["source"] == pair[0]) & (rows["target"] == pair[1])
-        self._candidates[layer] = rows[~taken]
-        self._layers[layer][pair] = float(rows.loc[taken, "share"].iloc[0])
-        if pair[0] not in self._flow and layer > self._source.layer:
-            self._offer(layer - 1, [pair[0]])
+        _, source, target = best
+        share, _ = self._waiting[target].pop()
+        layer = self._layer[target] - 1
+        self._layers[layer][source, target] = share
+        if source not in self._layer and layer > self._first:
+            self._take_in([source], layer)
         self._let_flow()
         return True
 
@@ -88,16 +91,18 @@ class _Growth:
             reached = {target for _, target in kept}
         return found
 
-    def _offer(self, layer: int, targets: Iterable[str]) -> None:
-        """Make the interactions into features candidates; in the first layer, those of starts."""
+    def _take_in(self, features: Iterable[str], layer: int) -> None:
+        """Let features of a layer have inputs; in the first layer, only starts are inputs."""
+        self._layer.update(dict.fromkeys(features, layer))
         rows = self._reader.frame(
-            read_text("interactions_into"), targets=sorted(targets), min_share=0.0
-        )[STRENGTHS]
-        if layer == self._source.layer:
+            read_text("interactions_into"), targets=sorted(features), min_share=0.0
+        )
+        if layer - 1 == self._first:
             rows = rows[rows["source"].isin(self._starts)]
-        known = self._candidates.get(layer)
-        rows = rows if known is None or not len(known) else pd.concat([known, rows])
-        self._candidates[layer] = rows.sort_values(["source", "target"], ignore_index=True)
+        rows = rows.sort_values(["share", "source"], ascending=[True, False])
+        for target, inputs in rows.groupby("target"):
+            shares = zip(inputs["share"].tolist(), inputs["source"].tolist(), strict=True)
+            self._waiting[str(target)] = list(shares)
 
     def _let_flow(self) -> None:
         """Compute the flow of every feature of the circuit, from its ends backwards."""
