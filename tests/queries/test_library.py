@@ -47,6 +47,8 @@ def tables(run: Run, modules: dict[str, int]) -> tuple[pd.DataFrame, pd.DataFram
     f["feature"] = run.id + "/" + f["place"]
     f["module"] = f["feature"].map(modules)
     f["importance"] = f["importance"].astype(float)
+    most = f.groupby("layer")["importance"].transform("max")
+    f["important"] = most.isna() | (f["importance"] >= 0.1 * most)
     i = run.interactions
     for end, letter in (("source", "s"), ("target", "t")):
         i[end] = run.id + "/" + i[f"{end}_layer"] + "/" + i[end].astype(str)
@@ -59,6 +61,11 @@ def top(frame: pd.DataFrame, columns: str, by: str, k: int = 5, names: str = "")
     keys = [by.lstrip("-"), *names.split()]
     order = [not by.startswith("-"), *[True] * (len(keys) - 1)]
     return frame.sort_values(keys, ascending=order)[columns.split()].head(k)
+
+
+def important(w: World) -> pd.DataFrame:
+    """The interactions that vary into targets with a tenth of their layer's importance."""
+    return w.varying[w.varying["t_important"]]
 
 
 def summed(w: World, end: str, values: str = "strength") -> pd.Series[Any]:
@@ -121,7 +128,7 @@ def paths_through(w: World) -> pd.DataFrame:
     last = dict(zip(w.f["feature"], backwards, strict=True))
     middle = f"{RUN}/layer/1/1"
     both = w.varying[w.varying["target"] == middle].merge(
-        w.varying[w.varying["source"] == middle], how="cross"
+        important(w)[important(w)["source"] == middle], how="cross"
     )
     both["source"], both["target"], both["feature"] = both["source_x"], both["target_y"], middle
     both["through"] = both["share_x"] * both["share_y"]
@@ -140,14 +147,14 @@ def inputs_of(w: World) -> pd.DataFrame:
 
 
 def outputs_of(w: World) -> pd.DataFrame:
-    rows = w.varying[w.varying["source"] == f"{RUN}/layer.0/2"]
+    rows = important(w)[important(w)["source"] == f"{RUN}/layer.0/2"]
     rows = rows.assign(label=rows["target_label"])
     return top(rows, "target label strength stderr effect share", "-share", 3)
 
 
 def inputs(w: World) -> pd.DataFrame:
     """Of each feature with inputs: how many, the largest share, Σ share², the entropy."""
-    i = w.varying.assign(square=w.varying["share"] ** 2)
+    i = important(w).assign(square=important(w)["share"] ** 2)
     i["entropy"] = -i["share"] * np.log(i["share"])
     found = i.groupby("target").agg(
         inputs=("share", "size"), largest=("share", "max"), squares=("square", "sum"),
@@ -193,13 +200,13 @@ def signed(w: World, sign: int) -> pd.DataFrame:
 
 
 def cancelling(w: World) -> pd.DataFrame:
-    rows = w.varying[w.varying["share"] >= 0.05]
+    rows = important(w)[(important(w)["share"] >= 0.05) & (important(w)["t_layer"] == "layer/1")]
     rows = rows.assign(kept=rows["effect"] ** 2 / rows["strength"])
     return top(rows, "source target kept effect strength share source_label target_label", "kept")
 
 
 def uncertain(w: World) -> pd.DataFrame:
-    rows = w.varying[w.varying["share"] >= 0.05]
+    rows = important(w)[important(w)["share"] >= 0.05]
     rows = rows.assign(relative=rows["stderr"] / rows["strength"])
     columns = "source target relative strength stderr share source_label target_label"
     return top(rows, columns, "-relative", names="source target")
@@ -210,7 +217,9 @@ def constant_driven(w: World) -> pd.DataFrame:
     f = w.f.assign(
         from_constant=w.f["feature"].map(constant).fillna(0.0), from_others=summed(w, "target")
     )
-    f = f[f["from_others"] > 0].assign(ratio=lambda f: f["from_constant"] / f["from_others"])
+    f = f[(f["from_others"] > 0) & f["important"]].assign(
+        ratio=lambda f: f["from_constant"] / f["from_others"]
+    )
     return top(f, "feature label ratio from_constant from_others", "-ratio", names="feature")
 
 
@@ -291,7 +300,7 @@ def mixing_labels(w: World) -> pd.DataFrame:
     same = w.varying["source_label"] == w.varying["target_label"]
     i = w.varying.assign(own=w.varying["share"] * same, other=w.varying["share"] * ~same)
     f = w.f.merge(i.groupby("target")[["own", "other"]].sum(), left_on="feature", right_index=True)
-    f = f[f["layer"] == "layer/1"]
+    f = f[(f["layer"] == "layer/1") & f["important"]]
     return top(f, "feature label other own importance", "-other", names="feature")
 
 
@@ -319,7 +328,7 @@ def module_flow(w: World) -> pd.DataFrame:
 
 
 def module_bridges(w: World) -> pd.DataFrame:
-    i = w.varying.dropna(subset=["s_module", "t_module"])
+    i = important(w).dropna(subset=["s_module", "t_module"])
     i = i[i["s_module"] != i["t_module"]]
     i = i.rename(columns={"s_module": "source_module", "t_module": "target_module"})
     columns = "source target source_module target_module share strength source_label target_label"
@@ -330,8 +339,9 @@ def beside(w: World) -> pd.DataFrame:
     """Both runs' interactions that are not constant, side by side; missing is NaN."""
     sides = []
     for i, name in ((w.varying, ""), (w.base_i[w.base_i["s_role"] != "constant"], "base_")):
-        side = i[["s_place", "t_place", "share", "strength", "source_label", "target_label"]]
-        named = {x: name + x for x in ("share", "strength", "source_label", "target_label")}
+        columns = ["share", "strength", "source_label", "target_label", "t_important"]
+        side = i[["s_place", "t_place", *columns]]
+        named = {x: name + x for x in columns}
         sides.append(side.rename(columns=named))
     return sides[0].merge(sides[1], on=["s_place", "t_place"], how="outer")
 
@@ -340,7 +350,9 @@ def changed_interactions(w: World) -> pd.DataFrame:
     rows = beside(w)
     numbers = ["share", "base_share", "strength", "base_strength"]
     rows[numbers] = rows[numbers].fillna(0.0)
-    rows = rows[rows[["share", "base_share"]].max(axis=1) >= 0.1]
+    here = (rows["share"] >= 0.1) & rows["t_important"].eq(True)
+    there = (rows["base_share"] >= 0.1) & rows["base_t_important"].eq(True)
+    rows = rows[here | there]
     rows = rows.rename(columns={"s_place": "source", "t_place": "target",
         "base_share": "other_share", "base_strength": "other_strength"})  # fmt: skip
     rows["change"] = rows["other_share"] - rows["share"]
@@ -349,11 +361,11 @@ def changed_interactions(w: World) -> pd.DataFrame:
     return top(rows, columns, "-size", names="source target")
 
 
-def changed_importance(w: World) -> pd.DataFrame:
-    f = w.f.dropna(subset="importance").merge(
-        w.base_f.dropna(subset="importance"), on=["place", "layer"], suffixes=("", "_there")
+def changed_variance(w: World) -> pd.DataFrame:
+    f = w.f.dropna(subset="variance").merge(
+        w.base_f.dropna(subset="variance"), on=["place", "layer"], suffixes=("", "_there")
     )
-    for name, column in (("part", "importance"), ("other_part", "importance_there")):
+    for name, column in (("part", "variance"), ("other_part", "variance_there")):
         f[name] = f[column] / f.groupby("layer")[column].transform("sum")
     f = f.assign(feature=f["place"], other_label=f["label_there"])
     f["change"] = f["other_part"] - f["part"]
@@ -364,7 +376,7 @@ def changed_importance(w: World) -> pd.DataFrame:
 def against_base(w: World, sign: int) -> pd.DataFrame:
     rows = beside(w)
     here, there = ("", "base_") if sign > 0 else ("base_", "")
-    rows = rows[rows[f"{here}share"] >= 0.1]
+    rows = rows[(rows[f"{here}share"] >= 0.1) & rows[f"{here}t_important"].eq(True)]
     rows["factor"] = rows[f"{here}strength"] / rows[f"{there}strength"]
     rows["source_label"] = rows[f"{here}source_label"]
     rows["target_label"] = rows[f"{here}target_label"]
@@ -372,7 +384,7 @@ def against_base(w: World, sign: int) -> pd.DataFrame:
     numbers = ["share", "base_share", "strength", "base_strength"]
     rows[numbers] = rows[numbers].fillna(0.0)
     rows["more"] = sign * (rows["share"] - rows["base_share"])
-    columns = f"source target factor {' '.join(numbers)} source_label target_label"
+    columns = "source target factor share base_share strength source_label target_label"
     return top(rows, columns, "-more", names="source target")
 
 
@@ -387,8 +399,8 @@ Oracle = Callable[[World], pd.DataFrame]
 ASKED: dict[str, tuple[dict[str, Any], Oracle]] = {
     "best_path_through": ({"layer": "layer.2"}, best_path_through),
     "bottlenecks": ({}, bottlenecks),
-    "cancelling": ({}, cancelling),
-    "changed_importance": ({"other": "base"}, changed_importance),
+    "cancelling": ({"layer": "layer/1"}, cancelling),
+    "changed_variance": ({"other": "base"}, changed_variance),
     "changed_interactions": ({"other": BASE[:4], "min_share": 0.1}, changed_interactions),
     "circuits_with": ({"feature": "layer/1/1"}, circuits_with),
     "concentrated_inputs": ({}, concentrated_inputs),
@@ -442,8 +454,9 @@ def test_each_query_answers_as_pandas_does(store: GraphStore, runs: tuple[Run, R
     world = World(*own, *base)
     assert set(ASKED) == {each.name for each in all_queries()}
     for name, (parameters, oracle) in ASKED.items():
-        if "k" in {each.name for each in find_query(name).parameters}:
-            parameters = {"k": 5, **parameters}
+        known = {each.name for each in find_query(name).parameters}
+        always = {"k": 5, "min_importance": 0.1}
+        parameters = {n: value for n, value in always.items() if n in known} | parameters
         found = graph.query(name, **parameters).to_pandas()
         expected = oracle(world).reset_index(drop=True)
         assert len(expected), name
@@ -507,7 +520,7 @@ def test_defaults_are_of_their_kind(query: queries.library.NamedQuery) -> None:
         ("inputs_of", {"feature": None}, "Give text"),
         ("inputs_of", {"feature": "layer/1"}, "Give a feature, LAYER/INDEX"),
         ("inputs_of", {"feature": "layer/1/99"}, "Feature 'layer/1/99' not found"),
-        ("changed_importance", {"other": "bse"}, "Closest: 'base'"),
+        ("changed_variance", {"other": "bse"}, "Closest: 'base'"),
     ],
 )
 def test_what_cannot_be_asked_is_one_clear_line(

@@ -2,15 +2,25 @@
 // Which strong interactions push their target up as often as down?
 //
 // kept is effect² / strength: near 0 where the signed mean says nothing about a strong interaction,
-// at most 1 where the source always pushes the same way with the same force.
+// at most 1 where the source always pushes the same way with the same force. In a linear
+// section all effects cancel, because features have mean 0: look at another $layer.
 //
+// $layer (layer): only targets in this layer; null for all
 // $min_share (share): the least share of the target
+// $min_importance (share): the least importance of a target, relative to its layer's largest
 // $k (count): how many interactions
 // :param run => '0123456789ab'
+// :param layer => null
 // :param min_share => 0.05
+// :param min_importance => 0.001
 // :param k => 10
 MATCH (:Run {id: $run, status: 'complete'})
-MATCH (s:Feature {run: $run})-[r:INTERACTS]->(t:Feature)
+MATCH (m:Feature {run: $run})
+WITH m.layer_index AS layer_index, max(m.importance) AS most
+MATCH (t:Feature {run: $run, layer_index: layer_index})
+WHERE ($layer IS NULL OR t.layer = $layer)
+  AND (most IS NULL OR t.importance >= $min_importance * most)
+MATCH (s:Feature)-[r:INTERACTS]->(t)
 WHERE r.share >= $min_share
 RETURN s.id AS source, t.id AS target, r.effect * r.effect / r.strength AS kept,
        r.effect AS effect, r.strength AS strength, r.share AS share, s.label AS source_label,

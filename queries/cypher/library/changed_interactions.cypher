@@ -8,15 +8,21 @@
 //
 // $other (run, required): the other run
 // $min_share (share): the least share, in either run
+// $min_importance (share): the least importance of a target, relative to its layer's largest
 // $k (count): how many interactions
 // :param run => '0123456789ab'
 // :param other => 'ba9876543210'
 // :param min_share => 0.01
+// :param min_importance => 0.001
 // :param k => 10
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (:Run {id: $other, status: 'complete'})
 UNWIND [$run, $other] AS one
-MATCH (s:Feature {run: one})-[r:INTERACTS]->(t:Feature)
+MATCH (m:Feature {run: one})
+WITH one, m.layer_index AS layer_index, max(m.importance) AS most
+MATCH (t:Feature {run: one, layer_index: layer_index})
+WHERE most IS NULL OR t.importance >= $min_importance * most
+MATCH (s:Feature)-[r:INTERACTS]->(t)
 WHERE r.share >= $min_share
 WITH DISTINCT s.layer + '/' + toString(s.index) AS source,
      t.layer + '/' + toString(t.index) AS target

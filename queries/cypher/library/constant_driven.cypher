@@ -4,13 +4,18 @@
 // ratio is the strength from the constant feature over that from all others together.
 //
 // $layer (layer): only targets in this layer; null for all
+// $min_importance (share): the least importance of a feature, relative to its layer's largest
 // $k (count): how many features
 // :param run => '0123456789ab'
 // :param layer => null
+// :param min_importance => 0.001
 // :param k => 10
 MATCH (:Run {id: $run, status: 'complete'})
-MATCH (t:Feature {run: $run})
-WHERE $layer IS NULL OR t.layer = $layer
+MATCH (m:Feature {run: $run})
+WITH m.layer_index AS layer_index, max(m.importance) AS most
+MATCH (t:Feature {run: $run, layer_index: layer_index})
+WHERE ($layer IS NULL OR t.layer = $layer)
+  AND (most IS NULL OR t.importance >= $min_importance * most)
 MATCH (t)<-[r:INTERACTS]-(s:Feature)
 WITH t, sum(CASE WHEN s.role = 'constant' THEN r.strength ELSE 0.0 END) AS from_constant,
      sum(CASE WHEN s.role = 'constant' THEN 0.0 ELSE r.strength END) AS from_others

@@ -6,20 +6,25 @@
 // Needs a run of a single input, and its base, in the store: lib-graph runs
 //
 // $min_share (share): the least share in the base
+// $min_importance (share): the least importance of a target, relative to its layer's largest
 // $k (count): how many interactions
 // :param run => '0123456789ab'
 // :param min_share => 0.01
+// :param min_importance => 0.001
 // :param k => 10
 MATCH (here:Run {id: $run, status: 'complete'})
 MATCH (base:Run {id: here.base, status: 'complete'})
-MATCH (s:Feature {run: base.id})-[a:INTERACTS]->(t:Feature)
+MATCH (m:Feature {run: base.id})
+WITH base, m.layer_index AS layer_index, max(m.importance) AS most
+MATCH (t:Feature {run: base.id, layer_index: layer_index})
+WHERE most IS NULL OR t.importance >= $min_importance * most
+MATCH (s:Feature)-[a:INTERACTS]->(t)
 WHERE a.share >= $min_share
 OPTIONAL MATCH (:Feature {id: $run + '/' + s.layer + '/' + toString(s.index)})
   -[r:INTERACTS]->(:Feature {id: $run + '/' + t.layer + '/' + toString(t.index)})
 RETURN $run + '/' + s.layer + '/' + toString(s.index) AS source,
        $run + '/' + t.layer + '/' + toString(t.index) AS target, a.strength / r.strength AS factor,
        coalesce(r.share, 0.0) AS share, a.share AS base_share,
-       coalesce(r.strength, 0.0) AS strength, a.strength AS base_strength,
-       s.label AS source_label, t.label AS target_label
+       coalesce(r.strength, 0.0) AS strength, s.label AS source_label, t.label AS target_label
 ORDER BY base_share - share DESC, source, target
 LIMIT $k

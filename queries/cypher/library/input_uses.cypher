@@ -6,18 +6,24 @@
 // Needs a run of a single input, and its base, in the store: lib-graph runs
 //
 // $min_share (share): the least share on this input
+// $min_importance (share): the least importance of a target, relative to its layer's largest
 // $k (count): how many interactions
 // :param run => '0123456789ab'
 // :param min_share => 0.01
+// :param min_importance => 0.001
 // :param k => 10
 MATCH (here:Run {id: $run, status: 'complete'})
 MATCH (base:Run {id: here.base, status: 'complete'})
-MATCH (s:Feature {run: $run})-[r:INTERACTS]->(t:Feature)
+MATCH (m:Feature {run: $run})
+WITH base, m.layer_index AS layer_index, max(m.importance) AS most
+MATCH (t:Feature {run: $run, layer_index: layer_index})
+WHERE most IS NULL OR t.importance >= $min_importance * most
+MATCH (s:Feature)-[r:INTERACTS]->(t)
 WHERE r.share >= $min_share
 OPTIONAL MATCH (:Feature {id: base.id + '/' + s.layer + '/' + toString(s.index)})
   -[a:INTERACTS]->(:Feature {id: base.id + '/' + t.layer + '/' + toString(t.index)})
 RETURN s.id AS source, t.id AS target, r.strength / a.strength AS factor, r.share AS share,
        coalesce(a.share, 0.0) AS base_share, r.strength AS strength,
-       coalesce(a.strength, 0.0) AS base_strength, s.label AS source_label, t.label AS target_label
+       s.label AS source_label, t.label AS target_label
 ORDER BY share - base_share DESC, source, target
 LIMIT $k

@@ -2,13 +2,17 @@
 // What does one feature drive, those that depend on it most first?
 //
 // $feature (feature, required): the feature that drives
+// $min_importance (share): the least importance of a target, relative to its layer's largest
 // $k (count): how many targets
 // :param run => '0123456789ab'
 // :param feature => '0123456789ab/ln1.0/1'
+// :param min_importance => 0.001
 // :param k => 10
 MATCH (:Run {id: $run, status: 'complete'})
-MATCH (f:Feature {id: $feature})-[r:INTERACTS]->(t:Feature)
-WHERE f.run = $run
+MATCH (m:Feature {run: $run})
+WITH m.layer_index AS layer_index, max(m.importance) AS most
+MATCH (f:Feature {id: $feature})-[r:INTERACTS]->(t:Feature {layer_index: layer_index})
+WHERE f.run = $run AND (most IS NULL OR t.importance >= $min_importance * most)
 RETURN t.id AS target, t.label AS label, r.strength AS strength, r.stderr AS stderr,
        r.effect AS effect, r.share AS share
 ORDER BY r.share DESC, target

@@ -6,17 +6,21 @@
 // to the last that contains both steps.
 //
 // $feature (feature, required): the feature in the middle
+// $min_importance (share): the least importance of a target, relative to its layer's largest
 // $k (count): how many pairs of steps
 // :param run => '0123456789ab'
 // :param feature => '0123456789ab/ln2.0/1'
+// :param min_importance => 0.001
 // :param k => 10
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (f:Feature {id: $feature})
 WHERE f.run = $run
 MATCH (s:Feature)-[i:INTERACTS]->(f)
 WHERE i.cost IS NOT NULL
+MATCH (m:Feature {run: $run, layer_index: f.layer_index + 1})
+WITH f, s, i, max(m.importance) AS most
 MATCH (f)-[o:INTERACTS]->(t:Feature)
-WHERE o.cost IS NOT NULL
+WHERE o.cost IS NOT NULL AND (most IS NULL OR t.importance >= $min_importance * most)
 RETURN s.id AS source, f.id AS feature, t.id AS target, i.share * o.share AS through,
        exp(-(s.cost_from_inputs + i.cost + o.cost + t.cost_to_outputs)) AS best,
        s.label AS source_label, f.label AS label, t.label AS target_label

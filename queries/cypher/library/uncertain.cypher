@@ -4,13 +4,22 @@
 // relative is stderr / strength, the standard error of the mean over the samples. Above 0.5 a few
 // samples decide; more data would help. Runs of a single sample have none.
 //
+// $layer (layer): only targets in this layer; null for all
 // $min_share (share): the least share of the target
+// $min_importance (share): the least importance of a target, relative to its layer's largest
 // $k (count): how many interactions
 // :param run => '0123456789ab'
+// :param layer => null
 // :param min_share => 0.05
+// :param min_importance => 0.001
 // :param k => 10
 MATCH (:Run {id: $run, status: 'complete'})
-MATCH (s:Feature {run: $run})-[r:INTERACTS]->(t:Feature)
+MATCH (m:Feature {run: $run})
+WITH m.layer_index AS layer_index, max(m.importance) AS most
+MATCH (t:Feature {run: $run, layer_index: layer_index})
+WHERE ($layer IS NULL OR t.layer = $layer)
+  AND (most IS NULL OR t.importance >= $min_importance * most)
+MATCH (s:Feature)-[r:INTERACTS]->(t)
 WHERE r.share >= $min_share AND r.stderr IS NOT NULL
 RETURN s.id AS source, t.id AS target, r.stderr / r.strength AS relative, r.strength AS strength,
        r.stderr AS stderr, r.share AS share, s.label AS source_label, t.label AS target_label

@@ -6,13 +6,18 @@
 //
 // $max_share (share): no input has a larger share than this
 // $min_inputs (count): at least so many inputs
+// $min_importance (share): the least importance of a feature, relative to its layer's largest
 // $k (count): how many features
 // :param run => '0123456789ab'
-// :param max_share => 0.1
+// :param max_share => 0.25
 // :param min_inputs => 10
+// :param min_importance => 0.001
 // :param k => 10
 MATCH (:Run {id: $run, status: 'complete'})
-MATCH (t:Feature {run: $run})
+MATCH (m:Feature {run: $run})
+WITH m.layer_index AS layer_index, max(m.importance) AS most
+MATCH (t:Feature {run: $run, layer_index: layer_index})
+WHERE most IS NULL OR t.importance >= $min_importance * most
 MATCH (t)<-[r:INTERACTS]-(s:Feature)
 WHERE r.share IS NOT NULL
 WITH t, count(r) AS inputs, max(r.share) AS largest, 1 / sum(r.share * r.share) AS effective

@@ -1,8 +1,8 @@
-// Importance in two runs
-// Which features gain or lose most importance between this run and another?
+// Variance in two runs
+// Which features vary more, or less, in another run?
 //
 // Features are matched by layer and index, which means something where both runs have the same
-// bases. part and other_part are parts of the layer's importance; change is other_part minus part.
+// bases. part and other_part are parts of the layer's variance; change is other_part minus part.
 //
 // $other (run, required): the other run
 // $k (count): how many features
@@ -12,12 +12,12 @@
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (:Run {id: $other, status: 'complete'})
 MATCH (f:Feature {run: $run})
-WHERE f.importance IS NOT NULL
+WHERE f.variance IS NOT NULL
 MATCH (g:Feature {id: $other + '/' + f.layer + '/' + toString(f.index)})
-WHERE g.importance IS NOT NULL
-WITH f.layer AS layer, sum(f.importance) AS total, sum(g.importance) AS other_total,
+WHERE g.variance IS NOT NULL
+WITH f.layer AS layer, sum(f.variance) AS total, sum(g.variance) AS other_total,
      collect({place: f.layer + '/' + toString(f.index), label: f.label, other_label: g.label,
-              here: f.importance, there: g.importance}) AS members
+              here: f.variance, there: g.variance}) AS members
 WHERE total > 0 AND other_total > 0
 UNWIND members AS one
 WITH one.place AS feature, one.label AS label, one.other_label AS other_label,
