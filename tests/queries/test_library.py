@@ -171,7 +171,7 @@ def weak_inputs(w: World) -> pd.DataFrame:
 
 def concentrated_inputs(w: World) -> pd.DataFrame:
     f = inputs(w).assign(effective=lambda f: np.exp(f["entropy"]))
-    return top(f, "feature label inputs largest effective", "effective")
+    return top(f, "feature label inputs largest effective", "effective", 1000)
 
 
 def specialists(w: World) -> pd.DataFrame:
@@ -358,7 +358,7 @@ def changed_interactions(w: World) -> pd.DataFrame:
     rows["change"] = rows["other_share"] - rows["share"]
     rows["size"] = rows["change"].abs()
     columns = "source target change share other_share strength other_strength"
-    return top(rows, columns, "-size", names="source target")
+    return top(rows, columns, "-size", 1000, "source target")
 
 
 def changed_variance(w: World) -> pd.DataFrame:
@@ -385,7 +385,7 @@ def against_base(w: World, sign: int) -> pd.DataFrame:
     rows[numbers] = rows[numbers].fillna(0.0)
     rows["more"] = sign * (rows["share"] - rows["base_share"])
     columns = "source target factor share base_share strength source_label target_label"
-    return top(rows, columns, "-more", names="source target")
+    return top(rows, columns, "-more", 5 if sign > 0 else 1000, "source target")
 
 
 def circuits_with(w: World) -> pd.DataFrame:
@@ -401,15 +401,18 @@ ASKED: dict[str, tuple[dict[str, Any], Oracle]] = {
     "bottlenecks": ({}, bottlenecks),
     "cancelling": ({"layer": "layer/1"}, cancelling),
     "changed_variance": ({"other": "base"}, changed_variance),
-    "changed_interactions": ({"other": BASE[:4], "min_share": 0.1}, changed_interactions),
+    "changed_interactions": (
+        {"other": BASE[:4], "min_share": 0.1, "k": 1000},
+        changed_interactions,
+    ),
     "circuits_with": ({"feature": "layer/1/1"}, circuits_with),
-    "concentrated_inputs": ({}, concentrated_inputs),
+    "concentrated_inputs": ({"k": 1000}, concentrated_inputs),
     "constant_driven": ({}, constant_driven),
     "dead_ends": ({"min_share": 0.3}, dead_ends),
     "exciting": ({"min_share": 0.05}, lambda w: signed(w, 1)),
     "hubs": ({"by": "degree_out", "min_share": 0.2}, hubs),
     "inhibiting": ({"min_share": 0.05}, lambda w: signed(w, -1)),
-    "input_ignores": ({"min_share": 0.1}, lambda w: against_base(w, -1)),
+    "input_ignores": ({"min_share": 0.1, "k": 1000}, lambda w: against_base(w, -1)),
     "input_uses": ({"min_share": 0.1}, lambda w: against_base(w, 1)),
     "inputs_of": ({"feature": "layer/3/1", "k": 3}, inputs_of),
     "label_flow": ({}, label_flow),
@@ -493,7 +496,11 @@ def test_a_run_that_is_not_complete_is_not_read(store: GraphStore, runs: tuple[R
 
 
 @pytest.mark.parametrize("query", all_queries(), ids=lambda query: query.name)
-def test_defaults_are_of_their_kind(query: queries.library.NamedQuery) -> None:
+def test_defaults_are_of_their_kind_and_an_answer_is_shown(
+    query: queries.library.NamedQuery,
+) -> None:
+    example = query.text.partition("// Example answer")[2]
+    assert len(re.findall(r"^//   ", example, re.MULTILINE)) > 1
     known = {"count", "index", "number", "share", "layer", "feature", "run"}
     for parameter in query.parameters:
         assert parameter.kind in known or parameter.value in parameter.kind.split(" | ")

@@ -8,6 +8,12 @@
 // $k (count): how many features
 // :param run => '0123456789ab'
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph:
+//   feature    label  through  part_in  part_out
+//   unembed/1  k=15    0.2515   0.2515    0.2915
+//   ln2.0/1    k=15    0.2241   0.2457    0.2241
+//   unembed/2  k=15    0.1554   0.1554    0.2523
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (f:Feature {run: $run})
 WHERE f.role <> 'constant'

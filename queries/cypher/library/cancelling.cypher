@@ -14,6 +14,12 @@
 // :param min_share => 0.05
 // :param min_importance => 0.001
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph (layer = ln2.0):
+//   source    target         kept    effect  strength    share  source_label  target_label
+//   ln1.0/11  ln2.0/11  1.822e-06  -0.01295     92.04  0.05734  k=21          k=15
+//   ln1.0/12  ln2.0/13  3.168e-06   0.02031     130.2   0.5541  k=44          k=44
+//   ln1.0/4   ln2.0/2   3.767e-06  -0.07811      1620    0.445  k=22          k=22
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (m:Feature {run: $run})
 WITH m.layer_index AS layer_index, max(m.importance) AS most

@@ -15,6 +15,12 @@
 // :param min_share => 0.01
 // :param min_importance => 0.001
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph:
+//   source   target      change   share  other_share  strength  other_strength
+//   ln1.0/6  ln2.0/5    -0.7273  0.7607      0.03346      1051           10.25
+//   ln1.0/1  ln2.0/5     0.6985  0.1825        0.881     252.2           269.8
+//   ln2.0/4  unembed/4   0.6349  0.1843       0.8193      1029            5122
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (:Run {id: $other, status: 'complete'})
 UNWIND [$run, $other] AS one

@@ -9,6 +9,12 @@
 // :param run => '0123456789ab'
 // :param other => 'ba9876543210'
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph:
+//   feature     change    part  other_part  label  other_label
+//   ln2.0/4      0.324  0.1425      0.4665  k=15
+//   unembed/1  -0.2109  0.2915     0.08063  k=15
+//   unembed/2   0.1947  0.2523      0.4471  k=15
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (:Run {id: $other, status: 'complete'})
 MATCH (f:Feature {run: $run})

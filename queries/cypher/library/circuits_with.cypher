@@ -8,6 +8,11 @@
 // $feature (feature, required): the feature
 // :param run => '0123456789ab'
 // :param feature => '0123456789ab/ln2.0/1'
+//
+// Example answer, of the network that comes with lib-graph (feature = ln2.0/1):
+//   circuit  interactions  interactions_here  score  baseline  random_score
+//   five               12                  4
+//   six                15                  4
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (c:Circuit {run: $run})-[:CONTAINS]->(f:Feature {id: $feature})
 RETURN c.name AS circuit, size(c.interactions) AS interactions,

@@ -11,6 +11,12 @@
 // :param layer => null
 // :param min_importance => 0.001
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph:
+//   feature  label  inputs  largest  effective
+//   ln2.0/5  k=56      108   0.7607      2.178
+//   ln2.0/1  k=15      108   0.5743      2.389
+//   ln2.0/7  k=18      108   0.6766      2.694
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (m:Feature {run: $run})
 WITH m.layer_index AS layer_index, max(m.importance) AS most

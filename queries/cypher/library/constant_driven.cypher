@@ -10,6 +10,12 @@
 // :param layer => null
 // :param min_importance => 0.001
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph:
+//   feature     label  ratio  from_constant  from_others
+//   output/113         35.23          58.59        1.663
+//   unembed/10  k=21   2.923           7012         2399
+//   unembed/9   k=21   2.391           5207         2177
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (m:Feature {run: $run})
 WITH m.layer_index AS layer_index, max(m.importance) AS most

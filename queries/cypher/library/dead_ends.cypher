@@ -9,6 +9,12 @@
 // :param run => '0123456789ab'
 // :param min_share => 0.001
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph (min_share = 0.01):
+//   feature     label  strength_in  largest_out  importance
+//   unembed/12  k=15         5.872     0.001897       6.126
+//   unembed/13  k=22         4.661     0.001937       4.825
+//   unembed/14  k=22         3.901     0.000946       3.804
 MATCH (:Run {id: $run, status: 'complete'})-[:HAS_LAYER]->(l:Layer)
 WITH max(l.index) AS last
 MATCH (f:Feature {run: $run})

@@ -12,6 +12,12 @@
 // :param layer => null
 // :param min_share => 0.01
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph:
+//   source   target     effect  strength   share  source_label  target_label
+//   ln2.0/3  unembed/3   54.38      5362  0.4954  k=22          k=22
+//   ln2.0/7  unembed/7   31.37      1747  0.4915  k=18          k=18
+//   ln2.0/5  unembed/5   28.96      1585   0.493  k=56          k=56
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (s:Feature {run: $run})
 WHERE $layer IS NULL OR s.layer = $layer

@@ -13,6 +13,12 @@
 // :param min_share => 0.01
 // :param layer => null
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph:
+//   feature    label  strength_out  strength_in  degree_out  degree_in
+//   ln2.0/1    k=15      1.229e+04         6273         109          3
+//   ln2.0/2    k=22           8835         3639         111          5
+//   unembed/1  k=15           8473    1.379e+04         101          6
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (f:Feature {run: $run})
 WHERE f.role <> 'constant' AND ($layer IS NULL OR f.layer = $layer)

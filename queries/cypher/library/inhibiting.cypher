@@ -12,6 +12,12 @@
 // :param layer => null
 // :param min_share => 0.01
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph:
+//   source   target     effect  strength   share  source_label  target_label
+//   ln2.0/1  unembed/1  -66.53      7894  0.5724  k=15          k=15
+//   ln2.0/1  unembed/2  -39.23      3583  0.4204  k=15          k=15
+//   ln2.0/2  unembed/3  -35.14      3178  0.2936  k=22          k=22
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (s:Feature {run: $run})
 WHERE $layer IS NULL OR s.layer = $layer

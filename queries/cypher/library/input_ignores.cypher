@@ -12,6 +12,12 @@
 // :param min_share => 0.01
 // :param min_importance => 0.001
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph:
+//   source   target   factor    share  base_share  strength  source_label  target_label
+//   ln1.0/6  ln2.0/5   102.6  0.03346      0.7607     10.25  k=56          k=56
+//   ln1.0/5  ln2.0/3   16.23  0.04811      0.6611     136.8  k=22          k=22
+//   ln1.0/7  ln2.0/6   85.44  0.01423      0.6124     9.802  k=56          k=56
 MATCH (here:Run {id: $run, status: 'complete'})
 MATCH (base:Run {id: here.base, status: 'complete'})
 MATCH (m:Feature {run: base.id})

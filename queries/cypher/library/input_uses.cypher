@@ -12,6 +12,12 @@
 // :param min_share => 0.01
 // :param min_importance => 0.001
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph:
+//   source   target     factor   share  base_share  strength  source_label  target_label
+//   ln1.0/1  ln2.0/5      1.07   0.881      0.1825     269.8
+//   ln2.0/4  unembed/4   4.978  0.8193      0.1843      5122
+//   ln2.0/4  unembed/2   3.419  0.8623      0.2304      6715
 MATCH (here:Run {id: $run, status: 'complete'})
 MATCH (base:Run {id: here.base, status: 'complete'})
 MATCH (m:Feature {run: $run})

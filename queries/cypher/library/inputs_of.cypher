@@ -8,6 +8,12 @@
 // :param run => '0123456789ab'
 // :param feature => '0123456789ab/output/5'
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph (feature = output/5):
+//   source     label  strength  stderr      effect    share  running
+//   unembed/2  k=15      174.2     2.1  -1.388e-16   0.6401   0.6401
+//   unembed/4  k=22      24.55   0.331    4.64e-16  0.09017   0.7302
+//   unembed/1  k=15      20.67  0.2514   9.021e-17  0.07594   0.8062
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (s:Feature)-[r:INTERACTS]->(f:Feature {id: $feature})
 WHERE f.run = $run AND r.share IS NOT NULL

@@ -9,6 +9,12 @@
 // :param run => '0123456789ab'
 // :param layer => null
 // :param k => 20
+//
+// Example answer, of the network that comes with lib-graph:
+//   source_layer  target_layer  source_label  target_label    part   strength  interactions
+//   unembed       output        k=15                        0.5442  1.582e+04           456
+//   ln1.0         ln2.0         k=15          k=15          0.3864       9866            36
+//   ln2.0         unembed       k=15          k=15           0.335  1.837e+04            48
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (s:Feature {run: $run})-[r:INTERACTS]->(t:Feature)
 WHERE s.role <> 'constant' AND ($layer IS NULL OR s.layer = $layer)

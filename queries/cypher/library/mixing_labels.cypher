@@ -11,6 +11,12 @@
 // :param layer => null
 // :param min_importance => 0.001
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph (layer = ln2.0):
+//   feature   label   other       own  importance
+//   ln2.0/17  k=36   0.9976  0.002392       56.81
+//   ln2.0/18  k=36   0.9973  0.002661       23.75
+//   ln2.0/16  k=1    0.8967    0.1033       181.9
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (m:Feature {run: $run})
 WITH m.layer_index AS layer_index, max(m.importance) AS most

@@ -14,6 +14,12 @@
 // :param seed => 0
 // :param min_importance => 0.001
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph:
+//   source   target    source_module  target_module   share  strength  source_label  target_label
+//   ln1.0/1  ln2.0/18              1              2  0.6203     17.83  k=15          k=36
+//   ln1.0/3  ln2.0/4               3              5  0.4764      1356  k=15          k=15
+//   ln1.0/1  ln2.0/1               1              5  0.3807      2388  k=15          k=15
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (m:Feature {run: $run})
 WITH m.layer_index AS layer_index, max(m.importance) AS most

@@ -14,6 +14,12 @@
 // :param resolution => 1.0
 // :param seed => 0
 // :param k => 100
+//
+// Example answer, of the network that comes with lib-graph:
+//   source  target  interactions  strength  share  source_size  target_size
+//        1       1          7104      7829  65.07          196          196
+//        5       1           232       125   23.6            6          196
+//        4       1           800     192.2  22.81           17          196
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (a:Community {run: $run, method: $method, resolution: $resolution, seed: $seed})
 MATCH (a)<-[:IN_COMMUNITY]-(s:Feature)-[r:INTERACTS]->(t:Feature)-[:IN_COMMUNITY]->(b:Community)

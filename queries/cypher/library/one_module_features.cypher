@@ -16,6 +16,12 @@
 // :param resolution => 1.0
 // :param seed => 0
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph:
+//   feature   label  module  own    part  strength
+//   ln1.0/6   k=56        1    1   0.974      1136
+//   ln1.0/8   k=18        2    2  0.9705     862.8
+//   ln2.0/13  k=44        4    4  0.9793     545.5
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (c:Community {run: $run, method: $method, resolution: $resolution, seed: $seed})
 MATCH (c)<-[:IN_COMMUNITY]-(t:Feature)<-[r:INTERACTS]-(f:Feature)

@@ -11,6 +11,12 @@
 // :param run => '0123456789ab'
 // :param min_part => 0.001
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph:
+//   feature  label   ratio  importance_part  strength_part
+//   ln1.0/1  k=15    4.041            0.763         0.1888
+//   ln1.0/3  k=15   0.2643          0.04879         0.1846
+//   ln1.0/7  k=56   0.2886          0.01232         0.0427
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (f:Feature {run: $run})
 WHERE f.importance > 0

@@ -12,6 +12,12 @@
 // :param feature => '0123456789ab/ln2.0/1'
 // :param min_importance => 0.001
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph (feature = ln2.0/1):
+//   source   feature  target     through    best  source_label  label  target_label
+//   ln1.0/2  ln2.0/1  unembed/1   0.3287  0.2148  k=15          k=15   k=15
+//   ln1.0/2  ln2.0/1  unembed/2   0.2414  0.1545  k=15          k=15   k=15
+//   ln1.0/1  ln2.0/1  unembed/1   0.2179  0.1424  k=15          k=15   k=15
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (f:Feature {id: $feature})
 WHERE f.run = $run

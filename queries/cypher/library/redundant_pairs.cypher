@@ -12,6 +12,12 @@
 // :param layer => 'ln2.0'
 // :param min_share => 0.01
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph (layer = ln2.0):
+//   first     second    similarity  common  first_label  second_label
+//   ln2.0/13  ln2.0/14      0.9972      30  k=44         k=44
+//   ln2.0/5   ln2.0/6        0.993     108  k=56         k=56
+//   ln2.0/2   ln2.0/4       0.9446     109  k=22         k=15
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (a:Feature {run: $run})-[r:INTERACTS]->(t:Feature)
 WHERE a.layer = $layer AND r.share >= $min_share

@@ -11,6 +11,12 @@
 // :param layer => 'output'
 // :param min_share => 0.01
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph (layer = output):
+//   first      second      similarity  common  first_label  second_label
+//   output/64  output/75       0.9859       8
+//   output/65  output/70       0.9859       9
+//   output/39  output/103      0.9791       8
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (t:Feature {run: $run})<-[r:INTERACTS]-(s:Feature)
 WHERE t.layer = $layer AND r.share >= $min_share

@@ -12,6 +12,12 @@
 // :param min_part => 0.001
 // :param layer => null
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph:
+//   feature   label  targets  effective  strength      part
+//   ln1.0/6   k=56        63      1.165      1136   0.04447
+//   ln1.0/12  k=44        63      1.196     142.4  0.005578
+//   ln1.0/13  k=44        63       1.24     116.5  0.004562
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (f:Feature {run: $run})
 WHERE f.role <> 'constant' AND ($layer IS NULL OR f.layer = $layer)

@@ -13,6 +13,12 @@
 // :param min_share => 0.05
 // :param min_importance => 0.001
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph:
+//   source   target      relative  strength  stderr    share  source_label  target_label
+//   ln1.0/3  ln2.0/15     0.04048     6.124  0.2479  0.05326  k=15          k=1
+//   ln1.0/3  ln2.0/16     0.03747     7.384  0.2767  0.05249  k=15          k=1
+//   ln2.0/9  unembed/11   0.03679       138   5.079   0.1491  k=15          k=21
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (m:Feature {run: $run})
 WITH m.layer_index AS layer_index, max(m.importance) AS most

@@ -13,6 +13,12 @@
 // :param min_inputs => 10
 // :param min_importance => 0.001
 // :param k => 10
+//
+// Example answer, of the network that comes with lib-graph:
+//   feature     label  inputs  largest  effective
+//   unembed/10  k=21       63   0.1796      8.334
+//   unembed/9   k=21       63   0.2324      8.031
+//   ln2.0/17    k=36      108   0.2131      7.994
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (m:Feature {run: $run})
 WITH m.layer_index AS layer_index, max(m.importance) AS most
