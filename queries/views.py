@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 ARROW = " → "
-SHOWN = 6  # numbers of a list
+SHOWN = 4  # numbers of a list
 
 
 def short_id(feature: str) -> str:
@@ -169,10 +169,17 @@ def circuits_view(table: Table) -> View:
 def comparison_view(found: Comparison) -> View:
     """Return what each two circuits have in common, below the three numbers of each."""
     circuits = circuits_view(found.circuits)
-    numbers = tuple(found.pairs.columns[2:])
+    numbers = ("features (Jaccard)", "interactions (Jaccard)", "only first", "only second")
     rows = [
-        (row["first"], row["second"], *(_number(row[name]) for name in numbers))
-        for row in Table(found.pairs).records()
+        (
+            row["first"],
+            row["second"],
+            f"{row['features']} ({row['features_jaccard']:.3f})",
+            f"{row['interactions']} ({row['interactions_jaccard']:.3f})",
+            str(row["only_first"]),
+            str(row["only_second"]),
+        )
+        for row in records_of(found.pairs)
     ]
     above = "\n".join([*circuits.lines(), circuits.below, "", "In common:"])
     return View(("first", "second", *numbers), rows, frozenset(numbers), above=above)
@@ -204,16 +211,16 @@ def communities_view(found: Communities) -> View:
 
 def module_table_view(found: ModuleTable) -> View:
     """Return a row per resolution: Q beside the Q of chance, and what the modules are like."""
-    columns = ("resolution", "Q", "Q by chance", "Q at 1", "agree", "modules", "sizes", "layers",
-               "purity", "label ARI")  # fmt: skip
+    columns = (
+        "resolution", "Q", "chance", "Q at 1", "agree", "sizes", "layers", "purity", "ARI",
+    )  # fmt: skip
     rows = [
         (
             f"{row['resolution']:g}",
-            f"{row['modularity']:.4f}",
+            _fixed(row["modularity"]),
             _spread(row["null_mean"], row["null_sd"]),
-            f"{row['modularity_at_1']:.4f}",
+            _fixed(row["modularity_at_1"]),
             _fixed(row["stability"]),
-            str(row["modules"]),
             _list(row["sizes"]),
             _list(row["spans"]),
             _fixed(row["purity"]),
@@ -223,8 +230,10 @@ def module_table_view(found: ModuleTable) -> View:
     ]
     labelled = int(found.frame["labelled"].iloc[0])
     below = (
-        f"Q by chance: {found.null} shuffled graphs. agree: median adjusted Rand index between "
-        f"{found.seeds} seeds. purity, label ARI: of {labelled} labelled features."
+        f"chance: Q of {found.null} shuffled graphs.\n"
+        f"agree: median adjusted Rand index between {found.seeds} seeds.\n"
+        "sizes, layers: features and layers of the modules of more than one feature.\n"
+        f"purity, ARI: of modules against labels, of {labelled} labelled features."
     )
     return View(columns, rows, frozenset(columns) - {"sizes", "layers"}, below=below)
 
@@ -281,10 +290,8 @@ def _fixed(value: float | None) -> str:
 
 
 def _spread(mean: float | None, deviation: float | None) -> str:
-    """Return 0.1234 ± 0.0012."""
-    if mean is None:
-        return ""
-    return f"{mean:.4f}" if deviation is None else f"{mean:.4f} ± {deviation:.4f}"
+    """Return 0.123 ± 0.012."""
+    return _fixed(mean) if deviation is None else f"{mean:.3f} ± {deviation:.3f}"
 
 
 def _list(numbers: Sequence[int]) -> str:
