@@ -162,9 +162,10 @@ class Rotary:
         dq = self.rotate(q.tangent().transpose(1, 2), q.at)  # n j t e
         dk = self.rotate(k.tangent().transpose(1, 2), k.at).transpose(1, 2)  # n s j e
         n, j, t, _ = dq.shape
-        found: Tensor = k.value @ dq.flatten(1, 2).mT  # n s (j t)
-        found.view(n, -1, t).baddbmm_(dk.flatten(1, 2), q.value.mT)
-        return found.unflatten(2, (j, t))
+        products = k.value @ dq.flatten(1, 2).mT  # n s (j t)
+        products.view(n, -1, t).baddbmm_(dk.flatten(1, 2), q.value.mT)
+        found: Tensor = products.unflatten(2, (j, t))
+        return found
 
 
 def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
