@@ -126,22 +126,27 @@ class HiddenUnits(ABC):
         rule: Rule,
         chunk: int,
     ) -> Iterator[InteractionMoments]:
-        """Yield the moments of A_itj = f̂_tj (c_j J_t C)_i, c_j = row j of C⁺."""
-        along, inward = self._along(f.flatten(0, 1), rule), inverse @ self._inward()
-        out = self.w_out @ readout.rotation
-        for j in range(0, len(inverse), chunk):
-            rows = inverse[j : j + chunk]
-            derivative = (rows @ readout.rotation)[:, None]
+        """Yield the moments of A_itj = f̂_tj (c_j J_t C)_i, c_j = row j of C⁺.
+
+        Feature by feature: no more than the hidden units of one are there at a time.
+        """
+        along = self._along(f.flatten(0, 1), rule)
+        inward, out = inverse @ self._inward(), self.w_out @ readout.rotation
+        straight = inverse @ readout.rotation
+        hidden = f.new_empty(f.shape[0] * f.shape[1], len(out))
+        for chunk_of in torch.arange(len(inverse)).split(chunk):
+            attributions = straight[chunk_of, None].repeat(1, len(hidden), 1)
             for weight, (slopes, carried, n_hat) in along:
-                per_branch = zip(slopes.unbind(1), inward[:, j : j + chunk], strict=True)
-                moved = sum((m * c[:, None] for m, c in per_branch), start=torch.zeros(()))
-                derivative = derivative + weight * (moved @ out)
+                for derivative, j in zip(attributions, chunk_of, strict=True):
+                    torch.mul(slopes[:, 0], weight * inward[0, j], out=hidden)
+                    for b in range(1, slopes.shape[1]):
+                        hidden.addcmul_(slopes[:, b], weight * inward[b, j])
+                    derivative.addmm_(hidden, out)
                 if carried is not None and n_hat is not None:
-                    turned = (rows @ n_hat.T)[..., None] * (weight / n_hat.shape[1])
-                    derivative = derivative - turned * (carried @ out)
-            attributions = derivative.unflatten(1, f.shape[:2])
-            attributions = attributions * features.permute(2, 0, 1)[j : j + chunk, ..., None]
-            yield readout.moments(attributions)
+                    turned = (inverse[chunk_of] @ n_hat.T)[..., None]
+                    attributions.addcmul_(turned, carried @ out, value=-weight / n_hat.shape[1])
+            attributions *= features.flatten(0, 1).T[chunk_of, :, None]
+            yield readout.moments(attributions.unflatten(1, f.shape[:2]))
 
 
 def affine(x: Tensor, weight: Tensor, bias: Tensor | None, alpha: float = 1.0) -> Tensor:
