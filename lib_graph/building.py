@@ -69,20 +69,20 @@ def build(
     options = options or Options()
     out = Path(out)
     where = device_named(device, options.torch_dtype)
-    with joined(where) as world:
-        speaking = progress if world.first else SILENT
-        job = prepare(subject_of(model, data, layers), out, options, speaking, where, world)
-        with locked(out) if world.first else nullcontext():
-            if replace and world.first:
-                for file in ("manifest.json", *DATA_FILES):
-                    (out / file).unlink(missing_ok=True)
-            world.wait()
-            run = Run.open(out) if (out / "manifest.json").exists() else None
-            check_folder(out, job.origin)
-            if run is not None:
-                speaking.say(f"{out} is up to date: run {run.id}.")
-                return run
-            return _built(job, name)
+    world = joined(where)
+    speaking = progress if world.first else SILENT
+    job = prepare(subject_of(model, data, layers), out, options, speaking, where, world)
+    with locked(out) if world.first else nullcontext():
+        if replace and world.first:
+            for file in ("manifest.json", *DATA_FILES):
+                (out / file).unlink(missing_ok=True)
+        world.wait()
+        run = Run.open(out) if (out / "manifest.json").exists() else None
+        check_folder(out, job.origin)
+        if run is not None:
+            speaking.say(f"{out} is up to date: run {run.id}.")
+            return run
+        return _built(job, name)
 
 
 def _built(job: Job, name: str | None) -> Run:
