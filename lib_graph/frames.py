@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from lib_graph.basis import LayerBasis
+from lib_graph.dictionary import Basis
 from lib_graph.labels import Label
-from lib_graph.moments import InteractionMoments, Moments
+from lib_graph.moments import InteractionMoments
 from lib_graph.network import Layer
 from lib_graph.run import shares
 
@@ -20,8 +20,8 @@ __all__ = ["feature_frame", "section_frame"]
 def feature_frame(
     run: str,
     layers: Sequence[Layer],
-    bases: Mapping[str, LayerBasis],
-    moments: Mapping[str, Moments],
+    bases: Mapping[str, Basis],
+    variances: Mapping[str, Tensor],
     labels: Mapping[str, Sequence[Label | None]],
 ) -> pd.DataFrame:
     """Return the features of all layers, the constant ones included, by layer and index.
@@ -40,7 +40,7 @@ def feature_frame(
                 "index": range(len(texts)),
                 "role": ["output" if basis.raw else "feature"] * len(texts),
                 "importance": [*constant, *importance],
-                "variance": [*constant, *basis.variance(moments[layer.name]).tolist()],
+                "variance": [*constant, *variances[layer.name].tolist()],
                 "label": [label and label.text for label in texts],
                 "label_score": [label and label.score for label in texts],
             },
@@ -60,9 +60,9 @@ def section_frame(
     Row 0 of `moments` is the source layer's constant feature; column 0 is the target layer's
     feature `first_target`.
     """
-    sources, targets = np.indices(tuple(moments.square.shape), dtype=np.int32).reshape(2, -1)
+    sources, targets = np.indices(tuple(moments.strength.shape), dtype=np.int32).reshape(2, -1)
     targets += first_target
-    strength = _column(moments.square)
+    strength = _column(moments.strength)
     return pd.DataFrame(
         {
             "run": run,
@@ -72,7 +72,7 @@ def section_frame(
             "target": targets,
             "strength": strength,
             "stderr": _column(moments.stderr),
-            "effect": _column(moments.signed),
+            "effect": _column(moments.effect),
             "share": shares(strength, targets, sources == 0),
         }
     )

@@ -14,10 +14,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lib_graph.basis import LayerBasis
-from lib_graph.forward import derivative
+from lib_graph.dictionary import Basis
+from lib_graph.forward import derivative, push_forward
 from lib_graph.moments import InteractionMoments
-from lib_graph.network import Constants, Section
+from lib_graph.network import Batch, Section
+from lib_graph.readout import Readout
 from lib_graph.rules import Rule
 
 __all__ = ["constant_moments", "interaction_moments"]
@@ -25,34 +26,44 @@ __all__ = ["constant_moments", "interaction_moments"]
 
 def interaction_moments(
     section: Section,
-    f: Float[Tensor, "n s d"],
-    constants: Constants,
-    basis: LayerBasis,
-    next_basis: LayerBasis,
+    batch: Batch,
+    basis: Basis,
+    next_basis: Basis,
     rule: Rule,
     chunk: int,
 ) -> InteractionMoments:
     """Return the moments of all pairs (source, target) of one batch, the constant left out.
 
     A section that says what it is answers in closed form, any other by JVPs, `chunk` sources at a
-    time.
+    time. Positions that do not count are in no sum.
     """
-    features = (f - basis.mean) @ basis.rotation
-    arguments = (f, features, basis.inverse, next_basis.rotation, rule, chunk)
-    if section.kind is not None:
-        parts = section.kind.interactions(*arguments)
+    f, mask = batch.activations[section.source.index], batch.mask(section.source)
+    features = basis.coordinates(f)
+    if mask is not None:
+        features = features * mask[..., None]
+    arguments = (features, basis.inverse, _readout(section, batch, next_basis), rule, chunk)
+    if section.closed_form is not None:
+        parts = section.closed_form.interactions(f, *arguments)
     else:
-        parts = _by_jvp(section, constants, *arguments)
+        parts = _by_jvps(section, batch, *arguments)
     return InteractionMoments.stack(list(parts))
 
 
-def _by_jvp(
+def _readout(section: Section, batch: Batch, next_basis: Basis) -> Readout:
+    return Readout(
+        next_basis.rotation,
+        batch.rows(section.source),
+        batch.mask(section.target),
+        next_basis.slopes(batch.activations[section.target.index]),
+    )
+
+
+def _by_jvps(
     section: Section,
-    constants: Constants,
-    f: Float[Tensor, "n s d"],
+    batch: Batch,
     features: Float[Tensor, "n s r"],
     inverse: Float[Tensor, "r d"],
-    next_rotation: Float[Tensor, "e next_r"],
+    readout: Readout,
     rule: Rule,
     chunk: int,
 ) -> Iterator[InteractionMoments]:
@@ -60,51 +71,36 @@ def _by_jvp(
         inverse.split(chunk), features.movedim(-1, 0).split(chunk), strict=True
     ):
         tangents = coordinates[..., None] * rows[:, None, None]
-        derivatives = torch.stack(
-            [
-                weight * _derivatives(section, constants, f, tangents, alpha)
-                for alpha, weight in zip(rule.nodes, rule.weights, strict=True)
-            ]
-        ).sum(0)
-        yield InteractionMoments.of(derivatives @ next_rotation, f.shape[1])
-
-
-def _derivatives(
-    section: Section, constants: Constants, f: Tensor, tangents: Tensor, alpha: float
-) -> Float[Tensor, "r n t e"]:
-    """Return DF at α f along each tangent."""
-    biases = section.scaled_biases(alpha)
-
-    def moved(z: Tensor) -> Tensor:
-        return section(z, constants, biases)
-
-    return torch.func.vmap(lambda tangent: derivative(moved, (alpha * f,), (tangent,)))(tangents)
+        yield readout.moments(push_forward(section, batch, tangents, rule) @ readout.rotation)
 
 
 def constant_moments(
     section: Section,
-    f: Float[Tensor, "n s d"],
-    constants: Constants,
-    basis: LayerBasis,
-    next_basis: LayerBasis,
+    batch: Batch,
+    basis: Basis,
+    next_basis: Basis,
     rule: Rule,
 ) -> InteractionMoments:
     """Return the moments of the pairs (constant feature, target) of one batch, as a single row.
 
-    A_it0 = ((∫ DF(α f; α b)[μ; b] dα − μ_{l+1}) C_{l+1})_ti: the constant stands for the mean
-    activation and the biases together, less what the next layer's constant stands for.
+    A_it0 = (∫ DF(α f; α b)[μ; b] dα C_{l+1} − μ_{l+1} C_{l+1})_ti: the constant stands for the mean
+    activation and the biases together, less what the next layer's constant stands for. In a
+    dictionary the decoder's bias takes the place of μ, and the encoder's that of −μ_{l+1} C_{l+1}.
     """
+    f, mask = batch.activations[section.source.index], batch.mask(section.source)
     names = section.biases
-    mean = basis.mean.expand_as(f)
-    offset = -next_basis.mean
+    origin = basis.origin.expand_as(f)
+    if mask is not None:
+        origin = origin * mask[..., None]
+    reached = torch.zeros(()).to(f)
     for alpha, weight in zip(rule.nodes, rule.weights, strict=True):
         biases = section.scaled_biases(alpha)
         values = tuple(biases[name] for name in names)
         full = tuple(section.parameters[name] for name in names)
 
         def moved(z: Tensor, *b: Tensor) -> Tensor:
-            return section(z, constants, dict(zip(names, b, strict=True)))
+            return section(z, batch.constants, dict(zip(names, b, strict=True)))
 
-        offset = offset + weight * derivative(moved, (alpha * f, *values), (mean, *full))
-    attributions = offset @ next_basis.rotation
-    return InteractionMoments.of(attributions[None], f.shape[1])
+        reached = reached + weight * derivative(moved, (alpha * f, *values), (origin, *full))
+    attributions = reached @ next_basis.rotation + next_basis.offset
+    return _readout(section, batch, next_basis).moments(attributions[None])

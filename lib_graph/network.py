@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lib_graph.errors import ModelError
+from lib_graph.kinds.position_local import PositionLocal
 from lib_graph.moments import InteractionMoments
+from lib_graph.readout import Readout
 from lib_graph.rules import Rule
 
 __all__ = ["Batch", "Constants", "Kind", "Layer", "Network", "Section"]
@@ -84,9 +86,16 @@ class Kind(Protocol):
         ...
 
     def second_moment(
-        self, f: Float[Tensor, "n s d"], next_rotation: Float[Tensor, "e r"], rule: Rule
+        self,
+        f: Float[Tensor, "n s d"],
+        next_rotation: Float[Tensor, "e r"],
+        rule: Rule,
+        counted: Bool[Tensor, "n t"] | None,
     ) -> Float[Tensor, "d d"] | None:
-        """Return what `lib_graph.jacobians.second_moment` does; None if the rule prevents it."""
+        """Return what `lib_graph.jacobians.second_moment` does; None if the rule prevents it.
+
+        `counted` marks the output positions that count; nothing reaches them from others.
+        """
         ...
 
     def interactions(
@@ -94,11 +103,11 @@ class Kind(Protocol):
         f: Float[Tensor, "n s d"],
         features: Float[Tensor, "n s r"],
         inverse: Float[Tensor, "r d"],
-        next_rotation: Float[Tensor, "e next_r"],
+        readout: Readout,
         rule: Rule,
         chunk: int,
     ) -> Iterator[InteractionMoments]:
-        """Yield what `lib_graph.interactions.interaction_moments` does."""
+        """Yield what `lib_graph.interactions.interaction_moments` does, some sources at a time."""
         ...
 
 
@@ -116,7 +125,7 @@ class Section:
     function: Callable[[Sequence[Tensor], Mapping[str, Tensor], Constants], Sequence[Tensor]]
     parameters: Mapping[str, Tensor]
     biases: tuple[str, ...]
-    kind: Kind | None = None
+    kind: Kind | PositionLocal | None = None
 
     def __call__(
         self,
@@ -129,6 +138,11 @@ class Section:
         tensors = self.function(self.source.unpack(activations), parameters, constants)
         return self.target.pack(tensors)
 
+    @property
+    def closed_form(self) -> Kind | None:
+        """What has closed forms for this section, if anything does."""
+        return None if isinstance(self.kind, PositionLocal) else self.kind
+
     def scaled_biases(self, alpha: float) -> dict[str, Tensor]:
         """Return the biases times `alpha`, as the path from the zero baseline needs them."""
         return {name: alpha * self.parameters[name] for name in self.biases}
@@ -136,13 +150,29 @@ class Section:
 
 @dataclass(frozen=True)
 class Batch:
-    """The activations of all layers on some samples, and the constants of the sections."""
+    """The activations of all layers on some samples, and the constants of the sections.
 
-    activations: tuple[Float[Tensor, "n s d"], ...]
+    `counted` marks the positions that count, in all layers that have as many (None: all do);
+    `start` is the number of the first sample in the data.
+    """
+
+    activations: Sequence[Float[Tensor, "n s d"]]
     constants: Constants
+    counted: Bool[Tensor, "n s"] | None = None
+    start: int = 0
 
     def __len__(self) -> int:
         return len(self.activations[0])
+
+    def mask(self, layer: Layer) -> Bool[Tensor, "n s"] | None:
+        """Return which positions of a layer count; None if all do."""
+        shape = self.activations[layer.index].shape[:2]
+        return self.counted if self.counted is not None and self.counted.shape == shape else None
+
+    def rows(self, layer: Layer) -> int:
+        """Return how many positions of a layer count, over all samples."""
+        mask = self.mask(layer)
+        return self.activations[layer.index][..., 0].numel() if mask is None else int(mask.sum())
 
 
 @dataclass(frozen=True)

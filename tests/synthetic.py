@@ -27,6 +27,7 @@ def random_run(
     name: str = "synthetic",
     last: str = "raw",
     ties: bool = False,
+    base: str | None = None,
 ) -> Run:
     """Write a run of layers `layer.0`, `layer/1`, … with random interactions and open it.
 
@@ -77,7 +78,7 @@ def random_run(
             },
             "data": {"name": "synthetic", "sha256": "0" * 64, "samples": 1, "positions": 1},
             "basis": "lib",
-            "base": None,
+            "base": base,
             "layers": layers,
             "cutoffs": {},
             "timings": {},
@@ -131,7 +132,7 @@ def _section(
             "target_layer": names[1],
             "target": target,
             "strength": strength,
-            "stderr": strength / 10,
+            "stderr": strength / (10 + np.arange(len(strength))),
             "effect": strength * rng.standard_normal(len(source)),
             "share": shares(strength, target, source == 0),
         }

@@ -94,7 +94,9 @@ def test_the_circuit_of_paths_is_their_union(store: GraphStore, tmp_path: Path) 
     ingest.load(random_run(tmp_path), store)
     graph = queries.open_graph(store)
     paths = graph.paths(k=7)
-    assert pairs(graph.circuit_of(paths)) == set(paths.pairs())
+    circuit = graph.circuit_of(paths)
+    assert pairs(circuit) == set(paths.pairs())
+    assert circuit.query == {"source": "layer.0", "target": "layer/3", "paths": 7}
     strongest = graph.interactions(limit=9)
     assert pairs(graph.circuit_of(strongest)) == set(
         zip(strongest.frame["source"], strongest.frame["target"], strict=True)

@@ -11,8 +11,9 @@ import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.errors import UsageError
+from queries.figures import PALETTE
 from queries.layout import lay_out
-from queries.plot import PALETTE, WIDEST, draw_circuit, plot_circuit
+from queries.plot import WIDEST, draw_circuit, plot_circuit
 from tests.queries.test_cli import Cli
 from tests.synthetic import random_run
 

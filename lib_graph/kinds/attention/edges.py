@@ -1,0 +1,81 @@
+"""Attributions of an attention section in closed form (docs/method.md §5.4).
+
+The tangent of n along feature j at position s is f̂' c_j P Γ + f̂'' n̂_s Γ, with c_j row j of C⁺,
+f̂' = a_s f̂_sj and f̂'' = −f̂' (c_j · n̂_s)/d. So those of q, k and v are f̂' c_j W' + f̂'' m_s: no
+projection of every feature at every position is needed. With U = A ∘ scale (q dkᵀ + dq kᵀ),
+
+    do = U v − (U 1) o + A dv.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lib_graph.kinds.attention.one_pass import KEY, QUERY, VALUE, AttentionPass
+from lib_graph.kinds.attention.positions import Moving
+
+__all__ = ["output_tangents"]
+
+QUERIES = 64  # in a block: later sources of a causal pattern are not looked at
+ELEMENTS = 1 << 20  # of a temporary
+
+
+def output_tangents(
+    along_path: Sequence[tuple[float, AttentionPass]],
+    inward: Float[Tensor, "3 d h e"],
+    rows: Float[Tensor, "j d"],
+    f_hat: Float[Tensor, "n s j"],
+) -> Float[Tensor, "j n t h e"]:
+    """Return the derivative of o along each feature j, placed at all positions at once.
+
+    It is averaged over passes with their weights.
+    """
+    h, n, t, e = along_path[0][1].q.shape
+    into = torch.einsum("jd,kdhe->khje", rows, inward)
+    found = f_hat.new_zeros(len(rows), n, t, h, e)
+    queries = min(QUERIES, t)
+    each = queries * f_hat.shape[1] * len(rows)
+    for weight, here in along_path:
+        for samples, outputs, block in here.blocks(max(1, ELEMENTS // each), queries):
+            at = slice(int(block.sources[0]), int(block.sources[-1]) + 1)
+            along, swing = weight * block.a * f_hat[samples, at], None
+            if block.norm is not None:
+                swing = along * (block.norm.n_hat @ rows.T) / -rows.shape[1]
+            for head in range(h):
+                moved = _moved(block, head, into[:, head], along, swing)
+                found[:, samples, outputs, head] += moved.transpose(0, 1)
+    return found
+
+
+def _moved(
+    here: AttentionPass,
+    h: int,
+    into: Float[Tensor, "3 j e"],
+    along: Float[Tensor, "n s j"],
+    swing: Float[Tensor, "n s j"] | None,
+) -> Float[Tensor, "n j t e"]:
+    """Return do of one head."""
+    m = None if here.norm is None else here.norm.m[:, h]
+    own, v, pattern = here.own, here.v[h], here.pattern[h]
+    k = Moving(here.k[h], here.sources, along, into[KEY], swing, None if m is None else m[KEY])
+    q = Moving(
+        here.q[h], here.queries, along[:, own], into[QUERY],
+        None if swing is None else swing[:, own], None if m is None else m[QUERY][:, own],
+    )  # fmt: skip
+    U = here.positions.scores(q, k)  # n s j t
+    U *= (here.scale * pattern.mT)[:, :, None]
+    j, t = U.shape[2:]
+    ones = torch.ones_like(v[..., :1])
+    sums = torch.cat([v, ones], -1).mT @ U.flatten(2)  # n (e + 1) (j t)
+    sums = sums.mT.unflatten(1, (j, t))
+    do: Tensor = (pattern @ along).mT[..., None] * into[VALUE][:, None]
+    do += sums[..., :-1]
+    do.addcmul_(sums[..., -1:], here.o[h, :, None], value=-1)
+    if swing is not None and m is not None:
+        swung = swing[..., None] * m[VALUE][:, :, None]
+        do += (pattern @ swung.flatten(2)).unflatten(2, (j, -1)).transpose(1, 2)
+    return do
