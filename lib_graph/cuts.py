@@ -44,9 +44,9 @@ def cut(
     section between two layers (source, target) is; linear maps, also with an activation behind, are
     recognised.
 
-    Raises NotFoundError for an unknown point, UsageError if the layers do not follow each other,
-    ModelError if the module cannot be traced, if samples influence each other, or if a declared
-    kind is not what the section computes.
+    Raises NotFoundError for an unknown point or parameter, UsageError if the layers do not follow
+    each other, ModelError if the module cannot be traced, if samples influence each other, or if a
+    declared kind is not what the section computes.
 
     >>> network = cut(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), (torch.ones(2, 2),),
     ...               {"first": "0:in", "second": "1:in", "result": "output"})
@@ -71,8 +71,10 @@ def cut(
     parameters = {
         name: value.detach() for name, value in module.named_parameters(remove_duplicate=False)
     }
-    if biases is None:
-        biases = [name for name in parameters if _is_bias(name)]
+    biases = [name for name in parameters if _is_bias(name)] if biases is None else list(biases)
+    for name in biases:
+        if name not in parameters:
+            raise NotFoundError("parameter", name, parameters, "It was to count as a bias.")
     parts = [
         _subgraph(graph, source, target, before)
         for source, target, before in zip(crossings, crossings[1:], befores[1:], strict=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from jaxtyping import Bool
 from torch import Tensor, nn
 
-from lib_graph.errors import NotFoundError
+from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.labels import Labeller
 from lib_graph.network import Kind
 from lib_graph.tracing import points
@@ -64,11 +64,13 @@ class Subject:
     def with_layers(self, layers: Iterable[str]) -> Subject:
         """Return the same network with the given layers, each a NAME, a POINT or NAME=POINT.
 
-        Raises NotFoundError if one is neither a layer nor a point.
+        Raises NotFoundError if one is neither a layer nor a point, UsageError if two have one name.
         """
         chosen = {}
         for text in layers:
             name, _, point = text.partition("=")
+            if name in chosen:
+                raise UsageError(f"Two layers are called {name!r}. Give each a name of its own.")
             chosen[name] = point or self.layers.get(name, name)
             if chosen[name] not in points(self.module):
                 known = [*self.layers, *points(self.module)]
