@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lib_graph.dictionary import Dictionary
+from lib_graph.examples_file import NAME as EXAMPLES
 from lib_graph.files import locked
 from lib_graph.job import Job, prepare
 from lib_graph.networks import Subject, subject_of
@@ -63,7 +64,7 @@ def build(
     job = prepare(subject_of(model, data, layers), out, options, progress)
     with locked(out):
         if replace:
-            for file in ("manifest.json", *DATA_FILES):
+            for file in ("manifest.json", *DATA_FILES, EXAMPLES):
                 (out / file).unlink(missing_ok=True)
         run = Run.open(out) if (out / "manifest.json").exists() else None
         check_folder(out, job.origin)

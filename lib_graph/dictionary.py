@@ -1,4 +1,4 @@
-"""Any dictionary as a basis, such as that of a sparse autoencoder (docs/method.md, "Given bases and dictionaries")."""
+"""Any dictionary as a basis, such as that of a sparse autoencoder (docs/method.md §9)."""
 
 from __future__ import annotations
 

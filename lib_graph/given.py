@@ -1,4 +1,4 @@
-"""Bases and dictionaries that a build is given, instead of computing any (docs/method.md, "Given bases and dictionaries")."""
+"""Bases and dictionaries that a build is given, instead of computing any (docs/method.md §9)."""
 
 from __future__ import annotations
 
