@@ -245,7 +245,7 @@ class Run:
         """
         self.feature(layer, index)
         write_label(self.path, str(FeatureId(self.id, layer, index)), text)
-        del self.features
+        vars(self).pop("features", None)
 
     @property
     def interactions(self) -> pd.DataFrame:
