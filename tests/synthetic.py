@@ -27,12 +27,13 @@ def random_run(
     name: str = "synthetic",
     last: str = "raw",
     ties: bool = False,
+    base: str | None = None,
 ) -> Run:
     """Write a run of layers `layer.0`, `layer/1`, … with random interactions and open it.
 
     `widths` counts features without the constant. Layers with an odd number have a slash in their
     name. About `density` of all pairs interact; strengths span six orders of magnitude, or with
-    `ties` are all 1 or 2.
+    `ties` are all 1 or 2. `base` is the run whose features it is to have.
     """
     rng = np.random.default_rng(seed)
     run_id = run_id or f"{rng.integers(16**12):012x}"
@@ -77,7 +78,7 @@ def random_run(
             },
             "data": {"name": "synthetic", "sha256": "0" * 64, "samples": 1, "positions": 1},
             "basis": "lib",
-            "base": None,
+            "base": base,
             "layers": layers,
             "cutoffs": {},
             "timings": {},

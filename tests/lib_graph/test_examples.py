@@ -142,6 +142,7 @@ def test_examples_are_made_once(run, capsys):
         find_examples(run, count=5)
 
 
+@pytest.mark.slow
 def test_examples_of_another_build_are_refused(run, tmp_path):
     build(run.manifest.model.source, tmp_path, Options(basis="neuron"))
     (tmp_path / "examples.parquet").write_bytes((run.path / "examples.parquet").read_bytes())
@@ -158,6 +159,7 @@ def lib_graph_command(*arguments):
     return stop.value.code
 
 
+@pytest.mark.slow
 def test_the_command_and_the_option_of_build(model, tmp_path, capsys):
     arguments = ("--basis", "neuron", "--layers", "ln2.0,output", "-q")
     assert lib_graph_command("build", model, "--out", tmp_path, *arguments, "--examples", "2") == 0
