@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from lib_graph.bases_file import given_bases
 from lib_graph.cuts import cut
+from lib_graph.dictionary import Basis
 from lib_graph.errors import ModelError
 from lib_graph.network import Network
 from lib_graph.networks import Subject
@@ -30,7 +32,11 @@ EXAMPLES = 4  # samples that a module is traced and checked on
 
 @dataclass(frozen=True)
 class Job:
-    """A network with its data, cut and planned. `timings` are CPU seconds, `checks` figures."""
+    """A network with its data, cut and planned.
+
+    `given` are the bases to use, None if they are to be computed. `timings` are CPU seconds,
+    `checks` figures.
+    """
 
     subject: Subject
     network: Network
@@ -40,6 +46,7 @@ class Job:
     origin: Origin
     out: Path
     progress: Progress
+    given: Mapping[str, Basis] | None = None
     timings: dict[str, float] = field(default_factory=dict)
     checks: dict[str, float] = field(default_factory=dict)
 
@@ -63,7 +70,10 @@ def prepare(subject: Subject, out: Path, options: Options, progress: Progress) -
     kinds = None if subject.kinds is None else subject.kinds(module)
     network = cut(module, example, subject.layers, biases=options.biases, kinds=kinds)
     rule = Rule.named(options.rule, options.points)
-    plan = make_plan(network, inputs, rule, options.memory)
+    file = options.bases_file
+    given = None if file is None else given_bases(file, network.layers)
+    features = {name: basis.features for name, basis in (given or {}).items()}
+    plan = make_plan(network, inputs, rule, options.memory, features)
     progress.say(f"Plan: {plan}")
     origin = origin_of(
         tensors_sha256(subject.module.state_dict().items()),
@@ -73,7 +83,7 @@ def prepare(subject: Subject, out: Path, options: Options, progress: Progress) -
         options,
     )
     samples = Samples(network, inputs, plan, subject.counted)
-    job = Job(subject, network, samples, rule, options, origin, out, progress)
+    job = Job(subject, network, samples, rule, options, origin, out, progress, given)
     job.checks["chain_error"] = check_chain(network, module, example, subject.layers)
     job.checks["kind_error"] = check_kinds(network, example)
     job.timings["trace"] = time.process_time() - start

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from jaxtyping import Bool
@@ -46,22 +46,36 @@ class Plan:
         )
 
 
-def make_plan(network: Network, inputs: Sequence[Tensor], rule: Rule, memory: int) -> Plan:
+def make_plan(
+    network: Network,
+    inputs: Sequence[Tensor],
+    rule: Rule,
+    memory: int,
+    features: Mapping[str, int] | None = None,
+) -> Plan:
     """Return the plan for a build over `inputs` within `memory` bytes.
+
+    `features` are how many the layers have, by name, where it is known (else as many as they have
+    coordinates, the most that a basis can have).
 
     What the sections take is measured on two and four samples. Raises UsageError if a single sample
     at a time needs more than there is.
     """
+    features = {layer.name: layer.width for layer in network.layers} | dict(features or {})
     samples = len(inputs[0])
     probes = [network.run(*(_repeat(x, n) for x in inputs)) for n in (2, 4)]
     activations = sum(f[0].nbytes for f in probes[0].activations)
     budget = memory - LIBRARIES
     for chunk in CHUNKS:
         small, large = (
-            max(_section_bytes(s, probe, rule, chunk) for s in network.sections) for probe in probes
+            max(
+                _section_bytes(s, probe, rule, chunk, features[s.target.name])
+                for s in network.sections
+            )
+            for probe in probes
         )
         per_sample = max((large - small) // 2, 1) + activations
-        fixed = max(small - 2 * per_sample, 0) + _result_bytes(network)
+        fixed = max(small - 2 * per_sample, 0) + _result_bytes(network, features)
         if fixed + per_sample <= budget:
             break
     else:
@@ -82,22 +96,27 @@ def _repeat(x: Tensor, n: int) -> Tensor:
     return x[:1].expand(n, *x.shape[1:]).contiguous()
 
 
-def _section_bytes(section: Section, probe: Batch, rule: Rule, chunk: int) -> int:
-    """Return the bytes at the peak of one chunk of either computation on a section."""
+def _section_bytes(section: Section, probe: Batch, rule: Rule, chunk: int, targets: int) -> int:
+    """Return the bytes at the peak of one chunk of either computation on a section.
+
+    `targets` is the number of the next layer's features.
+    """
     f = probe.activations[section.source.index]
     basis = raw_basis(section.source.width).to(f.dtype)
     part = LayerBasis(basis.rotation[:, :chunk], basis.inverse[:chunk], basis.mean, None, None)
-    following = raw_basis(section.target.width).to(f.dtype)
-    columns = following.rotation if section.kind else following.rotation[:, :chunk]
+    width = section.target.width
+    rotation = f.new_zeros(width, targets)
+    following = LayerBasis(rotation, rotation.T, f.new_zeros(width), None, None)
+    columns = rotation if section.kind else rotation[:, :chunk]
     return max(
         peak_bytes(lambda: second_moment(section, probe, columns, rule, chunk)),
         peak_bytes(lambda: interaction_moments(section, probe, part, following, rule, chunk)),
     )
 
 
-def _result_bytes(network: Network) -> int:
+def _result_bytes(network: Network, features: Mapping[str, int]) -> int:
     """Return what the moments of the largest section's interactions take, with a batch's beside."""
-    pairs = max(s.source.width * s.target.width for s in network.sections)
+    pairs = max(features[s.source.name] * features[s.target.name] for s in network.sections)
     return 8 * 8 * pairs
 
 

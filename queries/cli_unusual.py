@@ -18,7 +18,7 @@ __all__ = ["unusual"]
 @click.option("--min-share", default=0.05, show_default=True, help="Least share in RUN.")
 @click.option(
     "--min-importance",
-    default=1e-6,
+    default=1e-3,
     show_default=True,
     help="Leave out targets less important than this, relative to their layer's largest.",
 )

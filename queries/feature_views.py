@@ -32,18 +32,16 @@ def _examples(feature: Feature, folder: str) -> View:
     above = _headline(feature)
     if feature.examples is None:
         return View((), [], above=above, below=f"Examples: 'lib-graph examples {folder}'.")
-    rows = [
-        (
-            _digits(row["value"]),
-            str(row["sample"]),
-            "" if row["position"] is None else str(row["position"]),
-            _line(row["text"]),
-        )
-        for row in records_of(feature.examples.drop(columns="image"))
-    ]
+    columns = ["value", "sample", "position", "text"]
+    if feature.examples.position.isna().all():
+        columns.remove("position")
+    found = feature.examples.assign(
+        value=feature.examples.value.map(_digits), text=feature.examples.text.map(_line)
+    )
+    rows = [tuple(map(str, row.values())) for row in records_of(found[columns])]
     numbers = frozenset(["value", "sample", "position"])
     below = "" if rows else "It is 0 on all of the data."
-    return View(("value", "sample", "position", "text"), rows, numbers, above=above, below=below)
+    return View(tuple(columns), rows, numbers, above=above, below=below)
 
 
 def _headline(feature: Feature) -> str:

@@ -154,7 +154,7 @@ class Graph:
         *,
         against: str | None = None,
         min_share: float = 0.05,
-        min_importance: float = MIN_IMPORTANCE,
+        min_importance: float = 1e-3,
         limit: int = 20,
     ) -> Table:
         """Return what this run uses that another over the same features does not.

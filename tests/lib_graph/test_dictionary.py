@@ -260,3 +260,16 @@ def test_the_command(tmp_path, capsys):
         main(arguments)
     assert stop.value.code == 0
     assert "4 features of 3 coordinates" in capsys.readouterr().out
+
+
+def test_many_features_need_more_memory(tmp_path):
+    """The plan counts the pairs of an overcomplete dictionary."""
+    wide = {**tensors(3, 900), **tensors(5, 900, "hidden"), **tensors(4, 900, "linear")}
+    for name, held in (("small", good()), ("wide", wide)):
+        save_file(held, tmp_path / f"{name}.safetensors", RELU)
+    memory = (512 << 20) + (16 << 20)
+    build(perceptron_subject(), tmp_path / "run",
+          Options(basis=tmp_path / "small.safetensors", memory=memory))  # fmt: skip
+    with pytest.raises(UsageError, match=r"needs at least 5[67]\d MiB"):
+        build(perceptron_subject(), tmp_path / "run",
+              Options(basis=tmp_path / "wide.safetensors", memory=memory))  # fmt: skip
