@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lib_graph.basis import LayerBasis, raw_basis
+from lib_graph.basis import LayerBasis, RawBasis
 from lib_graph.dictionary import ACTIVATIONS, Basis, Dictionary
 from lib_graph.errors import NotFoundError, RunError, UsageError
 from lib_graph.files import whole_file
@@ -164,7 +164,7 @@ def given_bases(path: Path, layers: tuple[Layer, ...]) -> dict[str, Basis]:
     bases: dict[str, Basis] = {}
     for layer in layers:
         if layer is layers[-1] and layer.name not in found:
-            bases[layer.name] = raw_basis(layer.width)
+            bases[layer.name] = RawBasis(layer.width)
             continue
         if layer.name not in found:
             raise NotFoundError("basis of layer", layer.name, found, f"It is not in {str(path)!r}.")

@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lib_graph.basis import LayerBasis
+from lib_graph.basis import LayerBasis, RawBasis
+from lib_graph.devices import CPU
 
 __all__ = ["ACTIVATIONS", "Basis", "Dictionary"]
 
@@ -85,16 +86,25 @@ class Dictionary:
             return None
         return (self.coordinates(activations) > 0).to(activations.dtype)
 
-    def to(self, dtype: torch.dtype) -> Dictionary:
-        """Return the same dictionary in the precision of the activations."""
+    def first(self, count: int | None) -> Dictionary:
+        """Return the dictionary of the first so many features (None: all)."""
         return replace(
             self,
-            encoder=self.encoder.to(dtype),
-            encoder_bias=self.encoder_bias.to(dtype),
-            decoder=self.decoder.to(dtype),
-            decoder_bias=self.decoder_bias.to(dtype),
+            encoder=self.encoder[:, :count],
+            encoder_bias=self.encoder_bias[:count],
+            decoder=self.decoder[:count],
+        )
+
+    def to(self, dtype: torch.dtype, device: torch.device = CPU) -> Dictionary:
+        """Return the same dictionary in the precision of the activations, and where they are."""
+        return replace(
+            self,
+            encoder=self.encoder.to(device, dtype),
+            encoder_bias=self.encoder_bias.to(device, dtype),
+            decoder=self.decoder.to(device, dtype),
+            decoder_bias=self.decoder_bias.to(device, dtype),
         )
 
 
-Basis = LayerBasis | Dictionary
+Basis = LayerBasis | RawBasis | Dictionary
 """The coordinates of a layer."""

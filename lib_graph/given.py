@@ -8,10 +8,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from lib_graph.accumulating import accumulate
+from lib_graph.basis import RawBasis
 from lib_graph.dictionary import Basis, Dictionary
 from lib_graph.errors import UsageError
 from lib_graph.job import Job
 from lib_graph.moments import Spread
+from lib_graph.network import Batch
 from lib_graph.rules import Rule
 
 __all__ = ["given_stage"]
@@ -30,10 +33,11 @@ def given_stage(job: Job, given: Mapping[str, Basis]) -> tuple[dict[str, Basis],
     variances, left_out = {}, [0.0]
     for name, (features, rest, whole) in spreads.items():
         variances[name] = features.variance
-        if not bases[name].raw:
+        basis = bases[name]
+        if not isinstance(basis, RawBasis):
             left_out.append(float(rest.mean_square.sum() / whole.variance.sum()))
-            if bases[name].importance is None:
-                bases[name] = replace(bases[name], importance=features.mean_square)
+            if basis.importance is None:
+                bases[name] = replace(basis, importance=features.mean_square)
     job.checks["left_out"] = max(left_out)
     return bases, variances
 
@@ -50,18 +54,16 @@ def _check_rule(bases: dict[str, Basis], rule: Rule) -> None:
 @torch.no_grad()
 def _spreads(job: Job, bases: dict[str, Basis]) -> dict[str, tuple[Spread, Spread, Spread]]:
     """Return, per layer, the spreads of its features, of what they leave out, and of all of it."""
-    spreads: dict[str, tuple[Spread, Spread, Spread]] = {}
-    cast = {name: basis.to(job.options.torch_dtype) for name, basis in bases.items()}
-    with job.stage("features", len(job.samples)) as advance:
-        for batch in job.samples:
-            for layer in job.network.layers:
-                f, mask, basis = batch.activations[layer.index], batch.mask(layer), cast[layer.name]
-                features = basis.coordinates(f)
-                rest = f - (features @ basis.inverse + basis.origin)
-                a, b, c = (Spread.of(x, mask) for x in (features, rest, f))
-                if layer.name in spreads:
-                    was = spreads[layer.name]
-                    a, b, c = was[0].merge(a), was[1].merge(b), was[2].merge(c)
-                spreads[layer.name] = a, b, c
-            advance(1)
-    return spreads
+    layers = job.network.layers
+    cast = [job.basis(bases[layer.name]) for layer in layers]
+
+    def of(batch: Batch) -> tuple[Spread, ...]:
+        found = []
+        for layer, basis, f in zip(layers, cast, batch.activations, strict=True):
+            features = basis.coordinates(f)
+            rest = f - (features @ basis.inverse + basis.origin)
+            found += [Spread.of(x, batch.mask(layer)) for x in (features, rest, f)]
+        return tuple(found)
+
+    totals = iter(accumulate(job, "features", job.samples, of))
+    return {layer.name: (next(totals), next(totals), next(totals)) for layer in layers}

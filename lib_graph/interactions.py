@@ -15,9 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lib_graph.dictionary import Basis
-from lib_graph.forward import derivative
+from lib_graph.forward import derivative, push_forward
 from lib_graph.moments import InteractionMoments
-from lib_graph.network import Batch, Constants, Section
+from lib_graph.network import Batch, Section
 from lib_graph.readout import Readout
 from lib_graph.rules import Rule
 
@@ -41,11 +41,11 @@ def interaction_moments(
     features = basis.coordinates(f)
     if mask is not None:
         features = features * mask[..., None]
-    arguments = (f, features, basis.inverse, _readout(section, batch, next_basis), rule, chunk)
-    if section.kind is not None:
-        parts = section.kind.interactions(*arguments)
+    arguments = (features, basis.inverse, _readout(section, batch, next_basis), rule, chunk)
+    if section.closed_form is not None:
+        parts = section.closed_form.interactions(f, *arguments)
     else:
-        parts = _by_jvp(section, batch.constants, *arguments)
+        parts = _by_jvps(section, batch, *arguments)
     return InteractionMoments.stack(list(parts))
 
 
@@ -58,10 +58,9 @@ def _readout(section: Section, batch: Batch, next_basis: Basis) -> Readout:
     )
 
 
-def _by_jvp(
+def _by_jvps(
     section: Section,
-    constants: Constants,
-    f: Float[Tensor, "n s d"],
+    batch: Batch,
     features: Float[Tensor, "n s r"],
     inverse: Float[Tensor, "r d"],
     readout: Readout,
@@ -72,25 +71,7 @@ def _by_jvp(
         inverse.split(chunk), features.movedim(-1, 0).split(chunk), strict=True
     ):
         tangents = coordinates[..., None] * rows[:, None, None]
-        derivatives = torch.stack(
-            [
-                weight * _derivatives(section, constants, f, tangents, alpha)
-                for alpha, weight in zip(rule.nodes, rule.weights, strict=True)
-            ]
-        ).sum(0)
-        yield readout.moments(derivatives @ readout.rotation)
-
-
-def _derivatives(
-    section: Section, constants: Constants, f: Tensor, tangents: Tensor, alpha: float
-) -> Float[Tensor, "r n t e"]:
-    """Return DF at α f along each tangent."""
-    biases = section.scaled_biases(alpha)
-
-    def moved(z: Tensor) -> Tensor:
-        return section(z, constants, biases)
-
-    return torch.func.vmap(lambda tangent: derivative(moved, (alpha * f,), (tangent,)))(tangents)
+        yield readout.moments(push_forward(section, batch, tangents, rule) @ readout.rotation)
 
 
 def constant_moments(

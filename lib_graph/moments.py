@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from lib_graph.devices import exact
+
 __all__ = ["InteractionMoments", "Moments", "Spread", "counted_rows"]
 
 
@@ -44,7 +46,7 @@ class Moments:
         >>> moments.mean.tolist(), moments.covariance.tolist()
         ([1.0, 2.0], [[1.0, 1.0], [1.0, 1.0]])
         """
-        rows = counted_rows(activations, counted).double()
+        rows = exact(counted_rows(activations, counted))
         mean = rows.mean(0)
         rows = rows - mean
         return cls(len(rows), mean, rows.T @ rows)
@@ -61,6 +63,11 @@ class Moments:
     def covariance(self) -> Float[Tensor, "d d"]:
         """G = E[(f − μ)ᵀ(f − μ)]."""
         return self.gram / self.count
+
+    @property
+    def variance(self) -> Float[Tensor, " d"]:
+        """The diagonal of G."""
+        return self.covariance.diagonal()
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,7 @@ class Spread:
         >>> spread.variance.tolist(), spread.mean_square.tolist()
         ([1.0, 0.0], [2.0, 1.0])
         """
-        rows = counted_rows(features, counted).double()
+        rows = exact(counted_rows(features, counted))
         mean = rows.mean(0)
         return cls(len(rows), mean, (rows - mean).square_().sum(0))
 
@@ -125,11 +132,12 @@ class InteractionMoments:
     @classmethod
     def of(cls, attributions: Float[Tensor, "r n t next_r"], positions: int) -> InteractionMoments:
         """Return the moments of one batch in which `positions` input positions count."""
-        square = attributions.square().sum(2).double()
-        mean = square.mean(1)
-        deviation = (square - mean[:, None]).square_().sum(1)
-        signed = attributions.sum(2).double().mean(1)
-        return cls(attributions.shape[1], positions, mean, deviation, signed)
+        count = attributions.shape[1]
+        square = _over_positions(attributions.square())
+        mean = _over_samples(square) / count
+        deviation = _over_samples((square - mean.to(square)[:, None]).square_())
+        signed = _over_samples(_over_positions(attributions)) / count
+        return cls(count, positions, mean, deviation, signed)
 
     @classmethod
     def stack(cls, parts: Sequence[InteractionMoments]) -> InteractionMoments:
@@ -172,3 +180,14 @@ class InteractionMoments:
             return torch.full_like(self.square, torch.nan)
         error = (self.deviation / (self.count - 1) / self.count).sqrt()
         return error * (self.count / self.positions)
+
+
+def _over_positions(values: Float[Tensor, "r n t next_r"]) -> Float[Tensor, "r n next_r"]:
+    return values.squeeze(2) if values.shape[2] == 1 else values.sum(2)
+
+
+def _over_samples(values: Float[Tensor, "r n next_r"]) -> Float[Tensor, "r next_r"]:
+    """Return the sum in float64, which the device must have for it not to need a copy."""
+    if values.device.type == "mps":
+        values = exact(values)
+    return values.sum(1, dtype=torch.float64)

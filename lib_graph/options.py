@@ -28,6 +28,12 @@ class Options:
     an eigenvalue up to that share of the largest are cut. `biases`: the parameters that count as
     biases (default: those called `bias` or `b_…`). `memory`: bytes that the build may take.
 
+    Interactions: `top` leaves out features after the first so many of a layer (raw layers have no
+    order); `edge_samples` takes a random sample of the data for them; `target_error` ends their
+    passes as soon as the strongest ones, which carry 99 % of the strength into each target, are
+    known to that relative standard error. `probes`: where there is no closed form, estimate the
+    Jacobian's second moment from so many random directions a batch.
+
     Raises UsageError if a value cannot be used.
     """
 
@@ -40,6 +46,10 @@ class Options:
     tau_lib: float = 1e-12
     biases: tuple[str, ...] | None = None
     memory: int = 4 << 30
+    top: int | None = None
+    edge_samples: int | None = None
+    target_error: float | None = None
+    probes: int | None = None
 
     def __post_init__(self) -> None:
         if self.bases_file is not None and not self.bases_file.is_file():
@@ -55,6 +65,13 @@ class Options:
                 raise UsageError(
                     f"{name} is {tau}; it is a share of the largest eigenvalue, 0 to 1."
                 )
+        for name in ("top", "edge_samples", "probes"):
+            value = getattr(self, name)
+            least = 2 if name == "probes" else 1
+            if value is not None and value < least:
+                raise UsageError(f"{name} is {value}; it must be at least {least}.")
+        if self.target_error is not None and not self.target_error > 0:
+            raise UsageError(f"target_error is {self.target_error}; it must be more than 0.")
         Rule.named(self.rule, self.points)
 
     @property

@@ -118,7 +118,8 @@ def _sections(
     with progress.stage("interactions", len(network.sections)) as advance:
         for section in network.sections:
             source, target = section.source, section.target
-            where = (section, batch, bases[source.name], bases[target.name], rule)
+            ends = (bases[layer.name].first(config["top"]) for layer in (source, target))
+            where = (section, batch, *ends, rule)
             moments = InteractionMoments.stack(
                 [constant_moments(*where), interaction_moments(*where, CHUNK)]
             )

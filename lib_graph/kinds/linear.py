@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from lib_graph.devices import exact
 from lib_graph.moments import InteractionMoments, counted_rows
 from lib_graph.readout import Readout
 from lib_graph.rules import Rule
@@ -35,7 +36,7 @@ class Linear:
     ) -> Float[Tensor, "d d"]:
         """Return N S · W K Wᵀ: the Jacobian is the same everywhere, whatever the rule."""
         half = self.weight @ next_rotation
-        return (half @ half.T).double() * len(counted_rows(f, counted))
+        return exact(half @ half.T) * len(counted_rows(f, counted))
 
     def interactions(
         self,
@@ -56,7 +57,7 @@ class Linear:
             for values, weights in zip(f_hat.split(chunk), w.split(chunk), strict=True):
                 yield readout.moments(values * weights[:, None, None])
             return
-        w, per_source = w.double(), readout.moments(f_hat)
+        w, per_source = exact(w), readout.moments(f_hat)
         yield InteractionMoments(
             per_source.count,
             per_source.positions,
