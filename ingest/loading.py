@@ -18,18 +18,19 @@ from ingest.filling import Filling
 from ingest.replacing import take_place
 from ingest.store import using_store
 from ingest.store.protocol import GraphStore
-from ingest.stored import find_difference, run_status
+from ingest.stored import find_difference, run_status, update_labels
 from lib_graph.errors import ConflictError
 from lib_graph.progress import SILENT, Progress
 from lib_graph.run import Run
 
 __all__ = ["LoadReport", "load"]
 
-Outcome = Literal["loaded", "resumed", "replaced", "unchanged"]
+Outcome = Literal["loaded", "resumed", "replaced", "relabelled", "unchanged"]
 _DID: dict[Outcome, str] = {
     "loaded": "Loaded",
     "resumed": "Finished loading",
     "replaced": "Replaced",
+    "relabelled": "Updated the labels of",
     "unchanged": "Nothing to do: the store already holds",
 }
 
@@ -66,7 +67,8 @@ def load(
 ) -> LoadReport:
     """Return what was done to bring a run folder into a store (any that `open_store` takes).
 
-    A run that is there already, with the same numbers, is left as it is. A load that was cut off
+    A run that is there already, with the same numbers, is left as it is, but for labels that have
+    been written since. A load that was cut off
     is resumed. Raises ConflictError if the store holds the run with other numbers and not
     `replace`, or if another process took over the load; RunError for a damaged run folder;
     StoreError and StoreUnavailableError for the store.
@@ -92,7 +94,7 @@ def _bring(graph: GraphStore, contents: Contents, replace: bool, progress: Progr
     if status == "complete":
         difference = find_difference(graph, contents, run)
         if difference is None:
-            return "unchanged"
+            return "relabelled" if update_labels(graph, contents, run) else "unchanged"
         if not replace:
             raise ConflictError(
                 f"Run {run} is in {graph.name!r} with other numbers: {difference}. "

@@ -34,12 +34,12 @@ def bases_stage(job: Job) -> Bases:
     if bases_made_from(file) == job.origin and made_from(job.out / "features.parquet") is not None:
         found = read_bases(file)
         return {layer.name: found.get(layer.name) or RawBasis(layer.width) for layer in layers}
-    if job.options.bases_file is None:
+    if job.given is None:
         moments = moments_of(job)
         bases = _own_bases(job, moments)
         variances = {name: _variances(basis, moments[name]) for name, basis in bases.items()}
     else:
-        bases, variances = given_stage(job, job.options.bases_file)
+        bases, variances = given_stage(job, job.given)
     labels = _labels(job, bases)
     if job.world.first:
         frame = feature_frame(run_id(job.origin), layers, bases, variances, labels)

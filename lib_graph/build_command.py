@@ -78,6 +78,8 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
               "so many random directions a batch.")  # fmt: skip
 @click.option("--memory", default="4G", show_default=True, help="What each process may take.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or mps.")
+@click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Also find N examples at "
+              "either end of each feature.")  # fmt: skip
 @click.option("--replace", is_flag=True, help="Overwrite another run in the folder.")
 @click.option(
     "--config",
@@ -112,6 +114,7 @@ def build(
     from lib_graph.memory import parse_bytes
     from lib_graph.options import Options
 
+    examples = given.pop("examples")
     layers = _listed(given.pop("layers"))
     biases = _listed(given.pop("biases"))
     options = Options(memory=parse_bytes(str(given.pop("memory"))), biases=biases, **given)
@@ -124,6 +127,10 @@ def build(
     click.echo(f"{out}: run {run.id} ({run.manifest.name})")
     for layer in run.layers:
         click.echo(f"  {layer.name}: {layer.features} features of {layer.width} coordinates")
+    if examples is not None:
+        from lib_graph.examples import find_examples
+
+        find_examples(run, count=examples, replace=replace, progress=progress())
 
 
 def _listed(text: str | None) -> tuple[str, ...] | None:

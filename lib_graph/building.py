@@ -19,6 +19,7 @@ from lib_graph.bases_stage import Bases, bases_stage
 from lib_graph.basis import LayerBasis
 from lib_graph.devices import device_named
 from lib_graph.dictionary import Dictionary
+from lib_graph.examples_file import NAME as EXAMPLES
 from lib_graph.files import locked
 from lib_graph.interactions_stage import interactions_stage
 from lib_graph.job import Job, prepare
@@ -74,7 +75,7 @@ def build(
     job = prepare(subject_of(model, data, layers), out, options, speaking, where, world)
     with locked(out) if world.first else nullcontext():
         if replace and world.first:
-            for file in ("manifest.json", *DATA_FILES):
+            for file in ("manifest.json", *DATA_FILES, EXAMPLES):
                 (out / file).unlink(missing_ok=True)
         world.wait()
         run = Run.open(out) if (out / "manifest.json").exists() else None

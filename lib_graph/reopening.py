@@ -18,7 +18,7 @@ from lib_graph.networks.python_file import is_place
 from lib_graph.origin import tensors_sha256
 from lib_graph.run import Manifest, Run
 
-__all__ = ["Reopened", "reopened", "reopened_network"]
+__all__ = ["Reopened", "cut_again", "reopened", "reopened_network"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,11 @@ def reopened_network(run: Run, subject: Subject | None = None) -> Reopened:
 
     Raises what `reopened` does, and RunError if the bases do not fit the network.
     """
-    subject = reopened(run, subject)
+    return cut_again(run, reopened(run, subject))
+
+
+def cut_again(run: Run, subject: Subject) -> Reopened:
+    """Return a network with the layers of a run, cut at them on its own data, and their bases."""
     dtype = torch.float64 if run.manifest.dtype == "float64" else torch.float32
     module = copy.deepcopy(subject.module).to(dtype).eval().requires_grad_(False)
     example = tuple(first_samples(cast(x, dtype)) for x in subject.inputs)

@@ -26,6 +26,7 @@ __all__ = [
     "runs_view",
     "short_id",
     "table_view",
+    "unusual_view",
 ]
 
 ARROW = " → "
@@ -42,13 +43,24 @@ def short_id(feature: str) -> str:
 
 def runs_view(table: Table) -> View:
     """Return the runs of a store."""
-    columns = ("id", "name", "model", "basis", "features", "interactions", "loaded", "status")
+    columns = (
+        "id",
+        "name",
+        "model",
+        "basis",
+        "base",
+        "features",
+        "interactions",
+        "loaded",
+        "status",
+    )
     rows = [
         (
             row["id"],
             _text(row["name"]),
             _text(row["model"]),
             _text(row["basis"]),
+            _text(row["base"]),
             _text(row["features"]),
             _text(row["interactions"]),
             _text(row["loaded"])[:19].replace("T", " "),
@@ -188,6 +200,23 @@ def table_view(table: Table) -> View:
     ]
     below = "" if rows else "No rows."
     return View(columns, rows, frozenset(numbers), below=below)
+
+
+def unusual_view(table: Table) -> View:
+    """Return interactions that one run uses and another does not."""
+    numbers = ("strength", "other_strength", "ratio", "share", "other_share")
+    columns = ("source", "target", *numbers, "labels")
+    rows = [
+        (
+            short_id(row["source"]),
+            short_id(row["target"]),
+            *(_number(row[name]) for name in numbers),
+            _labels(row["source_label"], row["target_label"]),
+        )
+        for row in table.records()
+    ]
+    below = "" if rows else "It uses nothing of this share. Try a smaller --min-share."
+    return View(columns, rows, frozenset(numbers), frozenset(["source", "target"]), below=below)
 
 
 def answer_view(table: Table, run: str, needs: str | None) -> View:

@@ -15,6 +15,7 @@ from lib_graph.kinds import Attention, Linear, ResidualMLP
 from lib_graph.labels import FourierLabeller, all_triples
 from lib_graph.networks.checkpoint import fill, read_config, read_weights
 from lib_graph.networks.subject import Kinds, Subject
+from lib_graph.notation import Sums
 
 __all__ = ["LAYERS", "Config", "ModularAddition", "TrainingRecord", "kinds", "load", "split"]
 
@@ -233,4 +234,5 @@ def load(folder: Path) -> Subject:
         layers=LAYERS,
         kinds=kinds,
         labeller=FourierLabeller(config.modulus),
+        notation=Sums(config.modulus),
     )

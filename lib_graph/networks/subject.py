@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.labels import Labeller
 from lib_graph.network import Kind
+from lib_graph.notation import Notation, Sample
 from lib_graph.tracing import points
 
 __all__ = ["Kinds", "Subject"]
 
 Kinds = Mapping[tuple[str, str], Kind]
+NUMBERS = Notation()
 LIST = "List what can be a layer with 'lib-graph layers"
 
 
@@ -27,7 +29,7 @@ class Subject:
     (`lib_graph.tracing`), in the order of the computation. `kinds` tells, of a copy of the module
     in the precision of the build, what the sections between two layers (source, target) are.
     `counted` marks the positions that count (None: all), as padding must not; the network must let
-    nothing reach them from the others.
+    nothing reach them from the others. `notation` is how people write the inputs.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Subject:
     kinds: Callable[[nn.Module], Kinds] | None = None
     labeller: Labeller | None = None
     counted: Bool[Tensor, "n s"] | None = None
+    notation: Notation = NUMBERS
 
     @classmethod
     def of(
@@ -76,6 +79,11 @@ class Subject:
                 known = [*self.layers, *points(self.module)]
                 raise NotFoundError("layer", text, known, f"{LIST} {self.source}'.")
         return replace(self, layers=chosen)
+
+    def sample(self, index: int) -> Sample:
+        """Return one sample of the data."""
+        counted = None if self.counted is None else self.counted[index]
+        return Sample(tuple(x[index] for x in self.inputs), counted)
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Yield the tensors that the data consist of, with names."""

@@ -217,7 +217,8 @@ def test_a_store_that_is_not_there_is_exit_code_3(cli: Cli, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     "name", ["runs", "features", "interactions", "paths", "circuit", "communities", "cypher",
-             "export", "plot", "delete", "circuits", "queries", "query", "compare"]
+             "export", "plot", "delete", "circuits", "queries", "query", "compare",
+             "unusual", "feature", "examples", "trace"]
 )  # fmt: skip
 def test_help_has_an_example(cli: Cli, name: str) -> None:
     answer = cli(name, "--help")
