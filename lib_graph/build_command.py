@@ -63,6 +63,11 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     "--biases", help="Parameters that count as biases, by commas.  [default: bias and b_…]"
 )
 @click.option(
+    "--partial",
+    is_flag=True,
+    help="Take derivatives through the named tensors alone: what bypasses a layer is held fixed.",
+)
+@click.option(
     "--bases",
     type=click.Path(path_type=Path),
     help="Use the bases of this file or run folder instead of computing any.",

@@ -118,7 +118,11 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
         ],
         "cutoffs": {"tau_pca": options.tau_pca, "tau_lib": options.tau_lib},
         "timings": job.timings,
-        "checks": job.checks | {"identity_error": _identity_error(bases)},
+        "checks": {
+            **job.checks,
+            **job.network.figures,
+            "identity_error": _identity_error(bases),
+        },
     }
 
 

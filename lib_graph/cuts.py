@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import networkx as nx
@@ -24,9 +25,34 @@ from lib_graph.recognising import recognise
 from lib_graph.selfcheck import check_chain, check_kinds, check_samples
 from lib_graph.tracing import OUTPUT, TracedModule, points, trace
 
-__all__ = ["cut"]
+__all__ = [
+    "Chain",
+    "Function",
+    "biases_among",
+    "check_points",
+    "cut",
+    "parameters_of",
+    "take_apart",
+]
 
 NodeSet = set[fx.Node]
+Function = Callable[[Sequence[Tensor], Mapping[str, Tensor], Constants], Sequence[Tensor]]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A traced module taken apart: layers, the functions between them, and what comes before.
+
+    `functions[i]` leads from layer i to the next, with the parameters that `parameters[i]` names.
+    `held` counts tensors that bypass a layer and are no part of it: they are constants.
+    """
+
+    layers: tuple[Layer, ...]
+    functions: tuple[Function, ...]
+    parameters: tuple[tuple[str, ...], ...]
+    kinds: tuple[Kind | None, ...]
+    head: Callable[..., tuple[Sequence[Tensor], Constants]]
+    held: int
 
 
 def cut(
@@ -36,23 +62,51 @@ def cut(
     *,
     biases: Iterable[str] | None = None,
     kinds: Mapping[tuple[str, str], Kind] | None = None,
+    partial: bool = False,
 ) -> Network:
     """Return the network of sections between the given layers (name → point), in order.
 
     `inputs` is an example batch of at least two samples. `biases` names the parameters that count
     as biases (default: those whose last name is `bias` or starts with `b_`); `kinds` says what the
     section between two layers (source, target) is; linear maps, also with an activation behind, are
-    recognised.
+    recognised. With `partial`, a layer is the named tensor alone; what bypasses it is held fixed at
+    what it is on the data.
 
     Raises NotFoundError for an unknown point, UsageError if the layers do not follow each other,
-    ModelError if the module cannot be traced, if samples influence each other, or if a declared
-    kind is not what the section computes.
+    UntraceableError if the module cannot be traced, ModelError if samples influence each other, or
+    if a declared kind is not what the section computes.
 
     >>> network = cut(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), (torch.ones(2, 2),),
     ...               {"first": "0:in", "second": "1:in", "result": "output"})
     >>> [(layer.name, layer.width) for layer in network.layers]
     [('first', 2), ('second', 3), ('result', 3)]
     """
+    check_points(module, layers)
+    parameters = parameters_of(module)
+    chain = take_apart(trace(module, inputs, tuple(layers.values())), layers, parameters, partial)
+    biases = biases_among(parameters, biases)
+    sections = [
+        Section(
+            source,
+            target,
+            chain.functions[source.index],
+            {name: parameters[name] for name in chain.parameters[source.index]},
+            tuple(name for name in chain.parameters[source.index] if name in biases),
+            (kinds or {}).get((source.name, target.name)) or chain.kinds[source.index],
+        )
+        for source, target in pairwise(chain.layers)
+    ]
+    network = Network(
+        chain.layers, tuple(sections), chain.head, {"held_tensors": chain.held} if partial else {}
+    )
+    check_chain(network, module, inputs, layers)
+    check_samples(network, inputs)
+    check_kinds(network, inputs)
+    return network
+
+
+def check_points(module: nn.Module, layers: Mapping[str, str]) -> None:
+    """Raise UsageError if layers are too few, NotFoundError if one is at no point of the module."""
     if len(layers) < 2:
         raise UsageError(
             f"A network needs at least two layers, not {len(layers)}. Name them (--layers); "
@@ -62,40 +116,51 @@ def cut(
     for name, point in layers.items():
         if point not in known:
             raise NotFoundError("point", point, known, f"It was to be layer {name!r}.")
-    graph = trace(module, inputs, tuple(layers.values()))
+
+
+def parameters_of(module: nn.Module) -> dict[str, Tensor]:
+    """Return all parameters of a module by all of their names."""
+    return {name: value.detach() for name, value in module.named_parameters(remove_duplicate=False)}
+
+
+def biases_among(parameters: Iterable[str], biases: Iterable[str] | None) -> set[str]:
+    """Return the names that count as biases: the given ones, or those called `bias` or `b_…`."""
+    return {name for name in parameters if _is_bias(name)} if biases is None else set(biases)
+
+
+def take_apart(
+    graph: TracedModule,
+    layers: Mapping[str, str],
+    parameters: Mapping[str, Tensor],
+    partial: bool,
+) -> Chain:
+    """Return the chain of a graph. Raises UsageError if the layers do not follow each other."""
     crossings, befores = _crossings(graph, layers)
+    held: NodeSet = set()
+    if partial:
+        held = {node for crossing in crossings for node in crossing[1:]}
+        crossings = [crossing[:1] for crossing in crossings]
     built = tuple(
         _layer(index, name, crossing)
         for index, (name, crossing) in enumerate(zip(layers, crossings, strict=True))
     )
-    parameters = {
-        name: value.detach() for name, value in module.named_parameters(remove_duplicate=False)
-    }
-    if biases is None:
-        biases = [name for name in parameters if _is_bias(name)]
     parts = [
-        _subgraph(graph, source, target, before)
+        _subgraph(graph, source, target, before, held)
         for source, target, before in zip(crossings, crossings[1:], befores[1:], strict=False)
     ]
     constants = list(dict.fromkeys(node for part in parts for node in part.constants))
-    sections = [
-        Section(
-            built[i],
-            built[i + 1],
-            _function(part, [constants.index(node) for node in part.constants]),
-            {name: parameters[name] for name in part.parameters},
-            tuple(name for name in part.parameters if name in set(biases)),
-            (kinds or {}).get((built[i].name, built[i + 1].name))
-            or _recognised(built[i], part, parameters),
-        )
-        for i, part in enumerate(parts)
-    ]
-    head = _head(graph, crossings[0], constants, parameters)
-    network = Network(built, tuple(sections), head)
-    check_chain(network, module, inputs, layers)
-    check_samples(network, inputs)
-    check_kinds(network, inputs)
-    return network
+    return Chain(
+        built,
+        tuple(
+            _function(part, [constants.index(node) for node in part.constants]) for part in parts
+        ),
+        tuple(part.parameters for part in parts),
+        tuple(
+            _recognised(layer, part, parameters) for layer, part in zip(built, parts, strict=False)
+        ),
+        _head(graph, crossings[0], constants, parameters),
+        len(held),
+    )
 
 
 def _is_bias(name: str) -> bool:
@@ -246,13 +311,17 @@ class _Part:
 
 
 def _subgraph(
-    graph: TracedModule, source: list[fx.Node], target: list[fx.Node], before: NodeSet
+    graph: TracedModule,
+    source: list[fx.Node],
+    target: list[fx.Node],
+    before: NodeSet,
+    held: NodeSet,
 ) -> _Part:
     """Return the computation of `target` from `source`; what follows from the inputs, but not from
-    their numbers (sizes, masks, tables), is handed in as constants.
+    their numbers (sizes, masks, tables), and what is held fixed is handed in as constants.
     """
     active = _activations(graph)
-    given = _reach(graph.inputs, _users) - active - _reach(graph.parameters, _users)
+    given = held | _reach(graph.inputs, _users) - active - _reach(graph.parameters, _users)
 
     def stop(n: fx.Node) -> Iterable[fx.Node]:
         return () if n in source or n in graph.parameters or n in given else n.all_input_nodes
@@ -283,7 +352,7 @@ def _recognised(source: Layer, part: _Part, parameters: Mapping[str, Tensor]) ->
     return recognise(part.run.graph, dict(zip(given, values, strict=False)))
 
 
-def _function(part: _Part, places: list[int]) -> Callable[..., Sequence[Tensor]]:
+def _function(part: _Part, places: list[int]) -> Function:
     def function(
         tensors: Sequence[Tensor], parameters: Mapping[str, Tensor], constants: Constants
     ) -> Sequence[Tensor]:

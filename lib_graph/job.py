@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lib_graph.cuts import cut
-from lib_graph.errors import ModelError
+from lib_graph.errors import ModelError, UntraceableError
 from lib_graph.network import Network
 from lib_graph.networks import Subject
 from lib_graph.options import Options
 from lib_graph.origin import Origin, origin_of, tensors_sha256
 from lib_graph.plan import Samples, make_plan
-from lib_graph.progress import Progress
+from lib_graph.progress import SILENT, Progress
+from lib_graph.recording import NOTICE, recorded
 from lib_graph.rules import Rule
 from lib_graph.selfcheck import check_chain, check_kinds
 
-__all__ = ["Job", "cast", "first_samples", "prepare"]
+__all__ = ["Job", "cast", "cut_or_recorded", "first_samples", "prepare"]
 
 EXAMPLES = 4  # samples that a module is traced and checked on
 
@@ -60,8 +61,9 @@ def prepare(subject: Subject, out: Path, options: Options, progress: Progress) -
     if not len(inputs[0]):
         raise ModelError(f"The data {subject.data_name!r} is empty. Give at least one sample.")
     example = tuple(first_samples(x) for x in inputs)
-    kinds = None if subject.kinds is None else subject.kinds(module)
-    network = cut(module, example, subject.layers, biases=options.biases, kinds=kinds)
+    network = cut_or_recorded(
+        subject, module, example, options.biases, partial=options.partial, progress=progress
+    )
     rule = Rule.named(options.rule, options.points)
     plan = make_plan(network, inputs, rule, options.memory)
     progress.say(f"Plan: {plan}")
@@ -78,6 +80,29 @@ def prepare(subject: Subject, out: Path, options: Options, progress: Progress) -
     job.checks["kind_error"] = check_kinds(network, example)
     job.timings["trace"] = time.process_time() - start
     return job
+
+
+def cut_or_recorded(
+    subject: Subject,
+    module: nn.Module,
+    example: tuple[Tensor, ...],
+    biases: Iterable[str] | None,
+    *,
+    partial: bool,
+    progress: Progress = SILENT,
+) -> Network:
+    """Return the network of a subject's module, in the precision it has here, cut at the layers.
+
+    A module that cannot be traced is recorded batch by batch, and `progress` is told so.
+    """
+    kinds = None if subject.kinds is None else subject.kinds(module)
+    try:
+        return cut(module, example, subject.layers, biases=biases, kinds=kinds, partial=partial)
+    except UntraceableError as error:
+        reason = f"{error} {NOTICE}"
+    network = recorded(module, example, subject.layers, biases=biases, kinds=kinds, partial=partial)
+    progress.say(reason)
+    return network
 
 
 def cast(x: Tensor, dtype: torch.dtype) -> Tensor:

@@ -25,7 +25,8 @@ class Options:
     `rule` and `points`: where on the path to the activations derivatives are taken. `dtype`: of the
     network; sums and eigenvectors are float64 always. `tau_pca`, `tau_lib`: directions with an
     eigenvalue up to that share of the largest are cut. `biases`: the parameters that count as
-    biases (default: those called `bias` or `b_…`). `bases`: a bases file or run folder to use
+    biases (default: those called `bias` or `b_…`). `partial`: derivatives through the named tensors
+    alone, what bypasses them held fixed. `bases`: a bases file or run folder to use
     instead of computing a basis. `memory`: bytes that the build may take.
 
     Raises UsageError if a value cannot be used.
@@ -39,6 +40,7 @@ class Options:
     tau_pca: float = 1e-12
     tau_lib: float = 1e-12
     biases: tuple[str, ...] | None = None
+    partial: bool = False
     bases: Path | None = None
     memory: int = 4 << 30
 

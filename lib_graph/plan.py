@@ -54,7 +54,7 @@ def make_plan(network: Network, inputs: Sequence[Tensor], rule: Rule, memory: in
     """
     samples = len(inputs[0])
     probes = [network.run(*(_repeat(x, n) for x in inputs)) for n in (2, 4)]
-    activations = sum(f[0].nbytes for f in probes[0].activations)
+    activations = _bytes_per_sample(probes)
     budget = memory - LIBRARIES
     for chunk in CHUNKS:
         small, large = (
@@ -76,6 +76,15 @@ def make_plan(network: Network, inputs: Sequence[Tensor], rule: Rule, memory: in
     working = fixed + batch * per_sample
     keep = working + samples * activations <= budget
     return Plan(batch, chunk, keep, _resident() + working + keep * samples * activations)
+
+
+def _bytes_per_sample(probes: Sequence[Batch]) -> int:
+    """Return what a batch keeps of a sample: activations, and constants that grow with samples."""
+    small, large = (
+        sum(x.nbytes for x in (*probe.activations, *probe.constants) if isinstance(x, Tensor))
+        for probe in probes
+    )
+    return (large - small) // (len(probes[1]) - len(probes[0]))
 
 
 def _repeat(x: Tensor, n: int) -> Tensor:

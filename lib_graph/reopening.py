@@ -9,9 +9,8 @@ import torch
 
 from lib_graph.bases_file import given_bases
 from lib_graph.basis import LayerBasis
-from lib_graph.cuts import cut
 from lib_graph.errors import ConflictError, ModelError, UsageError
-from lib_graph.job import cast, first_samples
+from lib_graph.job import cast, cut_or_recorded, first_samples
 from lib_graph.network import Network
 from lib_graph.networks import Subject, load_subject
 from lib_graph.networks.python_file import is_place
@@ -66,8 +65,10 @@ def reopened_network(run: Run, subject: Subject | None = None) -> Reopened:
     dtype = torch.float64 if run.manifest.dtype == "float64" else torch.float32
     module = copy.deepcopy(subject.module).to(dtype).eval().requires_grad_(False)
     example = tuple(first_samples(cast(x, dtype)) for x in subject.inputs)
-    kinds = None if subject.kinds is None else subject.kinds(module)
-    network = cut(module, example, subject.layers, biases=run.manifest.model.biases, kinds=kinds)
+    network = cut_or_recorded(
+        subject, module, example, run.manifest.model.biases,
+        partial=bool(run.manifest.config.get("partial")),
+    )  # fmt: skip
     bases = given_bases(run.path / "bases.safetensors", network.layers)
     return Reopened(subject, network, {name: basis.to(dtype) for name, basis in bases.items()})
 
