@@ -34,8 +34,9 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     epilog="Example: lib-graph build models/seed0 --out runs/seed0-pca --basis pca",
 )
 @click.argument("model")
-@click.option("--data", metavar="PATH.PY:FUNCTION", help="Of a network of your own: what makes its "
-              "data.  [default: make_data beside it]")  # fmt: skip
+@click.option("--data", metavar="PLACE", help="Of a network of your own: path.py:function that "
+              "makes its data; of one trained on images: their folder.  [default: make_data beside "
+              "the one, where it was trained for the other]")  # fmt: skip
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The run folder.")
 @click.option("--name", help="What to call the run.  [default: the model's name and the basis]")
 @click.option(

@@ -139,6 +139,7 @@ def _config(job: Job) -> dict[str, Any]:
     return options | {
         "bases": None if job.options.bases is None else str(job.options.bases),
         "biases": ",".join(job.origin["biases"]),
+        "data": job.subject.data_source,
         "layers": ",".join(f"{name}={point}" for name, point in job.subject.layers.items()),
     }
 

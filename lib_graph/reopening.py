@@ -13,7 +13,6 @@ from lib_graph.errors import ConflictError, ModelError, UsageError
 from lib_graph.job import cast, cut_or_recorded, first_samples
 from lib_graph.network import Network
 from lib_graph.networks import Subject, load_subject
-from lib_graph.networks.python_file import is_place
 from lib_graph.origin import tensors_sha256
 from lib_graph.run import Manifest, Run
 
@@ -74,8 +73,7 @@ def reopened_network(run: Run, subject: Subject | None = None) -> Reopened:
 
 
 def _loaded(manifest: Manifest) -> Subject:
-    source = manifest.model.source
-    return load_subject(source, manifest.data.name if is_place(source) else None)
+    return load_subject(manifest.model.source, manifest.config.get("data"))
 
 
 def _check(run: Run, what: str, found: str, expected: str) -> None:

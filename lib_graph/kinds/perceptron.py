@@ -52,10 +52,24 @@ class Perceptron:
         rule: Rule,
         chunk: int,
     ) -> Iterator[InteractionMoments]:
-        """Yield the moments of A_itj = f̂_tj ((m_t ∘ c_j W) C)_i, c_j = row j of C⁺."""
+        """Yield the moments of A_itj = f̂_tj (m_t diag(c_j W) C)_i, c_j = row j of C⁺.
+
+        One product with all of a chunk's matrices diag(c_j W) C side by side; each further pass
+        over its result, which is r times as large as the layer, would take as long.
+        """
+        n, s = f.shape[:2]
         m, inward = self._slopes(f.flatten(0, 1), rule), inverse @ self.weight
-        for rows, f_hat in zip(
-            inward.split(chunk), features.movedim(-1, 0).split(chunk), strict=True
-        ):
-            derivative = ((m * rows[:, None]) @ readout.rotation).unflatten(1, f.shape[:2])
-            yield readout.moments(derivative * f_hat[..., None])
+        if readout.counted is not None:
+            m = m * readout.counted.flatten()[:, None]
+        rows = features.flatten(0, 1)
+        signed = ((rows.double().T @ m.double()) * inward) @ readout.rotation.double() / n
+        for j in range(0, len(inward), chunk):
+            here = slice(j, j + chunk)
+            maps = inward[here, :, None] * readout.rotation  # j h r
+            square = (m @ maps.movedim(0, 1).flatten(1)).square_().unflatten(1, (len(maps), -1))
+            square.mul_(rows[:, here, None].square())
+            square = square.unflatten(0, (n, s)).sum(1) if s > 1 else square
+            square = square.double()
+            mean = square.mean(0)
+            deviation = square.sub_(mean).square_().sum(0)
+            yield InteractionMoments(n, readout.positions, mean, deviation, signed[here])

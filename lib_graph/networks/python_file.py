@@ -54,7 +54,7 @@ def load(model: str, data: str | None = None) -> Subject:
     data_file = file if data_path == path else _executed(data_path)
     inputs = _checked_inputs(data, _call(data, _function(data_file, data_path, data_name)))
     kinds = _kinds(file, path) if hasattr(file, KINDS) else None
-    return Subject(path.stem, model, module, inputs, data, {}, kinds)
+    return Subject(path.stem, model, module, inputs, data, {}, kinds, data_source=data)
 
 
 def _checked_inputs(data: str, inputs: Any) -> tuple[Tensor, ...]:
