@@ -44,7 +44,8 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     help="Layers, by commas: names, points (module.path:in or :out) or NAME=POINT.  [default: all "
     "that the model names]",
 )
-@click.option("--basis", default="lib", show_default=True, help="lib, pca or neuron.")
+@click.option("--basis", default="lib", show_default=True, help="lib, pca, neuron, or global: "
+              "as lib, but by what reaches the last layer.")  # fmt: skip
 @click.option("--last", default="raw", show_default=True, help="The last layer: raw or pca.")
 @click.option(
     "--rule",

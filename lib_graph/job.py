@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from lib_graph.composing import compose
 from lib_graph.cuts import cut
 from lib_graph.errors import ModelError, UntraceableError
 from lib_graph.network import Network
@@ -65,7 +66,8 @@ def prepare(subject: Subject, out: Path, options: Options, progress: Progress) -
         subject, module, example, options.biases, partial=options.partial, progress=progress
     )
     rule = Rule.named(options.rule, options.points)
-    plan = make_plan(network, inputs, rule, options.memory)
+    to_the_last = [compose(network.sections)] if options.basis == "global" else []
+    plan = make_plan(network, inputs, rule, options.memory, to_the_last)
     progress.say(f"Plan: {plan}")
     origin = origin_of(
         tensors_sha256(subject.module.state_dict().items()),

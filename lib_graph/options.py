@@ -21,7 +21,7 @@ LASTS = ("raw", "pca")
 class Options:
     """How features and interactions are computed; docs/method.md has the mathematics.
 
-    `basis`: lib, pca or neuron. `last`: the last layer as it is (raw) or in its PCA basis.
+    `basis`: lib, pca, neuron or global. `last`: the last layer as it is (raw) or in its PCA basis.
     `rule` and `points`: where on the path to the activations derivatives are taken. `dtype`: of the
     network; sums and eigenvectors are float64 always. `tau_pca`, `tau_lib`: directions with an
     eigenvalue up to that share of the largest are cut. `biases`: the parameters that count as

@@ -46,10 +46,17 @@ class Plan:
         )
 
 
-def make_plan(network: Network, inputs: Sequence[Tensor], rule: Rule, memory: int) -> Plan:
+def make_plan(
+    network: Network,
+    inputs: Sequence[Tensor],
+    rule: Rule,
+    memory: int,
+    sections: Sequence[Section] = (),
+) -> Plan:
     """Return the plan for a build over `inputs` within `memory` bytes.
 
-    What the sections take is measured on two and four samples. Raises UsageError if a single sample
+    What the sections take, and `sections` beside those of the network, is measured on two and four
+    samples. Raises UsageError if a single sample
     at a time needs more than there is.
     """
     samples = len(inputs[0])
@@ -58,7 +65,8 @@ def make_plan(network: Network, inputs: Sequence[Tensor], rule: Rule, memory: in
     budget = memory - LIBRARIES
     for chunk in CHUNKS:
         small, large = (
-            max(_section_bytes(s, probe, rule, chunk) for s in network.sections) for probe in probes
+            max(_section_bytes(s, probe, rule, chunk) for s in (*network.sections, *sections))
+            for probe in probes
         )
         per_sample = max((large - small) // 2, 1) + activations
         fixed = max(small - 2 * per_sample, 0) + _result_bytes(network)

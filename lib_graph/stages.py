@@ -10,6 +10,7 @@ import torch
 
 from lib_graph.bases_file import bases_made_from, given_bases, read_bases, write_bases
 from lib_graph.basis import LayerBasis, lib_basis, neuron_basis, pca_basis, raw_basis
+from lib_graph.composing import compose
 from lib_graph.frames import feature_frame, section_frame
 from lib_graph.interactions import constant_moments, interaction_moments
 from lib_graph.jacobians import second_moment
@@ -70,10 +71,11 @@ def _own_bases(job: Job, moments: dict[str, Moments]) -> Bases:
     bases = {last.name: raw_basis(last.width)}
     if options.last == "pca":
         bases[last.name] = pca_basis(moments[last.name], last.name, options.tau_pca)
-    for section in reversed(sections):
+    for index, section in reversed([*enumerate(sections)]):
         layer = section.source.name
-        if options.basis == "lib":
-            moment = second_moment_of(job, section, bases[section.target.name])
+        if options.basis in ("lib", "global"):
+            following = section if options.basis == "lib" else compose(sections[index:])
+            moment = second_moment_of(job, following, bases[following.target.name])
             bases[layer] = lib_basis(
                 moments[layer], moment, layer, options.tau_pca, options.tau_lib
             )
