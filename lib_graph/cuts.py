@@ -378,9 +378,10 @@ def _head(
     head.eliminate_dead_code()
     run = fx.GraphModule(graph.module, head)
     given = [parameters[name] for name in graph.parameters.values()]
+    dtypes = [n.meta["val"].dtype for n in graph.inputs]
 
     def start(*inputs: Tensor) -> tuple[Sequence[Tensor], Constants]:
-        tensors, values = run(*given, *inputs)
+        tensors, values = run(*given, *(x.to(d) for x, d in zip(inputs, dtypes, strict=True)))
         return tensors, values
 
     return start

@@ -58,16 +58,15 @@ def prepare(subject: Subject, out: Path, options: Options, progress: Progress) -
     """Return the job of a build: a copy of the module, cut into sections, checked, and planned."""
     start = time.process_time()
     module = copy.deepcopy(subject.module).to(options.torch_dtype).eval().requires_grad_(False)
-    inputs = tuple(cast(x, options.torch_dtype) for x in subject.inputs)
-    if not len(inputs[0]):
+    if not len(subject.inputs[0]):
         raise ModelError(f"The data {subject.data_name!r} is empty. Give at least one sample.")
-    example = tuple(first_samples(x) for x in inputs)
+    example = tuple(cast(first_samples(x), options.torch_dtype) for x in subject.inputs)
     network = cut_or_recorded(
         subject, module, example, options.biases, partial=options.partial, progress=progress
     )
     rule = Rule.named(options.rule, options.points)
     to_the_last = [compose(network.sections)] if options.basis == "global" else []
-    plan = make_plan(network, inputs, rule, options.memory, to_the_last)
+    plan = make_plan(network, subject.inputs, rule, options.memory, to_the_last)
     progress.say(f"Plan: {plan}")
     origin = origin_of(
         tensors_sha256(subject.module.state_dict().items()),
@@ -76,7 +75,7 @@ def prepare(subject: Subject, out: Path, options: Options, progress: Progress) -
         {name for section in network.sections for name in section.biases},
         options,
     )
-    samples = Samples(network, inputs, plan, subject.counted)
+    samples = Samples(network, subject.inputs, plan, subject.counted)
     job = Job(subject, network, samples, rule, options, origin, out, progress)
     job.checks["chain_error"] = check_chain(network, module, example, subject.layers)
     job.checks["kind_error"] = check_kinds(network, example)

@@ -181,7 +181,7 @@ class Network:
 
     @torch.no_grad()
     def run(self, *inputs: Tensor) -> Batch:
-        """Return the activations of every layer on a batch of inputs.
+        """Return the activations of every layer on a batch of inputs of whatever precision.
 
         Raises ModelError, naming the layer, if one of them is not finite.
         """

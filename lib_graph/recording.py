@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from lib_graph.cuts import (
@@ -52,7 +53,7 @@ def recorded(
     check_points(module, layers)
     parameters = parameters_of(module)
     counted = tuple(sorted(biases_among(parameters, biases)))
-    recorder = _Recorder(module, layers, parameters, partial)
+    recorder = _Recorder(module, [x.dtype for x in inputs], layers, parameters, partial)
     built = recorder.chain(inputs).layers
     sections = tuple(
         Section(
@@ -78,17 +79,19 @@ class _Recorder:
     def __init__(
         self,
         module: nn.Module,
+        dtypes: Sequence[torch.dtype],
         layers: Mapping[str, str],
         parameters: Mapping[str, Tensor],
         partial: bool,
     ) -> None:
-        self._module, self._layers = module, layers
+        self._module, self._dtypes, self._layers = module, dtypes, layers
         self._parameters, self._partial = parameters, partial
         self._shapes: dict[str, tuple[tuple[int, ...], ...]] = {}
         self._courses: set[tuple[str, ...]] = set()
         self.figures: dict[str, float] = {}
 
     def __call__(self, *inputs: Tensor) -> tuple[Sequence[Tensor], Constants]:
+        inputs = tuple(x.to(dtype) for x, dtype in zip(inputs, self._dtypes, strict=True))
         chain = self.chain(inputs)
         tensors, constants = chain.head(*inputs)
         return tensors, (chain, *constants)
