@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from queries.output import View
+from lib_graph.output import View
 
 if TYPE_CHECKING:
     from queries.answers import Table
