@@ -33,6 +33,10 @@ VERBS = {
     "train": ("lib_graph.train_command:train", "Train a network that the examples use."),
     "layers": ("lib_graph.layers_command:layers", "List the points of a network for layers."),
     "build": ("lib_graph.build_command:build", "Compute features and interactions: a run folder."),
+    "degeneracy": (
+        "lib_graph.degeneracy_command:degeneracy",
+        "Ranks, units in step, and free parameters of a run's network.",
+    ),
     "ingest": ("ingest.cli:ingest", "Load a run folder into a graph store."),
     "runs": ("queries.cli:runs", "List the runs in a store."),
     "features": ("queries.cli:features", "List the features of a run."),

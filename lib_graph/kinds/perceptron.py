@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lib_graph.kinds.activations import ACTIVATIONS, mean_slopes
+from lib_graph.kinds.hidden_units import affine
 from lib_graph.moments import InteractionMoments, counted_rows
 from lib_graph.readout import Readout
 from lib_graph.rules import Rule
@@ -21,15 +22,15 @@ class Perceptron:
     """F(f) = act(f W + b) at every position. `activation` is a key of ACTIVATIONS."""
 
     weight: Float[Tensor, "d e"]
-    bias: Float[Tensor, " e"]
+    bias: Float[Tensor, " e"] | None
     activation: str
 
     def __call__(self, f: Float[Tensor, "n s d"]) -> Float[Tensor, "n s e"]:
         """Return F(f)."""
-        return ACTIVATIONS[self.activation].value(f @ self.weight + self.bias)
+        return ACTIVATIONS[self.activation].value(affine(f, self.weight, self.bias))
 
     def _slopes(self, rows: Float[Tensor, "ns d"], rule: Rule) -> Float[Tensor, "ns e"]:
-        return mean_slopes(self.activation, rows @ self.weight + self.bias, rule)
+        return mean_slopes(self.activation, affine(rows, self.weight, self.bias), rule)
 
     def second_moment(
         self,
