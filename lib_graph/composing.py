@@ -7,16 +7,21 @@ from functools import reduce
 
 from torch import Tensor
 
-from lib_graph.kinds import Linear
+from lib_graph.kinds import Linear, Perceptron
+from lib_graph.kinds.hidden_units import HiddenUnits
+from lib_graph.kinds.position_local import PositionLocal
 from lib_graph.network import Constants, Kind, Section
 
 __all__ = ["compose"]
+
+LOCAL = (Linear, Perceptron, HiddenUnits, PositionLocal)
 
 
 def compose(sections: Sequence[Section]) -> Section:
     """Return the section from the source of the first to the target of the last.
 
-    Linear maps give a linear map, with its closed forms; anything else has none.
+    Linear maps give a linear map, with its closed forms; of others it is known at most that nothing
+    passes between positions.
     """
     if len(sections) == 1:
         return sections[0]
@@ -38,9 +43,11 @@ def compose(sections: Sequence[Section]) -> Section:
     )
 
 
-def _kind(kinds: Sequence[Kind | None]) -> Linear | None:
+def _kind(kinds: Sequence[Kind | PositionLocal | None]) -> Linear | PositionLocal | None:
     linear = [kind for kind in kinds if isinstance(kind, Linear)]
-    return reduce(_after, linear) if len(linear) == len(kinds) else None
+    if len(linear) == len(kinds):
+        return reduce(_after, linear)
+    return PositionLocal() if all(isinstance(kind, LOCAL) for kind in kinds) else None
 
 
 def _after(first: Linear, second: Linear) -> Linear:

@@ -18,15 +18,17 @@ from lib_graph.errors import ModelError, UsageError
 from lib_graph.firing import Firing, firing_of
 from lib_graph.gauges import gauges_of
 from lib_graph.jacobians import second_moment
+from lib_graph.job import first_samples
 from lib_graph.linear_maps import LinearMap, Space, maps_of, span_of
 from lib_graph.moments import Moments, counted_rows
 from lib_graph.network import Batch, Section
 from lib_graph.networks import Subject
-from lib_graph.plan import Samples, make_plan
+from lib_graph.plan import make_plan
 from lib_graph.progress import SILENT, Progress
 from lib_graph.reopening import Reopened, reopened_network
 from lib_graph.rules import Rule
 from lib_graph.run import Run
+from lib_graph.samples import Samples
 from lib_graph.table_files import Record, records_of
 
 __all__ = ["TABLES", "Degeneracy", "FreeMap", "degeneracy_of", "effective_rank", "free_maps"]
@@ -116,8 +118,10 @@ def free_maps(
 
 
 def _data(found: Reopened, memory: int, progress: Progress) -> _Data:
-    plan = make_plan(found.network, found.subject.inputs, RULE, memory)
-    samples = Samples(found.network, found.subject.inputs, plan, found.subject.counted)
+    network, subject = found.network, found.subject
+    example = tuple(map(first_samples, subject.inputs))
+    plan = make_plan(network, example, len(subject.inputs[0]), memory, RULE)
+    samples = Samples(network, subject.inputs, plan, subject.counted)
     return _Data(samples, progress)
 
 

@@ -165,5 +165,7 @@ def _(kind: Attention) -> Sequence[LinearMap]:
 
 def span_of(moments: Moments, bias: Tensor | None, tau: float) -> Space:
     """Return the directions of a map's inputs that matter: with a bias, about their mean."""
-    about = moments.covariance if bias is not None else moments.about(torch.zeros(()).double())
-    return Space.of(about, tau)
+    about_mean = moments.covariance
+    if bias is not None:
+        return Space.of(about_mean, tau)
+    return Space.of(about_mean + torch.outer(moments.mean, moments.mean), tau)

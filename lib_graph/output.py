@@ -147,7 +147,7 @@ def _print_rich(view: View) -> None:
             name,
             justify="right" if number else "left",
             no_wrap=number or name in view.whole,
-            min_width=min(LEAST_WIDTH, max(len(row[i]) for row in view.rows)),
+            min_width=min(LEAST_WIDTH, max(len(row[i]) for row in (view.columns, *view.rows))),
             overflow="fold",
         )
     for row in view.rows:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from lib_graph.errors import UsageError
 from lib_graph.table_files import write_csv, write_json_rows, write_parquet
-from queries.answers import INTERACTION_COLUMNS
+from queries.answers import INTERACTION_COLUMNS, stacked
 from queries.circuits import Circuit, to_networkx
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def export_interactions(
         file,
         format,
         sections,
-        lambda: to_networkx(graph.features().frame, pd.concat(list(sections))),
+        lambda: to_networkx(graph.features().frame, stacked(list(sections))),
     )
 
 

@@ -16,7 +16,15 @@ from lib_graph.output import output_options as plain_output_options
 if TYPE_CHECKING:
     from queries.statements import Statement
 
-__all__ = ["Output", "output_options", "print_statements", "run_options", "store_option"]
+__all__ = [
+    "Output",
+    "from_option",
+    "min_importance_option",
+    "output_options",
+    "print_statements",
+    "run_options",
+    "store_option",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 A = TypeVar("A", bound="Answer")
@@ -77,4 +85,12 @@ store_option = click.option(
     metavar="STORE",
     help="A path, an address such as neo4j://localhost, or 'neo4j' for that of NEO4J_URI. "
     "[default: LIB_GRAPH_STORE, else lib-graph.kgl]",
+)
+
+from_option = click.option("--from", "source", metavar="LAYER[/INDEX]", help="Where it starts.")
+min_importance_option = click.option(
+    "--min-importance",
+    default=1e-6,
+    show_default=True,
+    help="Of a whole layer, leave out ends less important than this, relative to its largest.",
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from lib_graph.devices import exact
 from lib_graph.kinds.activations import ACTIVATIONS, mean_slopes
 from lib_graph.kinds.hidden_units import affine
 from lib_graph.moments import InteractionMoments, counted_rows
@@ -42,7 +43,7 @@ class Perceptron:
         """Return N S · W (E[mᵀm] ∘ K) Wᵀ, m = ∫ act'(α (f W + b)) dα."""
         m = self._slopes(counted_rows(f, counted), rule)
         K = next_rotation @ next_rotation.T
-        return (self.weight @ ((m.T @ m) * K) @ self.weight.T).double()
+        return exact(self.weight @ ((m.T @ m) * K) @ self.weight.T)
 
     def interactions(
         self,
@@ -53,24 +54,9 @@ class Perceptron:
         rule: Rule,
         chunk: int,
     ) -> Iterator[InteractionMoments]:
-        """Yield the moments of A_itj = f̂_tj (m_t diag(c_j W) C)_i, c_j = row j of C⁺.
-
-        One product with all of a chunk's matrices diag(c_j W) C side by side; each further pass
-        over its result, which is r times as large as the layer, would take as long.
-        """
-        n, s = f.shape[:2]
+        """Yield the moments of A_itj = f̂_tj (m_t diag(c_j W) C)_i, c_j = row j of C⁺."""
         m, inward = self._slopes(f.flatten(0, 1), rule), inverse @ self.weight
-        if readout.counted is not None:
-            m = m * readout.counted.flatten()[:, None]
-        rows = features.flatten(0, 1)
-        signed = ((rows.double().T @ m.double()) * inward) @ readout.rotation.double() / n
-        for j in range(0, len(inward), chunk):
-            here = slice(j, j + chunk)
-            maps = inward[here, :, None] * readout.rotation  # j h r
-            square = (m @ maps.movedim(0, 1).flatten(1)).square_().unflatten(1, (len(maps), -1))
-            square.mul_(rows[:, here, None].square())
-            square = square.unflatten(0, (n, s)).sum(1) if s > 1 else square
-            square = square.double()
-            mean = square.mean(0)
-            deviation = square.sub_(mean).square_().sum(0)
-            yield InteractionMoments(n, readout.positions, mean, deviation, signed[here])
+        for rows, f_hat in zip(inward.split(chunk), features.split(chunk, -1), strict=True):
+            through = rows.T[..., None] * readout.rotation[:, None]  # e j r
+            derivative = (m @ through.flatten(1)).view(*f.shape[:2], *through.shape[1:])
+            yield readout.moments(derivative.mul_(f_hat[..., None]).permute(2, 0, 1, 3))
