@@ -12,18 +12,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
-import networkx as nx
-import torch
 from torch import Tensor, fx, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from lib_graph.crossings import NodeSet, activations, crossings_of, hint, reach, users
 from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.network import Constants, Kind, Layer, Network, Section
 from lib_graph.recognising import recognise
 from lib_graph.selfcheck import check_chain, check_kinds, check_samples
-from lib_graph.tracing import OUTPUT, TracedModule, points, trace
+from lib_graph.tracing import TracedModule, points, trace
 
 __all__ = [
     "Chain",
@@ -35,7 +33,6 @@ __all__ = [
     "take_apart",
 ]
 
-NodeSet = set[fx.Node]
 Function = Callable[[Sequence[Tensor], Mapping[str, Tensor], Constants], Sequence[Tensor]]
 
 
@@ -135,7 +132,7 @@ def take_apart(
     partial: bool,
 ) -> Chain:
     """Return the chain of a graph. Raises UsageError if the layers do not follow each other."""
-    crossings, befores = _crossings(graph, layers)
+    crossings, befores = crossings_of(graph, layers)
     held: NodeSet = set()
     if partial:
         held = {node for crossing in crossings for node in crossing[1:]}
@@ -168,119 +165,8 @@ def _is_bias(name: str) -> bool:
     return last == "bias" or last.startswith("b_")
 
 
-def _reach(start: Iterable[fx.Node], step: Callable[[fx.Node], Iterable[fx.Node]]) -> NodeSet:
-    seen = set(start)
-    open_nodes = list(seen)
-    while open_nodes:
-        for node in step(open_nodes.pop()):
-            if node not in seen:
-                seen.add(node)
-                open_nodes.append(node)
-    return seen
-
-
-def _users(node: fx.Node) -> Iterable[fx.Node]:
-    return node.users
-
-
-def _inputs(node: fx.Node) -> Iterable[fx.Node]:
-    return node.all_input_nodes
-
-
-def _is_float(node: fx.Node) -> bool:
-    value = node.meta.get("val")
-    return torch.is_tensor(value) and value.is_floating_point()
-
-
-def _activations(graph: TracedModule) -> NodeSet:
-    """Return all nodes that depend on the data through numbers, not through sizes or masks alone.
-
-    Roots are the inputs that are numbers, and look-ups of inputs that are tokens.
-    """
-    from_inputs = _reach(graph.inputs, _users)
-    looked_up = [
-        n for n in graph.nodes if "embedding" in str(n.target) and n.args[1] in from_inputs
-    ]
-    roots = [n for n in graph.inputs if _is_float(n)] + looked_up
-    return {
-        n
-        for n in _reach(roots, _users)
-        if n.op != "output" and isinstance(n.meta.get("val"), Tensor | tuple | list)
-    }
-
-
-def _crossings(
-    graph: TracedModule, layers: Mapping[str, str]
-) -> tuple[list[list[fx.Node]], list[NodeSet]]:
-    """Return per layer the nodes that cross it, the named one first, and all nodes before it."""
-    active = _activations(graph)
-    order = {node: i for i, node in enumerate(graph.nodes)}
-    before: NodeSet = set()
-    crossings: list[list[fx.Node]] = []
-    befores: list[NodeSet] = []
-    for name, point in layers.items():
-        if point == OUTPUT:
-            node, before = graph.results[0], active
-            crossing = [node]
-        else:
-            node = graph.points[point]
-            crossing, before = _minimum_cut(graph, node, active, before)
-        if node not in active or (befores and node in befores[-1]):
-            raise UsageError(
-                f"Layer {name!r} ({point}) does not come after the layer before it, or does not "
-                "depend on the data. Name the layers in the order of the computation."
-            )
-        crossing.sort(key=lambda n: (n is not node, order[n]))
-        crossings.append(crossing)
-        befores.append(before)
-    return crossings, befores
-
-
-def _minimum_cut(
-    graph: TracedModule, node: fx.Node, active: NodeSet, before: NodeSet
-) -> tuple[list[fx.Node], NodeSet]:
-    """Return the cheapest tensors that separate `node` and what comes before from the rest.
-
-    Each tensor is an edge (tensor, in) → (tensor, out) of its size; to cut it is to let it cross.
-    """
-    result = graph.nodes[-1]
-    late = _reach([node], _users) - {node}
-    roots = {n for n in active if not any(source in active for source in n.all_input_nodes)}
-    early = (_reach([node], _inputs) & active) | before | roots
-    flow = nx.DiGraph()
-    flow.add_nodes_from(["start", "end"])
-    for n in active - late:
-        if n in early:
-            flow.add_edge("start", (n, "in"))
-        size = {"capacity": 0 if n is node else _size(n)} if _is_float(n) else {}
-        flow.add_edge((n, "in"), (n, "out"), **size)
-        for source in n.all_input_nodes:
-            if source in active:
-                flow.add_edge((n, "in"), (source, "in"))
-        for user in n.users:
-            if user in late or user is result:
-                flow.add_edge((n, "out"), "end")
-            elif user in active:
-                flow.add_edge((n, "out"), (user, "in"))
-    reached, _ = nx.minimum_cut(flow, "start", "end")[1]
-    inside = {n for n in active - late if (n, "in") in reached}
-    return list({n for n in inside if (n, "out") not in reached} | {node}), inside
-
-
-def _hint(size: Any) -> int:
-    hint = getattr(getattr(size, "node", None), "hint", None)
-    return int(size if hint is None else hint)
-
-
-def _size(node: fx.Node) -> int:
-    size = 1
-    for length in node.meta["val"].shape:
-        size *= _hint(length)
-    return size
-
-
 def _shape(node: fx.Node, layer: str) -> tuple[int, ...]:
-    shape = tuple(_hint(length) for length in node.meta["val"].shape[1:])
+    shape = tuple(hint(length) for length in node.meta["val"].shape[1:])
     if len(shape) not in (1, 2, 3):
         raise ModelError(
             f"Layer {layer!r} is crossed by a tensor of shape [N, {', '.join(map(str, shape))}]. "
@@ -320,13 +206,13 @@ def _subgraph(
     """Return the computation of `target` from `source`; what follows from the inputs, but not from
     their numbers (sizes, masks, tables), and what is held fixed is handed in as constants.
     """
-    active = _activations(graph)
-    given = held | _reach(graph.inputs, _users) - active - _reach(graph.parameters, _users)
+    active = activations(graph)
+    given = held | reach(graph.inputs, users) - active - reach(graph.parameters, users)
 
     def stop(n: fx.Node) -> Iterable[fx.Node]:
         return () if n in source or n in graph.parameters or n in given else n.all_input_nodes
 
-    needed = _reach(target, stop)
+    needed = reach(target, stop)
     part = fx.Graph()
     copies = {n: part.placeholder(f"activation_{n.name}") for n in source}
     ordered = [n for n in graph.nodes if n in needed and n not in copies]

@@ -1,6 +1,6 @@
 """How degenerate a network is: ranks, units that fire together, free parameters, gauges.
 
-The definitions are in docs/method.md §9.
+The definitions are in docs/method.md, Degeneracy.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A change δW of a map x ↦ x W + b changes no result, to first order, if δW and δb vanish on all x of
 the data, or if nobody reads the direction in which the result moves. With x spanning r directions
 about its mean and q directions read, (r + 1) q of the (d + 1) e parameters matter; the others are
-free (docs/method.md §9).
+free (docs/method.md, Degeneracy).
 """
 
 from __future__ import annotations
