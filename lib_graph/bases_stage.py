@@ -10,6 +10,7 @@ import torch
 from lib_graph.accumulating import accumulate
 from lib_graph.bases_file import bases_made_from, read_bases, write_bases
 from lib_graph.basis import LayerBasis, RawBasis, lib_basis, neuron_basis, pca_basis
+from lib_graph.composing import compose
 from lib_graph.dictionary import Basis
 from lib_graph.frames import feature_frame
 from lib_graph.given import given_stage
@@ -71,10 +72,11 @@ def _own_bases(job: Job, moments: dict[str, Moments | Spread]) -> Bases:
     bases: dict[str, LayerBasis | RawBasis] = {last.name: RawBasis(last.width)}
     if options.last == "pca":
         bases[last.name] = _shared(job, pca_basis(grams[last.name], last.name, options.tau_pca))
-    for section in reversed(sections):
+    for index, section in reversed([*enumerate(sections)]):
         layer = section.source.name
-        if options.basis == "lib":
-            moment = second_moment_of(job, section, bases[section.target.name])
+        if options.basis in ("lib", "global"):
+            following = section if options.basis == "lib" else compose(sections[index:])
+            moment = second_moment_of(job, following, bases[following.target.name])
             basis = lib_basis(grams[layer], moment, layer, options.tau_pca, options.tau_lib)
         else:
             make = pca_basis if options.basis == "pca" else neuron_basis

@@ -16,15 +16,15 @@ from lib_graph.moments import Moments
 
 __all__ = ["BASES", "LayerBasis", "RawBasis", "lib_basis", "neuron_basis", "pca_basis"]
 
-BASES = ("lib", "pca", "neuron")
+BASES = ("lib", "pca", "neuron", "global")
 
 
 @dataclass(frozen=True)
 class LayerBasis:
     """Coordinates f̂ = (f − μ) C of a layer, back f ≈ f̂ C⁺ + μ, most important feature first.
 
-    `rotation` is C (d × r), `inverse` is C⁺ (r × d), `mean` is μ (d). `importance` is Λ for LIB
-    and the variance for PCA and neurons. The constant is a feature, but no column.
+    `rotation` is C (d × r), `inverse` is C⁺ (r × d), `mean` is μ (d). `importance` is Λ for LIB,
+    global or not, and the variance for PCA and neurons. The constant is a feature, but no column.
     """
 
     rotation: Float[Tensor, "d r"]

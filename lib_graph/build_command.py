@@ -33,8 +33,9 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 
 @command()
 @click.argument("model")
-@click.option("--data", metavar="PATH.PY:FUNCTION", help="Of a network of your own: what makes its "
-              "data.  [default: make_data beside it]")  # fmt: skip
+@click.option("--data", metavar="PLACE", help="Of a network of your own: path.py:function that "
+              "makes its data; of one trained on images: their folder.  [default: make_data beside "
+              "the one, where it was trained for the other]")  # fmt: skip
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The run folder.")
 @click.option("--name", help="What to call the run.  [default: the model's name and the basis]")
 @click.option(
@@ -49,7 +50,8 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     default="lib",
     show_default=True,
     metavar="BASIS",
-    help="lib, pca or neuron; or a file of bases or dictionaries, or a run, to take them from.",
+    help="lib, pca, neuron, or global (as lib, but by what reaches the last layer); or a file of "
+    "bases or dictionaries, or a run, to take them from.",
 )
 @click.option("--last", default="raw", show_default=True, help="The last layer: raw or pca.")
 @click.option(
@@ -68,6 +70,11 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 )
 @click.option(
     "--biases", help="Parameters that count as biases, by commas.  [default: bias and b_…]"
+)
+@click.option(
+    "--partial",
+    is_flag=True,
+    help="Take derivatives through the named tensors alone: what bypasses a layer is held fixed.",
 )
 @click.option("--top", type=int, help="Interactions among the first so many features of each "
               "layer only.")  # fmt: skip

@@ -145,7 +145,11 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
         ],
         "cutoffs": {"tau_pca": options.tau_pca, "tau_lib": options.tau_lib},
         "timings": job.timings,
-        "checks": job.checks | {"identity_error": _identity_error(bases)},
+        "checks": {
+            **job.checks,
+            **job.network.figures,
+            "identity_error": _identity_error(bases),
+        },
     }
 
 
@@ -169,6 +173,7 @@ def _config(job: Job) -> dict[str, Any]:
     return options | {
         "basis": str(job.options.basis),
         "biases": ",".join(job.origin["biases"]),
+        "data": job.subject.data_source,
         "layers": ",".join(f"{name}={point}" for name, point in job.subject.layers.items()),
     }
 

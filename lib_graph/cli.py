@@ -41,6 +41,10 @@ VERBS = {
     ),
     "feature": ("queries.cli_feature:feature", "Show what a feature is, or label it."),
     "trace": ("lib_graph.trace_command:trace", "Compute the interactions of one input."),
+    "degeneracy": (
+        "lib_graph.degeneracy_command:degeneracy",
+        "Ranks, units in step, and free parameters of a run's network.",
+    ),
     "ingest": ("ingest.cli:ingest", "Load a run folder into a graph store."),
     "runs": ("queries.cli:runs", "List the runs in a store."),
     "features": ("queries.cli:features", "List the features of a run."),

@@ -5,31 +5,33 @@ from __future__ import annotations
 import copy
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lib_graph.bases_file import given_bases
+from lib_graph.composing import compose
 from lib_graph.cuts import cut
 from lib_graph.devices import CPU
 from lib_graph.dictionary import Basis
-from lib_graph.errors import ModelError
+from lib_graph.errors import ModelError, UntraceableError
 from lib_graph.network import Network
 from lib_graph.networks import Subject
 from lib_graph.options import Options
 from lib_graph.origin import Origin, origin_of, tensors_sha256
 from lib_graph.plan import Plan, make_plan
-from lib_graph.progress import Progress
+from lib_graph.progress import SILENT, Progress
+from lib_graph.recording import NOTICE, recorded
 from lib_graph.rules import Rule
 from lib_graph.samples import Samples
 from lib_graph.selfcheck import check_chain, check_kinds
 from lib_graph.world import ALONE, World
 
-__all__ = ["Job", "cast", "first_samples", "prepare"]
+__all__ = ["Job", "cast", "cut_or_recorded", "first_samples", "prepare"]
 
 EXAMPLES = 4  # samples that a module is traced and checked on
 
@@ -91,18 +93,20 @@ def prepare(
     start = time.process_time()
     module = copy.deepcopy(subject.module).to(device, options.torch_dtype)
     module = module.eval().requires_grad_(False)
-    inputs = tuple(cast(x, options.torch_dtype) for x in subject.inputs)
+    inputs = subject.inputs
     if not len(inputs[0]):
         raise ModelError(f"The data {subject.data_name!r} is empty. Give at least one sample.")
-    example = tuple(first_samples(x).to(device) for x in inputs)
-    kinds = None if subject.kinds is None else subject.kinds(module)
-    network = cut(module, example, subject.layers, biases=options.biases, kinds=kinds)
+    example = tuple(cast(first_samples(x), options.torch_dtype).to(device) for x in inputs)
+    network = cut_or_recorded(
+        subject, module, example, options.biases, partial=options.partial, progress=progress
+    )
     rule = Rule.named(options.rule, options.points)
     file, size = options.bases_file, (len(inputs[0]), options.memory)
     given = None if file is None else given_bases(file, network.layers)
     plan = make_plan(
         network, example, *size, rule,
         features={name: basis.features for name, basis in (given or {}).items()},
+        sections=[compose(network.sections)] if options.basis == "global" else [],
         processes=world.size, disk=_free(out),
     )  # fmt: skip
     progress.say(f"Plan: {plan}")
@@ -121,6 +125,29 @@ def prepare(
     job.checks["kind_error"] = check_kinds(network, example)
     job.timings["trace"] = time.process_time() - start
     return job
+
+
+def cut_or_recorded(
+    subject: Subject,
+    module: nn.Module,
+    example: tuple[Tensor, ...],
+    biases: Iterable[str] | None,
+    *,
+    partial: bool,
+    progress: Progress = SILENT,
+) -> Network:
+    """Return the network of a subject's module, in the precision it has here, cut at the layers.
+
+    A module that cannot be traced is recorded batch by batch, and `progress` is told so.
+    """
+    kinds = None if subject.kinds is None else subject.kinds(module)
+    try:
+        return cut(module, example, subject.layers, biases=biases, kinds=kinds, partial=partial)
+    except UntraceableError as error:
+        reason = f"{error} {NOTICE}"
+    network = recorded(module, example, subject.layers, biases=biases, kinds=kinds, partial=partial)
+    progress.say(reason)
+    return network
 
 
 def _partial(out: Path) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -177,15 +177,19 @@ class Batch:
 
 @dataclass(frozen=True)
 class Network:
-    """Layers and the sections between them; `head` maps the inputs to the first layer."""
+    """Layers and the sections between them; `head` maps the inputs to the first layer.
+
+    `figures` is what a manifest says of how the network was cut, where that is not the usual way.
+    """
 
     layers: tuple[Layer, ...]
     sections: tuple[Section, ...]
     head: Callable[..., tuple[Sequence[Tensor], Constants]]
+    figures: Mapping[str, float] = field(default_factory=dict)
 
     @torch.no_grad()
     def run(self, *inputs: Tensor) -> Batch:
-        """Return the activations of every layer on a batch of inputs.
+        """Return the activations of every layer on a batch of inputs of whatever precision.
 
         Raises ModelError, naming the layer, if one of them is not finite.
         """

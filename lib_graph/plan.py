@@ -64,33 +64,34 @@ def make_plan(
     rule: Rule,
     *,
     features: Mapping[str, int] | None = None,
+    sections: Sequence[Section] = (),
     processes: int = 1,
     disk: int = 0,
 ) -> Plan:
     """Return the plan for a build within `memory` bytes for each of the processes.
 
     `features` says how many the layers have, by name, where that is known (else as many as they
-    have coordinates). What the sections take is measured on two and four of the `example` inputs.
-    Activations that do not fit beside are kept on disk if that has `disk` bytes for them. Raises
-    UsageError if a single sample at a time needs more than there is, or if there are more processes
-    than samples.
+    have coordinates). What sections take, those of the network and `sections` beside them, is
+    measured on two and four of the `example` inputs. Activations that do not fit beside are kept on
+    disk if that has `disk` bytes for them. Raises UsageError if a single sample at a time needs
+    more than there is, or if there are more processes than samples.
     """
     if processes > samples:
         raise UsageError(f"{processes} processes cannot share {samples} samples. Start fewer.")
     features = {layer.name: layer.width for layer in network.layers} | dict(features or {})
     probes = [network.run(*(_repeat(x, n) for x in example)) for n in (2, 4)]
     *kept, last = (f[0].nbytes for f in probes[0].activations)
-    activations = sum(kept)
+    activations, constants = sum(kept), _constant_bytes(probes)
     budget = memory - LIBRARIES
     for chunk in CHUNKS:
         small, large = (
             max(
                 _section_bytes(s, probe, rule, chunk, features[s.target.name])
-                for s in network.sections
+                for s in (*network.sections, *sections)
             )
             for probe in probes
         )
-        per_sample = max((large - small) // 2, 1) + activations + last
+        per_sample = max((large - small) // 2, 1) + activations + constants + last
         fixed = max(small - 2 * per_sample, 0) + _result_bytes(network, features)
         if fixed + per_sample <= budget:
             break
@@ -105,11 +106,21 @@ def make_plan(
     batch = min((budget - fixed) // per_sample, max(ROWS // positions, 1), most)
     batch = 1 << (int(batch).bit_length() - 1)
     working = fixed + batch * per_sample
-    held = -(-samples // processes) * activations
-    keep: Keep = "disk" if samples * activations < disk else "nowhere"
-    if working + held <= budget:
-        keep, working = "memory", working + held
+    each = -(-samples // processes)
+    keep: Keep = "nowhere"
+    if working + each * (activations + constants) <= budget:
+        keep, working = "memory", working + each * (activations + constants)
+    elif samples * activations < disk and working + each * constants <= budget:
+        keep, working = "disk", working + each * constants
     return Plan(batch, chunk, keep, _resident() + working)
+
+
+def _constant_bytes(probes: Sequence[Batch]) -> int:
+    """Return what the constants of a batch take for each of its samples."""
+    small, large = (
+        sum(x.nbytes for x in probe.constants if isinstance(x, Tensor)) for probe in probes
+    )
+    return (large - small) // (len(probes[1]) - len(probes[0]))
 
 
 def _repeat(x: Tensor, n: int) -> Tensor:

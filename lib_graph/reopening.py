@@ -8,13 +8,11 @@ from dataclasses import dataclass, replace
 import torch
 
 from lib_graph.bases_file import given_bases
-from lib_graph.cuts import cut
 from lib_graph.dictionary import Basis
 from lib_graph.errors import ConflictError, ModelError, UsageError
-from lib_graph.job import cast, first_samples
+from lib_graph.job import cast, cut_or_recorded, first_samples
 from lib_graph.network import Network
 from lib_graph.networks import Subject, load_subject
-from lib_graph.networks.python_file import is_place
 from lib_graph.origin import tensors_sha256
 from lib_graph.run import Manifest, Run
 
@@ -70,15 +68,16 @@ def cut_again(run: Run, subject: Subject) -> Reopened:
     dtype = torch.float64 if run.manifest.dtype == "float64" else torch.float32
     module = copy.deepcopy(subject.module).to(dtype).eval().requires_grad_(False)
     example = tuple(first_samples(cast(x, dtype)) for x in subject.inputs)
-    kinds = None if subject.kinds is None else subject.kinds(module)
-    network = cut(module, example, subject.layers, biases=run.manifest.model.biases, kinds=kinds)
+    network = cut_or_recorded(
+        subject, module, example, run.manifest.model.biases,
+        partial=bool(run.manifest.config.get("partial")),
+    )  # fmt: skip
     bases = given_bases(run.path / "bases.safetensors", network.layers)
     return Reopened(subject, network, {name: basis.to(dtype) for name, basis in bases.items()})
 
 
 def _loaded(manifest: Manifest) -> Subject:
-    source = manifest.model.source
-    return load_subject(source, manifest.data.name if is_place(source) else None)
+    return load_subject(manifest.model.source, manifest.config.get("data"))
 
 
 def _check(run: Run, what: str, found: str, expected: str) -> None:

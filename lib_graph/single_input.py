@@ -118,8 +118,10 @@ def _sections(
     with progress.stage("interactions", len(network.sections)) as advance:
         for section in network.sections:
             source, target = section.source, section.target
-            ends = (bases[layer.name].first(config["top"]) for layer in (source, target))
-            where = (section, batch, *ends, rule)
+            basis, next_basis = (
+                bases[layer.name].first(config["top"]) for layer in (source, target)
+            )
+            where = (section, batch, basis, next_basis, rule)
             moments = InteractionMoments.stack(
                 [constant_moments(*where), interaction_moments(*where, CHUNK)]
             )

@@ -37,8 +37,8 @@ def feature(
     lib-graph feature my-run/ln2.0/3 --label 'multiples of 7'
     """  # noqa: D301  \b is click's mark
     from lib_graph.feature import find_feature, read_feature
+    from lib_graph.output import print_view
     from queries.feature_views import feature_json, feature_views
-    from queries.output import print_view
 
     if limit < 1:
         raise UsageError(f"The limit is {limit}. Ask for at least 1.")

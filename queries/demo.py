@@ -32,9 +32,10 @@ def demo(out: Path, answer: int) -> None:
     import ingest
     from lib_graph.building import build
     from lib_graph.networks import load_subject, shipped_model
+    from lib_graph.output import print_view
     from queries.graph import open_graph
     from queries.module_views import communities_view
-    from queries.output import print_statements, print_view
+    from queries.output import print_statements
     from queries.plot import plot_circuit
     from queries.views import circuit_view, paths_view
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from queries.answers import Record, records_of
-from queries.output import View
+from lib_graph.output import View
+from lib_graph.table_files import Record, records_of
 
 if TYPE_CHECKING:
     import pandas as pd

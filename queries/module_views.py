@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from queries.answers import records_of
+from lib_graph.output import View
+from lib_graph.table_files import records_of
 from queries.cells import fixed_cell, list_cell, spread_cell
-from queries.output import View
 
 if TYPE_CHECKING:
     from queries.communities import Communities

@@ -6,8 +6,9 @@ import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from queries.answers import Table, records_of
-from queries.output import View
+from lib_graph.output import View
+from lib_graph.table_files import records_of
+from queries.answers import Table
 
 if TYPE_CHECKING:
     from queries.circuits import Circuit

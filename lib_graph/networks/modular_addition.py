@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lib_graph.errors import UsageError
 from lib_graph.kinds import Attention, Linear, ResidualMLP
 from lib_graph.labels import FourierLabeller, all_triples
 from lib_graph.networks.checkpoint import fill, read_config, read_weights
@@ -216,11 +217,14 @@ def kinds(module: nn.Module) -> Kinds:
     }
 
 
-def load(folder: Path) -> Subject:
+def load(folder: Path, data: str | None = None) -> Subject:
     """Return the network in a folder, with its training split and a label for every frequency.
 
-    Raises ModelError if the folder's files are missing, broken, or do not fit each other.
+    Raises ModelError if the folder's files are missing, broken, or do not fit each other,
+    UsageError if other data are given.
     """
+    if data is not None:
+        raise UsageError(f"The data of this network are fixed. Leave --data {data!r} out.")
     config = read_config(folder, Config)
     module = ModularAddition(config)
     fill(module, read_weights(folder), folder)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lib_graph.errors import LibGraphError, ModelError, NotFoundError, UsageError
+from lib_graph.kinds.position_local import PositionLocal
 from lib_graph.networks.subject import Kinds, Subject
 
 __all__ = ["is_place", "load"]
@@ -54,7 +55,7 @@ def load(model: str, data: str | None = None) -> Subject:
     data_file = file if data_path == path else _executed(data_path)
     inputs = _checked_inputs(data, _call(data, _function(data_file, data_path, data_name)))
     kinds = _kinds(file, path) if hasattr(file, KINDS) else None
-    return Subject(path.stem, model, module, inputs, data, {}, kinds)
+    return Subject(path.stem, model, module, inputs, data, {}, kinds, data_source=data)
 
 
 def _checked_inputs(data: str, inputs: Any) -> tuple[Tensor, ...]:
@@ -78,7 +79,9 @@ def _kinds(file: ModuleType, path: Path) -> Callable[[nn.Module], Kinds]:
     def kinds(module: nn.Module) -> Kinds:
         found = _call(place, declare, module)
         pairs = isinstance(found, dict) and all(
-            isinstance(key, tuple) and len(key) == 2 and hasattr(kind, "second_moment")
+            isinstance(key, tuple)
+            and len(key) == 2
+            and (isinstance(kind, PositionLocal) or hasattr(kind, "second_moment"))
             for key, kind in found.items()
         )
         if not pairs:

@@ -28,6 +28,7 @@ class Subject:
     `inputs` are the module's arguments, samples first. `layers` maps names to points
     (`lib_graph.tracing`), in the order of the computation. `kinds` tells, of a copy of the module
     in the precision of the build, what the sections between two layers (source, target) are.
+    `data_source` is what `--data` has to be to find the data again (None: the network says so).
     `counted` marks the positions that count (None: all), as padding must not; the network must let
     nothing reach them from the others. `notation` is how people write the inputs.
     """
@@ -42,6 +43,7 @@ class Subject:
     labeller: Labeller | None = None
     counted: Bool[Tensor, "n s"] | None = None
     notation: Notation = NUMBERS
+    data_source: str | None = None
 
     @classmethod
     def of(

@@ -187,3 +187,10 @@ def test_a_chain_that_parts_from_the_module_names_the_layer():
         sections[wrong] = replace(sections[wrong], function=shifted)
         with pytest.raises(ModelError, match=f"the module part at layer '{layer}'"):
             check_chain(replace(network, sections=tuple(sections)), module, (inputs,), STACKED)
+
+
+def test_inputs_come_in_any_precision():
+    _, network, inputs = stacked_network()
+    found = network.run(inputs.float())
+    assert all(f.dtype == torch.float64 for f in found.activations)
+    assert torch.equal(found.activations[-1], network.run(inputs.float().double()).activations[-1])
