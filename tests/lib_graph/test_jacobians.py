@@ -5,7 +5,7 @@ import torch
 
 from lib_graph.cuts import cut
 from lib_graph.jacobians import second_moment
-from lib_graph.kinds import Attention, ResidualMLP
+from lib_graph.kinds import ResidualMLP
 from lib_graph.networks.modular_addition import LAYERS, kinds, split
 from lib_graph.rules import Rule
 from tests.lib_graph.nets import CONFIG, jacobian_of, random_basis, stacked_network, transformer
@@ -72,25 +72,6 @@ def test_closed_forms_of_the_transformer(name, seed):
         truth = sum(brute(section, x[None], batch.constants, rotation, rule) for x in f)
         assert section.kind is not None
         assert relative(found, truth) < 1e-12
-
-
-def test_attention_at_all_positions():
-    torch.manual_seed(0)
-    h, d, e, s = 3, 7, 2, 5
-
-    def random(*shape):
-        return torch.randn(shape, dtype=torch.float64)
-
-    attention = Attention(
-        *(random(h, d, e) for _ in range(3)), random(h, e, d), *(random(h, e) for _ in range(3)),
-        random(d), mask=torch.ones(s, s).tril().bool(), outputs=slice(None),
-    )  # fmt: skip
-    f, rotation, rule = random(4, s, d), random(d, 6), Rule.named("gradient")
-    truth = 0
-    for x in f:
-        J = jacobian_of(lambda z, a: attention(z), x, rule)
-        truth = truth + torch.einsum("tisa,ir,jr,tjsb->ab", J, rotation, rotation, J)
-    assert relative(attention.second_moment(f, rotation, rule), truth) < 1e-13
 
 
 def test_an_mlp_at_several_positions():
