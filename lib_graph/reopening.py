@@ -80,6 +80,6 @@ def _loaded(manifest: Manifest) -> Subject:
 def _check(run: Run, what: str, found: str, expected: str) -> None:
     if found != expected:
         raise ConflictError(
-            f"The {what} of {run.manifest.model.source!r} are not those of the build of "
-            f"run {run.id} (SHA-256 {found[:12]}, not {expected[:12]}). Build the run again."
+            f"The {what} of {run.manifest.model.source!r} are not those that run {run.id} was "
+            f"built from (SHA-256 {found[:12]}, not {expected[:12]}). Build the run again."
         )

@@ -42,11 +42,15 @@ class Subject:
 
     @classmethod
     def of(
-        cls, module: nn.Module, data: Tensor | tuple[Tensor, ...], layers: Iterable[str]
+        cls,
+        module: nn.Module,
+        data: Tensor | tuple[Tensor, ...],
+        layers: Iterable[str],
+        kinds: Callable[[nn.Module], Kinds] | None = None,
     ) -> Subject:
         """Return a network of your own: a module, its arguments (samples first), and its layers.
 
-        Each layer is a point, or NAME=POINT.
+        Each layer is a point, or NAME=POINT. `kinds` may say what sections are (`lib_graph.kinds`).
 
         >>> import torch
         >>> module = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
@@ -55,7 +59,7 @@ class Subject:
         """
         name = type(module).__name__
         inputs = (data,) if isinstance(data, Tensor) else tuple(data)
-        return cls(name, name, module, inputs, "given", {}).with_layers(layers)
+        return cls(name, name, module, inputs, "given", {}, kinds).with_layers(layers)
 
     def with_layers(self, layers: Iterable[str]) -> Subject:
         """Return the same network with the given layers, each a NAME, a POINT or NAME=POINT.

@@ -38,7 +38,7 @@ def test_a_network_that_moved_is_one_line(built, tmp_path):
     text = (run / "run" / "manifest.json").read_text()
     source = str(built.path.parent / "model")
     (run / "run" / "manifest.json").write_text(text.replace(source, str(tmp_path / "none")))
-    with pytest.raises(ModelError, match=r"cannot be loaded again\. There is no model folder"):
+    with pytest.raises(ModelError, match=r"cannot be loaded again. There is no model folder"):
         reopened(lib_graph.Run.open(run / "run"))
 
 
@@ -46,13 +46,13 @@ def test_other_weights_are_refused(built):
     with torch.no_grad():
         subject = lib_graph.load_subject(built.manifest.model.source)
         subject.module.unembed.b_U += 1
-    with pytest.raises(ConflictError, match=r"The weights of .* are not those of the build"):
+    with pytest.raises(ConflictError, match=r"The weights of .* are not those that run"):
         reopened(built, subject)
 
 
 def test_other_data_are_refused(built):
     subject = lib_graph.load_subject(built.manifest.model.source)
-    with pytest.raises(ConflictError, match=r"The data of .* are not those of the build"):
+    with pytest.raises(ConflictError, match=r"The data of .* are not those that run"):
         reopened(built, replace(subject, inputs=(subject.inputs[0][:-1],)))
 
 
@@ -60,7 +60,7 @@ def test_a_module_of_a_session_has_to_be_given(tmp_path):
     module = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
     subject = lib_graph.Subject.of(module, torch.randn(20, 3), ["0:in", "output"])
     run = lib_graph.build(subject, tmp_path)
-    with pytest.raises(ModelError, match="'Sequential', cannot be loaded again"):
+    with pytest.raises(ModelError, match=r"'Sequential', cannot be loaded again"):
         reopened(run)
     assert reopened(run, subject).layers == {"0:in": "0:in", "output": "output"}
 
@@ -75,5 +75,5 @@ def test_a_file_of_ones_own_comes_back_with_its_data(tmp_path):
     run = lib_graph.build(subject.with_layers(["0:in", "output"]), tmp_path / "run")
     assert reopened(run).inputs[0].equal(subject.inputs[0])
     file.unlink()
-    with pytest.raises(ModelError, match=r"cannot be loaded again\. There is no file"):
+    with pytest.raises(ModelError, match=r"cannot be loaded again. There is no file"):
         reopened(run)
