@@ -25,7 +25,7 @@ __all__ = ["Reopened", "reopened", "reopened_network"]
 class Reopened:
     """The network of a run, cut into its sections, with the bases of all its layers.
 
-    All of it is in the precision of the build.
+    Network and bases are in the precision that was asked for.
     """
 
     subject: Subject
@@ -57,13 +57,16 @@ def reopened(run: Run, subject: Subject | None = None) -> Subject:
     return replace(subject, layers={name: point for name, _, point in layers})
 
 
-def reopened_network(run: Run, subject: Subject | None = None) -> Reopened:
+def reopened_network(
+    run: Run, subject: Subject | None = None, dtype: torch.dtype | None = None
+) -> Reopened:
     """Return the network of a run, cut at its layers, and the bases of the layers.
 
-    Raises what `reopened` does, and RunError if the bases do not fit the network.
+    `dtype` is the precision of both (default: that of the build). Raises what `reopened` does, and RunError if the bases do not fit the network.
     """
     subject = reopened(run, subject)
-    dtype = torch.float64 if run.manifest.dtype == "float64" else torch.float32
+    if dtype is None:
+        dtype = torch.float64 if run.manifest.dtype == "float64" else torch.float32
     module = copy.deepcopy(subject.module).to(dtype).eval().requires_grad_(False)
     example = tuple(first_samples(cast(x, dtype)) for x in subject.inputs)
     kinds = None if subject.kinds is None else subject.kinds(module)

@@ -9,6 +9,7 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 
 from lib_graph.errors import NotFoundError
+from lib_graph.evaluation import Evaluation
 from lib_graph.labels import Labeller
 from lib_graph.network import Kind
 from lib_graph.tracing import points
@@ -27,7 +28,7 @@ class Subject:
     (`lib_graph.tracing`), in the order of the computation. `kinds` tells, of a copy of the module
     in the precision of the build, what the sections between two layers (source, target) are.
     `counted` marks the positions that count (None: all), as padding must not; the network must let
-    nothing reach them from the others.
+    nothing reach them from the others. `evaluation` is what the network can be scored on.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Subject:
     kinds: Callable[[nn.Module], Kinds] | None = None
     labeller: Labeller | None = None
     counted: Bool[Tensor, "n s"] | None = None
+    evaluation: Evaluation | None = None
 
     @classmethod
     def of(
