@@ -21,16 +21,16 @@ class Total(NamedTuple):
     """A sum over answers, and their number."""
 
     sum: float
-    count: int
+    answers: int
 
-    def __add__(self, other: tuple[object, ...]) -> Total:
-        assert isinstance(other, Total)
-        return Total(self.sum + other.sum, self.count + other.count)
+    def merge(self, other: Total) -> Total:
+        """Return the sum over both sets of answers."""
+        return Total(self.sum + other.sum, self.answers + other.answers)
 
     @property
     def mean(self) -> float:
         """The sum per answer."""
-        return self.sum / self.count
+        return self.sum / self.answers
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Metric:
 
         >>> outputs = torch.tensor([[[0.0, 2.0]], [[3.0, 1.0]]])
         >>> Metric("accuracy").total(outputs, torch.tensor([[1], [1]]))
-        Total(sum=1.0, count=2)
+        Total(sum=1.0, answers=2)
         """
         if counted is not None:
             outputs, targets = outputs[counted], targets[counted]
@@ -85,7 +85,7 @@ class Evaluation:
 
     name: str
     inputs: tuple[Tensor, ...]
-    targets: Int[Tensor, "n *t"]
+    targets: Int[Tensor, "n ..."]
     counted: Bool[Tensor, "n t"] | None = None
     metric: str = "accuracy"
 
@@ -96,7 +96,7 @@ class Evaluation:
         tokens: Int[Tensor, "n s"],
         counted: Bool[Tensor, "n s"] | None = None,
     ) -> Evaluation:
-        """Return what a language model is scored by: the next token, at every position but the last.
+        """Return what a language model is scored by: the next token, at all positions but the last.
 
         Where `counted` marks padding, both the position and the next one must count.
 

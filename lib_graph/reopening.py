@@ -62,7 +62,9 @@ def reopened_network(
 ) -> Reopened:
     """Return the network of a run, cut at its layers, and the bases of the layers.
 
-    `dtype` is the precision of both (default: that of the build). Raises what `reopened` does, and RunError if the bases do not fit the network.
+    `dtype` is the precision of both (default: that of the build).
+
+    Raises what `reopened` does, and RunError if the bases do not fit the network.
     """
     subject = reopened(run, subject)
     if dtype is None:

@@ -23,7 +23,7 @@ from lib_graph.tracing import OUTPUT
 
 __all__ = ["Bench", "Part"]
 
-ROWS = 1024  # samples × positions in a batch: more do not fit the processor's caches
+ROWS = 4096  # samples × positions in a batch
 
 
 class Part(NamedTuple):
@@ -164,9 +164,10 @@ class Bench:
         total = Total(0.0, 0)
         for (samples, _), values in zip(self.parts, outputs, strict=True):
             targets, counted = self.evaluation.targets[samples], self.evaluation.counted
-            total = total + self.metric.total(
+            part = self.metric.total(
                 values,
                 targets.reshape(values.shape[:2]),
                 None if counted is None else counted[samples],
             )
+            total = total.merge(part)
         return total.mean

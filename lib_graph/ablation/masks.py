@@ -55,9 +55,9 @@ class Edges:
         """Return the mask that keeps the n strongest interactions."""
         return self.mask(slice(n))
 
-    def random(self, n: int, generator: torch.Generator) -> Mask:
-        """Return a mask that keeps n of the interactions at random."""
-        return self.mask(torch.randperm(len(self), generator=generator)[:n])
+    def shuffled(self, generator: torch.Generator) -> Int[Tensor, " p"]:
+        """Return the ranks of all interactions in random order."""
+        return torch.randperm(len(self), generator=generator)
 
     @cached_property
     def rank(self) -> Mapping[tuple[int, int], int]:

@@ -1,8 +1,8 @@
 """Sections of few input features, read along few output directions, at a cost to match.
 
-For f = c D + o, with k coordinates c, and directions R of the next layer: F(f) R without ever making
-f. A section that begins with linear maps W takes D W for them; the other sections are run as they
-are.
+For f = c D + o, with k coordinates c, and directions R of the next layer: F(f) R without ever
+making f. A section that begins with linear maps W takes D W for them; other sections are run as
+they are.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _Ends:
     toward: Float[Tensor, "e m"]
 
     def into(self, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return weight and bias of f W + b as a map of the coordinates. W is d × h or g × d × h."""
+        """Return weight and bias of f W + b as a map of c; W is d × h or g × d × h."""
         moved = self.offset @ weight
         return self.directions @ weight, moved if bias is None else moved + bias
 

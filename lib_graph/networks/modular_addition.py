@@ -226,7 +226,9 @@ def answers(triples: Int[Tensor, "n 3"], config: Config) -> Int[Tensor, " n"]:
 
 
 def load(folder: Path) -> Subject:
-    """Return the network in a folder, with its training split, its test split to score it on, and a label for every frequency.
+    """Return the network in a folder, with its training split and a label for every frequency.
+
+    It is scored on the test split.
 
     Raises ModelError if the folder's files are missing, broken, or do not fit each other.
     """
