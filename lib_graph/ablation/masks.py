@@ -136,9 +136,14 @@ class MaskedSection:
         following = self.bench.bases[self.section.target.name]
         kept, toward = row.nonzero()[:, 0], following.rotation[:, targets]
         narrow = narrowed(self.section, basis.inverse[kept], basis.mean, toward)
-        coordinates = self.features if row.all() else self.features[..., kept]
+        coordinates = self._by_feature[kept].permute(1, 2, 0)
         values = [narrow(coordinates[at], constants) for at, constants in self.bench.parts]
         return torch.cat(values) - following.mean @ toward
+
+    @cached_property
+    def _by_feature(self) -> Float[Tensor, "r n s"]:
+        """The features laid out so that some of them can be picked at once."""
+        return self.features.permute(2, 0, 1).contiguous()
 
     def _linear(self, kind: Linear, mask: Mask) -> Float[Tensor, "n t next_r"]:
         """Return f̂ (C⁺ W C' ∘ mask) + F̂(μ)."""
