@@ -29,6 +29,7 @@ VERBS = {
     "train": ("lib_graph.train_command:train", "Train a network that the examples use."),
     "layers": ("lib_graph.layers_command:layers", "List the points of a network for layers."),
     "build": ("lib_graph.build_command:build", "Compute features and interactions: a run folder."),
+    "ablate": ("lib_graph.ablate_command:ablate", "Score the network with a part of its graph."),
     "ingest": ("ingest.cli:ingest", "Load a run folder into a graph store."),
     "runs": ("queries.cli:runs", "List the runs in a store."),
     "features": ("queries.cli:features", "List the features of a run."),
