@@ -5,14 +5,15 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from lib_graph.cuts import cut
 from lib_graph.errors import ModelError
 from lib_graph.kinds import Attention, Fixed, Norm, Rotary
 from lib_graph.kinds.attention import edges, spans
 from lib_graph.kinds.attention import moment as moment_module
 from lib_graph.moments import InteractionMoments
+from lib_graph.network import Layer, Network, Section
 from lib_graph.readout import Readout
 from lib_graph.rules import Rule
+from lib_graph.selfcheck import check_kinds
 from tests.lib_graph.nets import jacobian_of, random_basis
 
 D, H, E, N, S = 9, 4, 4, 2, 6
@@ -245,15 +246,11 @@ def _single(value):
     return value
 
 
-class Module(torch.nn.Module):
-    """A section that computes what some kind says."""
-
-    def __init__(self, kind):
-        super().__init__()
-        self.first, self.last, self.kind = torch.nn.Identity(), torch.nn.Identity(), kind
-
-    def forward(self, x):
-        return self.last(self.kind(self.first(x)))
+def network_of(computed, declared):
+    """A network whose one section computes what one kind says, and is declared another."""
+    layers = tuple(Layer(i, name, ((S, D),)) for i, name in enumerate("ab"))
+    section = Section(*layers, lambda tensors, *_: [computed(*tensors)], {}, (), declared)
+    return Network(layers, (section,), lambda x: ([x], ()))
 
 
 WRONG = {
@@ -274,11 +271,9 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_declaration_is_caught(name, f):
     kind = attention(**OPTIONS["all"])
-    layers = {"a": "first:out", "b": "last:in"}
-    network = cut(Module(kind), (f,), layers, kinds={("a", "b"): kind})
-    assert network.sections[0].kind is kind
+    assert check_kinds(network_of(kind, kind), (f,)) == 0
     with pytest.raises(ModelError, match="after layer 'a' is not the Attention"):
-        cut(Module(kind), (f,), layers, kinds={("a", "b"): WRONG[name](kind)})
+        check_kinds(network_of(kind, WRONG[name](kind)), (f,))
 
 
 def test_inputs_longer_than_the_rotary_tables_are_an_error():

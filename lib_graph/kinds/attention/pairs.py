@@ -111,8 +111,9 @@ def _differences(
 
 def _onto(x: Float[Tensor, "*g n s e"], H: Float[Tensor, "g e e"]) -> Float[Tensor, "g n s e"]:
     """Return x H, one product of matrices for each pair."""
-    product: Tensor = x.flatten(-3, -2) @ H
-    return product.unflatten(1, x.shape[-3:-1])
+    product = x.flatten(-3, -2) @ H
+    found: Tensor = product.unflatten(1, x.shape[-3:-1])
+    return found
 
 
 def _product(x: Float[Tensor, "g n s e"], y: Float[Tensor, "g n s e"]) -> Float[Tensor, "g e e"]:

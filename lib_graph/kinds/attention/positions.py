@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lib_graph.errors import ModelError
+from lib_graph.kinds.attention.spans import spans
 
 __all__ = ["Fixed", "Positions", "Rotary"]
 
@@ -43,12 +44,12 @@ class Positions(Protocol):
 
     def products(
         self,
-        q: Float[Tensor, "*h n t e"],
-        other: Float[Tensor, "*h n t e"],
-        weights: Float[Tensor, "*h n t s"],
+        q: Float[Tensor, "n t e"],
+        others: Float[Tensor, "g n t e"],
+        weights: Float[Tensor, "g n t s"],
         at: Int[Tensor, " s"],
-    ) -> Float[Tensor, "*h e e"]:
-        """Return Σ_nts weights_ts (q_t R_sᵀ)ᵀ (other_t R_sᵀ)."""
+    ) -> Float[Tensor, "g e e"]:
+        """Return Σ_nts weights_ts (q_t R_sᵀ)ᵀ (other_t R_sᵀ) for each of the others."""
         ...
 
 
@@ -70,11 +71,11 @@ class Fixed:
         """Return q_t Σ_s weights_ts factor_s."""
         return q * (weights @ factor)
 
-    def products(self, q: Tensor, other: Tensor, weights: Tensor, at: Tensor) -> Tensor:
+    def products(self, q: Tensor, others: Tensor, weights: Tensor, at: Tensor) -> Tensor:
         """Return Σ_nt (Σ_s weights_ts) q_tᵀ other_t."""
         weighted = q * weights.sum(-1, keepdim=True)
-        product: Tensor = weighted.flatten(-3, -2).mT @ other.flatten(-3, -2)
-        return product
+        found: Tensor = weighted.flatten(1, 2).mT @ others.flatten(1, 2)
+        return found
 
 
 @dataclass(frozen=True)
@@ -109,13 +110,17 @@ class Rotary:
         cos, sin = (weights @ (factor * tables)).chunk(2, -1)
         return _turned(q, cos, sin)
 
-    def products(self, q: Tensor, other: Tensor, weights: Tensor, at: Tensor) -> Tensor:
+    def products(self, q: Tensor, others: Tensor, weights: Tensor, at: Tensor) -> Tensor:
         """Return the products of each s, turned back on both sides, and summed."""
         e = q.shape[-1]
-        outer = (q[..., :, None] * other[..., None, :]).flatten(-2)
-        at_s = (weights.mT @ outer).sum(-3).unflatten(-1, (e, e))  # s i j
-        once = self.unrotate(at_s.transpose(-3, -2), at).transpose(-3, -1)  # j s i
-        return self.unrotate(once, at).sum(-2).mT
+        parts = []
+        for g in spans(0, len(others), q.numel() * e):
+            outer = (q[..., :, None] * others[g, ..., None, :]).flatten(-2)
+            at_s = weights[g].flatten(1, 2).mT @ outer.flatten(1, 2)  # g s (i j)
+            by_row = at_s.unflatten(-1, (e, e)).transpose(1, 2)  # g i s j
+            once = self.unrotate(by_row, at).transpose(1, 3)  # g j s i
+            parts.append(self.unrotate(once, at).sum(2).mT)
+        return torch.cat(parts)
 
 
 def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -144,14 +144,12 @@ class Attention:
         chunk: int,
     ) -> Iterator[InteractionMoments]:
         """Yield the moments of A_itj, feature j at all positions."""
-        passes = [self._pass(f, alpha) for alpha in rule.nodes]
+        nodes = zip(rule.weights, rule.nodes, strict=True)
+        along_path = [(weight, self._pass(f, alpha)) for weight, alpha in nodes]
         inward, out = self._inward(), (self.w_o @ readout.rotation).flatten(0, 1)
         for rows, f_hat in zip(inverse.split(chunk), features.split(chunk, -1), strict=True):
-            moved = torch.zeros(())
-            for here, weight in zip(passes, rule.weights, strict=True):
-                moved = moved + weight * output_tangents(here, inward, rows, f_hat)
-            attributions = moved.flatten(3) @ out
+            attributions = output_tangents(along_path, inward, rows, f_hat).flatten(3) @ out
             if self.residual:
-                straight = f_hat[:, self.outputs, :, None] * (rows @ readout.rotation)
-                attributions += straight
+                at_outputs = f_hat[:, self.outputs, :, None]
+                attributions.addcmul_(at_outputs, rows @ readout.rotation)
             yield readout.moments(attributions.permute(2, 0, 1, 3))
