@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from lib_graph.ablation.bench import Bench
-from lib_graph.ablation.circuits import (
-    CircuitScore,
-    ablate_circuit,
-    read_circuit,
-    smallest_circuit,
-)
+from lib_graph.ablation.circuit_json import read_circuit
+from lib_graph.ablation.circuits import CircuitScore, ablate_circuit, smallest_circuit
 from lib_graph.ablation.curves import EdgeAblation, ablate_edges, ablate_nodes
 from lib_graph.ablation.results import read_ablation, smallest_kept, write_ablation, write_masks
 
