@@ -90,14 +90,18 @@ def _merge(
                 "with --replace."
             )
         old = pq.read_table(path, schema=schema).to_pandas()
-        new = set(rows[list(keys)].itertuples(index=False, name=None))
-        stays = [key not in new for key in old[list(keys)].itertuples(index=False, name=None)]
-        kept = old[stays]
+        new = set(_keys(rows, keys))
+        kept = old[[key not in new for key in _keys(old, keys)]]
         rows = pd.concat([kept, rows], ignore_index=True) if len(kept) else rows
     table = pa.Table.from_pandas(rows[schema.names], schema=schema, preserve_index=False)
     metadata = {"lib_graph.made_from": json.dumps(origin, sort_keys=True)}
     with whole_file(path) as temporary:
         pq.write_table(table.replace_schema_metadata(metadata), temporary)
+
+
+def _keys(rows: pd.DataFrame, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    found = rows[list(columns)].astype(object)
+    return list(found.where(found.notna(), None).itertuples(index=False, name=None))
 
 
 def _origin(bench: Bench) -> dict[str, Any]:
