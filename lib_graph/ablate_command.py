@@ -226,7 +226,9 @@ def _listed(text: str | None) -> list[str] | None:
 
 def _show(rows: pd.DataFrame, as_json: bool, columns: list[str]) -> None:
     if as_json:
-        click.echo(rows.to_json(orient="records", indent=1, double_precision=15))
+        from lib_graph.frames import json_rows
+
+        click.echo(json.dumps(json_rows(rows), indent=1))
         return
     text = rows[columns].to_string(index=False, float_format=lambda value: f"{value:.6g}")
     click.echo(text)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lib_graph.ablation.masks import Edges
 from lib_graph.errors import ConflictError, UsageError
+from lib_graph.frames import json_rows
 from lib_graph.run import FeatureId, Run
 
 __all__ = ["Ranks", "circuit_json", "ranks_of", "read_circuit"]
@@ -125,16 +126,10 @@ def circuit_json(
     return {
         "run": run.id,
         "query": dict(query),
-        "features": _records(features[features["id"].isin(ends)][FEATURE_COLUMNS]),
-        "interactions": _records(interactions[INTERACTION_COLUMNS]),
+        "features": json_rows(features[features["id"].isin(ends)][FEATURE_COLUMNS]),
+        "interactions": json_rows(interactions[INTERACTION_COLUMNS]),
     }
 
 
 def _ids(run: Run, layers: pd.Series[str], indices: pd.Series[int]) -> list[str]:
     return [str(FeatureId(run.id, *each)) for each in zip(layers, indices, strict=True)]
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return rows as JSON has them: what is missing is null."""
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return [{str(name): value for name, value in row.items()} for row in rows]

@@ -126,7 +126,7 @@ def smallest_circuit(
     change nothing, are then left out.
 
     Raises NotFoundError for another rank, UsageError if not even all interactions suffice, with the
-    difference.
+    difference, or if none are needed.
     """
     if rank not in RANKS:
         raise NotFoundError("rank", rank, RANKS, f"Choose one of {', '.join(RANKS)}.")
@@ -138,6 +138,11 @@ def smallest_circuit(
         return masked_score(bench, {layer: edges[layer].mask(chosen[layer]) for layer in edges})
 
     check_reachable(bench.metric, delta, score(len(order)), bench.baseline, "the graph")
+    if bench.metric.loss(nothing := score(0), bench.baseline) <= delta:
+        raise UsageError(
+            f"Without any interaction the {bench.metric.name} is already {nothing:.6g}, within "
+            f"{delta:g} of the {bench.baseline:.6g} of the network. Allow less."
+        )
     with progress.stage("smallest circuit", len(order).bit_length()) as advance:
 
         def passes(n: int) -> bool:
