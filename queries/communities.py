@@ -1,12 +1,12 @@
 """Modules of a run: groups of features that interact with each other more than by chance.
 
 The graph is undirected, of all layers but a raw output, without the constant features, with
-weight √strength.
+weight √strength or, where edges were ablated, log10 of the strength over the smallest one kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
@@ -35,6 +35,7 @@ __all__ = [
 Method = Literal["leiden", "louvain"]
 Weights = Literal["sqrt", "log"]
 METHODS = {"leiden": leiden, "louvain": louvain}
+WEIGHTS = ("sqrt", "log")
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def find_communities(
     _check(method, weights, resolution, seed)
     features = reader.frame(read_text("features"), layer=None)
     features = features[~features["role"].isin(["constant", "output"])].reset_index(drop=True)
-    edges = _edges(reader, layers, features)
+    edges = _edges(reader, layers, features, _smallest_kept(reader) if weights == "log" else None)
     community = number_by_size(METHODS[method](edges, resolution=resolution, seed=seed))
     columns = ["id", "layer", "layer_index", "index", "label", "importance"]
     table = features[columns].assign(community=community + 1)
@@ -149,40 +150,63 @@ def find_communities(
 def _check(method: str, weights: str, resolution: float, seed: int) -> None:
     if method not in METHODS:
         raise UsageError(f"There is no method {method!r}. Take 'leiden' or 'louvain'.")
-    if weights == "log":
-        raise UsageError(
-            "The weights 'log' need the smallest edge that an ablation keeps, and this run has no "
-            "edge ablations. Take 'sqrt'."
-        )
-    if weights != "sqrt":
-        raise UsageError(f"There are no weights {weights!r}. Take 'sqrt'.")
+    if weights not in WEIGHTS:
+        raise UsageError(f"There are no weights {weights!r}. Take 'sqrt' or 'log'.")
     if not 0 < resolution < np.inf:
         raise UsageError(f"The resolution is {resolution}. Give a number above 0.")
     if not 0 <= seed < 2**32:
         raise UsageError(f"The seed is {seed}. Give a whole number from 0 to 4294967295.")
 
 
-def _edges(reader: Reader, layers: Sequence[Layer], features: pd.DataFrame) -> Edges:
-    """Return the interactions between `features`, whose rows are the nodes."""
+def _smallest_kept(reader: Reader) -> dict[int, float]:
+    """Return the smallest strength that an ablation keeps, by the index of the source layer."""
+    found = {
+        row["layer_index"]: row["smallest_kept"] for row in reader.rows(read_text("smallest_kept"))
+    }
+    return {layer: least for layer, least in found.items() if least is not None}
+
+
+def _edges(
+    reader: Reader,
+    layers: Sequence[Layer],
+    features: pd.DataFrame,
+    smallest_kept: Mapping[int, float] | None,
+) -> Edges:
+    """Return the interactions between `features`, whose rows are the nodes.
+
+    Their weight is √E or, with the smallest strengths ε that are kept, max(0, log10(E / ε)).
+    """
     node: dict[Any, Ints] = {}
     for layer, rows in features.groupby("layer_index"):
         node[layer] = np.zeros(rows["index"].max() + 1, dtype=np.int64)
         node[layer][rows["index"]] = rows.index
     source: list[Ints] = [np.zeros(0, dtype=np.int64)]
     target: list[Ints] = [np.zeros(0, dtype=np.int64)]
-    strength: list[Floats] = [np.zeros(0)]
+    weight: list[Floats] = [np.zeros(0)]
+
+    def weigh(strengths: Floats, layer: Layer) -> Floats:
+        if smallest_kept is None:
+            return np.sqrt(strengths)
+        if layer.index not in smallest_kept:
+            raise UsageError(
+                f"The weights 'log' need the smallest edge out of {layer.name!r} that an ablation "
+                "keeps. 'lib-graph ablate RUN edges' and 'lib-graph ingest RUN' bring it; or take "
+                "'sqrt'."
+            )
+        return np.maximum(0.0, np.log10(strengths / smallest_kept[layer.index]))
+
     for first, second in pairwise(layers):
         if first.index in node and second.index in node:
             for row in reader.rows(read_text("section_strengths"), layer=first.index):
                 targets = np.array(row["targets"], dtype=np.int64)
                 source.append(np.repeat(node[first.index][row["source"]], len(targets)))
                 target.append(node[second.index][targets])
-                strength.append(np.array(row["strengths"]))
+                weight.append(weigh(np.array(row["strengths"]), first))
     return Edges(
         nodes=len(features),
         source=np.concatenate(source),
         target=np.concatenate(target),
-        weight=np.sqrt(np.concatenate(strength)),
+        weight=np.concatenate(weight),
     )
 
 

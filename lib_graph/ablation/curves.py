@@ -12,7 +12,7 @@ from torch import Tensor
 from lib_graph.ablation.bench import Bench
 from lib_graph.ablation.bisection import bisect, check_reachable
 from lib_graph.ablation.masks import Edges, MaskedSection, edges_of
-from lib_graph.ablation.results import ABLATION, MASKS
+from lib_graph.ablation_tables import ABLATION, MASKS
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.network import Layer
 from lib_graph.progress import SILENT, Progress
