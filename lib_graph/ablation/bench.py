@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lib_graph.basis import LayerBasis
+from lib_graph.basis import LayerBasis, RawBasis
+from lib_graph.dictionary import Dictionary
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.evaluation import Evaluation, Metric, Total
 from lib_graph.job import cast
@@ -39,7 +40,7 @@ class Bench:
 
     run: Run
     network: Network
-    bases: Mapping[str, LayerBasis]
+    bases: Mapping[str, LayerBasis | RawBasis]
     evaluation: Evaluation
     metric: Metric
 
@@ -75,7 +76,9 @@ class Bench:
                 "the network, so there is nothing to score. Build a run whose last layer is output."
             )
         evaluation = replace(evaluation, inputs=tuple(cast(x, dtype) for x in evaluation.inputs))
-        bench = cls(run, network, found.bases, evaluation, Metric(metric or evaluation.metric))
+        bench = cls(
+            run, network, _linear(found.bases), evaluation, Metric(metric or evaluation.metric)
+        )
         bench._check()
         return bench
 
@@ -131,7 +134,7 @@ class Bench:
         """
         basis = self.bases[layer.name]
         return self._mean(
-            self._run_on(layer, features[part.samples] @ basis.inverse + basis.mean, part)
+            self._run_on(layer, features[part.samples] @ basis.inverse + basis.origin, part)
             for part in self.parts
         )
 
@@ -151,7 +154,7 @@ class Bench:
         )
         return replace(self, evaluation=evaluation)
 
-    def _runs(self) -> Iterator[tuple[Tensor, ...]]:
+    def _runs(self) -> Iterator[Sequence[Tensor]]:
         for samples, _ in self.parts:
             yield self.network.run(*(x[samples] for x in self.evaluation.inputs)).activations
 
@@ -171,3 +174,18 @@ class Bench:
             )
             total = total.merge(part)
         return total.mean
+
+
+def _linear(
+    bases: Mapping[str, LayerBasis | RawBasis | Dictionary],
+) -> dict[str, LayerBasis | RawBasis]:
+    """Return bases whose features are linear in the activations; refuse dictionaries."""
+    found = {}
+    for layer, basis in bases.items():
+        if isinstance(basis, Dictionary):
+            raise UsageError(
+                f"The features of layer {layer!r} are those of a dictionary, and only those of a "
+                "basis can be ablated. Use a run in the basis lib, pca or neuron."
+            )
+        found[layer] = basis
+    return found

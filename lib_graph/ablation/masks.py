@@ -135,10 +135,10 @@ class MaskedSection:
         basis = self.bench.bases[self.section.source.name]
         following = self.bench.bases[self.section.target.name]
         kept, toward = row.nonzero()[:, 0], following.rotation[:, targets]
-        narrow = narrowed(self.section, basis.inverse[kept], basis.mean, toward)
+        narrow = narrowed(self.section, basis.inverse[kept], basis.origin, toward)
         coordinates = self._by_feature[kept].permute(1, 2, 0)
         values = [narrow(coordinates[at], constants) for at, constants in self.bench.parts]
-        return torch.cat(values) - following.mean @ toward
+        return torch.cat(values) + following.offset[targets]
 
     @cached_property
     def _by_feature(self) -> Float[Tensor, "r n s"]:
@@ -150,4 +150,4 @@ class MaskedSection:
         basis = self.bench.bases[self.section.source.name]
         following = self.bench.bases[self.section.target.name]
         weight = (basis.inverse @ kind.weight @ following.rotation) * mask
-        return self.features @ weight + following.coordinates(kind(basis.mean))
+        return self.features @ weight + following.coordinates(kind(basis.origin))

@@ -79,7 +79,7 @@ def brute(bench, section, features, mask):
     basis, following = (bench.bases[x.name] for x in (section.source, section.target))
     columns = [
         following.coordinates(
-            in_batches(bench, section, (features * row) @ basis.inverse + basis.mean)
+            in_batches(bench, section, (features * row) @ basis.inverse + basis.origin)
         )[..., i]
         for i, row in enumerate(mask.T)
     ]
@@ -104,7 +104,7 @@ def test_all_edges_are_the_section_and_none_are_its_value_at_the_mean(bench):
         masked = MaskedSection(bench, section, features)
         mask = torch.ones(features.shape[-1], following.features, dtype=torch.bool)
         assert torch.allclose(masked(mask), bench.features(section.target), atol=1e-9)
-        mean = bench.bases[section.source.name].mean.expand(*features.shape[:2], -1)
+        mean = bench.bases[section.source.name].origin.expand(*features.shape[:2], -1)
         at_mean = following.coordinates(in_batches(bench, section, mean))
         assert torch.allclose(masked(~mask), at_mean, atol=1e-9)
 
@@ -124,7 +124,7 @@ def test_node_curves_against_features_set_to_their_mean(bench):
     for count, score in zip(rows["nodes"], rows["score"], strict=True):
         kept = features.clone()
         kept[..., count - 1 :] = 0
-        f = kept @ basis.inverse + basis.mean
+        f = kept @ basis.inverse + basis.origin
         for section in bench.network.sections[1:]:
             f = in_batches(bench, section, f)
         targets, counted = bench.evaluation.targets, bench.evaluation.counted
