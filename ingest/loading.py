@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ingest.ablations import note_ablations
 from ingest.contents import Contents
 from ingest.deleting import delete_run, staged
 from ingest.filling import Filling
@@ -25,12 +26,13 @@ from lib_graph.run import Run
 
 __all__ = ["LoadReport", "load"]
 
-Outcome = Literal["loaded", "resumed", "replaced", "relabelled", "unchanged"]
+Outcome = Literal["loaded", "resumed", "replaced", "relabelled", "updated", "unchanged"]
 _DID: dict[Outcome, str] = {
     "loaded": "Loaded",
     "resumed": "Finished loading",
     "replaced": "Replaced",
     "relabelled": "Updated the labels of",
+    "updated": "Added what ablations found to",
     "unchanged": "Nothing to do: the store already holds",
 }
 
@@ -68,8 +70,7 @@ def load(
     """Return what was done to bring a run folder into a store (any that `open_store` takes).
 
     A run that is there already, with the same numbers, is left as it is, but for labels that have
-    been written since. A load that was cut off
-    is resumed. Raises ConflictError if the store holds the run with other numbers and not
+    been written and what ablations have found since. A load that was cut off is resumed. Raises ConflictError if the store holds the run with other numbers and not
     `replace`, or if another process took over the load; RunError for a damaged run folder;
     StoreError and StoreUnavailableError for the store.
 
@@ -81,6 +82,8 @@ def load(
         contents = Contents.of(run)
         with graph.writing():
             outcome = _bring(graph, contents, replace, progress)
+            if note_ablations(graph, run) and outcome == "unchanged":
+                outcome = "updated"
         features = sum(layer.features for layer in run.layers)
         return LoadReport(
             run.id, graph.name, outcome, features, contents.interactions, contents.strength_total

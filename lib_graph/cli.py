@@ -45,6 +45,7 @@ VERBS = {
         "lib_graph.degeneracy_command:degeneracy",
         "Ranks, units in step, and free parameters of a run's network.",
     ),
+    "ablate": ("lib_graph.ablate_command:ablate", "Score the network with a part of its graph."),
     "ingest": ("ingest.cli:ingest", "Load a run folder into a graph store."),
     "runs": ("queries.cli:runs", "List the runs in a store."),
     "features": ("queries.cli:features", "List the features of a run."),

@@ -23,7 +23,7 @@ __all__ = ["Reopened", "cut_again", "reopened", "reopened_network"]
 class Reopened:
     """The network of a run, cut into its sections, with the bases of all its layers.
 
-    All of it is in the precision of the build.
+    Network and bases are in the precision that was asked for.
     """
 
     subject: Subject
@@ -55,17 +55,22 @@ def reopened(run: Run, subject: Subject | None = None) -> Subject:
     return replace(subject, layers={name: point for name, _, point in layers})
 
 
-def reopened_network(run: Run, subject: Subject | None = None) -> Reopened:
+def reopened_network(
+    run: Run, subject: Subject | None = None, dtype: torch.dtype | None = None
+) -> Reopened:
     """Return the network of a run, cut at its layers, and the bases of the layers.
+
+    `dtype` is the precision of both (default: that of the build).
 
     Raises what `reopened` does, and RunError if the bases do not fit the network.
     """
-    return cut_again(run, reopened(run, subject))
+    return cut_again(run, reopened(run, subject), dtype)
 
 
-def cut_again(run: Run, subject: Subject) -> Reopened:
+def cut_again(run: Run, subject: Subject, dtype: torch.dtype | None = None) -> Reopened:
     """Return a network with the layers of a run, cut at them on its own data, and their bases."""
-    dtype = torch.float64 if run.manifest.dtype == "float64" else torch.float32
+    if dtype is None:
+        dtype = torch.float64 if run.manifest.dtype == "float64" else torch.float32
     module = copy.deepcopy(subject.module).to(dtype).eval().requires_grad_(False)
     example = tuple(first_samples(cast(x, dtype)) for x in subject.inputs)
     network = cut_or_recorded(

@@ -9,6 +9,7 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 
 from lib_graph.errors import NotFoundError, UsageError
+from lib_graph.evaluation import Evaluation
 from lib_graph.labels import Labeller
 from lib_graph.network import Kind
 from lib_graph.notation import Notation, Sample
@@ -30,7 +31,8 @@ class Subject:
     in the precision of the build, what the sections between two layers (source, target) are.
     `data_source` is what `--data` has to be to find the data again (None: the network says so).
     `counted` marks the positions that count (None: all), as padding must not; the network must let
-    nothing reach them from the others. `notation` is how people write the inputs.
+    nothing reach them from the others. `notation` is how people write the inputs, `evaluation` what
+    the network can be scored on.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Subject:
     counted: Bool[Tensor, "n s"] | None = None
     notation: Notation = NUMBERS
     data_source: str | None = None
+    evaluation: Evaluation | None = None
 
     @classmethod
     def of(

@@ -189,7 +189,7 @@ def test_an_unfinished_run_can_be_seen_and_deleted(
         (["features", "--layer", "nowhere"], 2, "Layer 'nowhere' not found"),
         (["features", "--run", "syntetic"], 2, "Closest: 'synthetic'"),
         (["circuit"], 2, "--to"),
-        (["communities", "--weights", "log"], 2, "no edge ablations"),
+        (["communities", "--weights", "log"], 2, "need the smallest edge"),
         (["paths", "--json", "--csv"], 2, "exclude each other"),
         (["cypher", "RETURN $k AS k", "--param", "k"], 2, "NAME=VALUE"),
         (["cypher", "RETRUN 1 AS k"], 1, "RETRUN"),
