@@ -22,7 +22,7 @@ from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.network import Constants, Kind, Layer, Network, Section
 from lib_graph.recognising import recognise
 from lib_graph.selfcheck import check_chain, check_kinds, check_samples
-from lib_graph.tracing import OUTPUT, TracedModule, points, trace
+from lib_graph.tracing import OUTPUT, TracedModule, keep_precision, points, trace
 
 __all__ = ["cut"]
 
@@ -63,6 +63,9 @@ def cut(
         if point not in known:
             raise NotFoundError("point", point, known, f"It was to be layer {name!r}.")
     graph = trace(module, inputs, tuple(layers.values()))
+    numbers = [x.dtype for x in (*module.parameters(), *inputs) if x.is_floating_point()]
+    precision = min(numbers, key=lambda dtype: torch.finfo(dtype).eps, default=torch.float32)
+    rounded = keep_precision(_activations(graph), precision)
     crossings, befores = _crossings(graph, layers)
     built = tuple(
         _layer(index, name, crossing)
@@ -91,7 +94,7 @@ def cut(
         for i, part in enumerate(parts)
     ]
     head = _head(graph, crossings[0], constants, parameters)
-    network = Network(built, tuple(sections), head)
+    network = Network(built, tuple(sections), head, rounded)
     check_chain(network, module, inputs, layers)
     check_samples(network, inputs)
     check_kinds(network, inputs)

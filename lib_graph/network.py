@@ -147,11 +147,15 @@ class Batch:
 
 @dataclass(frozen=True)
 class Network:
-    """Layers and the sections between them; `head` maps the inputs to the first layer."""
+    """Layers and the sections between them; `head` maps the inputs to the first layer.
+
+    `rounded` says that the module itself rounds to a lower precision inside; the sections do not.
+    """
 
     layers: tuple[Layer, ...]
     sections: tuple[Section, ...]
     head: Callable[..., tuple[Sequence[Tensor], Constants]]
+    rounded: bool = False
 
     @torch.no_grad()
     def run(self, *inputs: Tensor) -> Batch:

@@ -17,7 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lib_graph.errors import ModelError, UsageError
 
-__all__ = ["OUTPUT", "TracedModule", "points", "record", "trace"]
+__all__ = ["OUTPUT", "TracedModule", "keep_precision", "points", "record", "shapes", "trace"]
 
 OUTPUT = "output"
 
@@ -132,6 +132,28 @@ def _clean(graph: fx.Graph) -> dict[str, fx.Node]:
             node.target = lambda old, new, *_: new.to(old.dtype).expand_as(old)
     graph.eliminate_dead_code()
     return marked
+
+
+def keep_precision(nodes: Iterable[fx.Node], dtype: torch.dtype) -> bool:
+    """Have operations that would round to less than `dtype` inside keep it; return if any did.
+
+    Norms and softmaxes of language models are written to run in float32, which is more than the
+    precision that those models run in, and less than float64.
+    """
+    rounded = False
+
+    def wide(value: Any) -> Any:
+        nonlocal rounded
+        if isinstance(value, torch.dtype) and value.is_floating_point:
+            narrow = torch.finfo(value).eps > torch.finfo(dtype).eps
+            rounded |= narrow
+            return dtype if narrow else value
+        return value
+
+    for node in nodes:
+        node.args = tuple(map(wide, node.args))
+        node.kwargs = {name: wide(value) for name, value in node.kwargs.items()}
+    return rounded
 
 
 def record(

@@ -7,7 +7,8 @@ from lib_graph.kinds.attention import Attention
 from lib_graph.kinds.gated_mlp import GatedMLP
 from lib_graph.kinds.linear import Linear
 from lib_graph.kinds.norm import Norm
+from lib_graph.kinds.norm_linear import NormLinear
 from lib_graph.kinds.perceptron import Perceptron
 from lib_graph.kinds.residual_mlp import ResidualMLP
 
-__all__ = ["Attention", "GatedMLP", "Linear", "Norm", "Perceptron", "ResidualMLP"]
+__all__ = ["Attention", "GatedMLP", "Linear", "Norm", "NormLinear", "Perceptron", "ResidualMLP"]

@@ -1,0 +1,64 @@
+"""What the adapters of language models have in common: one `Family` per architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lib_graph.kinds import Norm
+from lib_graph.network import Kind
+
+__all__ = ["ACTIVATIONS", "Family", "bias_heads", "heads", "matrix", "norm"]
+
+ACTIVATIONS = {
+    "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu_fast": "gelu_tanh",
+    "gelu": "gelu", "relu": "relu", "silu": "silu", "swish": "silu", "tanh": "tanh",
+}  # fmt: skip
+"""transformers' name of an activation -> ours"""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Where the models of an architecture keep their parts, and what its blocks are.
+
+    Paths are those of transformers' modules; `ln1` to `mlp` are inside a block. `attention` and
+    `mlp` tell, of a model and the number of a block, what the part is, with its norm and the
+    residual stream; None where that has no closed form.
+    """
+
+    blocks: str
+    ln1: str
+    attn: str
+    ln2: str
+    mlp: str
+    ln_final: str
+    unembed: str
+    attention_kind: Callable[[Any, int], Kind | None]
+    mlp_kind: Callable[[Any, int], Kind | None]
+
+
+def norm(module: Any) -> Norm:
+    """Return what a LayerNorm, or an RMSNorm of transformers, computes."""
+    if isinstance(module, nn.LayerNorm):
+        return Norm(module.weight, module.bias, module.eps, centred=True)
+    return Norm(module.weight, None, module.variance_epsilon, centred=False)
+
+
+def matrix(module: Any) -> Float[Tensor, "d e"]:
+    """Return W of f W + b, for a Linear (which keeps Wᵀ) or a Conv1D of transformers."""
+    weight: Tensor = module.weight
+    return weight.T if isinstance(module, nn.Linear) else weight
+
+
+def heads(weight: Float[Tensor, "d he"], size: int) -> Float[Tensor, "h d e"]:
+    """Return a weight into queries, keys or values, head by head."""
+    return weight.unflatten(1, (-1, size)).movedim(1, 0)
+
+
+def bias_heads(bias: Float[Tensor, " he"] | None, size: int) -> Float[Tensor, "h e"] | None:
+    """Return the bias of queries, keys or values, head by head."""
+    return None if bias is None else bias.unflatten(0, (-1, size))

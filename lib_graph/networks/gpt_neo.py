@@ -1,0 +1,43 @@
+"""GPT-Neo (the TinyStories models), as transformers has it: every other attention is local."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lib_graph.kinds import Attention, ResidualMLP
+from lib_graph.networks.family import ACTIVATIONS, Family, heads, matrix, norm
+
+__all__ = ["GPT_NEO"]
+
+
+def _attention(model: Any, index: int) -> Attention:
+    """Return the attention of a block: scores are not scaled, and only the output has a bias."""
+    block = model.transformer.h[index]
+    attn = block.attn.attention
+    size = attn.head_dim
+    return Attention(
+        *(heads(matrix(m), size) for m in (attn.q_proj, attn.k_proj, attn.v_proj)),
+        matrix(attn.out_proj).unflatten(0, (-1, size)),
+        b_o=attn.out_proj.bias,
+        norm=norm(block.ln_1),
+        window=model.config.window_size if attn.attention_type == "local" else None,
+        scale=1.0,
+    )
+
+
+def _mlp(model: Any, index: int) -> ResidualMLP | None:
+    block = model.transformer.h[index]
+    into, out = block.mlp.c_fc, block.mlp.c_proj
+    activation = ACTIVATIONS.get(model.config.activation_function)
+    if activation is None:
+        return None
+    return ResidualMLP(
+        matrix(into), into.bias, matrix(out), out.bias, activation, norm(block.ln_2)
+    )
+
+
+GPT_NEO = Family(
+    blocks="transformer.h", ln1="ln_1", attn="attn.attention", ln2="ln_2", mlp="mlp",
+    ln_final="transformer.ln_f", unembed="lm_head",
+    attention_kind=_attention, mlp_kind=_mlp,
+)  # fmt: skip
