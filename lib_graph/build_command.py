@@ -83,21 +83,21 @@ def build(
     """Compute features and interaction strengths of the network MODEL.
 
     MODEL is a folder with model.safetensors and config.json, or a function of your own,
-    path.py:make_model. The run folder OUT gets a manifest, the bases, the features and the
+    path.py:make_model, with make_data beside it and, if you like, make_kinds(module), which says
+    what sections are. The run folder OUT gets a manifest, the bases, the features and the
     interactions. An interrupted build goes on with the same command.
     """
     from lib_graph.building import build as build_run
     from lib_graph.memory import parse_bytes
-    from lib_graph.networks import load_subject
     from lib_graph.options import Options
 
     layers = _listed(given.pop("layers"))
     biases = _listed(given.pop("biases"))
     options = Options(memory=parse_bytes(str(given.pop("memory"))), biases=biases, **given)
-    subject = load_subject(model, data)
-    if layers is not None:
-        subject = subject.with_layers(layers)
-    run = build_run(subject, out, options, name=name, replace=replace, progress=progress())
+    run = build_run(
+        model, out, options, data=data, layers=layers, name=name, replace=replace,
+        progress=progress(),
+    )  # fmt: skip
     click.echo(f"{out}: run {run.id} ({run.manifest.name})")
     for layer in run.layers:
         click.echo(f"  {layer.name}: {layer.features} features of {layer.width} coordinates")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import datetime
 import platform
+from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from lib_graph.files import locked
 from lib_graph.job import Job, prepare
-from lib_graph.networks import Subject, load_subject
+from lib_graph.networks import Subject, subject_of
 from lib_graph.options import Options
 from lib_graph.origin import check_folder, run_id
 from lib_graph.progress import SILENT, Progress
@@ -24,39 +26,40 @@ __all__ = ["build"]
 
 
 def build(
-    subject: Subject | str | Path,
+    model: Subject | nn.Module | str | Path,
     out: str | Path,
     options: Options | None = None,
     *,
+    data: Tensor | tuple[Tensor, ...] | str | None = None,
+    layers: Iterable[str] | None = None,
     name: str | None = None,
     replace: bool = False,
     progress: Progress = SILENT,
 ) -> Run:
     """Return the run of a network on its data, written to the folder `out`.
 
-    `subject` is a network with data and layers, or the folder of a model. Stages that are there
-    already, from the same weights, data and options, are not computed again. `name` is what people
-    call the run (default: the subject's name and the basis).
+    `model` is a module of your own, with its arguments as `data` (samples first) and the points to
+    be `layers`, each POINT or NAME=POINT; or what the command takes, a model folder or
+    path.py:function, with its own data and layers unless said otherwise; or a `Subject`. Stages
+    that are there already, from the same weights, data and options, are not computed again. `name`
+    is what people call the run (default: the subject's name and the basis).
 
     >>> import lib_graph, tempfile, torch
-    >>> subject = lib_graph.Subject(
-    ...     name="mlp", source="example", data_name="random", inputs=(torch.randn(100, 3),),
-    ...     module=torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2)),
-    ...     layers={"input": "0:in", "middle": "1:in", "output": "output"},
+    >>> mlp = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    >>> run = lib_graph.build(
+    ...     mlp, tempfile.mkdtemp(), lib_graph.Options(basis="neuron"),
+    ...     data=torch.randn(100, 3), layers=["input=0:in", "hidden=2:in", "output"],
     ... )
-    >>> run = lib_graph.build(subject, tempfile.mkdtemp(), lib_graph.Options(basis="pca"))
     >>> [(layer.name, layer.features) for layer in run.layers]
-    [('input', 3), ('middle', 3), ('output', 2)]
+    [('input', 3), ('hidden', 4), ('output', 2)]
 
     Raises ConflictError if the folder holds another run and `replace` is false, ModelError if the
     network cannot be cut or its activations are not finite, UsageError for options that do not fit
-    the network.
+    the network, and where data or layers are missing.
     """
     options = options or Options()
     out = Path(out)
-    if not isinstance(subject, Subject):
-        subject = load_subject(subject)
-    job = prepare(subject, out, options, progress)
+    job = prepare(subject_of(model, data, layers), out, options, progress)
     with locked(out):
         if replace:
             for file in ("manifest.json", *DATA_FILES):
@@ -97,7 +100,7 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
             name=subject.data_name,
             sha256=job.origin["data"],
             samples=len(subject.inputs[0]),
-            positions=len(subject.inputs[0]) * job.network.layers[0].positions,
+            positions=_positions(job),
         ),
         "basis": "given" if options.bases else options.basis,
         "base": None,
@@ -117,6 +120,13 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
         "timings": job.timings,
         "checks": job.checks | {"identity_error": _identity_error(bases)},
     }
+
+
+def _positions(job: Job) -> int:
+    """Return how many positions of the first layer count, over all samples."""
+    if job.subject.counted is not None:
+        return int(job.subject.counted.sum())
+    return len(job.subject.inputs[0]) * job.network.layers[0].positions
 
 
 def _config(job: Job) -> dict[str, Any]:

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import errno
 import importlib
+import re
 import shlex
+import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -38,7 +42,7 @@ VERBS = {
     "communities": ("queries.cli:communities", "Find modules: Leiden or Louvain."),
     "cypher": ("queries.cli_store:cypher", "Run a Cypher text of your own."),
     "export": ("queries.cli_files:export", "Write features, interactions or a circuit to a file."),
-    "plot": ("queries.cli_files:plot", "Draw a circuit or the strongest paths, layer by layer."),
+    "plot": ("queries.cli_files:plot", "Draw a circuit, the strongest paths, or a whole run."),
     "delete": ("queries.cli_store:delete", "Delete a run from a store."),
 }
 
@@ -133,15 +137,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run `lib-graph` and exit: 0 ok, 1 failed, 2 usage, 3 store, 4 conflict, 130 interrupted."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     settings = Settings()
-    try:
-        code = cli.main(arguments, prog_name="lib-graph", standalone_mode=False, obj=settings)
-    except BaseException as error:
-        if isinstance(error, SystemExit | GeneratorExit):
-            raise
-        if settings.debug:
-            traceback.print_exc()
-        code = _report(error, arguments)
+    with _interruptions() as interrupted:
+        try:
+            code = cli.main(arguments, prog_name="lib-graph", standalone_mode=False, obj=settings)
+        except BaseException as error:
+            if isinstance(error, SystemExit | GeneratorExit):
+                raise
+            if settings.debug:
+                traceback.print_exc()
+            code = _report(KeyboardInterrupt() if interrupted else error, arguments)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def _interruptions() -> Iterator[list[int]]:
+    """Yield a list that is no longer empty once Ctrl-C was pressed.
+
+    Some libraries turn the KeyboardInterrupt that it raises into an error of their own.
+    """
+    pressed: list[int] = []
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        pressed.append(number)
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield pressed  # it is ignored, or somebody else's
+        return
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _report(error: BaseException, arguments: list[str]) -> int:
@@ -150,7 +177,7 @@ def _report(error: BaseException, arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        again = shlex.join(["lib-graph", *arguments])
+        again = shlex.join(["lib-graph", *map(_without_password, arguments)])
         click.echo(f"Interrupted. What was finished is kept. To go on: {again}", err=True)
         return 130
     if isinstance(error, BrokenPipeError):
@@ -158,6 +185,11 @@ def _report(error: BaseException, arguments: list[str]) -> int:
         return 1
     click.echo(f"Error: {_line(error)}", err=True)
     return error.exit_code if isinstance(error, LibGraphError) else 1
+
+
+def _without_password(argument: str) -> str:
+    """Return an argument with … for the password of an address in it."""
+    return re.sub(r"(://[^/:]*):[^/]*@", r"\1:…@", argument)
 
 
 def _line(error: BaseException) -> str:

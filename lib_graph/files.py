@@ -77,8 +77,10 @@ def json_sha256(value: Any) -> str:
 def locked(folder: Path) -> Iterator[None]:
     """Hold a folder, made if need be, for one process at a time.
 
-    Raises ConflictError if another process holds it.
+    Raises ConflictError if another process holds it, or if it is a file.
     """
+    if folder.exists() and not folder.is_dir():
+        raise ConflictError(f"{str(folder)!r} is a file, not a folder. Choose another folder.")
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as file:
         try:

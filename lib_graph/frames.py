@@ -58,9 +58,9 @@ def section_frame(
     Row 0 of `moments` is the source layer's constant feature; column 0 is the target layer's
     feature `first_target`.
     """
-    sources, targets = np.indices(tuple(moments.square.shape), dtype=np.int32).reshape(2, -1)
+    sources, targets = np.indices(tuple(moments.strength.shape), dtype=np.int32).reshape(2, -1)
     targets += first_target
-    strength = _column(moments.square)
+    strength = _column(moments.strength)
     return pd.DataFrame(
         {
             "run": run,
@@ -70,7 +70,7 @@ def section_frame(
             "target": targets,
             "strength": strength,
             "stderr": _column(moments.stderr),
-            "effect": _column(moments.signed),
+            "effect": _column(moments.effect),
             "share": shares(strength, targets, sources == 0),
         }
     )

@@ -17,7 +17,8 @@ from torch import Tensor
 from lib_graph.basis import LayerBasis
 from lib_graph.forward import derivative
 from lib_graph.moments import InteractionMoments
-from lib_graph.network import Constants, Section
+from lib_graph.network import Batch, Constants, Section
+from lib_graph.readout import Readout
 from lib_graph.rules import Rule
 
 __all__ = ["constant_moments", "interaction_moments"]
@@ -25,8 +26,7 @@ __all__ = ["constant_moments", "interaction_moments"]
 
 def interaction_moments(
     section: Section,
-    f: Float[Tensor, "n s d"],
-    constants: Constants,
+    batch: Batch,
     basis: LayerBasis,
     next_basis: LayerBasis,
     rule: Rule,
@@ -35,15 +35,22 @@ def interaction_moments(
     """Return the moments of all pairs (source, target) of one batch, the constant left out.
 
     A section that says what it is answers in closed form, any other by JVPs, `chunk` sources at a
-    time.
+    time. Positions that do not count are in no sum.
     """
-    features = (f - basis.mean) @ basis.rotation
-    arguments = (f, features, basis.inverse, next_basis.rotation, rule, chunk)
+    f, mask = batch.activations[section.source.index], batch.mask(section.source)
+    features = basis.coordinates(f)
+    if mask is not None:
+        features = features * mask[..., None]
+    arguments = (f, features, basis.inverse, _readout(section, batch, next_basis), rule, chunk)
     if section.kind is not None:
         parts = section.kind.interactions(*arguments)
     else:
-        parts = _by_jvp(section, constants, *arguments)
+        parts = _by_jvp(section, batch.constants, *arguments)
     return InteractionMoments.stack(list(parts))
+
+
+def _readout(section: Section, batch: Batch, next_basis: LayerBasis) -> Readout:
+    return Readout(next_basis.rotation, batch.rows(section.source), batch.mask(section.target))
 
 
 def _by_jvp(
@@ -52,7 +59,7 @@ def _by_jvp(
     f: Float[Tensor, "n s d"],
     features: Float[Tensor, "n s r"],
     inverse: Float[Tensor, "r d"],
-    next_rotation: Float[Tensor, "e next_r"],
+    readout: Readout,
     rule: Rule,
     chunk: int,
 ) -> Iterator[InteractionMoments]:
@@ -66,7 +73,7 @@ def _by_jvp(
                 for alpha, weight in zip(rule.nodes, rule.weights, strict=True)
             ]
         ).sum(0)
-        yield InteractionMoments.of(derivatives @ next_rotation, f.shape[1])
+        yield readout.moments(derivatives @ readout.rotation)
 
 
 def _derivatives(
@@ -83,8 +90,7 @@ def _derivatives(
 
 def constant_moments(
     section: Section,
-    f: Float[Tensor, "n s d"],
-    constants: Constants,
+    batch: Batch,
     basis: LayerBasis,
     next_basis: LayerBasis,
     rule: Rule,
@@ -94,8 +100,11 @@ def constant_moments(
     A_it0 = ((∫ DF(α f; α b)[μ; b] dα − μ_{l+1}) C_{l+1})_ti: the constant stands for the mean
     activation and the biases together, less what the next layer's constant stands for.
     """
+    f, mask = batch.activations[section.source.index], batch.mask(section.source)
     names = section.biases
     mean = basis.mean.expand_as(f)
+    if mask is not None:
+        mean = mean * mask[..., None]
     offset = -next_basis.mean
     for alpha, weight in zip(rule.nodes, rule.weights, strict=True):
         biases = section.scaled_biases(alpha)
@@ -103,8 +112,7 @@ def constant_moments(
         full = tuple(section.parameters[name] for name in names)
 
         def moved(z: Tensor, *b: Tensor) -> Tensor:
-            return section(z, constants, dict(zip(names, b, strict=True)))
+            return section(z, batch.constants, dict(zip(names, b, strict=True)))
 
         offset = offset + weight * derivative(moved, (alpha * f, *values), (mean, *full))
-    attributions = offset @ next_basis.rotation
-    return InteractionMoments.of(attributions[None], f.shape[1])
+    return _readout(section, batch, next_basis).moments((offset @ next_basis.rotation)[None])

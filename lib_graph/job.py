@@ -23,7 +23,7 @@ from lib_graph.progress import Progress
 from lib_graph.rules import Rule
 from lib_graph.selfcheck import check_chain, check_kinds
 
-__all__ = ["Job", "prepare"]
+__all__ = ["Job", "cast", "first_samples", "prepare"]
 
 EXAMPLES = 4  # samples that a module is traced and checked on
 
@@ -56,10 +56,10 @@ def prepare(subject: Subject, out: Path, options: Options, progress: Progress) -
     """Return the job of a build: a copy of the module, cut into sections, checked, and planned."""
     start = time.process_time()
     module = copy.deepcopy(subject.module).to(options.torch_dtype).eval().requires_grad_(False)
-    inputs = tuple(_cast(x, options.torch_dtype) for x in subject.inputs)
+    inputs = tuple(cast(x, options.torch_dtype) for x in subject.inputs)
     if not len(inputs[0]):
         raise ModelError(f"The data {subject.data_name!r} is empty. Give at least one sample.")
-    example = tuple(_first(x) for x in inputs)
+    example = tuple(first_samples(x) for x in inputs)
     kinds = None if subject.kinds is None else subject.kinds(module)
     network = cut(module, example, subject.layers, biases=options.biases, kinds=kinds)
     rule = Rule.named(options.rule, options.points)
@@ -67,12 +67,12 @@ def prepare(subject: Subject, out: Path, options: Options, progress: Progress) -
     progress.say(f"Plan: {plan}")
     origin = origin_of(
         tensors_sha256(subject.module.state_dict().items()),
-        tensors_sha256((str(i), x) for i, x in enumerate(subject.inputs)),
+        tensors_sha256(subject.tensors()),
         subject.layers,
         {name for section in network.sections for name in section.biases},
         options,
     )
-    samples = Samples(network, inputs, plan)
+    samples = Samples(network, inputs, plan, subject.counted)
     job = Job(subject, network, samples, rule, options, origin, out, progress)
     job.checks["chain_error"] = check_chain(network, module, example, subject.layers)
     job.checks["kind_error"] = check_kinds(network, example)
@@ -80,10 +80,11 @@ def prepare(subject: Subject, out: Path, options: Options, progress: Progress) -
     return job
 
 
-def _cast(x: Tensor, dtype: torch.dtype) -> Tensor:
+def cast(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return numbers in the given precision, and tokens as they are."""
     return x.to(dtype) if x.is_floating_point() else x
 
 
-def _first(x: Tensor) -> Tensor:
+def first_samples(x: Tensor) -> Tensor:
     """Return a few samples, repeated where there are not enough: a size of 1 cannot be traced."""
     return x[torch.arange(EXAMPLES) % len(x)]

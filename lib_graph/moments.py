@@ -10,10 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-__all__ = ["InteractionMoments", "Moments"]
+__all__ = ["InteractionMoments", "Moments", "counted_rows"]
+
+
+def counted_rows(
+    values: Float[Tensor, "n s d"], counted: Bool[Tensor, "n s"] | None = None
+) -> Float[Tensor, "rows d"]:
+    """Return a row per sample and position, of those positions that count (None: all do)."""
+    return values.flatten(0, -2) if counted is None else values[counted]
 
 
 @dataclass(frozen=True)
@@ -28,14 +35,16 @@ class Moments:
     gram: Float[Tensor, "d d"]
 
     @classmethod
-    def of(cls, activations: Float[Tensor, "n s d"]) -> Moments:
-        """Return the moments of one batch.
+    def of(
+        cls, activations: Float[Tensor, "n s d"], counted: Bool[Tensor, "n s"] | None = None
+    ) -> Moments:
+        """Return the moments of one batch, over the positions that count.
 
         >>> moments = Moments.of(torch.tensor([[[0.0, 1.0]], [[2.0, 3.0]]]))
         >>> moments.mean.tolist(), moments.covariance.tolist()
         ([1.0, 2.0], [[1.0, 1.0], [1.0, 1.0]])
         """
-        rows = activations.flatten(0, -2).double()
+        rows = counted_rows(activations, counted).double()
         mean = rows.mean(0)
         rows = rows - mean
         return cls(len(rows), mean, rows.T @ rows)
@@ -63,29 +72,32 @@ class Moments:
 class InteractionMoments:
     """What interaction strengths and their errors are made of, for pairs (source, target).
 
-    Per sample x and pair: `square` q_x = Σ_t A²/S and `signed` a_x = Σ_t A/S, with A the
-    attribution of docs/method.md §4. Held are their means over x, and Σ_x (q_x − mean q)².
+    Per sample x and pair: q_x = Σ_t A² and a_x = Σ_t A, with A the attribution of docs/method.md
+    §4. Held are their means over x, `square` and `signed`, and `deviation` Σ_x (q_x − mean q)².
+    `count` is the number N of samples, `positions` that of the input positions N S that count.
     """
 
     count: int
+    positions: int
     square: Float[Tensor, "r next_r"]
     deviation: Float[Tensor, "r next_r"]
     signed: Float[Tensor, "r next_r"]
 
     @classmethod
     def of(cls, attributions: Float[Tensor, "r n t next_r"], positions: int) -> InteractionMoments:
-        """Return the moments of one batch; `positions` is S, the number of input positions."""
-        square = attributions.square().sum(2).double() / positions
+        """Return the moments of one batch in which `positions` input positions count."""
+        square = attributions.square().sum(2).double()
         mean = square.mean(1)
         deviation = (square - mean[:, None]).square_().sum(1)
-        signed = attributions.sum(2).double().mean(1) / positions
-        return cls(attributions.shape[1], mean, deviation, signed)
+        signed = attributions.sum(2).double().mean(1)
+        return cls(attributions.shape[1], positions, mean, deviation, signed)
 
     @classmethod
     def stack(cls, parts: Sequence[InteractionMoments]) -> InteractionMoments:
         """Return the moments of all sources, given those of some sources each, in order."""
         return cls(
             parts[0].count,
+            parts[0].positions,
             torch.cat([part.square for part in parts]),
             torch.cat([part.deviation for part in parts]),
             torch.cat([part.signed for part in parts]),
@@ -98,14 +110,26 @@ class InteractionMoments:
         step = other.square - self.square
         return InteractionMoments(
             count,
+            self.positions + other.positions,
             self.square + step * share,
             self.deviation + other.deviation + step.square() * (self.count * share),
             self.signed + (other.signed - self.signed) * share,
         )
 
     @property
+    def strength(self) -> Float[Tensor, "r next_r"]:
+        """E = Σ_x Σ_t A² / (N S)."""
+        return self.square * (self.count / self.positions)
+
+    @property
+    def effect(self) -> Float[Tensor, "r next_r"]:
+        """The signed mean Σ_x Σ_t A / (N S)."""
+        return self.signed * (self.count / self.positions)
+
+    @property
     def stderr(self) -> Float[Tensor, "r next_r"]:
-        """Standard error of the mean of q over x (ddof 1); NaN for a single sample."""
+        """Standard error of the strength over x (ddof 1); NaN for a single sample."""
         if self.count < 2:
             return torch.full_like(self.square, torch.nan)
-        return (self.deviation / (self.count - 1) / self.count).sqrt()
+        error = (self.deviation / (self.count - 1) / self.count).sqrt()
+        return error * (self.count / self.positions)

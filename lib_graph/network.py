@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lib_graph.errors import ModelError
 from lib_graph.moments import InteractionMoments
+from lib_graph.readout import Readout
 from lib_graph.rules import Rule
 
 __all__ = ["Batch", "Constants", "Kind", "Layer", "Network", "Section"]
@@ -84,9 +85,16 @@ class Kind(Protocol):
         ...
 
     def second_moment(
-        self, f: Float[Tensor, "n s d"], next_rotation: Float[Tensor, "e r"], rule: Rule
+        self,
+        f: Float[Tensor, "n s d"],
+        next_rotation: Float[Tensor, "e r"],
+        rule: Rule,
+        counted: Bool[Tensor, "n t"] | None,
     ) -> Float[Tensor, "d d"] | None:
-        """Return what `lib_graph.jacobians.second_moment` does; None if the rule prevents it."""
+        """Return what `lib_graph.jacobians.second_moment` does; None if the rule prevents it.
+
+        `counted` marks the output positions that count; nothing reaches them from others.
+        """
         ...
 
     def interactions(
@@ -94,11 +102,11 @@ class Kind(Protocol):
         f: Float[Tensor, "n s d"],
         features: Float[Tensor, "n s r"],
         inverse: Float[Tensor, "r d"],
-        next_rotation: Float[Tensor, "e next_r"],
+        readout: Readout,
         rule: Rule,
         chunk: int,
     ) -> Iterator[InteractionMoments]:
-        """Yield what `lib_graph.interactions.interaction_moments` does."""
+        """Yield what `lib_graph.interactions.interaction_moments` does, some sources at a time."""
         ...
 
 
@@ -136,13 +144,27 @@ class Section:
 
 @dataclass(frozen=True)
 class Batch:
-    """The activations of all layers on some samples, and the constants of the sections."""
+    """The activations of all layers on some samples, and the constants of the sections.
+
+    `counted` marks the positions that count, in all layers that have as many (None: all do).
+    """
 
     activations: tuple[Float[Tensor, "n s d"], ...]
     constants: Constants
+    counted: Bool[Tensor, "n s"] | None = None
 
     def __len__(self) -> int:
         return len(self.activations[0])
+
+    def mask(self, layer: Layer) -> Bool[Tensor, "n s"] | None:
+        """Return which positions of a layer count; None if all do."""
+        shape = self.activations[layer.index].shape[:2]
+        return self.counted if self.counted is not None and self.counted.shape == shape else None
+
+    def rows(self, layer: Layer) -> int:
+        """Return how many positions of a layer count, over all samples."""
+        mask = self.mask(layer)
+        return self.activations[layer.index][..., 0].numel() if mask is None else int(mask.sum())
 
 
 @dataclass(frozen=True)

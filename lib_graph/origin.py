@@ -69,8 +69,6 @@ def run_id(origin: Origin) -> str:
 
 def check_folder(out: Path, origin: Origin) -> None:
     """Raise ConflictError if a folder holds stages of another build, naming what differs."""
-    if out.exists() and not out.is_dir():
-        raise ConflictError(f"{str(out)!r} is a file, not a folder. Choose another --out.")
     for name in ("bases.safetensors", "features.parquet", "interactions.parquet"):
         path = out / name
         found = bases_made_from(path) if name.endswith("safetensors") else made_from(path)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from jaxtyping import Bool
 from torch import Tensor
 
 from lib_graph.basis import LayerBasis, raw_basis
@@ -89,10 +90,8 @@ def _section_bytes(section: Section, probe: Batch, rule: Rule, chunk: int) -> in
     following = raw_basis(section.target.width).to(f.dtype)
     columns = following.rotation if section.kind else following.rotation[:, :chunk]
     return max(
-        peak_bytes(lambda: second_moment(section, f, probe.constants, columns, rule, chunk)),
-        peak_bytes(
-            lambda: interaction_moments(section, f, probe.constants, part, following, rule, chunk)
-        ),
+        peak_bytes(lambda: second_moment(section, probe, columns, rule, chunk)),
+        peak_bytes(lambda: interaction_moments(section, probe, part, following, rule, chunk)),
     )
 
 
@@ -114,6 +113,7 @@ class Samples:
     network: Network
     inputs: Sequence[Tensor]
     plan: Plan
+    counted: Bool[Tensor, "n s"] | None = None
     _kept: list[Batch] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -125,8 +125,11 @@ class Samples:
             yield from self._kept
             return
         self._kept.clear()
-        for parts in zip(*(x.split(self.plan.batch) for x in self.inputs), strict=True):
-            batch = self.network.run(*parts)
+        for start in range(0, len(self.inputs[0]), self.plan.batch):
+            here = slice(start, start + self.plan.batch)
+            batch = self.network.run(*(x[here] for x in self.inputs))
+            if self.counted is not None:
+                batch = replace(batch, counted=self.counted[here])
             if self.plan.keep:
                 self._kept.append(batch)
             yield batch

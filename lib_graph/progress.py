@@ -51,12 +51,13 @@ class ConsoleProgress:
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Advance]:
         """Show a stage from its start to its end."""
+        from rich.markup import escape
         from rich.progress import Progress as Bars
 
         start = time.perf_counter()
         if self._console.is_terminal:
             with Bars(console=self._console, transient=True) as bars:
-                task = bars.add_task(name, total=total)
+                task = bars.add_task(escape(name), total=total)
                 yield lambda n: bars.advance(task, n)
         else:
             yield lambda n: None

@@ -54,7 +54,10 @@ def moments_of(job: Job) -> dict[str, Moments]:
     totals: list[Moments] = []
     with job.stage("means and Gram matrices", len(job.samples)) as advance:
         for batch in job.samples:
-            parts = [Moments.of(f) for f in batch.activations]
+            parts = [
+                Moments.of(f, batch.mask(layer))
+                for layer, f in zip(layers, batch.activations, strict=True)
+            ]
             totals = [a.merge(b) for a, b in zip(totals, parts, strict=True)] if totals else parts
             advance(1)
     return {layer.name: total for layer, total in zip(layers, totals, strict=True)}
@@ -86,11 +89,10 @@ def second_moment_of(job: Job, section: Section, next_basis: LayerBasis) -> torc
     total, rows = torch.zeros(()), 0
     with job.stage(f"Jacobian of {section.source.name}", len(job.samples)) as advance:
         for batch in job.samples:
-            f = batch.activations[section.source.index]
             total = total + second_moment(
-                section, f, batch.constants, next_rotation, job.rule, job.samples.plan.chunk
+                section, batch, next_rotation, job.rule, job.samples.plan.chunk
             )
-            rows += len(f) * f.shape[1]
+            rows += batch.rows(section.source)
             advance(1)
     return total / rows
 
@@ -149,8 +151,7 @@ def _interactions(
     total: InteractionMoments | None = None
     with job.stage(f"interactions of {section.source.name}", len(job.samples)) as advance:
         for batch in job.samples:
-            f = batch.activations[section.source.index]
-            where = (section, f, batch.constants, basis, next_basis, job.rule)
+            where = (section, batch, basis, next_basis, job.rule)
             constant = constant_moments(*where)
             others = interaction_moments(*where, job.samples.plan.chunk)
             part = InteractionMoments.stack([constant, others])

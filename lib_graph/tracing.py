@@ -250,7 +250,7 @@ def _before(point: str, visit: Visit) -> Callable[..., Any]:
         for name, x in kwargs.items():
             if torch.is_tensor(x) and x.is_floating_point():
                 return args, {**kwargs, name: visit(x, point)}
-        raise UsageError(f"Point {point!r} carries no tensor of numbers. Choose another.")
+        raise UsageError(f"Point {point!r} carries no floating-point tensor. Choose another.")
 
     return hook
 

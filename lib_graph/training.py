@@ -29,7 +29,7 @@ class Recipe:
     The target is a test accuracy of 1 with a test loss (mean cross-entropy) below `target_loss`,
     looked at every `check_every` steps.
 
-    Raises UsageError for a value that is not positive.
+    Raises UsageError for a value that is not positive, and for a seed that is no seed.
     """
 
     seed: int = 0
@@ -43,6 +43,8 @@ class Recipe:
         for name in ("max_steps", "batch_size", "learning_rate", "target_loss", "check_every"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be more than 0.")
+        if not 0 <= self.seed < 2**63:
+            raise UsageError(f"seed is {self.seed}; it must be a whole number from 0 to 2^63 - 1.")
 
 
 def train(

@@ -14,10 +14,16 @@ from lib_graph.files import whole_file
 from queries.output import run_options
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from queries.circuits import Circuit
     from queries.graph import Graph
 
-__all__ = ["export", "plot"]
+__all__ = ["CHARTS", "export", "plot"]
+
+LAYERED = ("paths", "circuit", "interactions")
+CHARTS = ("importances", "modules", "strengths")
+"""Pictures of a whole run, which take no ends"""
 
 to_option = click.option("--to", "target", metavar="LAYER[/INDEX]", help="Where it ends.")
 from_option = click.option("--from", "source", metavar="LAYER[/INDEX]", help="Where it starts.")
@@ -77,37 +83,67 @@ def _export(
         export_circuit(graph.circuit(**circuit), file, format=format)
 
 
-@command(short_help="Draw a circuit or the strongest paths, layer by layer.")
+@command(short_help="Draw a circuit, the strongest paths, or a whole run.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @run_options
-@click.option("--of", "what", type=click.Choice(["paths", "circuit", "interactions"]),
-              default="paths", show_default=True)  # fmt: skip
+@click.option("--of", "what", type=click.Choice([*LAYERED, *CHARTS]), default="paths",
+              show_default=True)  # fmt: skip
 @to_option
 @from_option
-@click.option("-n", "--limit", default=30, show_default=True, help="How many paths, interactions.")
+@click.option(
+    "-n",
+    "--limit",
+    default=30,
+    show_default=True,
+    help="How many paths or interactions; how many features of each layer.",
+)
 @min_share_option
 @click.option("--modules/--no-modules", default=True, show_default=True, help="Colour by module.")
 def plot(
     file: Path, store: str | None, run: str | None, what: str, modules: bool, **options: Any
 ) -> None:
-    """Draw the strongest paths, a circuit, or the strongest interactions into FILE.
+    """Draw paths, a circuit or interactions into FILE, or a picture of a whole run.
 
-    Columns are layers, width is share, colour is module. The suffix says PNG, SVG or PDF.
+    Of paths, circuit and interactions the columns are layers, width is share, colour is module. Of
+    a whole run: importances (by rank), modules (of every layer's features, the most important
+    first) and strengths (maps of each section, ordered by module). The suffix says PNG, SVG or PDF.
 
     \b
     lib-graph plot paths.png --to output/5
     lib-graph plot circuit.svg --of circuit --to output/5 --min-share 0.1
+    lib-graph plot strengths.pdf --of strengths
     """  # noqa: D301  \b is click's mark
+    from queries.figures import check_suffix, save_figure
     from queries.graph import open_graph
     from queries.plot import plot_circuit
 
+    check_suffix(file)
+
     with open_graph(store, run) as graph:
+        if what in CHARTS:
+            save_figure(_chart(graph, what, options["limit"]), file)
+            click.echo(f"Wrote {file}.", err=True)
+            return
         circuit, title = _picture(graph, what, **options)
         found = graph.communities() if modules and len(circuit) else None
         plot_circuit(circuit, file, communities=found, title=f"{graph.run.name}: {title}")
     click.echo(
         f"Wrote {file}: {len(circuit.features)} features, {len(circuit)} interactions.", err=True
     )
+
+
+def _chart(graph: Graph, what: str, limit: int) -> Figure:
+    """Return a picture of the whole run."""
+    from queries.charts import draw_importances, draw_modules, draw_strengths
+
+    title = f"{graph.run.name}: {what}"
+    if what == "importances":
+        return draw_importances(graph.features().frame, title=title)
+    communities = graph.communities()
+    if what == "modules":
+        return draw_modules(communities, limit=limit, title=title)
+    sections = [section.frame for section in graph.sections()]
+    return draw_strengths(communities, sections, limit=limit, title=title)
 
 
 def _picture(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lib_graph.errors import UsageError
-from lib_graph.files import whole_file
+from queries.figures import INK, NONE, OTHER, check_suffix, module_colours, save_figure
 from queries.layout import Layout, lay_out
 
 if TYPE_CHECKING:
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     from queries.communities import Communities
 
 __all__ = ["draw_circuit", "plot_circuit"]
-
-FORMATS = ("png", "svg", "pdf")
-# Okabe and Ito's colours, told apart by colour-blind readers
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
-OTHER = "#9A9A9A"
-NONE = "#FFFFFF"
-INK = "#222222"
 
 ROW = 0.26  # inches
 BOX = 0.20
@@ -50,18 +43,10 @@ def plot_circuit(
 
     Raises UsageError for another suffix and for an empty circuit.
     """
-    path = Path(path)
-    suffix = path.suffix.lstrip(".").lower()
-    if suffix not in FORMATS:
-        raise UsageError(f"{str(path)!r} has no known suffix. Write .png, .svg or .pdf.")
+    check_suffix(path)
     if not len(circuit):
         raise UsageError("The circuit is empty: there is nothing to draw. Ask for more of it.")
-    import matplotlib
-
-    figure = draw_circuit(circuit, communities=communities, title=title)
-    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(suffix)
-    with whole_file(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "lib-graph"}):
-        figure.savefig(temporary, format=suffix, dpi=200, metadata=undated)
+    save_figure(draw_circuit(circuit, communities=communities, title=title), path)
 
 
 def draw_circuit(
@@ -75,7 +60,7 @@ def draw_circuit(
     box = 0.16 + LETTER * int(nodes["text"].str.len().max())
     nodes["left"] = nodes["column"] * (box + GAP)
     nodes["y"] = (nodes["y"] + 0.5) * ROW
-    colours = _colours(nodes)
+    colours = module_colours(nodes["module"])
     nodes["colour"] = nodes["module"].map(colours)
     legend = _legend(nodes, colours)
 
@@ -99,26 +84,14 @@ def _text(row: Mapping[Hashable, Any]) -> str:
     return f"{row['index']}  {label}".strip()
 
 
-def _colours(nodes: pd.DataFrame) -> dict[int, str]:
-    """Return a colour for each module in the picture, the commonest first.
-
-    There are as many as a reader can tell apart; further modules share a grey, and a feature in
-    no module (0) is white.
-    """
-    counts = nodes.loc[nodes["module"] > 0, "module"].value_counts()
-    modules = sorted(counts.index, key=lambda module: (-counts[module], module))
-    colours = dict.fromkeys(modules, OTHER)
-    colours.update(zip(modules, PALETTE, strict=False))
-    return {**colours, 0: NONE}
-
-
 def _legend(nodes: pd.DataFrame, colours: Mapping[int, str]) -> list[tuple[str, str]]:
-    """Return (colour, text) for the modules that have a colour of their own, and for the rest.
+    """Return (colour, text) for the modules that have a colour of their own, by number, and for
+    the rest.
 
     The text names the labels that are commonest in the picture.
     """
     legend = []
-    for module, colour in colours.items():
+    for module, colour in sorted(colours.items()):
         if colour not in (OTHER, NONE):
             labels = nodes.loc[(nodes["module"] == module) & (nodes["label"] != ""), "label"]
             names = ", ".join(labels.value_counts(sort=True).index[:3])

@@ -133,11 +133,9 @@ def communities_view(found: Communities) -> View:
         if each.size > 1
     ]
     alone = len(found) - len(rows)
-    above = (
-        f"Modularity Q = {found.modularity:.4f} at resolution {found.resolution:g}, "
-        f"{found.modularity_at_1:.4f} at 1."
-    )
-    below = f"{alone} features are modules of their own." if alone else ""
+    above = f"Modularity Q = {found.modularity:.4f} at resolution {found.resolution:g}"
+    above += "." if found.resolution == 1 else f", {found.modularity_at_1:.4f} at 1."
+    below = f"Features that are a module of their own: {alone}." if alone else ""
     numbers = frozenset(["index", "size", "span"])
     return View(columns, rows, numbers, above=above, below=below)
 

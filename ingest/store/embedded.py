@@ -73,7 +73,7 @@ class EmbeddedStore:
         import pandas as pd
 
         view = self._view(cypher, parameters)
-        return pd.DataFrame({name: view.column(name) for name in view.columns})
+        return pd.DataFrame({name: _column(view.column(name)) for name in view.columns})
 
     def write(self, cypher: str, parameters: Parameters | None = None) -> WriteResult:
         """Run a user's text that may write."""
@@ -239,6 +239,12 @@ def _run(cypher: Callable[..., Any], text: str, parameters: Parameters | None) -
 
 def _rows(view: kglite.ResultView) -> list[Row]:
     return [{name: _plain(value) for name, value in row.items()} for row in view.to_list()]
+
+
+def _column(values: list[Any]) -> list[Any]:
+    if not any(isinstance(value, dict | list) for value in values):
+        return values
+    return [_plain(value) for value in values]
 
 
 def _plain(value: Any) -> Any:

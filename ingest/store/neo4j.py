@@ -19,6 +19,7 @@ from ingest.store.server import (
     check_version,
     gds_version,
     one_line,
+    plain_frame,
     plain_rows,
     refusal,
     unreachable,
@@ -81,11 +82,10 @@ class Neo4jStore:
 
     def frame(self, cypher: str, parameters: Parameters | None = None) -> pd.DataFrame:
         """Return the rows of a text that only reads as a table."""
-        import pandas as pd
 
         def read(transaction: neo4j.ManagedTransaction) -> pd.DataFrame:
             result = transaction.run(cypher, dict(parameters or {}))
-            return pd.DataFrame.from_records(result.values(), columns=result.keys())
+            return plain_frame(result.values(), result.keys())
 
         with self._session() as session:
             return session.execute_read(read)

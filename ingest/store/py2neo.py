@@ -20,6 +20,7 @@ from ingest.store.server import (
     check_version,
     gds_version,
     one_line,
+    plain_frame,
     plain_rows,
     refusal,
     unreachable,
@@ -73,12 +74,10 @@ class Py2neoStore:
 
     def frame(self, cypher: str, parameters: Parameters | None = None) -> pd.DataFrame:
         """Return the rows of a text that only reads as a table."""
-        import pandas as pd
-
         with self._transaction(readonly=True) as transaction:
             cursor = transaction.run(cypher, dict(parameters or {}))
             columns = cursor.keys()
-            return pd.DataFrame.from_records([row.values() for row in cursor], columns=columns)
+            return plain_frame((row.values() for row in cursor), columns)
 
     def write(self, cypher: str, parameters: Parameters | None = None) -> WriteResult:
         """Run a user's text that may write."""

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingest.store.protocol import Row
 from lib_graph.errors import StoreError, StoreUnavailableError
 
-__all__ = ["check_version", "gds_version", "one_line", "plain_rows", "refusal", "unreachable"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "check_version",
+    "gds_version",
+    "one_line",
+    "plain_frame",
+    "plain_rows",
+    "refusal",
+    "unreachable",
+]
 
 OLDEST = 5
 
@@ -80,6 +91,16 @@ def one_line(text: object) -> str:
 def plain_rows(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
     """Return rows in which a node or relationship is a dict of its properties, a path its nodes."""
     return [{name: _plain(value) for name, value in row.items()} for row in rows]
+
+
+def plain_frame(rows: Iterable[Any], columns: Iterable[str]) -> pd.DataFrame:
+    """Return rows as a table, with nodes, relationships and paths as in `plain_rows`."""
+    import pandas as pd
+
+    frame = pd.DataFrame.from_records(list(rows), columns=list(columns))
+    for name in frame.columns[[dtype.kind == "O" for dtype in frame.dtypes]]:
+        frame[name] = pd.Series([_plain(value) for value in frame[name]], dtype=object)
+    return frame
 
 
 def _plain(value: Any) -> Any:

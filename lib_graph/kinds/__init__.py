@@ -3,7 +3,7 @@
 A declaration is checked against the section itself at every build (`lib_graph.selfcheck`).
 """
 
-from lib_graph.kinds.attention import Attention
+from lib_graph.kinds.attention import Attention, Fixed, Rotary
 from lib_graph.kinds.gated_mlp import GatedMLP
 from lib_graph.kinds.linear import Linear
 from lib_graph.kinds.norm import Norm
@@ -11,4 +11,14 @@ from lib_graph.kinds.norm_linear import NormLinear
 from lib_graph.kinds.perceptron import Perceptron
 from lib_graph.kinds.residual_mlp import ResidualMLP
 
-__all__ = ["Attention", "GatedMLP", "Linear", "Norm", "NormLinear", "Perceptron", "ResidualMLP"]
+__all__ = [
+    "Attention",
+    "Fixed",
+    "GatedMLP",
+    "Linear",
+    "Norm",
+    "NormLinear",
+    "Perceptron",
+    "ResidualMLP",
+    "Rotary",
+]

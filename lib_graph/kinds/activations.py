@@ -55,8 +55,7 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 
-def mean_slopes(activation: str, before: Float[Tensor, "n s h"], rule: Rule) -> Tensor:
-    """Return m = ∫ act'(α x) dα for x = `before`, a row per sample and position (ns × h)."""
-    x = before.flatten(0, 1)
+def mean_slopes(activation: str, x: Float[Tensor, "ns h"], rule: Rule) -> Float[Tensor, "ns h"]:
+    """Return m = ∫ act'(α x) dα."""
     nodes = zip(rule.nodes, rule.weights, strict=True)
     return torch.stack([w * ACTIVATIONS[activation].slope(alpha * x) for alpha, w in nodes]).sum(0)

@@ -14,11 +14,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lib_graph.kinds.norm import Norm
-from lib_graph.moments import InteractionMoments
+from lib_graph.moments import InteractionMoments, counted_rows
+from lib_graph.readout import Readout
 from lib_graph.rules import Rule
 
 __all__ = ["Branch", "HiddenUnits", "affine"]
@@ -67,9 +68,9 @@ class HiddenUnits(ABC):
         moved = torch.stack([(n_hat * self.norm.gain) @ b.weight for b in self._branches()], 1)
         return _Slopes(slopes, (moved * slopes).sum(1), n_hat)
 
-    def _along(self, f: Float[Tensor, "n s d"], rule: Rule) -> list[tuple[float, _Slopes]]:
+    def _along(self, rows: Float[Tensor, "ns d"], rule: Rule) -> list[tuple[float, _Slopes]]:
         """Return slopes and their weights along the path; without a norm their average will do."""
-        nodes = [self._slopes(f.flatten(0, 1), alpha) for alpha in rule.nodes]
+        nodes = [self._slopes(rows, alpha) for alpha in rule.nodes]
         if self.norm is not None:
             return list(zip(rule.weights, nodes, strict=True))
         mean = torch.stack([w * x.branches for w, x in zip(rule.weights, nodes, strict=True)])
@@ -81,14 +82,18 @@ class HiddenUnits(ABC):
         return torch.stack([w if self.norm is None else self.norm.projected(w) for w in weights])
 
     def second_moment(
-        self, f: Float[Tensor, "n s d"], next_rotation: Float[Tensor, "d r"], rule: Rule
+        self,
+        f: Float[Tensor, "n s d"],
+        next_rotation: Float[Tensor, "d r"],
+        rule: Rule,
+        counted: Bool[Tensor, "n t"] | None = None,
     ) -> Float[Tensor, "d d"] | None:
         """Return N S · M' = Σ J K Jᵀ, or None for a norm's average along a path.
 
         With H = W_out K W_outᵀ: Σ K + X + Xᵀ + Σ_bc W'_b (H ∘ Σ a² m_bᵀ m_c) W'_cᵀ, and what
         n̂ᵀ l/d adds; X = (Σ_b W'_b diag(Σ a m_b) − Σ a n̂ᵀ l/d) W_out K.
         """
-        along = self._along(f, rule)
+        along = self._along(counted_rows(f, counted), rule)
         if len(along) > 1:
             return None
         slopes, carried, n_hat = along[0][1]
@@ -117,16 +122,16 @@ class HiddenUnits(ABC):
         f: Float[Tensor, "n s d"],
         features: Float[Tensor, "n s r"],
         inverse: Float[Tensor, "r d"],
-        next_rotation: Float[Tensor, "d next_r"],
+        readout: Readout,
         rule: Rule,
         chunk: int,
     ) -> Iterator[InteractionMoments]:
         """Yield the moments of A_itj = f̂_tj (c_j J_t C)_i, c_j = row j of C⁺."""
-        along, inward = self._along(f, rule), inverse @ self._inward()
-        out = self.w_out @ next_rotation
+        along, inward = self._along(f.flatten(0, 1), rule), inverse @ self._inward()
+        out = self.w_out @ readout.rotation
         for j in range(0, len(inverse), chunk):
             rows = inverse[j : j + chunk]
-            derivative = (rows @ next_rotation)[:, None]
+            derivative = (rows @ readout.rotation)[:, None]
             for weight, (slopes, carried, n_hat) in along:
                 per_branch = zip(slopes.unbind(1), inward[:, j : j + chunk], strict=True)
                 moved = sum((m * c[:, None] for m, c in per_branch), start=torch.zeros(()))
@@ -136,7 +141,7 @@ class HiddenUnits(ABC):
                     derivative = derivative - turned * (carried @ out)
             attributions = derivative.unflatten(1, f.shape[:2])
             attributions = attributions * features.permute(2, 0, 1)[j : j + chunk, ..., None]
-            yield InteractionMoments.of(attributions, f.shape[1])
+            yield readout.moments(attributions)
 
 
 def affine(x: Tensor, weight: Tensor, bias: Tensor | None, alpha: float = 1.0) -> Tensor:

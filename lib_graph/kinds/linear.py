@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from lib_graph.moments import InteractionMoments
+from lib_graph.moments import InteractionMoments, counted_rows
+from lib_graph.readout import Readout
 from lib_graph.rules import Rule
 
 __all__ = ["Linear"]
@@ -26,26 +27,31 @@ class Linear:
         return f @ self.weight + (0 if self.bias is None else self.bias)
 
     def second_moment(
-        self, f: Float[Tensor, "n s d"], next_rotation: Float[Tensor, "e r"], rule: Rule
+        self,
+        f: Float[Tensor, "n s d"],
+        next_rotation: Float[Tensor, "e r"],
+        rule: Rule,
+        counted: Bool[Tensor, "n t"] | None = None,
     ) -> Float[Tensor, "d d"]:
         """Return N S · W K Wᵀ: the Jacobian is the same everywhere, whatever the rule."""
         half = self.weight @ next_rotation
-        return (half @ half.T).double() * (len(f) * f.shape[1])
+        return (half @ half.T).double() * len(counted_rows(f, counted))
 
     def interactions(
         self,
         f: Float[Tensor, "n s d"],
         features: Float[Tensor, "n s r"],
         inverse: Float[Tensor, "r d"],
-        next_rotation: Float[Tensor, "e next_r"],
+        readout: Readout,
         rule: Rule,
         chunk: int,
     ) -> Iterator[InteractionMoments]:
         """Yield the moments of A_itj = f̂_tj w_ji, w = C⁺ W C_{l+1}, all sources at once."""
-        w = (inverse @ self.weight @ next_rotation).double()
-        per_source = InteractionMoments.of(features.permute(2, 0, 1)[..., None], f.shape[1])
+        w = (inverse @ self.weight @ readout.rotation).double()
+        per_source = readout.moments(features.permute(2, 0, 1)[..., None])
         yield InteractionMoments(
-            len(f),
+            per_source.count,
+            per_source.positions,
             per_source.square * w.square(),
             per_source.deviation * w.square().square(),
             per_source.signed * w,

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lib_graph.kinds.norm import Norm
-from lib_graph.moments import InteractionMoments
+from lib_graph.moments import InteractionMoments, counted_rows
+from lib_graph.readout import Readout
 from lib_graph.rules import Rule
 
 __all__ = ["NormLinear"]
@@ -52,10 +53,14 @@ class NormLinear:
         return _Slopes(n_hat, straight, turned)
 
     def second_moment(
-        self, f: Float[Tensor, "n s d"], next_rotation: Float[Tensor, "e r"], rule: Rule
+        self,
+        f: Float[Tensor, "n s d"],
+        next_rotation: Float[Tensor, "e r"],
+        rule: Rule,
+        counted: Bool[Tensor, "n t"] | None = None,
     ) -> Float[Tensor, "d d"]:
         """Return N S · M' = Σ (x W' − y n̂ᵀm) K (x W' − y n̂ᵀm)ᵀ, W' = P Γ W and m = n̂ Γ W."""
-        n_hat, x, y = (part.flatten(0, 1) for part in self._slopes(f, rule))
+        n_hat, x, y = (counted_rows(part, counted) for part in self._slopes(f, rule))
         inward = self.norm.projected(self.weight) @ next_rotation
         carried = (n_hat * self.norm.gain) @ self.weight @ next_rotation
         cross = (x * y * n_hat).T @ carried @ inward.T
@@ -68,7 +73,7 @@ class NormLinear:
         f: Float[Tensor, "n s d"],
         features: Float[Tensor, "n s r"],
         inverse: Float[Tensor, "r d"],
-        next_rotation: Float[Tensor, "e next_r"],
+        readout: Readout,
         rule: Rule,
         chunk: int,
     ) -> Iterator[InteractionMoments]:
@@ -78,7 +83,7 @@ class NormLinear:
         squares summed over t are three matrix products, in float64 since they are subtracted.
         """
         n_hat, x, y = (part.double() for part in self._slopes(f, rule))
-        weight, C = self.weight.double(), next_rotation.double()
+        weight, C = self.weight.double(), readout.rotation.double()
         rows, f_hat = inverse.double(), features.double()
         u = rows @ (self.norm.projected(self.weight).double() @ C)
         v = (n_hat * self.norm.gain) @ weight @ C
@@ -88,7 +93,8 @@ class NormLinear:
             part = u[j : j + chunk]
             mixed = (along * across).mT @ v
             square = along.square().sum(1)[..., None] * part.square() - 2 * part * mixed
-            square = (square + across.square().mT @ v.square()).clamp_min_(0) / f.shape[1]
-            signed = (along.sum(1)[..., None] * part - across.mT @ v).mean(0) / f.shape[1]
+            square = (square + across.square().mT @ v.square()).clamp_min_(0)
+            signed = (along.sum(1)[..., None] * part - across.mT @ v).mean(0)
             mean = square.mean(0)
-            yield InteractionMoments(len(f), mean, (square - mean).square().sum(0), signed)
+            deviation = (square - mean).square_().sum(0)
+            yield InteractionMoments(len(f), readout.positions, mean, deviation, signed)

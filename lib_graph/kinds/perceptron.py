@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lib_graph.kinds.activations import ACTIVATIONS, mean_slopes
-from lib_graph.moments import InteractionMoments
+from lib_graph.moments import InteractionMoments, counted_rows
+from lib_graph.readout import Readout
 from lib_graph.rules import Rule
 
 __all__ = ["Perceptron"]
@@ -27,14 +28,18 @@ class Perceptron:
         """Return F(f)."""
         return ACTIVATIONS[self.activation].value(f @ self.weight + self.bias)
 
-    def _slopes(self, f: Float[Tensor, "n s d"], rule: Rule) -> Float[Tensor, "ns e"]:
-        return mean_slopes(self.activation, f @ self.weight + self.bias, rule)
+    def _slopes(self, rows: Float[Tensor, "ns d"], rule: Rule) -> Float[Tensor, "ns e"]:
+        return mean_slopes(self.activation, rows @ self.weight + self.bias, rule)
 
     def second_moment(
-        self, f: Float[Tensor, "n s d"], next_rotation: Float[Tensor, "e r"], rule: Rule
+        self,
+        f: Float[Tensor, "n s d"],
+        next_rotation: Float[Tensor, "e r"],
+        rule: Rule,
+        counted: Bool[Tensor, "n t"] | None = None,
     ) -> Float[Tensor, "d d"]:
         """Return N S · W (E[mᵀm] ∘ K) Wᵀ, m = ∫ act'(α (f W + b)) dα."""
-        m = self._slopes(f, rule)
+        m = self._slopes(counted_rows(f, counted), rule)
         K = next_rotation @ next_rotation.T
         return (self.weight @ ((m.T @ m) * K) @ self.weight.T).double()
 
@@ -43,14 +48,14 @@ class Perceptron:
         f: Float[Tensor, "n s d"],
         features: Float[Tensor, "n s r"],
         inverse: Float[Tensor, "r d"],
-        next_rotation: Float[Tensor, "e next_r"],
+        readout: Readout,
         rule: Rule,
         chunk: int,
     ) -> Iterator[InteractionMoments]:
         """Yield the moments of A_itj = f̂_tj ((m_t ∘ c_j W) C)_i, c_j = row j of C⁺."""
-        m, inward = self._slopes(f, rule), inverse @ self.weight
+        m, inward = self._slopes(f.flatten(0, 1), rule), inverse @ self.weight
         for rows, f_hat in zip(
             inward.split(chunk), features.movedim(-1, 0).split(chunk), strict=True
         ):
-            derivative = ((m * rows[:, None]) @ next_rotation).unflatten(1, f.shape[:2])
-            yield InteractionMoments.of(derivative * f_hat[..., None], f.shape[1])
+            derivative = ((m * rows[:, None]) @ readout.rotation).unflatten(1, f.shape[:2])
+            yield readout.moments(derivative * f_hat[..., None])

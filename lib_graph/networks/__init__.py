@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from torch import Tensor, nn
 
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.networks import modular_addition, python_file
 from lib_graph.networks.checkpoint import read_json
 from lib_graph.networks.subject import Kinds, Subject
 
-__all__ = ["Kinds", "Subject", "load_subject", "shipped_model"]
+__all__ = ["Kinds", "Subject", "load_subject", "shipped_model", "subject_of"]
 
 ADAPTERS: dict[str, Callable[[Path], Subject]] = {"HookedTransformer": modular_addition.load}
 """`architecture` of config.json -> what loads such a folder"""
@@ -42,6 +44,31 @@ def load_subject(model: str | Path, data: str | None = None) -> Subject:
             "(the one-layer transformer of 'lib-graph train')."
         )
     return ADAPTERS[architecture](folder)
+
+
+def subject_of(
+    model: Subject | nn.Module | str | Path,
+    data: Tensor | tuple[Tensor, ...] | str | None = None,
+    layers: Iterable[str] | None = None,
+) -> Subject:
+    """Return a network with its data and layers, however it is given.
+
+    Raises UsageError if a module comes without data or layers, or a Subject with other data.
+    """
+    if isinstance(model, nn.Module):
+        if data is None or isinstance(data, str) or layers is None:
+            raise UsageError(
+                "A module needs the tensors it is called with and its layers: build(module, out, "
+                "data=x, layers=['0:in', 'output'])."
+            )
+        return Subject.of(model, data, layers)
+    if not isinstance(model, Subject):
+        if isinstance(data, Tensor | tuple):
+            raise UsageError("Tensors as data go with a module. Name a function: path.py:function.")
+        model = load_subject(model, data)
+    elif data is not None:
+        raise UsageError("A Subject has its data already. Leave data out.")
+    return model if layers is None else model.with_layers(layers)
 
 
 def shipped_model() -> Path:

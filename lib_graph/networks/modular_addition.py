@@ -206,7 +206,6 @@ def kinds(module: nn.Module) -> Kinds:
     attn, mlp = block.attn, block.mlp
     attention = Attention(
         attn.W_Q, attn.W_K, attn.W_V, attn.W_O, attn.b_Q, attn.b_K, attn.b_V, attn.b_O,
-        mask=torch.ones(3, 3, dtype=torch.bool).tril(),
         outputs=slice(-1, None),
     )  # fmt: skip
     return {

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from lib_graph.errors import LibGraphError, ModelError, NotFoundError, UsageError
-from lib_graph.networks.subject import Subject
+from lib_graph.networks.subject import Kinds, Subject
 
 __all__ = ["is_place", "load"]
 
-DATA = "make_data"
+DATA, KINDS = "make_data", "make_kinds"
 SEED = 0
 
 
@@ -37,17 +37,27 @@ def load(model: str, data: str | None = None) -> Subject:
 
     `data` is a place too, by default `make_data` in the file of the model. The functions take no
     argument and run with torch's generator at seed 0. The one returns an `nn.Module`, the other the
-    module's arguments: a tensor, or a tuple of tensors with the samples on the first axis.
+    module's arguments: a tensor, or a tuple of tensors with the samples on the first axis. If the
+    file of the model has a function `make_kinds`, it is given the module and returns what sections
+    are, {(source layer, target layer): kind}, with the kinds of `lib_graph.kinds`.
 
     Raises UsageError if a file or function is not there, ModelError if a function fails or returns
     something else.
     """
-    path, _ = _parts(model)
+    path, name = _parts(model)
+    file = _executed(path)
     data = data or f"{path}:{DATA}"
-    module = _call(model)
+    data_path, data_name = _parts(data)
+    module = _call(model, _function(file, path, name))
     if not isinstance(module, nn.Module):
         raise ModelError(f"{model!r} returned a {type(module).__name__}, not an nn.Module.")
-    inputs = _call(data)
+    data_file = file if data_path == path else _executed(data_path)
+    inputs = _checked_inputs(data, _call(data, _function(data_file, data_path, data_name)))
+    kinds = _kinds(file, path) if hasattr(file, KINDS) else None
+    return Subject(path.stem, model, module, inputs, data, {}, kinds)
+
+
+def _checked_inputs(data: str, inputs: Any) -> tuple[Tensor, ...]:
     inputs = (inputs,) if isinstance(inputs, Tensor) else inputs
     if not isinstance(inputs, tuple | list) or not all(isinstance(x, Tensor) for x in inputs):
         raise ModelError(
@@ -58,7 +68,28 @@ def load(model: str, data: str | None = None) -> Subject:
         raise ModelError(
             f"{data!r} returned tensors with {lengths} samples. All must have the same number."
         )
-    return Subject(path.stem, model, module, tuple(inputs), data, {})
+    return tuple(inputs)
+
+
+def _kinds(file: ModuleType, path: Path) -> Callable[[nn.Module], Kinds]:
+    """Return the function of a file that declares kinds, with its result checked."""
+    place, declare = f"{path}:{KINDS}", _function(file, path, KINDS)
+
+    def kinds(module: nn.Module) -> Kinds:
+        found = _call(place, declare, module)
+        pairs = isinstance(found, dict) and all(
+            isinstance(key, tuple) and len(key) == 2 and hasattr(kind, "second_moment")
+            for key, kind in found.items()
+        )
+        if not pairs:
+            raise ModelError(
+                f"{place!r} returned {found!r:.60}. Return {{(source layer, target layer): kind}}, "
+                "with kinds of lib_graph.kinds."
+            )
+        declared: Kinds = found
+        return declared
+
+    return kinds
 
 
 def _parts(place: str) -> tuple[Path, str]:
@@ -68,35 +99,50 @@ def _parts(place: str) -> tuple[Path, str]:
     return Path(path), name
 
 
-def _call(place: str) -> Any:
+def _function(file: ModuleType, path: Path, name: str) -> Callable[..., Any]:
+    functions = {key: value for key, value in vars(file).items() if callable(value)}
+    if name not in functions:
+        raise NotFoundError("function", name, functions, f"It was to be in {str(path)!r}.")
+    function: Callable[..., Any] = functions[name]
+    return function
+
+
+def _call(place: str, function: Callable[..., Any], *arguments: Any) -> Any:
     """Return what a function of a file returns; files beside it can be imported."""
-    path, name = _parts(place)
-    if not path.is_file():
-        raise UsageError(f"There is no file {str(path)!r}. Write path.py:function.")
+    path, _ = _parts(place)
     with _beside(path), torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         try:
-            module = _module(path)
-            functions = [key for key, value in vars(module).items() if callable(value)]
-            if name not in functions:
-                raise NotFoundError("function", name, functions, f"It was to be in {str(path)!r}.")
-            function: Callable[[], Any] = getattr(module, name)
-            return function()
+            return function(*arguments)
         except LibGraphError:
             raise
         except Exception as error:
-            line = " ".join(f"{type(error).__name__}: {error}".split())
-            raise ModelError(f"{place!r} failed ({line}). --debug shows where.") from error
+            raise _failed(place, error) from error
 
 
-def _module(path: Path) -> ModuleType:
+def _executed(path: Path) -> ModuleType:
+    """Return a file as a module; files beside it can be imported."""
+    if not path.is_file():
+        raise UsageError(f"There is no file {str(path)!r}. Write path.py:function.")
     spec = importlib.util.spec_from_file_location(f"_lib_graph_user_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look themselves up there
-    spec.loader.exec_module(module)
+    with _beside(path), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        try:
+            spec.loader.exec_module(module)
+        except LibGraphError:
+            raise
+        except Exception as error:
+            raise _failed(str(path), error) from error
     return module
+
+
+def _failed(place: str, error: Exception) -> ModelError:
+    line = " ".join(f"{type(error).__name__}: {error}".split())
+    return ModelError(f"{place!r} failed ({line}). --debug shows where.")
 
 
 @contextmanager

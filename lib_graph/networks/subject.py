@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from jaxtyping import Bool
 from torch import Tensor, nn
 
 from lib_graph.errors import NotFoundError
@@ -25,6 +26,8 @@ class Subject:
     `inputs` are the module's arguments, samples first. `layers` maps names to points
     (`lib_graph.tracing`), in the order of the computation. `kinds` tells, of a copy of the module
     in the precision of the build, what the sections between two layers (source, target) are.
+    `counted` marks the positions that count (None: all), as padding must not; the network must let
+    nothing reach them from the others.
     """
 
     name: str
@@ -35,14 +38,19 @@ class Subject:
     layers: Mapping[str, str]
     kinds: Callable[[nn.Module], Kinds] | None = None
     labeller: Labeller | None = None
+    counted: Bool[Tensor, "n s"] | None = None
 
     @classmethod
     def of(
-        cls, module: nn.Module, data: Tensor | tuple[Tensor, ...], layers: Iterable[str]
+        cls,
+        module: nn.Module,
+        data: Tensor | tuple[Tensor, ...],
+        layers: Iterable[str],
+        kinds: Callable[[nn.Module], Kinds] | None = None,
     ) -> Subject:
         """Return a network of your own: a module, its arguments (samples first), and its layers.
 
-        Each layer is a point, or NAME=POINT.
+        Each layer is a point, or NAME=POINT. `kinds` may say what sections are (`lib_graph.kinds`).
 
         >>> import torch
         >>> module = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
@@ -51,7 +59,7 @@ class Subject:
         """
         name = type(module).__name__
         inputs = (data,) if isinstance(data, Tensor) else tuple(data)
-        return cls(name, name, module, inputs, "given", {}).with_layers(layers)
+        return cls(name, name, module, inputs, "given", {}, kinds).with_layers(layers)
 
     def with_layers(self, layers: Iterable[str]) -> Subject:
         """Return the same network with the given layers, each a NAME, a POINT or NAME=POINT.
@@ -66,3 +74,9 @@ class Subject:
                 known = [*self.layers, *points(self.module)]
                 raise NotFoundError("layer", text, known, f"{LIST} {self.source}'.")
         return replace(self, layers=chosen)
+
+    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield the tensors that the data consist of, with names."""
+        yield from ((str(i), x) for i, x in enumerate(self.inputs))
+        if self.counted is not None:
+            yield "counted", self.counted

@@ -166,10 +166,13 @@ def test_nodes_and_relationships_come_back_as_their_properties(store: GraphStore
         "CREATE (:Layer {id: 'a', name: 'n'})-[:FEEDS {w: 1}]->(:Layer {id: 'b', name: 'm'})"
     )
     one, two = {"id": "a", "name": "n"}, {"id": "b", "name": "m"}
-    assert store.execute(
+    text = (
         "MATCH p = (a:Layer)-[r:FEEDS]->(b:Layer) "
         "RETURN a AS a, r AS r, p AS p, [b] AS l, {k: b} AS m"
-    ) == [{"a": one, "r": {"w": 1}, "p": [one, two], "l": [two], "m": {"k": two}}]
+    )
+    expected = [{"a": one, "r": {"w": 1}, "p": [one, two], "l": [two], "m": {"k": two}}]
+    assert store.execute(text) == expected
+    assert store.frame(text).to_dict("records") == expected
 
 
 def test_closing_twice_is_fine(store_target: str) -> None:

@@ -137,7 +137,7 @@ def test_the_second_moment_of_every_section(case):
     for section in network.sections:
         rotation = random_basis(section.target.width, 2).rotation
         f = batch.activations[section.source.index]
-        found = second_moment(section, f, batch.constants, rotation, rule, 4)
+        found = second_moment(section, batch, rotation, rule, 4)
 
         def along(z, alpha, section=section, rest=f):
             return section(torch.cat([z, rest[1:]]), batch.constants)

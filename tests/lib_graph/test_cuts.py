@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -6,6 +8,7 @@ from lib_graph.cuts import cut
 from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.kinds import Linear
 from lib_graph.networks.modular_addition import LAYERS, kinds, split
+from lib_graph.selfcheck import check_chain
 from lib_graph.tracing import record
 from tests.lib_graph.nets import CONFIG, STACKED, random_, stacked_network, transformer
 
@@ -148,3 +151,17 @@ def test_activations_that_are_not_finite_are_named():
     inputs[3, 0, 0] = torch.nan
     with pytest.raises(ModelError, match=r"'a'.*sample 3"):
         network.run(inputs)
+
+
+def test_a_chain_that_parts_from_the_module_names_the_layer():
+    module, network, inputs = stacked_network()
+    assert check_chain(network, module, (inputs,), STACKED) < 1e-14
+    for wrong, layer in enumerate("bcd"):
+
+        def shifted(tensors, *rest, section=network.sections[wrong]):
+            return [x + 1e-6 for x in section.function(tensors, *rest)]
+
+        sections = list(network.sections)
+        sections[wrong] = replace(sections[wrong], function=shifted)
+        with pytest.raises(ModelError, match=f"the module part at layer '{layer}'"):
+            check_chain(replace(network, sections=tuple(sections)), module, (inputs,), STACKED)

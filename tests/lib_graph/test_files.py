@@ -34,6 +34,13 @@ def test_a_file_may_be_read_by_those_whom_the_umask_lets(tmp_path):
     assert oct(path.stat().st_mode & 0o777) == "0o640"
 
 
+def test_a_file_cannot_be_held_as_a_folder(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(ConflictError, match="is a file, not a folder"), locked(file):
+        pass
+
+
 def test_a_folder_is_held_by_one_at_a_time(tmp_path):
     with locked(tmp_path), pytest.raises(ConflictError, match="Another process"), locked(tmp_path):
         pass

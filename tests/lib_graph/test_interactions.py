@@ -41,8 +41,8 @@ def brute(section, f, constants, basis, next_basis, rule):
     return torch.cat([constant[None], others]).detach()
 
 
-def found(section, f, constants, basis, next_basis, rule, chunk=3):
-    where = (section, f, constants, basis, next_basis, rule)
+def found(section, batch, basis, next_basis, rule, chunk=3):
+    where = (section, batch, basis, next_basis, rule)
     return InteractionMoments.stack([constant_moments(*where), interaction_moments(*where, chunk)])
 
 
@@ -57,10 +57,10 @@ def check(network, inputs, rule):
         A = torch.stack(
             [brute(section, b.activations[index][0], b.constants, *arguments) for b in one], 1
         )
-        truth = InteractionMoments.of(A, section.source.positions)
-        result = found(section, batch.activations[index], batch.constants, *arguments)
-        assert torch.allclose(result.square, truth.square, rtol=1e-10)
-        assert torch.allclose(result.signed, truth.signed, atol=1e-10 * truth.signed.abs().max())
+        truth = InteractionMoments.of(A, batch.rows(section.source))
+        result = found(section, batch, *arguments)
+        assert torch.allclose(result.strength, truth.strength, rtol=1e-10)
+        assert torch.allclose(result.effect, truth.effect, atol=1e-10 * truth.effect.abs().max())
         assert torch.allclose(result.stderr, truth.stderr, rtol=1e-8)
 
 
@@ -86,13 +86,13 @@ def test_chunks_and_batches_change_nothing():
 
     def of(x, chunk):
         batch = network.run(x)
-        return found(section, batch.activations[1], batch.constants, basis, next_basis, rule, chunk)
+        return found(section, batch, basis, next_basis, rule, chunk)
 
     whole = of(inputs, 7)
     for parts in ([of(inputs[:1], 1), of(inputs[1:], 2)], [of(inputs.flip(0), 4)]):
         merged = parts[0] if len(parts) == 1 else parts[0].merge(parts[1])
-        assert (merged.square - whole.square).norm() < 1e-10 * whole.square.norm()
-        assert (merged.signed - whole.signed).norm() < 1e-10 * whole.signed.norm()
+        assert (merged.strength - whole.strength).norm() < 1e-10 * whole.strength.norm()
+        assert (merged.effect - whole.effect).norm() < 1e-10 * whole.effect.norm()
 
 
 @pytest.mark.slow
@@ -111,10 +111,10 @@ def test_completeness(make):
     f = batch.activations[0]
     basis = make(Moments.of(f), "ln1.0", 1e-15)
     next_basis = make(Moments.of(batch.activations[1]), "ln2.0", 1e-15)
-    moments = found(section, f, batch.constants, basis, next_basis, rule)
+    moments = found(section, batch, basis, next_basis, rule)
     baseline = section(0 * f[:1], batch.constants, section.scaled_biases(0.0))
     reached = next_basis.coordinates(batch.activations[1]) - baseline @ next_basis.rotation
-    total = moments.signed.sum(0) * f.shape[1]
+    total = moments.effect.sum(0) * f.shape[1]
     assert torch.allclose(total, reached.sum(1).mean(0), atol=1e-9 * reached.abs().max())
 
 
@@ -127,7 +127,7 @@ def test_gradient_attributions_are_not_complete():
     f = batch.activations[0]
     basis, next_basis = (pca_basis(Moments.of(x), "x", 1e-15) for x in batch.activations[:2])
     section = network.sections[0]
-    moments = found(section, f, batch.constants, basis, next_basis, Rule.named("gradient"))
+    moments = found(section, batch, basis, next_basis, Rule.named("gradient"))
     reached = next_basis.coordinates(batch.activations[1])
-    total = moments.signed.sum(0) * f.shape[1]
+    total = moments.effect.sum(0) * f.shape[1]
     assert not torch.allclose(total, reached.sum(1).mean(0), rtol=1e-2)

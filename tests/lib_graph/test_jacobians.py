@@ -5,7 +5,7 @@ import torch
 
 from lib_graph.cuts import cut
 from lib_graph.jacobians import second_moment
-from lib_graph.kinds import Attention, ResidualMLP
+from lib_graph.kinds import ResidualMLP
 from lib_graph.networks.modular_addition import LAYERS, kinds, split
 from lib_graph.rules import Rule
 from tests.lib_graph.nets import CONFIG, jacobian_of, random_basis, stacked_network, transformer
@@ -38,7 +38,7 @@ def test_any_section_by_vjps(name):
         rotation = random_basis(section.target.width, 3).rotation
         truth = brute(section, f, one.constants, rotation, rule)
         for chunk in (1, 2, 8):
-            found = second_moment(section, f, one.constants, rotation, rule, chunk)
+            found = second_moment(section, one, rotation, rule, chunk)
             assert relative(found, truth) < 1e-12
 
 
@@ -50,7 +50,7 @@ def test_samples_add_up():
 
     def of(x):
         batch = network.run(x)
-        return second_moment(section, batch.activations[0], batch.constants, rotation, rule, 4)
+        return second_moment(section, batch, rotation, rule, 4)
 
     assert relative(of(inputs), sum(of(x[None]) for x in inputs)) < 1e-12
     assert relative(of(inputs.flip(0)), of(inputs)) < 1e-12
@@ -68,29 +68,10 @@ def test_closed_forms_of_the_transformer(name, seed):
     for section in network.sections:
         f = batch.activations[section.source.index]
         rotation = random_basis(section.target.width, 4, seed).rotation
-        found = second_moment(section, f, batch.constants, rotation, rule, 4)
+        found = second_moment(section, batch, rotation, rule, 4)
         truth = sum(brute(section, x[None], batch.constants, rotation, rule) for x in f)
         assert section.kind is not None
         assert relative(found, truth) < 1e-12
-
-
-def test_attention_at_all_positions():
-    torch.manual_seed(0)
-    h, d, e, s = 3, 7, 2, 5
-
-    def random(*shape):
-        return torch.randn(shape, dtype=torch.float64)
-
-    attention = Attention(
-        *(random(h, d, e) for _ in range(3)), random(h, e, d), *(random(h, e) for _ in range(3)),
-        random(d), mask=torch.ones(s, s).tril().bool(), outputs=slice(None),
-    )  # fmt: skip
-    f, rotation, rule = random(4, s, d), random(d, 6), Rule.named("gradient")
-    truth = 0
-    for x in f:
-        J = jacobian_of(lambda z, a: attention(z), x, rule)
-        truth = truth + torch.einsum("tisa,ir,jr,tjsb->ab", J, rotation, rotation, J)
-    assert relative(attention.second_moment(f, rotation, rule), truth) < 1e-13
 
 
 def test_an_mlp_at_several_positions():

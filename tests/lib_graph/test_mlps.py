@@ -8,6 +8,7 @@ from torch import nn
 
 from lib_graph.kinds import GatedMLP, Norm, ResidualMLP
 from lib_graph.moments import InteractionMoments
+from lib_graph.readout import Readout
 from lib_graph.rules import Rule
 from tests.lib_graph.nets import jacobian_of, random_basis
 
@@ -86,7 +87,7 @@ def test_norms_are_torchs():
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_the_second_moment(mlp, f, rule):
     C = random(D, 4, seed=8)
-    found = mlp.second_moment(f, C, rule)
+    found = mlp.second_moment(f, C, rule, None)
     if mlp.norm is not None and rule.name != "gradient":
         assert found is None
         return
@@ -102,13 +103,13 @@ def test_the_second_moment(mlp, f, rule):
 def test_the_interactions(mlp, f, rule, chunk):
     basis, C = random_basis(D, 4), random(D, 3, seed=8)
     features = (f - basis.mean) @ basis.rotation
-    parts = mlp.interactions(f, features, basis.inverse, C, rule, chunk)
+    parts = mlp.interactions(f, features, basis.inverse, Readout(C, N * S), rule, chunk)
     found = InteractionMoments.stack(list(parts))
     A = [
         torch.einsum("sj,jd,tesd,ei->jti", f_hat, basis.inverse, jacobian(mlp, x, rule), C)
         for x, f_hat in zip(f, features, strict=True)
     ]
-    truth = InteractionMoments.of(torch.stack(A, 1), S)
-    assert torch.allclose(found.square, truth.square, rtol=1e-10)
-    assert torch.allclose(found.signed, truth.signed, atol=1e-11 * truth.signed.abs().max())
+    truth = InteractionMoments.of(torch.stack(A, 1), N * S)
+    assert torch.allclose(found.strength, truth.strength, rtol=1e-10)
+    assert torch.allclose(found.effect, truth.effect, atol=1e-11 * truth.effect.abs().max())
     assert torch.allclose(found.stderr, truth.stderr, rtol=1e-8)

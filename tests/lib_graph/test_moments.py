@@ -38,21 +38,23 @@ def test_moments_about_another_point():
 
 
 def test_interaction_moments_are_means_over_samples():
-    moments = InteractionMoments.of(ATTRIBUTIONS, 3)
+    moments = InteractionMoments.of(ATTRIBUTIONS, 60)
     per_sample = ATTRIBUTIONS.square().sum(2) / 3
-    assert torch.allclose(moments.square, per_sample.mean(1))
+    assert torch.allclose(moments.strength, per_sample.mean(1))
     assert torch.allclose(moments.stderr, per_sample.std(1, correction=1) / 20**0.5)
-    assert torch.allclose(moments.signed, ATTRIBUTIONS.sum(2).mean(1) / 3)
+    assert torch.allclose(moments.effect, ATTRIBUTIONS.sum(2).mean(1) / 3)
 
 
 def test_interaction_moments_do_not_depend_on_batches():
-    whole = InteractionMoments.of(ATTRIBUTIONS, 3)
+    whole = InteractionMoments.of(ATTRIBUTIONS, 60)
     for sizes in ([1] * 20, [7, 12, 1]):
-        parts = [InteractionMoments.of(part, 3) for part in ATTRIBUTIONS.split(sizes, 1)]
+        parts = [
+            InteractionMoments.of(part, 3 * part.shape[1]) for part in ATTRIBUTIONS.split(sizes, 1)
+        ]
         found = merged(parts)
-        assert torch.allclose(found.square, whole.square, rtol=1e-13)
+        assert torch.allclose(found.strength, whole.strength, rtol=1e-13)
         assert torch.allclose(found.stderr, whole.stderr, rtol=1e-12)
-        assert torch.allclose(found.signed, whole.signed, rtol=1e-13)
+        assert torch.allclose(found.effect, whole.effect, rtol=1e-13)
 
 
 def test_one_sample_has_no_standard_error():

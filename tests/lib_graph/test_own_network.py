@@ -1,12 +1,16 @@
 """A network out of a person's own file, from the command line to the run."""
 
+import copy
 import json
 
 import pytest
 import torch
+from torch import nn
 
+import lib_graph as library
 from lib_graph.errors import ModelError, NotFoundError, UsageError
-from lib_graph.networks import load_subject
+from lib_graph.kinds import Linear
+from lib_graph.networks import Subject, load_subject
 from lib_graph.run import Run
 from tests.lib_graph.test_build_command import lib_graph
 
@@ -35,6 +39,14 @@ def broken():
     raise RuntimeError("no such luck")
 
 constant = 5
+"""
+KINDS = """
+from lib_graph.kinds import Linear, ResidualMLP
+
+def make_kinds(module):
+    assert module[0].weight.dtype == torch.float64
+    line = module[2]
+    return {("2:in", "output"): Linear(line.weight.T, line.bias)}
 """
 
 
@@ -122,3 +134,75 @@ def test_layers_must_be_named(file, tmp_path, capsys):
     assert "'lib-graph layers MODEL' lists" in capsys.readouterr().err
     assert lib_graph("build", model, "--out", str(tmp_path / "run"), "--layers", "0:on,output") == 2
     assert "Closest: '0:in'" in capsys.readouterr().err
+
+
+LAYERS = ["x=0:in", "2:in", "output"]
+
+
+def test_a_module_in_python_is_what_it_is_from_a_file(file, tmp_path):
+    subject = load_subject(f"{file}:make_model")
+    module, (x,) = subject.module, subject.inputs
+    runs = [
+        library.build(module, tmp_path / "module", data=x, layers=LAYERS),
+        library.build(Subject.of(module, x, LAYERS), tmp_path / "subject"),
+        library.build(f"{file}:make_model", tmp_path / "file", layers=LAYERS),
+        library.build(module, tmp_path / "tuple", data=(x,), layers=iter(LAYERS)),
+    ]
+    assert len({run.id for run in runs}) == 1
+    assert runs[0].manifest.data.samples == 40
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "words"),
+    [
+        (nn.Linear(2, 2), {"layers": LAYERS}, "needs the tensors .* data=x"),
+        (nn.Linear(2, 2), {"data": torch.ones(3, 2)}, "and its layers"),
+        (nn.Linear(2, 2), {"data": "mine.py:f", "layers": LAYERS}, "needs the tensors"),
+        ("mine.py:make_model", {"data": torch.ones(3, 2)}, "Name a function"),
+        (Subject.of(nn.Linear(2, 2), torch.ones(3, 2), []), {"data": torch.ones(3, 2)}, "already"),
+    ],
+)
+def test_data_and_layers_that_do_not_go_with_the_model(tmp_path, model, given, words):
+    with pytest.raises(UsageError, match=words):
+        library.build(model, tmp_path / "run", **given)
+
+
+def test_kinds_can_be_declared_in_the_file(file, tmp_path):
+    without = load_subject(f"{file}:make_model").with_layers(LAYERS)
+    file.write_text(FILE + KINDS)
+    subject = load_subject(f"{file}:make_model").with_layers(LAYERS)
+    declared = subject.kinds(copy.deepcopy(subject.module).double())
+    assert isinstance(declared["2:in", "output"], Linear)
+    run = library.build(subject, tmp_path / "declared")
+    plain = library.build(without, tmp_path / "plain")
+    assert run.id == plain.id
+    strengths = [x.interactions.strength.to_numpy() for x in (run, plain)]
+    assert abs(strengths[0] - strengths[1]).max() < 1e-9 * strengths[0].max()
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        ("[1]", r"make_kinds' returned \[1\]. Return"),
+        ("{'2:in': None}", r"Return \{\(source layer, target"),
+        ("{('2:in', 'output'): 'linear'}", "with kinds of lib_graph.kinds"),
+        ("1 / 0", "make_kinds' failed .ZeroDivisionError"),
+        ("{('2:in', 'output'): Linear(2 * module[2].weight.T, module[2].bias)}", "after layer '2:"),
+    ],
+)
+def test_wrong_kinds_are_named(file, tmp_path, result, words):
+    source = f"\nfrom lib_graph.kinds import Linear\ndef make_kinds(module):\n    return {result}\n"
+    file.write_text(FILE + source)
+    with pytest.raises(ModelError, match=words):
+        library.build(f"{file}:make_model", tmp_path / "run", layers=LAYERS)
+
+
+def test_kinds_of_a_module_in_python(tmp_path):
+    module = nn.Sequential(nn.Linear(3, 3), nn.Softmax(-1))
+
+    def kinds(copy):
+        return {("a", "b"): Linear(copy[0].weight.T, copy[0].bias * 2)}
+
+    subject = Subject.of(module, torch.randn(9, 3), ["a=0:in", "b=1:in", "output"], kinds)
+    with pytest.raises(ModelError, match="after layer 'a' is not the Linear"):
+        library.build(subject, tmp_path)

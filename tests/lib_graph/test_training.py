@@ -126,6 +126,8 @@ def run(*arguments):
         ("--max-steps", 1, 1, "did not reach test accuracy 1"),
         ("--max-steps", 0, 2, "max_steps is 0"),
         ("--modulus", 1, 2, "--modulus is 1"),
+        ("--seed", -1, 2, "seed is -1"),
+        ("--seed", 2**63, 2, f"seed is {2**63}"),
     ],
 )
 def test_the_command_fails_in_one_line(tmp_path, capsys, option, value, code, message):

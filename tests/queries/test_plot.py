@@ -11,8 +11,9 @@ import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.errors import UsageError
+from queries.figures import PALETTE
 from queries.layout import lay_out
-from queries.plot import PALETTE, WIDEST, draw_circuit, plot_circuit
+from queries.plot import WIDEST, draw_circuit, plot_circuit
 from tests.queries.test_cli import Cli
 from tests.synthetic import random_run
 
@@ -75,6 +76,25 @@ def test_width_is_share_and_colour_is_module(graph: queries.Graph) -> None:
     assert all(len(found) == 1 for found in colours.values())
     assert 2 < len(colours) <= len(PALETTE) + 1
     assert len(set.union(*colours.values())) == len(colours)
+
+
+def test_the_legend_names_modules_in_order_with_the_labels_that_are_drawn(
+    graph: queries.Graph,
+) -> None:
+    circuit, communities = graph.circuit(target="layer/3"), graph.communities()
+    figure = draw_circuit(circuit, communities=communities)
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    found = [text for text in texts if text.startswith("module ")]
+    membership = communities.membership()
+    drawn = circuit.features.assign(module=circuit.features["id"].map(membership))
+    numbers = sorted(drawn["module"].dropna().astype(int).unique())
+    assert len(numbers) > 2
+    assert len(found) == min(len(numbers), len(PALETTE))
+    assert found == sorted(found)
+    for text in found:
+        number, _, names = text.removeprefix("module ").partition(": ")
+        labels = set(drawn.loc[drawn["module"] == int(number), "label"])
+        assert set(names.split(", ")) <= labels | {""}
 
 
 def test_the_picture_names_layers_features_and_labels(graph: queries.Graph) -> None:

@@ -135,6 +135,7 @@ def _write_settings(home: Path, port: int, gds: bool) -> None:
         "server.http.enabled": "false",
         "server.https.enabled": "false",
         "dbms.security.auth_enabled": "true",
+        "dbms.security.allow_csv_import_from_file_urls": "false",  # LOAD CSV reads any local file
         "dbms.usage_report.enabled": "false",
         "server.memory.pagecache.size": "256m",
         "db.tx_log.preallocate": "false",

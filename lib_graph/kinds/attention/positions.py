@@ -1,0 +1,128 @@
+"""What queries and keys do with their positions: nothing, or turn with them (rotary embedding)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from lib_graph.errors import ModelError
+from lib_graph.kinds.attention.spans import spans
+
+__all__ = ["Fixed", "Positions", "Rotary"]
+
+
+class Positions(Protocol):
+    """Rotations R_s of the rows at positions s, in all that the closed forms need of them."""
+
+    def check(self, length: int) -> None:
+        """Raise ModelError if inputs of this length have positions without a rotation."""
+        ...
+
+    def rotate(self, x: Float[Tensor, "*n s e"], at: Int[Tensor, " s"]) -> Float[Tensor, "*n s e"]:
+        """Return x_s R_s for rows at the positions `at`."""
+        ...
+
+    def unrotate(
+        self, x: Float[Tensor, "*n s e"], at: Int[Tensor, " s"]
+    ) -> Float[Tensor, "*n s e"]:
+        """Return x_s R_sᵀ for rows at the positions `at`."""
+        ...
+
+    def spread(
+        self,
+        q: Float[Tensor, "*n t e"],
+        weights: Float[Tensor, "*n t s"],
+        factor: Float[Tensor, "*n s 1"],
+        at: Int[Tensor, " s"],
+    ) -> Float[Tensor, "*n t e"]:
+        """Return Σ_s weights_ts factor_s q_t R_sᵀ."""
+        ...
+
+    def products(
+        self,
+        q: Float[Tensor, "n t e"],
+        others: Float[Tensor, "g n t e"],
+        weights: Float[Tensor, "g n t s"],
+        at: Int[Tensor, " s"],
+    ) -> Float[Tensor, "g e e"]:
+        """Return Σ_nts weights_ts (q_t R_sᵀ)ᵀ (other_t R_sᵀ) for each of the others."""
+        ...
+
+
+class Fixed:
+    """No rotation: R_s = 1."""
+
+    def check(self, length: int) -> None:
+        """Do nothing: any length will do."""
+
+    def rotate(self, x: Tensor, at: Tensor) -> Tensor:
+        """Return x."""
+        return x
+
+    def unrotate(self, x: Tensor, at: Tensor) -> Tensor:
+        """Return x."""
+        return x
+
+    def spread(self, q: Tensor, weights: Tensor, factor: Tensor, at: Tensor) -> Tensor:
+        """Return q_t Σ_s weights_ts factor_s."""
+        return q * (weights @ factor)
+
+    def products(self, q: Tensor, others: Tensor, weights: Tensor, at: Tensor) -> Tensor:
+        """Return Σ_nt (Σ_s weights_ts) q_tᵀ other_t."""
+        weighted = q * weights.sum(-1, keepdim=True)
+        found: Tensor = weighted.flatten(1, 2).mT @ others.flatten(1, 2)
+        return found
+
+
+@dataclass(frozen=True)
+class Rotary:
+    """Coordinates i and i + e/2 turn together, as in the Llama family.
+
+    `cos` and `sin` are the tables of the angles: a row for each position, a column for each pair.
+    """
+
+    cos: Float[Tensor, "s half"]
+    sin: Float[Tensor, "s half"]
+
+    def check(self, length: int) -> None:
+        """Raise ModelError if the tables are shorter."""
+        if length > len(self.cos):
+            raise ModelError(
+                f"The rotary tables hold {len(self.cos)} positions, the inputs have {length}. Give "
+                "shorter inputs."
+            )
+
+    def rotate(self, x: Tensor, at: Tensor) -> Tensor:
+        """Return x_s R_s."""
+        return _turned(x, self.cos[at], self.sin[at])
+
+    def unrotate(self, x: Tensor, at: Tensor) -> Tensor:
+        """Return x_s R_sᵀ."""
+        return _turned(x, self.cos[at], -self.sin[at])
+
+    def spread(self, q: Tensor, weights: Tensor, factor: Tensor, at: Tensor) -> Tensor:
+        """Return q_t turned by the weighted sums of the tables."""
+        tables = torch.cat([self.cos[at], -self.sin[at]], -1)
+        cos, sin = (weights @ (factor * tables)).chunk(2, -1)
+        return _turned(q, cos, sin)
+
+    def products(self, q: Tensor, others: Tensor, weights: Tensor, at: Tensor) -> Tensor:
+        """Return the products of each s, turned back on both sides, and summed."""
+        e = q.shape[-1]
+        parts = []
+        for g in spans(0, len(others), q.numel() * e):
+            outer = (q[..., :, None] * others[g, ..., None, :]).flatten(-2)
+            at_s = weights[g].flatten(1, 2).mT @ outer.flatten(1, 2)  # g s (i j)
+            by_row = at_s.unflatten(-1, (e, e)).transpose(1, 2)  # g i s j
+            once = self.unrotate(by_row, at).transpose(1, 3)  # g j s i
+            parts.append(self.unrotate(once, at).sum(2).mT)
+        return torch.cat(parts)
+
+
+def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    first, second = x.chunk(2, -1)
+    return torch.cat([first * cos - second * sin, second * cos + first * sin], -1)

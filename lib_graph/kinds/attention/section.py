@@ -1,0 +1,155 @@
+"""An attention section of any usual kind (docs/method.md §5.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass, field
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from lib_graph.kinds.attention.edges import output_tangents
+from lib_graph.kinds.attention.moment import second_moment
+from lib_graph.kinds.attention.one_pass import AttentionPass, Normalised
+from lib_graph.kinds.attention.positions import Fixed, Positions
+from lib_graph.kinds.norm import Norm
+from lib_graph.moments import InteractionMoments
+from lib_graph.readout import Readout
+from lib_graph.rules import Rule
+
+__all__ = ["Attention"]
+
+
+@dataclass(frozen=True)
+class Attention:
+    """F(f)_t = f_t + Σ_h Σ_s A^h_ts v^h_s W_O^h + b_O, n = norm(f), or f without a norm.
+
+    A = softmax(`scale` · q kᵀ) over the s that t sees, with q, k, v = n W + b and q and k turned by
+    their `positions`. W_Q is h × d × e and W_O h × e × d; W_K and W_V are g × d × e, where each of
+    the g heads serves h/g queries in a row. `scale` is 1/√e unless said otherwise.
+
+    A position t sees itself and, if not `causal`, what comes after; with a `window` only those s
+    with |t − s| < window, with a `mask` only those where its row is true. All of it holds for
+    inputs of any length up to that of the mask and of the tables of positions. `outputs` are the
+    positions t that the next layer has; without `residual` F has no term f_t.
+    """
+
+    w_q: Float[Tensor, "h d e"]
+    w_k: Float[Tensor, "g d e"]
+    w_v: Float[Tensor, "g d e"]
+    w_o: Float[Tensor, "h e d"]
+    b_q: Float[Tensor, "h e"] | None = None
+    b_k: Float[Tensor, "g e"] | None = None
+    b_v: Float[Tensor, "g e"] | None = None
+    b_o: Float[Tensor, " d"] | None = None
+    _: KW_ONLY
+    norm: Norm | None = None
+    positions: Positions = field(default_factory=Fixed)
+    causal: bool = True
+    window: int | None = None
+    mask: Bool[Tensor, "s s"] | None = None
+    scale: float | None = None
+    outputs: slice = field(default_factory=lambda: slice(None))
+    residual: bool = True
+
+    def __call__(self, f: Float[Tensor, "n s d"]) -> Float[Tensor, "n t d"]:
+        """Return F(f)."""
+        written = torch.einsum("hnte,hed->ntd", self._pass(f).o, self.w_o)
+        if self.b_o is not None:
+            written = written + self.b_o
+        return f[:, self.outputs] + written if self.residual else written
+
+    def _visible(self, positions: int) -> Bool[Tensor, "t s"]:
+        """Return which positions each output position sees in an input of some length."""
+        at = torch.arange(positions, device=self.w_q.device)
+        ahead = at - at[self.outputs, None]
+        visible = ahead <= (0 if self.causal else positions)
+        if self.window is not None:
+            visible &= ahead.abs() < self.window
+        if self.mask is not None:
+            visible &= self.mask[:positions, :positions][self.outputs]
+        return visible
+
+    def _pass(self, f: Float[Tensor, "n s d"], alpha: float = 1.0) -> AttentionPass:
+        """Return the pass at α f, with the biases times α."""
+        self.positions.check(f.shape[1])
+        n_hat, a, n = None, torch.ones_like(f[..., :1]), alpha * f
+        if self.norm is not None:
+            n_hat, a = self.norm.normalised(n)
+            n = self.norm.scaled(n_hat, alpha)
+        sources = torch.arange(f.shape[1], device=f.device)
+        queries = sources[self.outputs]
+        q = self._heads(n[:, self.outputs], self.w_q, self.b_q, alpha)
+        k = self._heads(n, self.w_k, self.b_k, alpha)
+        v = self._heads(n, self.w_v, self.b_v, alpha)
+        q, k = self.positions.rotate(q, queries), self.positions.rotate(k, sources)
+        scale = q.shape[-1] ** -0.5 if self.scale is None else self.scale
+        visible = self._visible(f.shape[1])
+        pattern = (scale * q @ k.mT).masked_fill(~visible, -torch.inf).softmax(-1)
+        norm = None
+        if n_hat is not None and self.norm is not None:
+            gained = n_hat * self.norm.gain
+            moved = [self._heads(gained, w) for w in (self.w_v, self.w_k, self.w_q)]
+            norm = Normalised(n_hat, torch.stack(moved))
+        return AttentionPass(
+            q, k, v, pattern, pattern @ v, a, norm, visible, queries, sources, self.positions, scale
+        )
+
+    def _heads(
+        self,
+        n: Float[Tensor, "n s d"],
+        weight: Float[Tensor, "g d e"],
+        bias: Float[Tensor, "g e"] | None = None,
+        alpha: float = 1.0,
+    ) -> Float[Tensor, "h n s e"]:
+        """Return n W + α b of every head, those of a group repeated for each of its queries."""
+        flat = n @ weight.movedim(0, 1).flatten(1)
+        heads: Tensor = flat.unflatten(-1, (len(weight), -1)).movedim(2, 0)
+        if bias is not None:
+            heads = heads + alpha * bias[:, None, None]
+        return heads.repeat_interleave(len(self.w_q) // len(weight), 0).contiguous()
+
+    def _inward(self) -> Float[Tensor, "3 d h e"]:
+        """Return P Γ [W_V | W_K | W_Q]."""
+        weights = []
+        for weight in (self.w_v, self.w_k, self.w_q):
+            w = weight.repeat_interleave(len(self.w_q) // len(weight), 0).movedim(0, 1)
+            flat = w.flatten(1) if self.norm is None else self.norm.projected(w.flatten(1))
+            weights.append(flat.unflatten(1, w.shape[1:]))
+        return torch.stack(weights)
+
+    def second_moment(
+        self,
+        f: Float[Tensor, "n s d"],
+        next_rotation: Float[Tensor, "d r"],
+        rule: Rule,
+        counted: Bool[Tensor, "n t"] | None = None,
+    ) -> Float[Tensor, "d d"] | None:
+        """Return N S · M' = Σ_ts J_ts K J_tsᵀ, or None for other rules: an average of Jacobians
+        along a path is not the Jacobian of a pass.
+        """
+        if rule.name != "gradient":
+            return None
+        here = self._pass(f)
+        return second_moment(here, self._inward(), self.w_o, next_rotation, counted, self.residual)
+
+    def interactions(
+        self,
+        f: Float[Tensor, "n s d"],
+        features: Float[Tensor, "n s r"],
+        inverse: Float[Tensor, "r d"],
+        readout: Readout,
+        rule: Rule,
+        chunk: int,
+    ) -> Iterator[InteractionMoments]:
+        """Yield the moments of A_itj, feature j at all positions."""
+        nodes = zip(rule.weights, rule.nodes, strict=True)
+        along_path = [(weight, self._pass(f, alpha)) for weight, alpha in nodes]
+        inward, out = self._inward(), (self.w_o @ readout.rotation).flatten(0, 1)
+        for rows, f_hat in zip(inverse.split(chunk), features.split(chunk, -1), strict=True):
+            attributions = output_tangents(along_path, inward, rows, f_hat).flatten(3) @ out
+            if self.residual:
+                at_outputs = f_hat[:, self.outputs, :, None]
+                attributions.addcmul_(at_outputs, rows @ readout.rotation)
+            yield readout.moments(attributions.permute(2, 0, 1, 3))

@@ -1,0 +1,31 @@
+"""How attributions to the next layer's features become moments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from lib_graph.moments import InteractionMoments
+
+__all__ = ["Readout"]
+
+
+@dataclass(frozen=True)
+class Readout:
+    """The next layer's features, and which of their positions count on one batch.
+
+    `rotation` is C_{l+1}; `positions` is the number N S of input positions that count; `counted`
+    marks the output positions that do (None: all).
+    """
+
+    rotation: Float[Tensor, "e r"]
+    positions: int
+    counted: Bool[Tensor, "n t"] | None = None
+
+    def moments(self, attributions: Float[Tensor, "j n t r"]) -> InteractionMoments:
+        """Return the moments of A_itj, sources j first, over the output positions that count."""
+        if self.counted is not None:
+            attributions = attributions * self.counted[..., None]
+        return InteractionMoments.of(attributions, self.positions)

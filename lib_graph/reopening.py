@@ -1,0 +1,85 @@
+"""A finished run's network again, for what is asked of it after the build."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+
+import torch
+
+from lib_graph.bases_file import given_bases
+from lib_graph.basis import LayerBasis
+from lib_graph.cuts import cut
+from lib_graph.errors import ConflictError, ModelError, UsageError
+from lib_graph.job import cast, first_samples
+from lib_graph.network import Network
+from lib_graph.networks import Subject, load_subject
+from lib_graph.networks.python_file import is_place
+from lib_graph.origin import tensors_sha256
+from lib_graph.run import Manifest, Run
+
+__all__ = ["Reopened", "reopened", "reopened_network"]
+
+
+@dataclass(frozen=True)
+class Reopened:
+    """The network of a run, cut into its sections, with the bases of all its layers.
+
+    All of it is in the precision of the build.
+    """
+
+    subject: Subject
+    network: Network
+    bases: dict[str, LayerBasis]
+
+
+def reopened(run: Run, subject: Subject | None = None) -> Subject:
+    """Return the network of a run, with its data and the layers of the run.
+
+    It is loaded from where the build found it, unless `subject` is given: a module that was built
+    in a Python session is nowhere to be found. Weights and data must be those of the build.
+
+    Raises ModelError if the network is not there any more, ConflictError if it has changed.
+    """
+    manifest = run.manifest
+    if subject is None:
+        try:
+            subject = _loaded(manifest)
+        except (ModelError, UsageError) as error:
+            raise ModelError(
+                f"The network of run {run.id}, {manifest.model.source!r}, cannot be loaded again. "
+                f"{error}"
+            ) from error
+    weights = tensors_sha256(subject.module.state_dict().items())
+    _check(run, "weights", weights, manifest.model.sha256)
+    _check(run, "data", tensors_sha256(subject.tensors()), manifest.data.sha256)
+    layers = (text.partition("=") for text in str(manifest.config["layers"]).split(","))
+    return replace(subject, layers={name: point for name, _, point in layers})
+
+
+def reopened_network(run: Run, subject: Subject | None = None) -> Reopened:
+    """Return the network of a run, cut at its layers, and the bases of the layers.
+
+    Raises what `reopened` does, and RunError if the bases do not fit the network.
+    """
+    subject = reopened(run, subject)
+    dtype = torch.float64 if run.manifest.dtype == "float64" else torch.float32
+    module = copy.deepcopy(subject.module).to(dtype).eval().requires_grad_(False)
+    example = tuple(first_samples(cast(x, dtype)) for x in subject.inputs)
+    kinds = None if subject.kinds is None else subject.kinds(module)
+    network = cut(module, example, subject.layers, biases=run.manifest.model.biases, kinds=kinds)
+    bases = given_bases(run.path / "bases.safetensors", network.layers)
+    return Reopened(subject, network, {name: basis.to(dtype) for name, basis in bases.items()})
+
+
+def _loaded(manifest: Manifest) -> Subject:
+    source = manifest.model.source
+    return load_subject(source, manifest.data.name if is_place(source) else None)
+
+
+def _check(run: Run, what: str, found: str, expected: str) -> None:
+    if found != expected:
+        raise ConflictError(
+            f"The {what} of {run.manifest.model.source!r} are not those that run {run.id} was "
+            f"built from (SHA-256 {found[:12]}, not {expected[:12]}). Build the run again."
+        )
