@@ -2,7 +2,7 @@
 
 >>> import lib_graph
 >>> sorted(lib_graph.__all__)
-['Options', 'Run', 'Subject', 'build', 'load_subject', 'shipped_model']
+['Options', 'Run', 'Subject', 'Text', 'build', 'load_subject', 'shipped_model']
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from lib_graph.networks import Subject, load_subject, shipped_model
     from lib_graph.options import Options
     from lib_graph.run import Run
+    from lib_graph.text import Text
 
-__all__ = ["Options", "Run", "Subject", "build", "load_subject", "shipped_model"]
+__all__ = ["Options", "Run", "Subject", "Text", "build", "load_subject", "shipped_model"]
 
 _HOME = {
     "Options": "lib_graph.options",
     "Run": "lib_graph.run",
     "Subject": "lib_graph.networks",
+    "Text": "lib_graph.text",
     "build": "lib_graph.building",
     "load_subject": "lib_graph.networks",
     "shipped_model": "lib_graph.networks",

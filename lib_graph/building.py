@@ -21,6 +21,7 @@ from lib_graph.origin import check_folder, run_id
 from lib_graph.progress import SILENT, Progress
 from lib_graph.run import DATA_FILES, DataInfo, LayerInfo, ModelInfo, Run, write_manifest
 from lib_graph.stages import Bases, bases_stage, interactions_stage
+from lib_graph.text import Text
 
 __all__ = ["build"]
 
@@ -30,8 +31,9 @@ def build(
     out: str | Path,
     options: Options | None = None,
     *,
-    data: Tensor | tuple[Tensor, ...] | str | None = None,
+    data: Tensor | tuple[Tensor, ...] | str | Text | None = None,
     layers: Iterable[str] | None = None,
+    granularity: str | None = None,
     name: str | None = None,
     replace: bool = False,
     progress: Progress = SILENT,
@@ -40,7 +42,9 @@ def build(
 
     `model` is a module of your own, with its arguments as `data` (samples first) and the points to
     be `layers`, each POINT or NAME=POINT; or what the command takes, a model folder or
-    path.py:function, with its own data and layers unless said otherwise; or a `Subject`. Stages
+    path.py:function, with its own data and layers unless said otherwise; or a language model, a
+    folder of transformers' or a name on the hub, with a `Text` as data and a `granularity`, block
+    or paper, for layers; or a `Subject`. Stages
     that are there already, from the same weights, data and options, are not computed again. `name`
     is what people call the run (default: the subject's name and the basis).
 
@@ -59,7 +63,7 @@ def build(
     """
     options = options or Options()
     out = Path(out)
-    job = prepare(subject_of(model, data, layers), out, options, progress)
+    job = prepare(subject_of(model, data, layers, granularity), out, options, progress)
     with locked(out):
         if replace:
             for file in ("manifest.json", *DATA_FILES):
@@ -131,7 +135,7 @@ def _positions(job: Job) -> int:
 
 def _config(job: Job) -> dict[str, Any]:
     """Return the options by the names and in the forms of the command line."""
-    options = asdict(job.options)
+    options = asdict(job.options) | dict(job.subject.settings)
     return options | {
         "bases": None if job.options.bases is None else str(job.options.bases),
         "biases": ",".join(job.origin["biases"]),

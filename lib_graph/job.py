@@ -58,7 +58,10 @@ def prepare(subject: Subject, out: Path, options: Options, progress: Progress) -
     module = copy.deepcopy(subject.module).to(options.torch_dtype).eval().requires_grad_(False)
     inputs = tuple(cast(x, options.torch_dtype) for x in subject.inputs)
     if not len(inputs[0]):
-        raise ModelError(f"The data {subject.data_name!r} is empty. Give at least one sample.")
+        raise ModelError(
+            f"The data {subject.data_name!r} is empty. Give at least one sample (to a language "
+            "model: --text FILE)."
+        )
     example = tuple(first_samples(x) for x in inputs)
     kinds = None if subject.kinds is None else subject.kinds(module)
     network = cut(module, example, subject.layers, biases=options.biases, kinds=kinds)

@@ -17,6 +17,7 @@ from lib_graph.networks import Subject, load_subject
 from lib_graph.networks.python_file import is_place
 from lib_graph.origin import tensors_sha256
 from lib_graph.run import Manifest, Run
+from lib_graph.text import Text
 
 __all__ = ["Reopened", "reopened", "reopened_network"]
 
@@ -74,7 +75,9 @@ def reopened_network(run: Run, subject: Subject | None = None) -> Reopened:
 
 def _loaded(manifest: Manifest) -> Subject:
     source = manifest.model.source
-    return load_subject(source, manifest.data.name if is_place(source) else None)
+    if is_place(source):
+        return load_subject(source, manifest.data.name)
+    return load_subject(source, Text.of_settings(manifest.config))
 
 
 def _check(run: Run, what: str, found: str, expected: str) -> None:

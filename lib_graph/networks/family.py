@@ -9,10 +9,10 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lib_graph.kinds import Norm
+from lib_graph.kinds import Norm, ResidualMLP
 from lib_graph.network import Kind
 
-__all__ = ["ACTIVATIONS", "Family", "bias_heads", "heads", "matrix", "norm"]
+__all__ = ["ACTIVATIONS", "Family", "bias_heads", "heads", "matrix", "mlp_of_gpt", "norm"]
 
 ACTIVATIONS = {
     "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu_fast": "gelu_tanh",
@@ -51,7 +51,7 @@ def norm(module: Any) -> Norm:
 def matrix(module: Any) -> Float[Tensor, "d e"]:
     """Return W of f W + b, for a Linear (which keeps Wᵀ) or a Conv1D of transformers."""
     weight: Tensor = module.weight
-    return weight.T if isinstance(module, nn.Linear) else weight
+    return weight.mT if isinstance(module, nn.Linear) else weight
 
 
 def heads(weight: Float[Tensor, "d he"], size: int) -> Float[Tensor, "h d e"]:
@@ -62,3 +62,13 @@ def heads(weight: Float[Tensor, "d he"], size: int) -> Float[Tensor, "h d e"]:
 def bias_heads(bias: Float[Tensor, " he"] | None, size: int) -> Float[Tensor, "h e"] | None:
     """Return the bias of queries, keys or values, head by head."""
     return None if bias is None else bias.unflatten(0, (-1, size))
+
+
+def mlp_of_gpt(model: Any, index: int) -> ResidualMLP | None:
+    """Return the MLP of a block of GPT-2 or GPT-Neo."""
+    block = model.transformer.h[index]
+    into, out = block.mlp.c_fc, block.mlp.c_proj
+    activation = ACTIVATIONS.get(model.config.activation_function)
+    if activation is None:
+        return None
+    return ResidualMLP(matrix(into), into.bias, matrix(out), out.bias, activation, norm(block.ln_2))

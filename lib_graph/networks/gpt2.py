@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lib_graph.kinds import Attention, ResidualMLP
-from lib_graph.networks.family import ACTIVATIONS, Family, bias_heads, heads, matrix, norm
+from lib_graph.kinds import Attention
+from lib_graph.networks.family import Family, bias_heads, heads, matrix, mlp_of_gpt, norm
 
 __all__ = ["GPT2"]
 
@@ -23,19 +23,8 @@ def _attention(model: Any, index: int) -> Attention:
     )  # fmt: skip
 
 
-def _mlp(model: Any, index: int) -> ResidualMLP | None:
-    block = model.transformer.h[index]
-    into, out = block.mlp.c_fc, block.mlp.c_proj
-    activation = ACTIVATIONS.get(model.config.activation_function)
-    if activation is None:
-        return None
-    return ResidualMLP(
-        matrix(into), into.bias, matrix(out), out.bias, activation, norm(block.ln_2)
-    )
-
-
 GPT2 = Family(
     blocks="transformer.h", ln1="ln_1", attn="attn", ln2="ln_2", mlp="mlp",
     ln_final="transformer.ln_f", unembed="lm_head",
-    attention_kind=_attention, mlp_kind=_mlp,
+    attention_kind=_attention, mlp_kind=mlp_of_gpt,
 )  # fmt: skip

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lib_graph.kinds import Attention, ResidualMLP
-from lib_graph.networks.family import ACTIVATIONS, Family, heads, matrix, norm
+from lib_graph.kinds import Attention
+from lib_graph.networks.family import Family, heads, matrix, mlp_of_gpt, norm
 
 __all__ = ["GPT_NEO"]
 
@@ -15,29 +15,19 @@ def _attention(model: Any, index: int) -> Attention:
     block = model.transformer.h[index]
     attn = block.attn.attention
     size = attn.head_dim
+    w_q, w_k, w_v = (heads(matrix(m), size) for m in (attn.q_proj, attn.k_proj, attn.v_proj))
     return Attention(
-        *(heads(matrix(m), size) for m in (attn.q_proj, attn.k_proj, attn.v_proj)),
+        w_q, w_k, w_v,
         matrix(attn.out_proj).unflatten(0, (-1, size)),
         b_o=attn.out_proj.bias,
         norm=norm(block.ln_1),
         window=model.config.window_size if attn.attention_type == "local" else None,
         scale=1.0,
-    )
-
-
-def _mlp(model: Any, index: int) -> ResidualMLP | None:
-    block = model.transformer.h[index]
-    into, out = block.mlp.c_fc, block.mlp.c_proj
-    activation = ACTIVATIONS.get(model.config.activation_function)
-    if activation is None:
-        return None
-    return ResidualMLP(
-        matrix(into), into.bias, matrix(out), out.bias, activation, norm(block.ln_2)
-    )
+    )  # fmt: skip
 
 
 GPT_NEO = Family(
     blocks="transformer.h", ln1="ln_1", attn="attn.attention", ln2="ln_2", mlp="mlp",
     ln_final="transformer.ln_f", unembed="lm_head",
-    attention_kind=_attention, mlp_kind=_mlp,
+    attention_kind=_attention, mlp_kind=mlp_of_gpt,
 )  # fmt: skip

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from lib_graph.errors import ModelError
 
 __all__ = ["fetch", "is_hub_name", "load_model", "load_tokenizer"]
@@ -40,7 +38,9 @@ def fetch(name: str) -> Path:
         raise ModelError(f"There is no model folder {name!r}. {INSTALL}") from error
     try:
         with _quiet():
-            folder = Path(huggingface_hub.snapshot_download(name, allow_patterns=[*SMALL_FILES, SAFE]))
+            folder = Path(
+                huggingface_hub.snapshot_download(name, allow_patterns=[*SMALL_FILES, SAFE])
+            )
             if not any(folder.glob(SAFE)):
                 huggingface_hub.snapshot_download(name, allow_patterns=[PICKLED])
     except Exception as error:
@@ -54,7 +54,7 @@ def fetch(name: str) -> Path:
     return folder
 
 
-def load_model(folder: Path) -> nn.Module:
+def load_model(folder: Path) -> Any:
     """Return the causal language model in a folder, in the precision of its weights.
 
     Weights are read as safetensors, or else as tensors alone out of PyTorch's own format; code in
@@ -82,10 +82,10 @@ def load_model(folder: Path) -> nn.Module:
     for name, tensor in model.state_dict().items():
         if not tensor.isfinite().all():
             raise ModelError(
-                f"Tensor {name!r} in {str(folder)!r} has values that are NaN or infinite. Train the "
-                "model again, or use an earlier checkpoint."
+                f"Tensor {name!r} in {str(folder)!r} has values that are NaN or infinite. "
+                "Train the model again, or use an earlier checkpoint."
             )
-    return model  # type: ignore[no-any-return]
+    return model
 
 
 def load_tokenizer(folder: Path) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,9 @@ from torch import Tensor, nn
 
 from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.kinds import NormLinear
+from lib_graph.network import Kind
 from lib_graph.networks import hub
+from lib_graph.networks.checkpoint import CONFIG, read_json
 from lib_graph.networks.family import Family, matrix, norm
 from lib_graph.networks.gpt2 import GPT2
 from lib_graph.networks.gpt_neo import GPT_NEO
@@ -22,7 +22,7 @@ from lib_graph.networks.llama import LLAMA
 from lib_graph.networks.subject import Kinds, Subject
 from lib_graph.text import Rows, Text, read_rows
 
-__all__ = ["FAMILIES", "GRANULARITIES", "LanguageModel", "layers", "load"]
+__all__ = ["FAMILIES", "GRANULARITIES", "LanguageModel", "is_one", "kinds", "layers", "load"]
 
 FAMILIES: dict[str, Family] = {"gpt2": GPT2, "gpt_neo": GPT_NEO, "llama": LLAMA}
 """`model_type` of config.json -> the adapter"""
@@ -73,10 +73,10 @@ def layers(family: Family, blocks: int, granularity: str) -> dict[str, str]:
 def kinds(family: Family, module: nn.Module) -> Kinds:
     """Return what the sections between the layers of granularity `block` are."""
     assert isinstance(module, LanguageModel)
-    model = module.model
+    model: Any = module.model
     names = list(layers(family, _blocks(family, model), "block"))
     last, unembed = model.get_submodule(family.ln_final), model.get_submodule(family.unembed)
-    found: dict[tuple[str, str], Any] = {
+    found: dict[tuple[str, str], Kind | None] = {
         ("ln_final", "output"): NormLinear(norm(last), matrix(unembed), unembed.bias)
     }
     for i in range(_blocks(family, model)):
@@ -92,50 +92,61 @@ def _blocks(family: Family, model: nn.Module) -> int:
     return len(blocks)
 
 
-def load(folder: Path, source: str, text: Text | None, granularity: str) -> Subject:
-    """Return the language model in a folder, with rows of tokens and layers.
+def is_one(model: str | Path) -> bool:
+    """Return whether this is the folder of a language model that is supported, or a hub's name."""
+    folder = Path(model)
+    if folder.exists():
+        config = folder / CONFIG
+        return config.is_file() and read_json(folder).get("model_type") in FAMILIES
+    return hub.is_hub_name(str(model))
+
+
+def load(place: str, text: Text | None, granularity: str) -> Subject:
+    """Return a language model, from a folder or the hub, with rows of tokens and layers.
 
     Without a text there are no rows: the network can be looked at, not built.
 
-    Raises ModelError if the files are missing or broken, or if the architecture is none that
-    lib-graph knows; UsageError if the text does not give a row, or does not fit the model.
+    Raises ModelError if the model cannot be had, or if its files are broken or its architecture is
+    none that lib-graph knows; UsageError if the text does not give a row, or does not fit.
     """
+    folder = Path(place) if Path(place).exists() else hub.fetch(place)
+    model_type = read_json(folder).get("model_type")
+    if model_type not in FAMILIES:
+        raise ModelError(
+            f"{place!r} is a language model of type {model_type!r}. Supported: "
+            f"{', '.join(map(repr, FAMILIES))}."
+        )
+    family = FAMILIES[model_type]
     model = hub.load_model(folder)
-    config: Any = model.config
-    family = FAMILIES[config.model_type]
     if text is None:
         rows = Rows(torch.zeros(0, 2, dtype=torch.long), None)
     else:
         rows = read_rows(text, partial(hub.load_tokenizer, folder))
-        _check_fit(rows, config, folder)
+        _check_fit(rows, model.config, place)
     return Subject(
-        name=Path(source).name,
-        source=source,
+        name=Path(place).name,
+        source=place,
         module=LanguageModel(model).eval(),
         inputs=(rows.tokens,),
-        data_name="no text" if text is None else text.file.name,
+        data_name="text" if text is None else text.file.name,
         layers=layers(family, _blocks(family, model), granularity),
         kinds=partial(kinds, family),
-        settings=_settings(text),
+        counted=rows.counted,
+        settings={} if text is None else text.settings,
     )
 
 
-def _settings(text: Text | None) -> Mapping[str, Any]:
-    """Return the options that a text came from, by their names on the command line."""
-    return {} if text is None else asdict(text) | {"file": None, "text": str(text.file)}
-
-
-def _check_fit(rows: Rows, config: Any, folder: Path) -> None:
+def _check_fit(rows: Rows, config: Any, place: str) -> None:
     """Raise an error if the tokens are none of the model's, or the rows too long for it."""
     least, most = (int(x) for x in rows.tokens.aminmax())
     if least < 0 or most >= config.vocab_size:
         raise ModelError(
-            f"Token {least if least < 0 else most} is none of the {config.vocab_size} tokens of the "
-            f"model in {str(folder)!r}. Use the tokenizer that belongs to it."
+            f"Token {least if least < 0 else most} is none of the {config.vocab_size} tokens of "
+            f"{place!r}. Use the tokenizer that belongs to the model."
         )
     context, longest = rows.tokens.shape[1], config.max_position_embeddings
     if context > longest:
         raise UsageError(
-            f"A context of {context} tokens is too long: the model in {str(folder)!r} takes at most "
-            f"{longest}. Choose a shorter --context."
+            f"A context of {context} tokens is too long: {place!r} takes at most {longest}. Choose "
+            "a shorter --context."
         )

@@ -19,15 +19,15 @@ def _attention(model: Any, index: int) -> Attention | None:
     block = model.model.layers[index]
     attn = block.self_attn
     size, into = attn.head_dim, (attn.q_proj, attn.k_proj, attn.v_proj)
+    w_q, w_k, w_v = (heads(matrix(m), size) for m in into)
+    b_q, b_k, b_v = (bias_heads(m.bias, size) for m in into)
     return Attention(
-        *(heads(matrix(m), size) for m in into),
-        matrix(attn.o_proj).unflatten(0, (-1, size)),
-        *(bias_heads(m.bias, size) for m in into),
-        attn.o_proj.bias,
+        w_q, w_k, w_v, matrix(attn.o_proj).unflatten(0, (-1, size)),
+        b_q, b_k, b_v, attn.o_proj.bias,
         norm=norm(block.input_layernorm),
         positions=_rotary(model, attn.q_proj.weight, size),
         scale=attn.scaling,
-    )
+    )  # fmt: skip
 
 
 def _rotary(model: Any, like: torch.Tensor, size: int) -> Rotary:

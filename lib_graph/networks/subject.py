@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from jaxtyping import Bool
 from torch import Tensor, nn
@@ -27,7 +28,8 @@ class Subject:
     (`lib_graph.tracing`), in the order of the computation. `kinds` tells, of a copy of the module
     in the precision of the build, what the sections between two layers (source, target) are.
     `counted` marks the positions that count (None: all), as padding must not; the network must let
-    nothing reach them from the others.
+    nothing reach them from the others. `settings` are the options of the command line by which the
+    data are found again.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Subject:
     kinds: Callable[[nn.Module], Kinds] | None = None
     labeller: Labeller | None = None
     counted: Bool[Tensor, "n s"] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -74,6 +77,10 @@ class Subject:
                 known = [*self.layers, *points(self.module)]
                 raise NotFoundError("layer", text, known, f"{LIST} {self.source}'.")
         return replace(self, layers=chosen)
+
+    def example(self) -> tuple[Tensor, ...]:
+        """Return two samples of the inputs, zeros where there are no data."""
+        return tuple(x[:2] if len(x) else x.new_zeros(2, *x.shape[1:]) for x in self.inputs)
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Yield the tensors that the data consist of, with names."""
