@@ -50,8 +50,9 @@ def norm(module: Any) -> Norm:
 
 def matrix(module: Any) -> Float[Tensor, "d e"]:
     """Return W of f W + b, for a Linear (which keeps Wᵀ) or a Conv1D of transformers."""
-    weight: Tensor = module.weight
-    return weight.mT if isinstance(module, nn.Linear) else weight
+    kept: Tensor = module.weight
+    weight: Tensor = kept.T if isinstance(module, nn.Linear) else kept
+    return weight
 
 
 def heads(weight: Float[Tensor, "d he"], size: int) -> Float[Tensor, "h d e"]:
