@@ -10,7 +10,8 @@ the sub-graph between the tensors of two layers: nothing else can reach from one
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import networkx as nx
@@ -19,10 +20,11 @@ from torch import Tensor, fx, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lib_graph.errors import ModelError, NotFoundError, UsageError
+from lib_graph.kinds import PositionLocal
 from lib_graph.network import Constants, Kind, Layer, Network, Section
 from lib_graph.recognising import recognise
 from lib_graph.selfcheck import check_chain, check_kinds, check_samples
-from lib_graph.tracing import OUTPUT, TracedModule, keep_precision, points, trace
+from lib_graph.tracing import OUTPUT, TracedModule, is_variance, keep_precision, points, trace
 
 __all__ = ["cut"]
 
@@ -35,7 +37,7 @@ def cut(
     layers: Mapping[str, str],
     *,
     biases: Iterable[str] | None = None,
-    kinds: Mapping[tuple[str, str], Kind] | None = None,
+    kinds: Mapping[tuple[str, str], Kind | PositionLocal] | None = None,
 ) -> Network:
     """Return the network of sections between the given layers (name → point), in order.
 
@@ -64,11 +66,11 @@ def cut(
             raise NotFoundError("point", point, known, f"It was to be layer {name!r}.")
     graph = trace(module, inputs, tuple(layers.values()))
     numbers = [x.dtype for x in (*module.parameters(), *inputs) if x.is_floating_point()]
-    precision = min(numbers, key=lambda dtype: torch.finfo(dtype).eps, default=torch.float32)
-    rounded = keep_precision(_activations(graph), precision)
+    finest = min(numbers, key=lambda dtype: torch.finfo(dtype).eps, default=torch.float32)
+    keep_precision(_activations(graph), finest)
     crossings, befores = _crossings(graph, layers)
     built = tuple(
-        _layer(index, name, crossing)
+        replace(_layer(index, name, crossing), variance=is_variance(layers[name]))
         for index, (name, crossing) in enumerate(zip(layers, crossings, strict=True))
     )
     parameters = {
@@ -81,6 +83,7 @@ def cut(
         for source, target, before in zip(crossings, crossings[1:], befores[1:], strict=False)
     ]
     constants = list(dict.fromkeys(node for part in parts for node in part.constants))
+    declared = [(kinds or {}).get((a.name, b.name)) for a, b in pairwise(built)]
     sections = [
         Section(
             built[i],
@@ -88,13 +91,15 @@ def cut(
             _function(part, [constants.index(node) for node in part.constants]),
             {name: parameters[name] for name in part.parameters},
             tuple(name for name in part.parameters if name in set(biases)),
-            (kinds or {}).get((built[i].name, built[i + 1].name))
-            or _recognised(built[i], part, parameters),
+            _recognised(built[i], part, parameters)
+            if kind is None or isinstance(kind, PositionLocal)
+            else kind,
+            isinstance(kind, PositionLocal),
         )
-        for i, part in enumerate(parts)
+        for i, (part, kind) in enumerate(zip(parts, declared, strict=True))
     ]
     head = _head(graph, crossings[0], constants, parameters)
-    network = Network(built, tuple(sections), head, rounded)
+    network = Network(built, tuple(sections), head)
     check_chain(network, module, inputs, layers)
     check_samples(network, inputs)
     check_kinds(network, inputs)

@@ -43,6 +43,8 @@ def feature_frame(
                 "label_score": [label and label.score for label in texts],
             }
         ).astype(object)
+        if layer.variance and not basis.raw and not basis.rotation[1:, 0].any():
+            rows.loc[0, "role"] = "variance"
         if not basis.raw:
             constant = pd.DataFrame({"index": [0], "role": ["constant"]}, dtype=object)
             rows = pd.concat([constant, rows])

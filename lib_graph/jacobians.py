@@ -25,8 +25,8 @@ def second_moment(
 
     J_ts = ∂F_t/∂f_s (d × d') is averaged over the path of `rule`, with the biases scaled along. A
     section that says what it is answers in closed form; any other by one VJP per output position
-    and column of C, `chunk` of them at a time. The products are summed in float64. Positions that
-    do not count are in neither sum.
+    (one for all, if none reaches another) and column of C, `chunk` of them at a time. The products
+    are summed in float64. Positions that do not count are in neither sum.
     """
     f, counted = batch.activations[section.source.index], batch.mask(section.target)
     if section.kind is not None:
@@ -36,10 +36,10 @@ def second_moment(
     pullbacks = [_pullback(section, f, batch.constants, alpha) for alpha in rule.nodes]
     n, t = batch.activations[section.target.index].shape[:2]
     total = f.new_zeros(f.shape[-1], f.shape[-1], dtype=torch.float64)
-    for position in range(t):
+    for places in [slice(None)] if section.local else [slice(i, i + 1) for i in range(t)]:
         for columns in next_rotation.T.split(chunk):
             seeds = f.new_zeros(len(columns), n, t, columns.shape[-1])
-            seeds[:, :, position] = columns[:, None]
+            seeds[:, :, places] = columns[:, None, None]
             if counted is not None:
                 seeds *= counted[..., None]
             gradient = f.new_zeros(len(columns), *f.shape)

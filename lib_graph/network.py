@@ -32,12 +32,14 @@ class Layer:
 
     `shapes` are the shapes of the tensors that cross it, the samples' axis left out: `(d,)` for a
     tensor [N, d], which counts as one position, `(S, d)` for [N, S, d], and `(d, H, W)` for an
-    image [N, d, H, W], whose positions are its pixels.
+    image [N, d, H, W], whose positions are its pixels. With `variance`, the first coordinate is the
+    variance in a norm, which stays a feature of its own.
     """
 
     index: int
     name: str
     shapes: tuple[tuple[int, ...], ...]
+    variance: bool = False
 
     @property
     def width(self) -> int:
@@ -117,6 +119,7 @@ class Section:
     `function(tensors, parameters, constants)` maps the tensors that cross the source layer to those
     that cross the target layer. `constants` is what the network derives from its inputs beside the
     activations: masks, sizes, rotary tables. `biases` names the parameters that count as biases.
+    In a `local` section no position reaches another.
     """
 
     source: Layer
@@ -125,6 +128,7 @@ class Section:
     parameters: Mapping[str, Tensor]
     biases: tuple[str, ...]
     kind: Kind | None = None
+    local: bool = False
 
     def __call__(
         self,
@@ -169,15 +173,11 @@ class Batch:
 
 @dataclass(frozen=True)
 class Network:
-    """Layers and the sections between them; `head` maps the inputs to the first layer.
-
-    `rounded` says that the module itself rounds to a lower precision inside; the sections do not.
-    """
+    """Layers and the sections between them; `head` maps the inputs to the first layer."""
 
     layers: tuple[Layer, ...]
     sections: tuple[Section, ...]
     head: Callable[..., tuple[Sequence[Tensor], Constants]]
-    rounded: bool = False
 
     @torch.no_grad()
     def run(self, *inputs: Tensor) -> Batch:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lib_graph.errors import ModelError
 from lib_graph.forward import derivative
-from lib_graph.network import Network, Section
+from lib_graph.network import Constants, Network, Section
 from lib_graph.tracing import record
 
 __all__ = ["check_chain", "check_kinds", "check_samples"]
@@ -23,14 +25,18 @@ def check_chain(
 ) -> float:
     """Return the largest error of the chain of sections against the module itself, relative to the
     largest activation of the layer. Raises ModelError, naming the layer where they part.
+
+    Where the module rounds to a lower precision inside, as the sections do not, they may differ by
+    as much.
     """
-    expected = record(module, inputs, layers.values())
+    with _Rounding() as rounding:
+        expected = record(module, inputs, layers.values())
     batch = network.run(*inputs)
     worst = 0.0
     for layer, found in zip(network.layers, batch.activations, strict=True):
         error = _error(layer.unpack(found)[0], expected[layers[layer.name]])
         worst = max(worst, error)
-        if not error < (ROUGH if network.rounded else _tolerance(found)):
+        if not error < (ROUGH if rounding.seen else _tolerance(found)):
             raise ModelError(
                 f"The sections and the module part at layer {layer.name!r}: their activations "
                 f"differ by {error:.1e} of the largest. Please report this module."
@@ -62,6 +68,8 @@ def check_kinds(network: Network, inputs: tuple[Tensor, ...]) -> float:
     generator = torch.Generator().manual_seed(0)
     worst = 0.0
     for section, f in zip(network.sections, batch.activations, strict=False):
+        if section.local:
+            worst = max(worst, _check_local(section, f, batch.constants))
         if section.kind is None:
             continue
         tangent = torch.randn(f.shape, generator=generator, dtype=torch.float64).to(f)
@@ -82,6 +90,39 @@ def check_kinds(network: Network, inputs: tuple[Tensor, ...]) -> float:
                     "the largest entry). Leave the declaration out."
                 )
     return worst
+
+
+class _Rounding(TorchDispatchMode):
+    """Notices if numbers are rounded to a lower precision."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.seen: bool = False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func is torch.ops.aten._to_copy.default and args[0].is_floating_point():
+            self.seen |= result.dtype.itemsize < args[0].dtype.itemsize
+        return result
+
+
+def _check_local(section: Section, f: Tensor, constants: Constants) -> float:
+    """Return how much of a section's derivative goes to other positions: each sample moves at one.
+
+    Raises ModelError if that is more than rounding.
+    """
+    n, s = f.shape[:2]
+    here = torch.arange(s, device=f.device) == torch.arange(n, device=f.device)[:, None] % s
+    moved = derivative(lambda z: section(z, constants), (f,), (f * here[..., None],))
+    elsewhere = moved.masked_fill(here[..., None], 0) if moved.shape[1] == s else moved
+    error = float(elsewhere.abs().max() / moved.abs().max().clamp_min(1e-30))
+    if not error < _tolerance(f):
+        raise ModelError(
+            f"The section after layer {section.source.name!r} is not PositionLocal, as it was "
+            f"declared to be: positions reach each other (by {error:.1e} of the largest "
+            "derivative). Leave the declaration out."
+        )
+    return error
 
 
 def _error(found: Tensor, truth: Tensor) -> float:

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from lib_graph.bases_file import bases_made_from, given_bases, read_bases, write_bases
-from lib_graph.basis import LayerBasis, lib_basis, neuron_basis, pca_basis, raw_basis
+from lib_graph.basis import LayerBasis, first_apart, lib_basis, neuron_basis, pca_basis, raw_basis
 from lib_graph.frames import feature_frame, section_frame
 from lib_graph.interactions import constant_moments, interaction_moments
 from lib_graph.jacobians import second_moment
@@ -72,14 +72,21 @@ def _own_bases(job: Job, moments: dict[str, Moments]) -> Bases:
         bases[last.name] = pca_basis(moments[last.name], last.name, options.tau_pca)
     for section in reversed(sections):
         layer = section.source.name
+        jacobian = None
         if options.basis == "lib":
-            moment = second_moment_of(job, section, bases[section.target.name])
-            bases[layer] = lib_basis(
-                moments[layer], moment, layer, options.tau_pca, options.tau_lib
+            jacobian = second_moment_of(job, section, bases[section.target.name])
+
+        def make(
+            part: slice, layer: str = layer, jacobian: torch.Tensor | None = jacobian
+        ) -> LayerBasis:
+            of = moments[layer].part(part)
+            if jacobian is not None:
+                return lib_basis(of, jacobian[part, part], layer, options.tau_pca, options.tau_lib)
+            return (pca_basis if options.basis == "pca" else neuron_basis)(
+                of, layer, options.tau_pca
             )
-        else:
-            make = pca_basis if options.basis == "pca" else neuron_basis
-            bases[layer] = make(moments[layer], layer, options.tau_pca)
+
+        bases[layer] = first_apart(make) if section.source.variance else make(slice(None))
     return {layer.name: bases[layer.name] for layer in job.network.layers}
 
 

@@ -11,11 +11,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lib_graph.errors import ModelError, NotFoundError, UsageError
-from lib_graph.kinds import NormLinear
+from lib_graph.kinds import NormLinear, PositionLocal
 from lib_graph.network import Kind
 from lib_graph.networks import hub
 from lib_graph.networks.checkpoint import CONFIG, read_json
-from lib_graph.networks.family import Family, matrix, norm
+from lib_graph.networks.family import Family, beside_residual, matrix, norm
 from lib_graph.networks.gpt2 import GPT2
 from lib_graph.networks.gpt_neo import GPT_NEO
 from lib_graph.networks.llama import LLAMA
@@ -71,18 +71,32 @@ def layers(family: Family, blocks: int, granularity: str) -> dict[str, str]:
 
 
 def kinds(family: Family, module: nn.Module) -> Kinds:
-    """Return what the sections between the layers of granularity `block` are."""
+    """Return what the sections between the layers are, of either granularity.
+
+    Of two halves of a norm, and of an MLP that has no closed form, that is PositionLocal.
+    """
     assert isinstance(module, LanguageModel)
     model: Any = module.model
-    names = list(layers(family, _blocks(family, model), "block"))
     last, unembed = model.get_submodule(family.ln_final), model.get_submodule(family.unembed)
-    found: dict[tuple[str, str], Kind | None] = {
-        ("ln_final", "output"): NormLinear(norm(last), matrix(unembed), unembed.bias)
+    found: dict[tuple[str, str], Kind | PositionLocal | None] = {
+        ("ln_final", "output"): NormLinear(norm(last), matrix(unembed), unembed.bias),
+        ("ln_final", "ln_final_out"): PositionLocal(),
+        ("ln_final_out", "unembed"): PositionLocal(),
     }
-    for i in range(_blocks(family, model)):
-        before, between, after = names[2 * i : 2 * i + 3]
-        found[before, between] = family.attention_kind(model, i)
-        found[between, after] = family.mlp_kind(model, i)
+    blocks = _blocks(family, model)
+    for i in range(blocks):
+        following = f"ln1.{i + 1}" if i + 1 < blocks else "ln_final"
+        attention, mlp = family.attention_kind(model, i), family.mlp_kind(model, i)
+        found |= {
+            (f"ln1.{i}", f"ln2.{i}"): attention,
+            (f"ln1.{i}", f"ln1_out.{i}"): PositionLocal(),
+            (f"ln1_out.{i}", f"attn_in.{i}"): PositionLocal(),
+            (f"attn_in.{i}", f"ln2.{i}"): attention and beside_residual(attention),
+            (f"ln2.{i}", following): mlp or PositionLocal(),
+            (f"ln2.{i}", f"ln2_out.{i}"): PositionLocal(),
+            (f"ln2_out.{i}", f"mlp_in.{i}"): PositionLocal(),
+            (f"mlp_in.{i}", following): beside_residual(mlp) if mlp else PositionLocal(),
+        }
     return {ends: kind for ends, kind in found.items() if kind is not None}
 
 

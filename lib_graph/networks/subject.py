@@ -10,13 +10,14 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 
 from lib_graph.errors import NotFoundError
+from lib_graph.kinds import PositionLocal
 from lib_graph.labels import Labeller
 from lib_graph.network import Kind
 from lib_graph.tracing import points
 
 __all__ = ["Kinds", "Subject"]
 
-Kinds = Mapping[tuple[str, str], Kind]
+Kinds = Mapping[tuple[str, str], Kind | PositionLocal]
 LIST = "List what can be a layer with 'lib-graph layers"
 
 
