@@ -19,12 +19,16 @@ Sample = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Figure:
-    """One thing that was measured, in every repetition. `limit`: what the project promises."""
+    """One thing that was measured, in every repetition.
+
+    `limit`: what the project promises, to stay under it or, `at_least`, to reach it.
+    """
 
     name: str
     unit: str
     values: tuple[float, ...]
     limit: float | None = None
+    at_least: bool = False
 
     @property
     def median(self) -> float:
@@ -34,13 +38,17 @@ class Figure:
     @property
     def kept(self) -> bool | None:
         """Whether the promise is kept, if there is one."""
-        return None if self.limit is None else self.median <= self.limit
+        if self.limit is None:
+            return None
+        return self.median >= self.limit if self.at_least else self.median <= self.limit
 
 
-def repeated(samples: Sequence[Sample], units: Mapping[str, str], limits: Sample) -> list[Figure]:
+def repeated(
+    samples: Sequence[Sample], units: Mapping[str, str], limits: Sample, *, at_least: bool = False
+) -> list[Figure]:
     """Return the figures of repetitions that measured the same things."""
     return [
-        Figure(name, unit, tuple(sample[name] for sample in samples), limits.get(name))
+        Figure(name, unit, tuple(sample[name] for sample in samples), limits.get(name), at_least)
         for name, unit in units.items()
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +34,7 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     context.default_map = {key: value for key, value in values.items() if value is not None}
 
 
-@command(
-    epilog="Example: lib-graph build gpt2 --text stories.txt --out runs/gpt2",
-)
+@command()
 @click.argument("model")
 @click.option("--data", metavar="PATH.PY:FUNCTION", help="Of a network of your own: what makes its "
               "data.  [default: make_data beside it]")  # fmt: skip
@@ -61,7 +60,15 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     help="Layers, by commas: names, points (module.path:in or :out) or NAME=POINT.  [default: all "
     "that the model names]",
 )
-@click.option("--basis", default="lib", show_default=True, help="lib, pca or neuron.")
+@click.option(
+    "--basis",
+    "--bases",
+    "basis",
+    default="lib",
+    show_default=True,
+    metavar="BASIS",
+    help="lib, pca or neuron; or a file of bases or dictionaries, or a run, to take them from.",
+)
 @click.option("--last", default="raw", show_default=True, help="The last layer: raw or pca.")
 @click.option(
     "--rule",
@@ -80,12 +87,15 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 @click.option(
     "--biases", help="Parameters that count as biases, by commas.  [default: bias and b_…]"
 )
-@click.option(
-    "--bases",
-    type=click.Path(path_type=Path),
-    help="Use the bases of this file or run folder instead of computing any.",
-)
-@click.option("--memory", default="4G", show_default=True, help="What the build may take.")
+@click.option("--top", type=int, help="Interactions among the first so many features of each "
+              "layer only.")  # fmt: skip
+@click.option("--edge-samples", type=int, help="Interactions from a random sample of the data.")
+@click.option("--target-error", type=float, help="End the interactions of a section as soon as "
+              "those that carry 99 % of each target have this relative error.")  # fmt: skip
+@click.option("--probes", type=int, help="Where there is no closed form, estimate the bases from "
+              "so many random directions a batch.")  # fmt: skip
+@click.option("--memory", default="4G", show_default=True, help="What each process may take.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or mps.")
 @click.option("--replace", is_flag=True, help="Overwrite another run in the folder.")
 @click.option(
     "--config",
@@ -96,17 +106,29 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     help="Take options from this JSON file, or from a run's manifest.json.",
 )
 def build(
-    model: str, data: str | None, out: Path, name: str | None, granularity: str | None,
-    replace: bool, **given: Any,
-) -> None:  # fmt: skip
+    model: str,
+    data: str | None,
+    granularity: str | None,
+    out: Path,
+    name: str | None,
+    replace: bool,
+    device: str,
+    **given: Any,
+) -> None:
     """Compute features and interaction strengths of the network MODEL.
 
     MODEL is a folder with model.safetensors and config.json; a language model of transformers'
-    (GPT-2, GPT-Neo, Llama) in a folder or by its name on the hub, with a --text; or a function of
+    (GPT-2, GPT-Neo, Llama), in a folder or by its name on the hub, with a --text; or a function of
     your own, path.py:make_model, with make_data beside it and, if you like, make_kinds(module),
     which says what sections are. The run folder OUT gets a manifest, the bases, the features and
-    the interactions. An interrupted build goes on with the same command.
-    """
+    the interactions. An interrupted build goes on with the same command. Several processes share
+    the data if torchrun starts them.
+
+    \b
+    lib-graph build models/seed0 --out runs/seed0-pca --basis pca
+    lib-graph build gpt2 --text stories.txt --tokens 20000 --out gpt2-run
+    torchrun --nproc-per-node 2 -m lib_graph build my-model --out my-run
+    """  # noqa: D301  \b is click's mark
     from lib_graph.building import build as build_run
     from lib_graph.memory import parse_bytes
     from lib_graph.options import Options
@@ -119,8 +141,10 @@ def build(
     options = Options(memory=parse_bytes(str(given.pop("memory"))), biases=biases, **given)
     run = build_run(
         model, out, options, data=text or data, layers=layers, granularity=granularity, name=name,
-        replace=replace, progress=progress(),
+        replace=replace, device=device, progress=progress(),
     )  # fmt: skip
+    if os.environ.get("RANK", "0") != "0":
+        return
     click.echo(f"{out}: run {run.id} ({run.manifest.name})")
     for layer in run.layers:
         click.echo(f"  {layer.name}: {layer.features} features of {layer.width} coordinates")

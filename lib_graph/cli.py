@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
 import re
 import shlex
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,8 +40,11 @@ VERBS = {
     "features": ("queries.cli:features", "List the features of a run."),
     "interactions": ("queries.cli:interactions", "List the strongest interactions of a run."),
     "paths": ("queries.cli:paths", "Find the k strongest paths."),
-    "circuit": ("queries.cli:circuit", "Find everything on a path whose shares are large."),
-    "communities": ("queries.cli:communities", "Find modules: Leiden or Louvain."),
+    "circuit": ("queries.cli_circuits:circuit", "Find the circuit that leads to a place."),
+    "circuits": ("queries.cli_circuits:circuits", "List, show and compare saved circuits."),
+    "communities": ("queries.cli_modules:communities", "Find modules: Leiden or Louvain."),
+    "queries": ("queries.cli_library:queries", "List the named queries, or show one."),
+    "query": ("queries.cli_library:query", "Ask one of the named queries."),
     "cypher": ("queries.cli_store:cypher", "Run a Cypher text of your own."),
     "export": ("queries.cli_files:export", "Write features, interactions or a circuit to a file."),
     "plot": ("queries.cli_files:plot", "Draw a circuit, the strongest paths, or a whole run."),
@@ -47,6 +52,7 @@ VERBS = {
 }
 
 
+GRACE = 2.0  # seconds
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -172,7 +178,13 @@ def _interruptions() -> Iterator[list[int]]:
 
 
 def _report(error: BaseException, arguments: list[str]) -> int:
-    """Print one line about an error to stderr and return the exit code."""
+    """Print one line about an error to stderr and return the exit code.
+
+    Of the processes that torchrun starts, the first has time to speak before the others, which
+    torchrun then ends.
+    """
+    if os.environ.get("RANK", "0") != "0":
+        time.sleep(GRACE)
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import networkx as nx
@@ -83,7 +82,6 @@ def cut(
         for source, target, before in zip(crossings, crossings[1:], befores[1:], strict=False)
     ]
     constants = list(dict.fromkeys(node for part in parts for node in part.constants))
-    declared = [(kinds or {}).get((a.name, b.name)) for a, b in pairwise(built)]
     sections = [
         Section(
             built[i],
@@ -91,12 +89,10 @@ def cut(
             _function(part, [constants.index(node) for node in part.constants]),
             {name: parameters[name] for name in part.parameters},
             tuple(name for name in part.parameters if name in set(biases)),
-            _recognised(built[i], part, parameters)
-            if kind is None or isinstance(kind, PositionLocal)
-            else kind,
-            isinstance(kind, PositionLocal),
+            (kinds or {}).get((built[i].name, built[i + 1].name))
+            or _recognised(built[i], part, parameters),
         )
-        for i, (part, kind) in enumerate(zip(parts, declared, strict=True))
+        for i, part in enumerate(parts)
     ]
     head = _head(graph, crossings[0], constants, parameters)
     network = Network(built, tuple(sections), head)

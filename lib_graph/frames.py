@@ -9,8 +9,9 @@ import pandas as pd
 from torch import Tensor
 
 from lib_graph.basis import LayerBasis
+from lib_graph.dictionary import Basis
 from lib_graph.labels import Label
-from lib_graph.moments import InteractionMoments, Moments
+from lib_graph.moments import InteractionMoments
 from lib_graph.network import Layer
 from lib_graph.run import shares
 
@@ -20,8 +21,8 @@ __all__ = ["feature_frame", "section_frame"]
 def feature_frame(
     run: str,
     layers: Sequence[Layer],
-    bases: Mapping[str, LayerBasis],
-    moments: Mapping[str, Moments],
+    bases: Mapping[str, Basis],
+    variances: Mapping[str, Tensor],
     labels: Mapping[str, Sequence[Label | None]],
 ) -> pd.DataFrame:
     """Return the features of all layers, the constant ones included, by layer and index.
@@ -31,23 +32,25 @@ def feature_frame(
     frames = []
     for layer in layers:
         basis = bases[layer.name]
+        constant = [] if basis.raw else [None]
         none = [None] * basis.features
-        texts = labels.get(layer.name, none)
+        importance = none if basis.importance is None else basis.importance.tolist()
+        texts = [*constant, *labels.get(layer.name, none)]
         rows = pd.DataFrame(
             {
-                "index": np.arange(basis.features) + (0 if basis.raw else 1),
-                "role": "output" if basis.raw else "feature",
-                "importance": none if basis.importance is None else basis.importance.cpu().numpy(),
-                "variance": basis.variance(moments[layer.name]).cpu().numpy(),
+                "index": range(len(texts)),
+                "role": ["output" if basis.raw else "feature"] * len(texts),
+                "importance": [*constant, *importance],
+                "variance": [*constant, *variances[layer.name].tolist()],
                 "label": [label and label.text for label in texts],
                 "label_score": [label and label.score for label in texts],
-            }
-        ).astype(object)
-        if layer.variance and not basis.raw and not basis.rotation[1:, 0].any():
-            rows.loc[0, "role"] = "variance"
-        if not basis.raw:
-            constant = pd.DataFrame({"index": [0], "role": ["constant"]}, dtype=object)
-            rows = pd.concat([constant, rows])
+            },
+            dtype=object,
+        )
+        if constant:
+            rows.loc[0, "role"] = "constant"
+        if layer.variance and isinstance(basis, LayerBasis) and not basis.rotation[1:, 0].any():
+            rows.loc[1, "role"] = "variance"
         frames.append(rows.assign(run=run, layer=layer.name, layer_index=layer.index))
     return pd.concat(frames, ignore_index=True)
 

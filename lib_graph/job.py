@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,15 +14,19 @@ import torch
 from torch import Tensor
 
 from lib_graph.cuts import cut
+from lib_graph.devices import CPU
+from lib_graph.dictionary import Basis
 from lib_graph.errors import ModelError
 from lib_graph.network import Network
 from lib_graph.networks import Subject
 from lib_graph.options import Options
 from lib_graph.origin import Origin, origin_of, tensors_sha256
-from lib_graph.plan import Samples, make_plan
+from lib_graph.plan import Plan, make_plan
 from lib_graph.progress import Progress
 from lib_graph.rules import Rule
+from lib_graph.samples import Samples
 from lib_graph.selfcheck import check_chain, check_kinds
+from lib_graph.world import ALONE, World
 
 __all__ = ["Job", "cast", "first_samples", "prepare"]
 
@@ -40,6 +45,8 @@ class Job:
     origin: Origin
     out: Path
     progress: Progress
+    device: torch.device = CPU
+    world: World = ALONE
     timings: dict[str, float] = field(default_factory=dict)
     checks: dict[str, float] = field(default_factory=dict)
 
@@ -51,22 +58,45 @@ class Job:
             yield advance
         self.timings[name] = time.process_time() - start
 
+    @property
+    def partial(self) -> Path:
+        """The folder of what is not finished."""
+        return _partial(self.out)
 
-def prepare(subject: Subject, out: Path, options: Options, progress: Progress) -> Job:
+    @property
+    def plan(self) -> Plan:
+        """How the data are taken through the network."""
+        return self.samples.plan
+
+    def basis(self, basis: Basis) -> Basis:
+        """Return a basis in the precision of the activations, and where they are."""
+        return basis.to(self.options.torch_dtype, self.device)
+
+
+def prepare(
+    subject: Subject,
+    out: Path,
+    options: Options,
+    progress: Progress,
+    device: torch.device = CPU,
+    world: World = ALONE,
+) -> Job:
     """Return the job of a build: a copy of the module, cut into sections, checked, and planned."""
     start = time.process_time()
-    module = copy.deepcopy(subject.module).to(options.torch_dtype).eval().requires_grad_(False)
+    module = copy.deepcopy(subject.module).to(device, options.torch_dtype)
+    module = module.eval().requires_grad_(False)
     inputs = tuple(cast(x, options.torch_dtype) for x in subject.inputs)
     if not len(inputs[0]):
         raise ModelError(
             f"The data {subject.data_name!r} is empty. Give at least one sample (to a language "
             "model: --text FILE)."
         )
-    example = tuple(first_samples(x) for x in inputs)
+    example = tuple(first_samples(x).to(device) for x in inputs)
     kinds = None if subject.kinds is None else subject.kinds(module)
     network = cut(module, example, subject.layers, biases=options.biases, kinds=kinds)
     rule = Rule.named(options.rule, options.points)
-    plan = make_plan(network, inputs, rule, options.memory)
+    size = len(inputs[0]), options.memory
+    plan = make_plan(network, example, *size, rule, processes=world.size, disk=_free(out))
     progress.say(f"Plan: {plan}")
     origin = origin_of(
         tensors_sha256(subject.module.state_dict().items()),
@@ -75,12 +105,24 @@ def prepare(subject: Subject, out: Path, options: Options, progress: Progress) -
         {name for section in network.sections for name in section.biases},
         options,
     )
-    samples = Samples(network, inputs, plan, subject.counted)
-    job = Job(subject, network, samples, rule, options, origin, out, progress)
+    folder = _partial(out) / f"activations-{world.rank}"
+    last = options.last != "raw" or options.bases_file is not None
+    samples = Samples(network, inputs, plan, subject.counted, device, folder, last)
+    job = Job(subject, network, samples, rule, options, origin, out, progress, device, world)
     job.checks["chain_error"] = check_chain(network, module, example, subject.layers)
     job.checks["kind_error"] = check_kinds(network, example)
     job.timings["trace"] = time.process_time() - start
     return job
+
+
+def _partial(out: Path) -> Path:
+    return out / ".partial"
+
+
+def _free(out: Path) -> int:
+    """Return how many bytes may be written for a build to `out`: half of what is free."""
+    there = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
+    return shutil.disk_usage(there).free // 2
 
 
 def cast(x: Tensor, dtype: torch.dtype) -> Tensor:

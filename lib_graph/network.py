@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lib_graph.errors import ModelError
+from lib_graph.kinds.position_local import PositionLocal
 from lib_graph.moments import InteractionMoments
 from lib_graph.readout import Readout
 from lib_graph.rules import Rule
@@ -119,7 +120,6 @@ class Section:
     `function(tensors, parameters, constants)` maps the tensors that cross the source layer to those
     that cross the target layer. `constants` is what the network derives from its inputs beside the
     activations: masks, sizes, rotary tables. `biases` names the parameters that count as biases.
-    In a `local` section no position reaches another.
     """
 
     source: Layer
@@ -127,8 +127,7 @@ class Section:
     function: Callable[[Sequence[Tensor], Mapping[str, Tensor], Constants], Sequence[Tensor]]
     parameters: Mapping[str, Tensor]
     biases: tuple[str, ...]
-    kind: Kind | None = None
-    local: bool = False
+    kind: Kind | PositionLocal | None = None
 
     def __call__(
         self,
@@ -141,6 +140,11 @@ class Section:
         tensors = self.function(self.source.unpack(activations), parameters, constants)
         return self.target.pack(tensors)
 
+    @property
+    def closed_form(self) -> Kind | None:
+        """What has closed forms for this section, if anything does."""
+        return None if isinstance(self.kind, PositionLocal) else self.kind
+
     def scaled_biases(self, alpha: float) -> dict[str, Tensor]:
         """Return the biases times `alpha`, as the path from the zero baseline needs them."""
         return {name: alpha * self.parameters[name] for name in self.biases}
@@ -150,12 +154,14 @@ class Section:
 class Batch:
     """The activations of all layers on some samples, and the constants of the sections.
 
-    `counted` marks the positions that count, in all layers that have as many (None: all do).
+    `counted` marks the positions that count, in all layers that have as many (None: all do);
+    `start` is the number of the first sample in the data.
     """
 
-    activations: tuple[Float[Tensor, "n s d"], ...]
+    activations: Sequence[Float[Tensor, "n s d"]]
     constants: Constants
     counted: Bool[Tensor, "n s"] | None = None
+    start: int = 0
 
     def __len__(self) -> int:
         return len(self.activations[0])

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 
 from lib_graph.bases_file import given_bases
-from lib_graph.basis import LayerBasis
 from lib_graph.cuts import cut
+from lib_graph.dictionary import Basis
 from lib_graph.errors import ConflictError, ModelError, UsageError
 from lib_graph.job import cast, first_samples
 from lib_graph.network import Network
@@ -31,7 +31,7 @@ class Reopened:
 
     subject: Subject
     network: Network
-    bases: dict[str, LayerBasis]
+    bases: dict[str, Basis]
 
 
 def reopened(run: Run, subject: Subject | None = None) -> Subject:

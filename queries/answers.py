@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,15 @@ import pandas as pd
 
 from queries.statements import Statement
 
-__all__ = ["FEATURE_COLUMNS", "INTERACTION_COLUMNS", "Record", "Table", "records_of", "typed"]
+__all__ = [
+    "FEATURE_COLUMNS",
+    "INTERACTION_COLUMNS",
+    "Record",
+    "Table",
+    "records_of",
+    "stacked",
+    "typed",
+]
 
 FEATURE_COLUMNS = (
     "id", "layer", "layer_index", "index", "role", "importance", "variance", "label",
@@ -54,6 +63,15 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
     """
     types = TYPES if len(frame) else {**TYPES, **dict.fromkeys(TEXTS, "string")}
     return frame.astype({name: types[name] for name in frame.columns if name in types})
+
+
+def stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return frames of the same columns as one: an empty one has no say in the types.
+
+    >>> stacked([pd.DataFrame({"n": []}), pd.DataFrame({"n": [1]})])["n"].tolist()
+    [1]
+    """
+    return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
 
 
 def records_of(frame: pd.DataFrame) -> list[Record]:

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Literal, get_args
 import pandas as pd
 
 from lib_graph.errors import UsageError
-from queries.answers import INTERACTION_COLUMNS
+from queries.answers import INTERACTION_COLUMNS, stacked
 from queries.circuits import Circuit, to_networkx
 from queries.table_files import write_csv, write_graphml, write_json_rows, write_parquet
 
@@ -47,7 +47,7 @@ def export_interactions(
         file,
         format,
         sections,
-        lambda: to_networkx(graph.features().frame, pd.concat(list(sections))),
+        lambda: to_networkx(graph.features().frame, stacked(list(sections))),
     )
 
 

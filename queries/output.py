@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Output",
     "View",
+    "from_option",
+    "min_importance_option",
     "output_options",
     "print_statements",
     "print_view",
@@ -165,6 +167,14 @@ store_option = click.option(
     "[default: LIB_GRAPH_STORE, else lib-graph.kgl]",
 )
 
+from_option = click.option("--from", "source", metavar="LAYER[/INDEX]", help="Where it starts.")
+min_importance_option = click.option(
+    "--min-importance",
+    default=1e-6,
+    show_default=True,
+    help="Of a whole layer, leave out ends less important than this, relative to its largest.",
+)
+
 
 def print_view(view: View) -> None:
     """Print a table for a person: with rules on a terminal, a line per row elsewhere."""
@@ -192,7 +202,7 @@ def _print_rich(view: View) -> None:
             name,
             justify="right" if number else "left",
             no_wrap=number or name in view.whole,
-            min_width=min(LEAST_WIDTH, max(len(row[i]) for row in view.rows)),
+            min_width=min(LEAST_WIDTH, max(len(row[i]) for row in (view.columns, *view.rows))),
             overflow="fold",
         )
     for row in view.rows:

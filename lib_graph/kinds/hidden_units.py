@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from lib_graph.devices import exact
 from lib_graph.kinds.norm import Norm
 from lib_graph.moments import InteractionMoments, counted_rows
 from lib_graph.readout import Readout
@@ -114,8 +115,7 @@ class HiddenUnits(ABC):
             total = total - mixed - mixed.T
             total = total + (n_hat * (back * carried).sum(1, keepdim=True)).T @ n_hat / d**2
         cross = toward @ out @ next_rotation.T
-        moment: Tensor = (total + cross + cross.T).double()
-        return moment
+        return exact(total + cross + cross.T)
 
     def interactions(
         self,
@@ -129,19 +129,19 @@ class HiddenUnits(ABC):
         """Yield the moments of A_itj = f̂_tj (c_j J_t C)_i, c_j = row j of C⁺."""
         along, inward = self._along(f.flatten(0, 1), rule), inverse @ self._inward()
         out = self.w_out @ readout.rotation
-        for j in range(0, len(inverse), chunk):
-            rows = inverse[j : j + chunk]
-            derivative = (rows @ readout.rotation)[:, None]
+        for rows, c, f_hat in zip(
+            inverse.split(chunk), inward.split(chunk, 1), features.split(chunk, -1), strict=True
+        ):
+            through = (c.mT[..., None] * out[:, None]).flatten(2).flatten(0, 1)  # bh jr
+            attributions = (rows @ readout.rotation).expand(f.shape[:2].numel(), -1, -1).clone()
             for weight, (slopes, carried, n_hat) in along:
-                per_branch = zip(slopes.unbind(1), inward[:, j : j + chunk], strict=True)
-                moved = sum((m * c[:, None] for m, c in per_branch), start=torch.zeros(()))
-                derivative = derivative + weight * (moved @ out)
+                moved = slopes.flatten(1) @ through
+                attributions.add_(moved.view_as(attributions), alpha=weight)
                 if carried is not None and n_hat is not None:
-                    turned = (rows @ n_hat.T)[..., None] * (weight / n_hat.shape[1])
-                    derivative = derivative - turned * (carried @ out)
-            attributions = derivative.unflatten(1, f.shape[:2])
-            attributions = attributions * features.permute(2, 0, 1)[j : j + chunk, ..., None]
-            yield readout.moments(attributions)
+                    turned = (n_hat @ rows.T)[..., None] * (-weight / n_hat.shape[1])
+                    attributions.addcmul_(turned, (carried @ out)[:, None])
+            attributions.mul_(f_hat.flatten(0, 1)[..., None])
+            yield readout.moments(attributions.unflatten(0, f.shape[:2]).permute(2, 0, 1, 3))
 
 
 def affine(x: Tensor, weight: Tensor, bias: Tensor | None, alpha: float = 1.0) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from lib_graph.devices import exact
 from lib_graph.kinds.norm import Norm
 from lib_graph.moments import InteractionMoments, counted_rows
 from lib_graph.readout import Readout
@@ -66,7 +67,7 @@ class NormLinear:
         cross = (x * y * n_hat).T @ carried @ inward.T
         square = (y.square() * carried.square().sum(1, keepdim=True) * n_hat).T @ n_hat
         total = x.square().sum() * (inward @ inward.T) - cross - cross.T + square
-        return total.double()
+        return exact(total)
 
     def interactions(
         self,
@@ -82,19 +83,18 @@ class NormLinear:
         u = C⁺ W' C, s = n̂ C⁺ᵀ and v = n̂ Γ W C, with C⁺ of this layer and C of the next. Their
         squares summed over t are three matrix products, in float64 since they are subtracted.
         """
-        n_hat, x, y = (part.double() for part in self._slopes(f, rule))
-        weight, C = self.weight.double(), readout.rotation.double()
-        rows, f_hat = inverse.double(), features.double()
-        u = rows @ (self.norm.projected(self.weight).double() @ C)
-        v = (n_hat * self.norm.gain) @ weight @ C
-        for j in range(0, len(rows), chunk):
-            along = f_hat[..., j : j + chunk] * x
-            across = f_hat[..., j : j + chunk] * y * (n_hat @ rows[j : j + chunk].T)
-            part = u[j : j + chunk]
-            mixed = (along * across).mT @ v
-            square = along.square().sum(1)[..., None] * part.square() - 2 * part * mixed
-            square = (square + across.square().mT @ v.square()).clamp_min_(0)
-            signed = (along.sum(1)[..., None] * part - across.mT @ v).mean(0)
+        n_hat, x, y = self._slopes(f, rule)
+        u = exact(inverse @ (self.norm.projected(self.weight) @ readout.rotation))
+        v = exact((n_hat * self.norm.gain) @ self.weight @ readout.rotation)
+        slopes = torch.ones_like(v[..., :1]) if readout.slopes is None else exact(readout.slopes)
+        for rows, f_hat, part in zip(
+            inverse.split(chunk), features.split(chunk, -1), u.split(chunk), strict=True
+        ):
+            along, across = exact(f_hat * x), exact(f_hat * y * (n_hat @ rows.T))
+            mixed = (along * across).mT @ (slopes.square() * v)
+            square = (along.square().mT @ slopes.square()) * part.square() - 2 * part * mixed
+            square = (square + across.square().mT @ (slopes * v).square()).clamp_min_(0)
+            signed = ((along.mT @ slopes) * part - across.mT @ (slopes * v)).mean(0)
             mean = square.mean(0)
             deviation = (square - mean).square_().sum(0)
             yield InteractionMoments(len(f), readout.positions, mean, deviation, signed)

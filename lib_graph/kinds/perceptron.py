@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from lib_graph.devices import exact
 from lib_graph.kinds.activations import ACTIVATIONS, mean_slopes
 from lib_graph.moments import InteractionMoments, counted_rows
 from lib_graph.readout import Readout
@@ -41,7 +42,7 @@ class Perceptron:
         """Return N S · W (E[mᵀm] ∘ K) Wᵀ, m = ∫ act'(α (f W + b)) dα."""
         m = self._slopes(counted_rows(f, counted), rule)
         K = next_rotation @ next_rotation.T
-        return (self.weight @ ((m.T @ m) * K) @ self.weight.T).double()
+        return exact(self.weight @ ((m.T @ m) * K) @ self.weight.T)
 
     def interactions(
         self,
@@ -54,8 +55,7 @@ class Perceptron:
     ) -> Iterator[InteractionMoments]:
         """Yield the moments of A_itj = f̂_tj ((m_t ∘ c_j W) C)_i, c_j = row j of C⁺."""
         m, inward = self._slopes(f.flatten(0, 1), rule), inverse @ self.weight
-        for rows, f_hat in zip(
-            inward.split(chunk), features.movedim(-1, 0).split(chunk), strict=True
-        ):
-            derivative = ((m * rows[:, None]) @ readout.rotation).unflatten(1, f.shape[:2])
-            yield readout.moments(derivative * f_hat[..., None])
+        for rows, f_hat in zip(inward.split(chunk), features.split(chunk, -1), strict=True):
+            through = rows.T[..., None] * readout.rotation[:, None]  # e j r
+            derivative = (m @ through.flatten(1)).view(*f.shape[:2], *through.shape[1:])
+            yield readout.moments(derivative.mul_(f_hat[..., None]).permute(2, 0, 1, 3))

@@ -1,4 +1,4 @@
-"""A section without a closed form in which positions do not meet (docs/method.md §5.5)."""
+"""A section in which nothing passes between positions (docs/method.md §5.5)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["PositionLocal"]
 
 @dataclass(frozen=True)
 class PositionLocal:
-    """F(f)_t depends on f_t alone: one backward pass gives the derivatives at all positions.
+    """F(f)_t depends on f_t alone: a norm, an MLP, whatever acts on each position by itself.
 
-    It says nothing else of the section, so there is nothing to compute with.
+    It says no more than that; then one VJP gives the gradients of all positions at once.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -34,9 +35,8 @@ class Tail:
 
     def _extended(self, rotation: Float[Tensor, "e r"]) -> Float[Tensor, "whole r"]:
         """Return Π C."""
-        extended = rotation.new_zeros(self.whole_width, rotation.shape[1])
-        extended[self.whole_width - self.width :] = rotation
-        return extended
+        rows = rotation[:]
+        return torch.cat([rows.new_zeros(self.whole_width - self.width, rows.shape[1]), rows])
 
     def second_moment(
         self,

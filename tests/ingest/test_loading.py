@@ -132,6 +132,9 @@ def test_replacing_what_is_not_there_or_equal(store: GraphStore, run: Run) -> No
         ("MATCH (f:Feature {role: 'output'}) WITH f LIMIT 1 SET f.cost_to_outputs = 1.0",
          "1, in cost_to_outputs"),
         ("MATCH (f:Feature) WITH f LIMIT 1 DETACH DELETE f", "1, in"),
+        ("MATCH (:Layer)-[h:HAS_FEATURE]->(f:Feature {layer_index: 0, index: 1}), "
+         "(l:Layer {index: 1}) CREATE (l)-[:HAS_FEATURE]->(f) DELETE h",
+         r"1, in owner of layer\.0/1"),
     ],
 )  # fmt: skip
 def test_damage_is_noticed_and_mended(store: GraphStore, run: Run, damage: str, where: str) -> None:

@@ -105,7 +105,7 @@ def test_too_little_memory_says_how_much_is_needed(tmp_path):
 
 
 def test_float32_is_close_to_float64(run, tmp_path):
-    single = build(SUBJECT, tmp_path, Options(dtype="float32", bases=run.path))
+    single = build(SUBJECT, tmp_path, Options(dtype="float32", basis=run.path))
     assert close(run, single, 1e-4)
     assert not close(run, single, 1e-12)
 
@@ -128,7 +128,7 @@ def test_a_last_layer_in_its_pca_basis(tmp_path):
 
 
 def test_given_bases_of_a_run_give_its_interactions(run, tmp_path):
-    given = build(SUBJECT, tmp_path, Options(bases=run.path))
+    given = build(SUBJECT, tmp_path, Options(basis=run.path))
     assert given.id != run.id
     assert given.manifest.basis == "given"
     assert close(run, given, 1e-12)
@@ -140,16 +140,16 @@ def test_given_bases_must_fit(run, tmp_path):
     some = {name: basis for name, basis in bases.items() if name != "ln2.0"}
     write_bases(tmp_path / "some.safetensors", some, {})
     with pytest.raises(NotFoundError, match=r"'ln2\.0' not found"):
-        build(SUBJECT, tmp_path / "run", Options(bases=tmp_path / "some.safetensors"))
+        build(SUBJECT, tmp_path / "run", Options(basis=tmp_path / "some.safetensors"))
     wrong = bases | {"ln2.0": narrow(bases["ln2.0"])}
     write_bases(tmp_path / "wrong.safetensors", wrong, {})
     with pytest.raises(UsageError, match="the layer has 10"):
-        build(SUBJECT, tmp_path / "run", Options(bases=tmp_path / "wrong.safetensors"))
+        build(SUBJECT, tmp_path / "run", Options(basis=tmp_path / "wrong.safetensors"))
     with pytest.raises(UsageError, match="no bases at"):
-        build(SUBJECT, tmp_path / "run", Options(bases=tmp_path / "none"))
+        build(SUBJECT, tmp_path / "run", Options(basis=tmp_path / "none"))
     (tmp_path / "broken").write_text("x")
     with pytest.raises(RunError, match="cannot be read"):
-        build(SUBJECT, tmp_path / "run", Options(bases=tmp_path / "broken"))
+        build(SUBJECT, tmp_path / "run", Options(basis=tmp_path / "broken"))
 
 
 def narrow(basis):

@@ -10,13 +10,13 @@ projection of every feature at every position is needed. With U = A ∘ scale (q
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from lib_graph.kinds.attention.one_pass import KEY, QUERY, VALUE, AttentionPass
+from lib_graph.kinds.attention.positions import Moving
 
 __all__ = ["output_tangents"]
 
@@ -29,56 +29,53 @@ def output_tangents(
     inward: Float[Tensor, "3 d h e"],
     rows: Float[Tensor, "j d"],
     f_hat: Float[Tensor, "n s j"],
-) -> Float[Tensor, "n t j h e"]:
+) -> Float[Tensor, "j n t h e"]:
     """Return the derivative of o along each feature j, placed at all positions at once.
 
     It is averaged over passes with their weights.
     """
     h, n, t, e = along_path[0][1].q.shape
     into = torch.einsum("jd,kdhe->khje", rows, inward)
-    found = f_hat.new_zeros(n, t, len(rows), h, e)
+    found = f_hat.new_zeros(len(rows), n, t, h, e)
     queries = min(QUERIES, t)
     each = queries * f_hat.shape[1] * len(rows)
     for weight, here in along_path:
         for samples, outputs, block in here.blocks(max(1, ELEMENTS // each), queries):
             at = slice(int(block.sources[0]), int(block.sources[-1]) + 1)
-            along = weight * block.a * f_hat[samples, at]
-            turn = None
+            along, swing = weight * block.a * f_hat[samples, at], None
             if block.norm is not None:
-                turn = along * (block.norm.n_hat @ rows.T) / -rows.shape[1]
+                swing = along * (block.norm.n_hat @ rows.T) / -rows.shape[1]
             for head in range(h):
-                moved = _Moved(block, head, into[:, head], along, turn)
-                found[samples, outputs, :, head] += moved.output()
+                moved = _moved(block, head, into[:, head], along, swing)
+                found[:, samples, outputs, head] += moved.transpose(0, 1)
     return found
 
 
-class _Moved(NamedTuple):
-    """What moves in one head, along features j."""
-
-    here: AttentionPass
-    head: int
-    into: Float[Tensor, "3 j e"]
-    along: Float[Tensor, "n s j"]
-    turn: Float[Tensor, "n s j"] | None
-
-    def part(self, which: int) -> Float[Tensor, "n s j e"]:
-        """Return the tangents of what `which` names, before it turns with its position."""
-        found = self.along[..., None] * self.into[which]
-        if self.turn is None or self.here.norm is None:
-            return found
-        return found.addcmul_(self.turn[..., None], self.here.norm.m[which, self.head, :, :, None])
-
-    def output(self) -> Float[Tensor, "n t j e"]:
-        """Return do."""
-        here, h = self.here, self.head
-        q, k, v, pattern = here.q[h], here.k[h], here.v[h], here.pattern[h]
-        (n, t, s), (j, e) = pattern.shape, self.into.shape[1:]
-        dq = here.positions.rotate(self.part(QUERY)[:, here.own].transpose(1, 2), here.queries)
-        dk = here.positions.rotate(self.part(KEY).transpose(1, 2), here.sources)  # n j s e
-        scores = (q @ dk.flatten(1, 2).mT).view(n, t * j, s)
-        scores.baddbmm_(dq.transpose(1, 2).reshape(n, t * j, e), k.mT)
-        scores.view(n, t, j, s).mul_(here.scale * pattern[:, :, None])
-        sums = (scores @ torch.cat([v, torch.ones_like(v[..., :1])], -1)).unflatten(1, (t, j))
-        do: Tensor = (pattern @ self.part(VALUE).flatten(2)).unflatten(2, (j, e))
-        do += sums[..., :-1]
-        return do.addcmul_(sums[..., -1:], here.o[h, :, :, None], value=-1)
+def _moved(
+    here: AttentionPass,
+    h: int,
+    into: Float[Tensor, "3 j e"],
+    along: Float[Tensor, "n s j"],
+    swing: Float[Tensor, "n s j"] | None,
+) -> Float[Tensor, "n j t e"]:
+    """Return do of one head."""
+    m = None if here.norm is None else here.norm.m[:, h]
+    own, v, pattern = here.own, here.v[h], here.pattern[h]
+    k = Moving(here.k[h], here.sources, along, into[KEY], swing, None if m is None else m[KEY])
+    q = Moving(
+        here.q[h], here.queries, along[:, own], into[QUERY],
+        None if swing is None else swing[:, own], None if m is None else m[QUERY][:, own],
+    )  # fmt: skip
+    U = here.positions.scores(q, k)  # n s j t
+    U *= (here.scale * pattern.mT)[:, :, None]
+    j, t = U.shape[2:]
+    ones = torch.ones_like(v[..., :1])
+    sums = torch.cat([v, ones], -1).mT @ U.flatten(2)  # n (e + 1) (j t)
+    sums = sums.mT.unflatten(1, (j, t))
+    do: Tensor = (pattern @ along).mT[..., None] * into[VALUE][:, None]
+    do += sums[..., :-1]
+    do.addcmul_(sums[..., -1:], here.o[h, :, None], value=-1)
+    if swing is not None and m is not None:
+        swung = swing[..., None] * m[VALUE][:, :, None]
+        do += (pattern @ swung.flatten(2)).unflatten(2, (j, -1)).transpose(1, 2)
+    return do

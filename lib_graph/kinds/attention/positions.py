@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from jaxtyping import Float, Int
@@ -12,7 +12,7 @@ from torch import Tensor
 from lib_graph.errors import ModelError
 from lib_graph.kinds.attention.spans import spans
 
-__all__ = ["Fixed", "Positions", "Rotary"]
+__all__ = ["Fixed", "Moving", "Positions", "Rotary"]
 
 
 class Positions(Protocol):
@@ -52,6 +52,32 @@ class Positions(Protocol):
         """Return Σ_nts weights_ts (q_t R_sᵀ)ᵀ (other_t R_sᵀ) for each of the others."""
         ...
 
+    def scores(self, q: Moving, k: Moving) -> Float[Tensor, "n s j t"]:
+        """Return how q_t R_t · k_s R_s moves along each feature."""
+        ...
+
+
+class Moving(NamedTuple):
+    """The rows of q, k or v in one head, and how they move along features j.
+
+    `value` is turned by the positions `at`; before it turns, it moves by `along` · `into` and, with
+    a norm in front, by `swing` · `m` as well.
+    """
+
+    value: Float[Tensor, "n s e"]
+    at: Int[Tensor, " s"]
+    along: Float[Tensor, "n s j"]
+    into: Float[Tensor, "j e"]
+    swing: Float[Tensor, "n s j"] | None
+    m: Float[Tensor, "n s e"] | None
+
+    def tangent(self) -> Float[Tensor, "n s j e"]:
+        """Return how the rows move, before they turn."""
+        found = self.along[..., None] * self.into
+        if self.swing is not None and self.m is not None:
+            found.addcmul_(self.swing[..., None], self.m[:, :, None])
+        return found
+
 
 class Fixed:
     """No rotation: R_s = 1."""
@@ -75,6 +101,15 @@ class Fixed:
         """Return Σ_nt (Σ_s weights_ts) q_tᵀ other_t."""
         weighted = q * weights.sum(-1, keepdim=True)
         found: Tensor = weighted.flatten(1, 2).mT @ others.flatten(1, 2)
+        return found
+
+    def scores(self, q: Moving, k: Moving) -> Tensor:
+        """Return the sum of products of vectors of s, j and t: no tangent is made."""
+        found: Tensor = k.along[..., None] * (k.into @ q.value.mT)[:, None]
+        found.addcmul_((k.value @ q.into.T)[..., None], q.along.mT[:, None])
+        if k.swing is not None and k.m is not None and q.swing is not None and q.m is not None:
+            found.addcmul_(k.swing[..., None], (k.m @ q.value.mT)[:, :, None])
+            found.addcmul_((k.value @ q.m.mT)[:, :, None], q.swing.mT[:, None])
         return found
 
 
@@ -121,6 +156,16 @@ class Rotary:
             once = self.unrotate(by_row, at).transpose(1, 3)  # g j s i
             parts.append(self.unrotate(once, at).sum(2).mT)
         return torch.cat(parts)
+
+    def scores(self, q: Moving, k: Moving) -> Tensor:
+        """Return the products with the tangents, turned."""
+        dq = self.rotate(q.tangent().transpose(1, 2), q.at)  # n j t e
+        dk = self.rotate(k.tangent().transpose(1, 2), k.at).transpose(1, 2)  # n s j e
+        n, j, t, _ = dq.shape
+        products = k.value @ dq.flatten(1, 2).mT  # n s (j t)
+        products.view(n, -1, t).baddbmm_(dk.flatten(1, 2), q.value.mT)
+        found: Tensor = products.unflatten(2, (j, t))
+        return found
 
 
 def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

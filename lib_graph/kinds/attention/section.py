@@ -150,6 +150,6 @@ class Attention:
         for rows, f_hat in zip(inverse.split(chunk), features.split(chunk, -1), strict=True):
             attributions = output_tangents(along_path, inward, rows, f_hat).flatten(3) @ out
             if self.residual:
-                at_outputs = f_hat[:, self.outputs, :, None]
-                attributions.addcmul_(at_outputs, rows @ readout.rotation)
-            yield readout.moments(attributions.permute(2, 0, 1, 3))
+                at_outputs = f_hat[:, self.outputs].movedim(-1, 0)[..., None]
+                attributions.addcmul_(at_outputs, (rows @ readout.rotation)[:, None, None])
+            yield readout.moments(attributions)
