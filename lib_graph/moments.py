@@ -85,12 +85,16 @@ class InteractionMoments:
 
     @classmethod
     def of(cls, attributions: Float[Tensor, "r n t next_r"], positions: int) -> InteractionMoments:
-        """Return the moments of one batch in which `positions` input positions count."""
-        square = attributions.square().sum(2).double()
+        """Return the moments of one batch in which `positions` input positions count.
+
+        Within a batch they are summed in the precision of the attributions.
+        """
+        square = attributions.square().sum(2)
         mean = square.mean(1)
-        deviation = (square - mean[:, None]).square_().sum(1)
-        signed = attributions.sum(2).double().mean(1)
-        return cls(attributions.shape[1], positions, mean, deviation, signed)
+        deviation = square.sub_(mean[:, None]).square_().sum(1)
+        n = attributions.shape[1]
+        signed = attributions.sum((1, 2)) / n
+        return cls(n, positions, mean.double(), deviation.double(), signed.double())
 
     @classmethod
     def stack(cls, parts: Sequence[InteractionMoments]) -> InteractionMoments:

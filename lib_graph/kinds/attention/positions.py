@@ -105,7 +105,7 @@ class Fixed:
 
     def scores(self, q: Moving, k: Moving) -> Tensor:
         """Return the sum of products of vectors of s, j and t: no tangent is made."""
-        found: Tensor = k.along[..., None] * (k.into @ q.value.mT)[:, None]
+        found: Tensor = k.along[..., None] * (q.value @ k.into.T).mT[:, None]
         found.addcmul_((k.value @ q.into.T)[..., None], q.along.mT[:, None])
         if k.swing is not None and k.m is not None and q.swing is not None and q.m is not None:
             found.addcmul_(k.swing[..., None], (k.m @ q.value.mT)[:, :, None])
