@@ -73,6 +73,8 @@ RUN = NodeTable(
     ),
 )
 LAYER = NodeTable("Layer", ("id", "run", "index", "name", "width", "features"))
+"""Where edges were ablated a layer also has `smallest_kept` (`ingest.ablations`)."""
+
 FEATURE = NodeTable(
     "Feature",
     (
@@ -94,7 +96,18 @@ COMMUNITY = NodeTable(
 )
 CIRCUIT = NodeTable(
     "Circuit",
-    ("id", "run", "name", "query", "interactions", "score", "baseline", "random_score", "created"),
+    (
+        "id",
+        "run",
+        "name",
+        "query",  # how it was found, as JSON
+        "interactions",  # texts 'source id>target id'
+        "score",  # of the model with only the circuit; null, as the next three, until it is tested
+        "baseline",  # of the whole model
+        "random_score",  # with random circuits of the same size
+        "metric",  # what the scores are
+        "created",
+    ),
 )
 CHECKPOINT = NodeTable("Checkpoint", ("id", "run", "made_from", "loader", "done"))
 """How far an unfinished load is; it is deleted when the run becomes complete."""

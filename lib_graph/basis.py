@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lib_graph.devices import CPU
 from lib_graph.errors import ModelError
+from lib_graph.identity import Identity
 from lib_graph.moments import Moments
 
-__all__ = ["BASES", "LayerBasis", "lib_basis", "neuron_basis", "pca_basis", "raw_basis"]
+__all__ = ["BASES", "LayerBasis", "RawBasis", "lib_basis", "neuron_basis", "pca_basis"]
 
-BASES = ("lib", "pca", "neuron")
+BASES = ("lib", "pca", "neuron", "global")
 
 
 @dataclass(frozen=True)
 class LayerBasis:
     """Coordinates f̂ = (f − μ) C of a layer, back f ≈ f̂ C⁺ + μ, most important feature first.
 
-    `rotation` is C (d × r), `inverse` is C⁺ (r × d), `mean` is μ (d). `importance` is Λ for LIB
-    and the variance for PCA and neurons. A `raw` layer has neither importance nor eigenvalues, and
-    no constant feature; elsewhere the constant is a feature, but no column.
+    `rotation` is C (d × r), `inverse` is C⁺ (r × d), `mean` is μ (d). `importance` is Λ for LIB,
+    global or not, and the variance for PCA and neurons. The constant is a feature, but no column.
     """
 
     rotation: Float[Tensor, "d r"]
@@ -30,7 +32,7 @@ class LayerBasis:
     mean: Float[Tensor, " d"]
     pca_eigenvalues: Float[Tensor, " p"] | None
     importance: Float[Tensor, " r"] | None
-    raw: bool = False
+    raw: ClassVar[bool] = False
 
     @property
     def width(self) -> int:
@@ -47,28 +49,99 @@ class LayerBasis:
         """The number of directions that the data spans above the cut."""
         return self.width if self.pca_eigenvalues is None else len(self.pca_eigenvalues)
 
+    @property
+    def origin(self) -> Float[Tensor, " d"]:
+        """The activations where all features are 0, which the constant feature stands for: μ."""
+        return self.mean
+
+    @property
+    def offset(self) -> Float[Tensor, " r"]:
+        """The features of activations 0: −μ C."""
+        return -self.mean @ self.rotation
+
     def coordinates(self, activations: Float[Tensor, "n s d"]) -> Float[Tensor, "n s r"]:
         """Return f̂ = (f − μ) C."""
         return (activations - self.mean) @ self.rotation
 
-    def variance(self, moments: Moments) -> Float[Tensor, " r"]:
-        """Return E[f̂_k²] on the data of `moments`."""
-        return ((moments.about(self.mean) @ self.rotation) * self.rotation).sum(0)
+    def slopes(self, activations: Float[Tensor, "n s d"]) -> None:
+        """Return None: the features are linear in the activations."""
 
-    def to(self, dtype: torch.dtype) -> LayerBasis:
-        """Return the same basis in the precision of the activations."""
+    def variance(self, moments: Moments) -> Float[Tensor, " r"]:
+        """Return each feature's variance on the data of `moments`."""
+        return ((moments.covariance @ self.rotation) * self.rotation).sum(0)
+
+    def first(self, count: int | None) -> LayerBasis:
+        """Return the basis of the first so many features (None: all)."""
+        return replace(self, rotation=self.rotation[:, :count], inverse=self.inverse[:count])
+
+    def to(self, dtype: torch.dtype, device: torch.device = CPU) -> LayerBasis:
+        """Return the same basis in the precision of the activations, and where they are."""
         return replace(
             self,
-            rotation=self.rotation.to(dtype),
-            inverse=self.inverse.to(dtype),
-            mean=self.mean.to(dtype),
+            rotation=self.rotation.to(device, dtype),
+            inverse=self.inverse.to(device, dtype),
+            mean=self.mean.to(device, dtype),
         )
 
 
-def raw_basis(width: int) -> LayerBasis:
-    """Return the coordinates of a layer as they are: C = identity, μ = 0."""
-    eye = torch.eye(width, dtype=torch.float64)
-    return LayerBasis(eye, eye, torch.zeros(width, dtype=torch.float64), None, None, raw=True)
+@dataclass(frozen=True)
+class RawBasis:
+    """The coordinates of a layer as they are: C = identity, μ = 0, and no constant feature.
+
+    They have no order: no importance, and all of them are the first. `like` has their precision
+    and is where they are.
+    """
+
+    width: int
+    like: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.float64), repr=False)
+    raw: ClassVar[bool] = True
+    importance: ClassVar[None] = None
+    pca_eigenvalues: ClassVar[None] = None
+
+    @property
+    def features(self) -> int:
+        """The number of features: that of the coordinates."""
+        return self.width
+
+    @property
+    def pca_rank(self) -> int:
+        """The number of coordinates: what the data spans is not asked for."""
+        return self.width
+
+    @property
+    def rotation(self) -> Float[Tensor, "d d"]:
+        """The identity; products with it cost nothing."""
+        return cast("Tensor", Identity(self.width, self.like))
+
+    @property
+    def inverse(self) -> Float[Tensor, "d d"]:
+        """The identity; products with it cost nothing."""
+        return self.rotation
+
+    @property
+    def origin(self) -> Float[Tensor, " d"]:
+        """The activations where all features are 0: 0."""
+        return self.like.new_zeros(self.width)
+
+    @property
+    def offset(self) -> Float[Tensor, " d"]:
+        """The features of activations 0: 0."""
+        return self.origin
+
+    def coordinates(self, activations: Float[Tensor, "n s d"]) -> Float[Tensor, "n s d"]:
+        """Return the activations."""
+        return activations
+
+    def slopes(self, activations: Float[Tensor, "n s d"]) -> None:
+        """Return None: the features are linear in the activations."""
+
+    def first(self, count: int | None) -> RawBasis:
+        """Return all of it: the coordinates have no order."""
+        return self
+
+    def to(self, dtype: torch.dtype, device: torch.device = CPU) -> RawBasis:
+        """Return the same in the precision of the activations, and where they are."""
+        return RawBasis(self.width, self.like.to(device, dtype))
 
 
 def neuron_basis(moments: Moments, layer: str, tau: float) -> LayerBasis:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,11 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     context.default_map = {key: value for key, value in values.items() if value is not None}
 
 
-@command(
-    epilog="Example: lib-graph build models/seed0 --out runs/seed0-pca --basis pca",
-)
+@command()
 @click.argument("model")
-@click.option("--data", metavar="PATH.PY:FUNCTION", help="Of a network of your own: what makes its "
-              "data.  [default: make_data beside it]")  # fmt: skip
+@click.option("--data", metavar="PLACE", help="Of a network of your own: path.py:function that "
+              "makes its data; of one trained on images: their folder.  [default: make_data beside "
+              "the one, where it was trained for the other]")  # fmt: skip
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The run folder.")
 @click.option("--name", help="What to call the run.  [default: the model's name and the basis]")
 @click.option(
@@ -43,7 +43,16 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     help="Layers, by commas: names, points (module.path:in or :out) or NAME=POINT.  [default: all "
     "that the model names]",
 )
-@click.option("--basis", default="lib", show_default=True, help="lib, pca or neuron.")
+@click.option(
+    "--basis",
+    "--bases",
+    "basis",
+    default="lib",
+    show_default=True,
+    metavar="BASIS",
+    help="lib, pca, neuron, or global (as lib, but by what reaches the last layer); or a file of "
+    "bases or dictionaries, or a run, to take them from.",
+)
 @click.option("--last", default="raw", show_default=True, help="The last layer: raw or pca.")
 @click.option(
     "--rule",
@@ -63,11 +72,21 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     "--biases", help="Parameters that count as biases, by commas.  [default: bias and b_…]"
 )
 @click.option(
-    "--bases",
-    type=click.Path(path_type=Path),
-    help="Use the bases of this file or run folder instead of computing any.",
+    "--partial",
+    is_flag=True,
+    help="Take derivatives through the named tensors alone: what bypasses a layer is held fixed.",
 )
-@click.option("--memory", default="4G", show_default=True, help="What the build may take.")
+@click.option("--top", type=int, help="Interactions among the first so many features of each "
+              "layer only.")  # fmt: skip
+@click.option("--edge-samples", type=int, help="Interactions from a random sample of the data.")
+@click.option("--target-error", type=float, help="End the interactions of a section as soon as "
+              "those that carry 99 % of each target have this relative error.")  # fmt: skip
+@click.option("--probes", type=int, help="Where there is no closed form, estimate the bases from "
+              "so many random directions a batch.")  # fmt: skip
+@click.option("--memory", default="4G", show_default=True, help="What each process may take.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or mps.")
+@click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Also find N examples at "
+              "either end of each feature.")  # fmt: skip
 @click.option("--replace", is_flag=True, help="Overwrite another run in the folder.")
 @click.option(
     "--config",
@@ -78,29 +97,47 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     help="Take options from this JSON file, or from a run's manifest.json.",
 )
 def build(
-    model: str, data: str | None, out: Path, name: str | None, replace: bool, **given: Any
+    model: str,
+    data: str | None,
+    out: Path,
+    name: str | None,
+    replace: bool,
+    device: str,
+    **given: Any,
 ) -> None:
     """Compute features and interaction strengths of the network MODEL.
 
     MODEL is a folder with model.safetensors and config.json, or a function of your own,
     path.py:make_model, with make_data beside it and, if you like, make_kinds(module), which says
     what sections are. The run folder OUT gets a manifest, the bases, the features and the
-    interactions. An interrupted build goes on with the same command.
-    """
+    interactions. An interrupted build goes on with the same command. Several processes share the
+    data if torchrun starts them.
+
+    \b
+    lib-graph build models/seed0 --out runs/seed0-pca --basis pca
+    torchrun --nproc-per-node 2 -m lib_graph build my-model --out my-run
+    """  # noqa: D301  \b is click's mark
     from lib_graph.building import build as build_run
     from lib_graph.memory import parse_bytes
     from lib_graph.options import Options
 
+    examples = given.pop("examples")
     layers = _listed(given.pop("layers"))
     biases = _listed(given.pop("biases"))
     options = Options(memory=parse_bytes(str(given.pop("memory"))), biases=biases, **given)
     run = build_run(
         model, out, options, data=data, layers=layers, name=name, replace=replace,
-        progress=progress(),
+        device=device, progress=progress(),
     )  # fmt: skip
+    if os.environ.get("RANK", "0") != "0":
+        return
     click.echo(f"{out}: run {run.id} ({run.manifest.name})")
     for layer in run.layers:
         click.echo(f"  {layer.name}: {layer.features} features of {layer.width} coordinates")
+    if examples is not None:
+        from lib_graph.examples import find_examples
+
+        find_examples(run, count=examples, replace=replace, progress=progress())
 
 
 def _listed(text: str | None) -> tuple[str, ...] | None:

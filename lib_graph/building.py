@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import platform
+import shutil
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -13,14 +15,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lib_graph.bases_stage import Bases, bases_stage
+from lib_graph.basis import LayerBasis
+from lib_graph.devices import device_named
+from lib_graph.dictionary import Dictionary
+from lib_graph.examples_file import NAME as EXAMPLES
 from lib_graph.files import locked
+from lib_graph.interactions_stage import interactions_stage
 from lib_graph.job import Job, prepare
 from lib_graph.networks import Subject, subject_of
 from lib_graph.options import Options
 from lib_graph.origin import check_folder, run_id
 from lib_graph.progress import SILENT, Progress
 from lib_graph.run import DATA_FILES, DataInfo, LayerInfo, ModelInfo, Run, write_manifest
-from lib_graph.stages import Bases, bases_stage, interactions_stage
+from lib_graph.world import joined
 
 __all__ = ["build"]
 
@@ -34,6 +42,7 @@ def build(
     layers: Iterable[str] | None = None,
     name: str | None = None,
     replace: bool = False,
+    device: str = "cpu",
     progress: Progress = SILENT,
 ) -> Run:
     """Return the run of a network on its data, written to the folder `out`.
@@ -42,7 +51,8 @@ def build(
     be `layers`, each POINT or NAME=POINT; or what the command takes, a model folder or
     path.py:function, with its own data and layers unless said otherwise; or a `Subject`. Stages
     that are there already, from the same weights, data and options, are not computed again. `name`
-    is what people call the run (default: the subject's name and the basis).
+    is what people call the run (default: the subject's name and the basis). Under torchrun all
+    processes call this, and share the data; `out` has to be a folder that all of them see.
 
     >>> import lib_graph, tempfile, torch
     >>> mlp = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
@@ -59,19 +69,36 @@ def build(
     """
     options = options or Options()
     out = Path(out)
-    job = prepare(subject_of(model, data, layers), out, options, progress)
-    with locked(out):
-        if replace:
-            for file in ("manifest.json", *DATA_FILES):
+    where = device_named(device, options.torch_dtype)
+    world = joined(where)
+    speaking = progress if world.first else SILENT
+    job = prepare(subject_of(model, data, layers), out, options, speaking, where, world)
+    with locked(out) if world.first else nullcontext():
+        if replace and world.first:
+            for file in ("manifest.json", *DATA_FILES, EXAMPLES):
                 (out / file).unlink(missing_ok=True)
+        world.wait()
         run = Run.open(out) if (out / "manifest.json").exists() else None
         check_folder(out, job.origin)
         if run is not None:
-            progress.say(f"{out} is up to date: run {run.id}.")
+            speaking.say(f"{out} is up to date: run {run.id}.")
             return run
+        return _built(job, name)
+
+
+def _built(job: Job, name: str | None) -> Run:
+    """Return the run of a job, all stages done."""
+    try:
         bases = bases_stage(job)
         interactions_stage(job, bases)
-        return write_manifest(out, _manifest(job, bases, name))
+    finally:
+        job.samples.close()
+    job.world.wait()
+    if job.world.first:
+        shutil.rmtree(job.partial, ignore_errors=True)
+        write_manifest(job.out, _manifest(job, bases, name))
+    job.world.wait()
+    return Run.open(job.out)
 
 
 def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
@@ -79,7 +106,7 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
     subject, options = job.subject, job.options
     return {
         "run_id": run_id(job.origin),
-        "name": name or f"{subject.name}-{'given' if options.bases else options.basis}",
+        "name": name or f"{subject.name}-{_basis(bases, options)}",
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "versions": {
             "lib-graph": version("lib-graph"),
@@ -102,7 +129,7 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
             samples=len(subject.inputs[0]),
             positions=_positions(job),
         ),
-        "basis": "given" if options.bases else options.basis,
+        "basis": _basis(bases, options),
         "base": None,
         "layers": [
             LayerInfo(
@@ -118,8 +145,19 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
         ],
         "cutoffs": {"tau_pca": options.tau_pca, "tau_lib": options.tau_lib},
         "timings": job.timings,
-        "checks": job.checks | {"identity_error": _identity_error(bases)},
+        "checks": {
+            **job.checks,
+            **job.network.figures,
+            "identity_error": _identity_error(bases),
+        },
     }
+
+
+def _basis(bases: Bases, options: Options) -> str:
+    """Return what a run says its features are."""
+    if any(isinstance(basis, Dictionary) for basis in bases.values()):
+        return "dictionary"
+    return "given" if options.bases_file else str(options.basis)
 
 
 def _positions(job: Job) -> int:
@@ -133,15 +171,20 @@ def _config(job: Job) -> dict[str, Any]:
     """Return the options by the names and in the forms of the command line."""
     options = asdict(job.options)
     return options | {
-        "bases": None if job.options.bases is None else str(job.options.bases),
+        "basis": str(job.options.basis),
         "biases": ",".join(job.origin["biases"]),
+        "data": job.subject.data_source,
         "layers": ",".join(f"{name}={point}" for name, point in job.subject.layers.items()),
     }
 
 
 def _identity_error(bases: Bases) -> float:
-    """Return the largest entry of C⁺C − I over all layers."""
+    """Return the largest entry of C⁺C − I over all layers with a basis."""
     return max(
-        float((basis.inverse @ basis.rotation - torch.eye(basis.features)).abs().max())
-        for basis in bases.values()
+        (
+            float((basis.inverse @ basis.rotation - torch.eye(basis.features)).abs().max())
+            for basis in bases.values()
+            if isinstance(basis, LayerBasis)
+        ),
+        default=0.0,
     )

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
 import re
 import shlex
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,13 +35,29 @@ VERBS = {
     "train": ("lib_graph.train_command:train", "Train a network that the examples use."),
     "layers": ("lib_graph.layers_command:layers", "List the points of a network for layers."),
     "build": ("lib_graph.build_command:build", "Compute features and interactions: a run folder."),
+    "examples": (
+        "lib_graph.examples_command:examples",
+        "Find the inputs on which each feature is largest.",
+    ),
+    "feature": ("queries.cli_feature:feature", "Show what a feature is, or label it."),
+    "trace": ("lib_graph.trace_command:trace", "Compute the interactions of one input."),
+    "degeneracy": (
+        "lib_graph.degeneracy_command:degeneracy",
+        "Ranks, units in step, and free parameters of a run's network.",
+    ),
+    "ablate": ("lib_graph.ablate_command:ablate", "Score the network with a part of its graph."),
     "ingest": ("ingest.cli:ingest", "Load a run folder into a graph store."),
     "runs": ("queries.cli:runs", "List the runs in a store."),
     "features": ("queries.cli:features", "List the features of a run."),
     "interactions": ("queries.cli:interactions", "List the strongest interactions of a run."),
+    "unusual": ("queries.cli_unusual:unusual", "Find what one input uses and the average not."),
     "paths": ("queries.cli:paths", "Find the k strongest paths."),
-    "circuit": ("queries.cli:circuit", "Find everything on a path whose shares are large."),
-    "communities": ("queries.cli:communities", "Find modules: Leiden or Louvain."),
+    "circuit": ("queries.cli_circuits:circuit", "Find the circuit that leads to a place."),
+    "circuits": ("queries.cli_circuits:circuits", "List, show and compare saved circuits."),
+    "communities": ("queries.cli_modules:communities", "Find modules: Leiden or Louvain."),
+    "compare": ("queries.cli_compare:compare", "Compare runs: ranks, sparsity, modules."),
+    "queries": ("queries.cli_library:queries", "List the named queries, or show one."),
+    "query": ("queries.cli_library:query", "Ask one of the named queries."),
     "cypher": ("queries.cli_store:cypher", "Run a Cypher text of your own."),
     "export": ("queries.cli_files:export", "Write features, interactions or a circuit to a file."),
     "plot": ("queries.cli_files:plot", "Draw a circuit, the strongest paths, or a whole run."),
@@ -47,6 +65,7 @@ VERBS = {
 }
 
 
+GRACE = 2.0  # seconds
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -172,7 +191,13 @@ def _interruptions() -> Iterator[list[int]]:
 
 
 def _report(error: BaseException, arguments: list[str]) -> int:
-    """Print one line about an error to stderr and return the exit code."""
+    """Print one line about an error to stderr and return the exit code.
+
+    Of the processes that torchrun starts, the first has time to speak before the others, which
+    torchrun then ends.
+    """
+    if os.environ.get("RANK", "0") != "0":
+        time.sleep(GRACE)
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code

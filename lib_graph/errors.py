@@ -4,6 +4,7 @@ LibGraphError                exit 1
 ├── UsageError               exit 2   an argument or option that cannot be used
 │   └── NotFoundError        exit 2   a name that is not there, with the closest one
 ├── ModelError               exit 1   a checkpoint, its configuration, weights or activations
+│   └── UntraceableError     exit 1   a module whose computation torch.export cannot trace
 ├── RunError                 exit 1   a run folder with a damaged or missing file
 ├── StoreError               exit 1   a graph store refused or failed
 │   └── StoreUnavailableError  exit 3   not reachable, locked, wrong password, wrong version
@@ -25,6 +26,7 @@ __all__ = [
     "RunError",
     "StoreError",
     "StoreUnavailableError",
+    "UntraceableError",
     "UsageError",
 ]
 
@@ -57,6 +59,10 @@ class NotFoundError(UsageError):
 
 class ModelError(LibGraphError):
     """A checkpoint, its configuration, its weights or its activations cannot be used."""
+
+
+class UntraceableError(ModelError):
+    """A module's computation cannot be traced by torch.export."""
 
 
 class RunError(LibGraphError):

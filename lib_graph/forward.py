@@ -7,9 +7,35 @@ from collections.abc import Callable
 from functools import cache
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["derivative"]
+from lib_graph.network import Batch, Section
+from lib_graph.rules import Rule
+
+__all__ = ["derivative", "push_forward"]
+
+
+def push_forward(
+    section: Section, batch: Batch, tangents: Float[Tensor, "c n s d"], rule: Rule
+) -> Float[Tensor, "c n t e"]:
+    """Return the derivative of a section along each tangent, averaged along the path of a rule."""
+    f = batch.activations[section.source.index]
+    total = torch.zeros((), dtype=f.dtype, device=f.device)
+    for alpha, weight in zip(rule.nodes, rule.weights, strict=True):
+        total = total + weight * _along_each(section, batch, alpha * f, tangents, alpha)
+    return total
+
+
+def _along_each(
+    section: Section, batch: Batch, at: Tensor, tangents: Tensor, alpha: float
+) -> Tensor:
+    biases = section.scaled_biases(alpha)
+
+    def moved(z: Tensor) -> Tensor:
+        return section(z, batch.constants, biases)
+
+    return torch.func.vmap(lambda tangent: derivative(moved, (at,), (tangent,)))(tangents)
 
 
 def derivative(

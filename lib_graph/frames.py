@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from lib_graph.basis import LayerBasis
+from lib_graph.dictionary import Basis
 from lib_graph.labels import Label
-from lib_graph.moments import InteractionMoments, Moments
+from lib_graph.moments import InteractionMoments
 from lib_graph.network import Layer
 from lib_graph.run import shares
 
-__all__ = ["feature_frame", "section_frame"]
+__all__ = ["feature_frame", "json_rows", "section_frame"]
 
 
 def feature_frame(
     run: str,
     layers: Sequence[Layer],
-    bases: Mapping[str, LayerBasis],
-    moments: Mapping[str, Moments],
+    bases: Mapping[str, Basis],
+    variances: Mapping[str, Tensor],
     labels: Mapping[str, Sequence[Label | None]],
 ) -> pd.DataFrame:
     """Return the features of all layers, the constant ones included, by layer and index.
@@ -31,21 +32,23 @@ def feature_frame(
     frames = []
     for layer in layers:
         basis = bases[layer.name]
+        constant = [] if basis.raw else [None]
         none = [None] * basis.features
-        texts = labels.get(layer.name, none)
+        importance = none if basis.importance is None else basis.importance.tolist()
+        texts = [*constant, *labels.get(layer.name, none)]
         rows = pd.DataFrame(
             {
-                "index": np.arange(basis.features) + (0 if basis.raw else 1),
-                "role": "output" if basis.raw else "feature",
-                "importance": none if basis.importance is None else basis.importance.cpu().numpy(),
-                "variance": basis.variance(moments[layer.name]).cpu().numpy(),
+                "index": range(len(texts)),
+                "role": ["output" if basis.raw else "feature"] * len(texts),
+                "importance": [*constant, *importance],
+                "variance": [*constant, *variances[layer.name].tolist()],
                 "label": [label and label.text for label in texts],
                 "label_score": [label and label.score for label in texts],
-            }
-        ).astype(object)
-        if not basis.raw:
-            constant = pd.DataFrame({"index": [0], "role": ["constant"]}, dtype=object)
-            rows = pd.concat([constant, rows])
+            },
+            dtype=object,
+        )
+        if constant:
+            rows.loc[0, "role"] = "constant"
         frames.append(rows.assign(run=run, layer=layer.name, layer_index=layer.index))
     return pd.concat(frames, ignore_index=True)
 
@@ -79,3 +82,13 @@ def section_frame(
 def _column(values: Tensor) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     array: np.ndarray[tuple[int], np.dtype[np.float64]] = values.double().cpu().numpy().ravel()
     return array
+
+
+def json_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a table's rows as JSON has them: what is missing is null.
+
+    >>> json_rows(pd.DataFrame({"layer": ["a", "b"], "score": [0.5, np.nan]}))
+    [{'layer': 'a', 'score': 0.5}, {'layer': 'b', 'score': None}]
+    """
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]

@@ -14,10 +14,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lib_graph.basis import LayerBasis
-from lib_graph.forward import derivative
+from lib_graph.dictionary import Basis
+from lib_graph.forward import derivative, push_forward
 from lib_graph.moments import InteractionMoments
-from lib_graph.network import Batch, Constants, Section
+from lib_graph.network import Batch, Section
 from lib_graph.readout import Readout
 from lib_graph.rules import Rule
 
@@ -27,8 +27,8 @@ __all__ = ["constant_moments", "interaction_moments"]
 def interaction_moments(
     section: Section,
     batch: Batch,
-    basis: LayerBasis,
-    next_basis: LayerBasis,
+    basis: Basis,
+    next_basis: Basis,
     rule: Rule,
     chunk: int,
 ) -> InteractionMoments:
@@ -41,22 +41,26 @@ def interaction_moments(
     features = basis.coordinates(f)
     if mask is not None:
         features = features * mask[..., None]
-    arguments = (f, features, basis.inverse, _readout(section, batch, next_basis), rule, chunk)
-    if section.kind is not None:
-        parts = section.kind.interactions(*arguments)
+    arguments = (features, basis.inverse, _readout(section, batch, next_basis), rule, chunk)
+    if section.closed_form is not None:
+        parts = section.closed_form.interactions(f, *arguments)
     else:
-        parts = _by_jvp(section, batch.constants, *arguments)
+        parts = _by_jvps(section, batch, *arguments)
     return InteractionMoments.stack(list(parts))
 
 
-def _readout(section: Section, batch: Batch, next_basis: LayerBasis) -> Readout:
-    return Readout(next_basis.rotation, batch.rows(section.source), batch.mask(section.target))
+def _readout(section: Section, batch: Batch, next_basis: Basis) -> Readout:
+    return Readout(
+        next_basis.rotation,
+        batch.rows(section.source),
+        batch.mask(section.target),
+        next_basis.slopes(batch.activations[section.target.index]),
+    )
 
 
-def _by_jvp(
+def _by_jvps(
     section: Section,
-    constants: Constants,
-    f: Float[Tensor, "n s d"],
+    batch: Batch,
     features: Float[Tensor, "n s r"],
     inverse: Float[Tensor, "r d"],
     readout: Readout,
@@ -67,45 +71,28 @@ def _by_jvp(
         inverse.split(chunk), features.movedim(-1, 0).split(chunk), strict=True
     ):
         tangents = coordinates[..., None] * rows[:, None, None]
-        derivatives = torch.stack(
-            [
-                weight * _derivatives(section, constants, f, tangents, alpha)
-                for alpha, weight in zip(rule.nodes, rule.weights, strict=True)
-            ]
-        ).sum(0)
-        yield readout.moments(derivatives @ readout.rotation)
-
-
-def _derivatives(
-    section: Section, constants: Constants, f: Tensor, tangents: Tensor, alpha: float
-) -> Float[Tensor, "r n t e"]:
-    """Return DF at α f along each tangent."""
-    biases = section.scaled_biases(alpha)
-
-    def moved(z: Tensor) -> Tensor:
-        return section(z, constants, biases)
-
-    return torch.func.vmap(lambda tangent: derivative(moved, (alpha * f,), (tangent,)))(tangents)
+        yield readout.moments(push_forward(section, batch, tangents, rule) @ readout.rotation)
 
 
 def constant_moments(
     section: Section,
     batch: Batch,
-    basis: LayerBasis,
-    next_basis: LayerBasis,
+    basis: Basis,
+    next_basis: Basis,
     rule: Rule,
 ) -> InteractionMoments:
     """Return the moments of the pairs (constant feature, target) of one batch, as a single row.
 
-    A_it0 = ((∫ DF(α f; α b)[μ; b] dα − μ_{l+1}) C_{l+1})_ti: the constant stands for the mean
-    activation and the biases together, less what the next layer's constant stands for.
+    A_it0 = (∫ DF(α f; α b)[μ; b] dα C_{l+1} − μ_{l+1} C_{l+1})_ti: the constant stands for the mean
+    activation and the biases together, less what the next layer's constant stands for. In a
+    dictionary the decoder's bias takes the place of μ, and the encoder's that of −μ_{l+1} C_{l+1}.
     """
     f, mask = batch.activations[section.source.index], batch.mask(section.source)
     names = section.biases
-    mean = basis.mean.expand_as(f)
+    origin = basis.origin.expand_as(f)
     if mask is not None:
-        mean = mean * mask[..., None]
-    offset = -next_basis.mean
+        origin = origin * mask[..., None]
+    reached = torch.zeros(()).to(f)
     for alpha, weight in zip(rule.nodes, rule.weights, strict=True):
         biases = section.scaled_biases(alpha)
         values = tuple(biases[name] for name in names)
@@ -114,5 +101,6 @@ def constant_moments(
         def moved(z: Tensor, *b: Tensor) -> Tensor:
             return section(z, batch.constants, dict(zip(names, b, strict=True)))
 
-        offset = offset + weight * derivative(moved, (alpha * f, *values), (mean, *full))
-    return _readout(section, batch, next_basis).moments((offset @ next_basis.rotation)[None])
+        reached = reached + weight * derivative(moved, (alpha * f, *values), (origin, *full))
+    attributions = reached @ next_basis.rotation + next_basis.offset
+    return _readout(section, batch, next_basis).moments(attributions[None])

@@ -13,7 +13,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-__all__ = ["InteractionMoments", "Moments", "counted_rows"]
+from lib_graph.devices import exact
+
+__all__ = ["InteractionMoments", "Moments", "Spread", "counted_rows"]
 
 
 def counted_rows(
@@ -44,7 +46,7 @@ class Moments:
         >>> moments.mean.tolist(), moments.covariance.tolist()
         ([1.0, 2.0], [[1.0, 1.0], [1.0, 1.0]])
         """
-        rows = counted_rows(activations, counted).double()
+        rows = exact(counted_rows(activations, counted))
         mean = rows.mean(0)
         rows = rows - mean
         return cls(len(rows), mean, rows.T @ rows)
@@ -62,10 +64,54 @@ class Moments:
         """G = E[(f − μ)ᵀ(f − μ)]."""
         return self.gram / self.count
 
-    def about(self, point: Float[Tensor, " d"]) -> Float[Tensor, "d d"]:
-        """Return E[(f − point)ᵀ(f − point)]."""
-        step = self.mean - point
-        return self.covariance + torch.outer(step, step)
+    @property
+    def variance(self) -> Float[Tensor, " d"]:
+        """The diagonal of G."""
+        return self.covariance.diagonal()
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and variance of each feature by itself, over the samples and positions that count.
+
+    `deviation` is Σ (f̂ − mean)² over the `count` rows.
+    """
+
+    count: int
+    mean: Float[Tensor, " r"]
+    deviation: Float[Tensor, " r"]
+
+    @classmethod
+    def of(
+        cls, features: Float[Tensor, "n s r"], counted: Bool[Tensor, "n s"] | None = None
+    ) -> Spread:
+        """Return the spread of one batch, over the positions that count.
+
+        >>> spread = Spread.of(torch.tensor([[[0.0, 1.0]], [[2.0, 1.0]]]))
+        >>> spread.variance.tolist(), spread.mean_square.tolist()
+        ([1.0, 0.0], [2.0, 1.0])
+        """
+        rows = exact(counted_rows(features, counted))
+        mean = rows.mean(0)
+        return cls(len(rows), mean, (rows - mean).square_().sum(0))
+
+    def merge(self, other: Spread) -> Spread:
+        """Return the spread of both sets of rows."""
+        count = self.count + other.count
+        step = other.mean - self.mean
+        mean = self.mean + step * (other.count / count)
+        between = step.square() * (self.count * other.count / count)
+        return Spread(count, mean, self.deviation + other.deviation + between)
+
+    @property
+    def variance(self) -> Float[Tensor, " r"]:
+        """E[(f̂ − E f̂)²]."""
+        return self.deviation / self.count
+
+    @property
+    def mean_square(self) -> Float[Tensor, " r"]:
+        """E[f̂²]."""
+        return self.variance + self.mean.square()
 
 
 @dataclass(frozen=True)
@@ -85,16 +131,13 @@ class InteractionMoments:
 
     @classmethod
     def of(cls, attributions: Float[Tensor, "r n t next_r"], positions: int) -> InteractionMoments:
-        """Return the moments of one batch in which `positions` input positions count.
-
-        Within a batch they are summed in the precision of the attributions.
-        """
-        square = attributions.square().sum(2)
-        mean = square.mean(1)
-        deviation = square.sub_(mean[:, None]).square_().sum(1)
-        n = attributions.shape[1]
-        signed = attributions.sum((1, 2)) / n
-        return cls(n, positions, mean.double(), deviation.double(), signed.double())
+        """Return the moments of one batch in which `positions` input positions count."""
+        count = attributions.shape[1]
+        square = _over_positions(attributions.square())
+        mean = _over_samples(square) / count
+        deviation = _over_samples((square - mean.to(square)[:, None]).square_())
+        signed = _over_samples(_over_positions(attributions)) / count
+        return cls(count, positions, mean, deviation, signed)
 
     @classmethod
     def stack(cls, parts: Sequence[InteractionMoments]) -> InteractionMoments:
@@ -137,3 +180,14 @@ class InteractionMoments:
             return torch.full_like(self.square, torch.nan)
         error = (self.deviation / (self.count - 1) / self.count).sqrt()
         return error * (self.count / self.positions)
+
+
+def _over_positions(values: Float[Tensor, "r n t next_r"]) -> Float[Tensor, "r n next_r"]:
+    return values.squeeze(2) if values.shape[2] == 1 else values.sum(2)
+
+
+def _over_samples(values: Float[Tensor, "r n next_r"]) -> Float[Tensor, "r next_r"]:
+    """Return the sum in float64, which the device must have for it not to need a copy."""
+    if values.device.type == "mps":
+        values = exact(values)
+    return values.sum(1, dtype=torch.float64)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lib_graph.errors import ModelError
+from lib_graph.kinds.position_local import PositionLocal
 from lib_graph.moments import InteractionMoments
 from lib_graph.readout import Readout
 from lib_graph.rules import Rule
@@ -124,7 +125,7 @@ class Section:
     function: Callable[[Sequence[Tensor], Mapping[str, Tensor], Constants], Sequence[Tensor]]
     parameters: Mapping[str, Tensor]
     biases: tuple[str, ...]
-    kind: Kind | None = None
+    kind: Kind | PositionLocal | None = None
 
     def __call__(
         self,
@@ -137,6 +138,11 @@ class Section:
         tensors = self.function(self.source.unpack(activations), parameters, constants)
         return self.target.pack(tensors)
 
+    @property
+    def closed_form(self) -> Kind | None:
+        """What has closed forms for this section, if anything does."""
+        return None if isinstance(self.kind, PositionLocal) else self.kind
+
     def scaled_biases(self, alpha: float) -> dict[str, Tensor]:
         """Return the biases times `alpha`, as the path from the zero baseline needs them."""
         return {name: alpha * self.parameters[name] for name in self.biases}
@@ -146,12 +152,14 @@ class Section:
 class Batch:
     """The activations of all layers on some samples, and the constants of the sections.
 
-    `counted` marks the positions that count, in all layers that have as many (None: all do).
+    `counted` marks the positions that count, in all layers that have as many (None: all do);
+    `start` is the number of the first sample in the data.
     """
 
-    activations: tuple[Float[Tensor, "n s d"], ...]
+    activations: Sequence[Float[Tensor, "n s d"]]
     constants: Constants
     counted: Bool[Tensor, "n s"] | None = None
+    start: int = 0
 
     def __len__(self) -> int:
         return len(self.activations[0])
@@ -169,15 +177,19 @@ class Batch:
 
 @dataclass(frozen=True)
 class Network:
-    """Layers and the sections between them; `head` maps the inputs to the first layer."""
+    """Layers and the sections between them; `head` maps the inputs to the first layer.
+
+    `figures` is what a manifest says of how the network was cut, where that is not the usual way.
+    """
 
     layers: tuple[Layer, ...]
     sections: tuple[Section, ...]
     head: Callable[..., tuple[Sequence[Tensor], Constants]]
+    figures: Mapping[str, float] = field(default_factory=dict)
 
     @torch.no_grad()
     def run(self, *inputs: Tensor) -> Batch:
-        """Return the activations of every layer on a batch of inputs.
+        """Return the activations of every layer on a batch of inputs of whatever precision.
 
         Raises ModelError, naming the layer, if one of them is not finite.
         """

@@ -21,17 +21,24 @@ LASTS = ("raw", "pca")
 class Options:
     """How features and interactions are computed; docs/method.md has the mathematics.
 
-    `basis`: lib, pca or neuron. `last`: the last layer as it is (raw) or in its PCA basis.
-    `rule` and `points`: where on the path to the activations derivatives are taken. `dtype`: of the
-    network; sums and eigenvectors are float64 always. `tau_pca`, `tau_lib`: directions with an
-    eigenvalue up to that share of the largest are cut. `biases`: the parameters that count as
-    biases (default: those called `bias` or `b_…`). `bases`: a bases file or run folder to use
-    instead of computing a basis. `memory`: bytes that the build may take.
+    `basis`: lib, pca, neuron or global; or a file of bases or dictionaries (`lib_graph.bases_file`)
+    or a run folder, to take the features from. `last`: the last layer as it is (raw) or in its PCA
+    basis. `rule` and `points`: where on the path to the activations derivatives are taken. `dtype`:
+    of the network; sums and eigenvectors are float64 always. `tau_pca`, `tau_lib`: directions with
+    an eigenvalue up to that share of the largest are cut. `biases`: the parameters that count as
+    biases (default: those called `bias` or `b_…`). `partial`: derivatives through the named tensors
+    alone, what bypasses them held fixed. `memory`: bytes that the build may take.
+
+    Interactions: `top` leaves out features after the first so many of a layer (raw layers have no
+    order); `edge_samples` takes a random sample of the data for them; `target_error` ends their
+    passes as soon as the strongest ones, which carry 99 % of the strength into each target, are
+    known to that relative standard error. `probes`: where there is no closed form, estimate the
+    Jacobian's second moment from so many random directions a batch.
 
     Raises UsageError if a value cannot be used.
     """
 
-    basis: str = "lib"
+    basis: str | Path = "lib"
     last: Literal["raw", "pca"] = "raw"
     rule: str = "gradient"
     points: int | None = None
@@ -39,12 +46,17 @@ class Options:
     tau_pca: float = 1e-12
     tau_lib: float = 1e-12
     biases: tuple[str, ...] | None = None
-    bases: Path | None = None
+    partial: bool = False
     memory: int = 4 << 30
+    top: int | None = None
+    edge_samples: int | None = None
+    target_error: float | None = None
+    probes: int | None = None
 
     def __post_init__(self) -> None:
+        if self.bases_file is not None and not self.bases_file.is_file():
+            raise _no_basis(self.basis)
         for name, value, known in (
-            ("basis", self.basis, BASES),
             ("last", self.last, LASTS),
             ("dtype", self.dtype, ("float64", "float32")),
         ):
@@ -55,6 +67,13 @@ class Options:
                 raise UsageError(
                     f"{name} is {tau}; it is a share of the largest eigenvalue, 0 to 1."
                 )
+        for name in ("top", "edge_samples", "probes"):
+            value = getattr(self, name)
+            least = 2 if name == "probes" else 1
+            if value is not None and value < least:
+                raise UsageError(f"{name} is {value}; it must be at least {least}.")
+        if self.target_error is not None and not self.target_error > 0:
+            raise UsageError(f"target_error is {self.target_error}; it must be more than 0.")
         Rule.named(self.rule, self.points)
 
     @property
@@ -65,6 +84,14 @@ class Options:
     @property
     def bases_file(self) -> Path | None:
         """The file of the given bases, if any."""
-        if self.bases is not None and self.bases.is_dir():
-            return self.bases / "bases.safetensors"
-        return self.bases
+        if self.basis in BASES:
+            return None
+        path = Path(self.basis)
+        return path / "bases.safetensors" if path.is_dir() else path
+
+
+def _no_basis(basis: str | Path) -> UsageError:
+    advice = "Give a bases file or a run folder"
+    if isinstance(basis, str) and not Path(basis).suffix and Path(basis).name == basis:
+        return NotFoundError("basis", basis, BASES, f"{advice}, or one of {', '.join(BASES)}.")
+    return UsageError(f"There are no bases at {str(basis)!r}. {advice}.")

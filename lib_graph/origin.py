@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lib_graph.bases_file import bases_made_from
-from lib_graph.errors import ConflictError, UsageError
+from lib_graph.errors import ConflictError
 from lib_graph.files import file_sha256, json_sha256
 from lib_graph.options import Options
 from lib_graph.run import made_from
@@ -50,16 +50,11 @@ def origin_of(
         "data": data,
         "layers": [[name, point] for name, point in layers.items()],
         "biases": sorted(biases),
-        "bases": None if options.bases_file is None else _file_hash(options.bases_file),
+        "basis": options.basis if options.bases_file is None else "given",
+        "bases": None if options.bases_file is None else file_sha256(options.bases_file),
     }
     del origin["memory"]
     return origin
-
-
-def _file_hash(path: Path) -> str:
-    if not path.is_file():
-        raise UsageError(f"There are no bases at {str(path)!r}. Give a bases file or a run folder.")
-    return file_sha256(path)
 
 
 def run_id(origin: Origin) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-from jaxtyping import Bool
+import torch
 from torch import Tensor
 
-from lib_graph.basis import LayerBasis, raw_basis
+from lib_graph.basis import LayerBasis, RawBasis
 from lib_graph.errors import UsageError
 from lib_graph.interactions import interaction_moments
 from lib_graph.jacobians import second_moment
@@ -18,50 +19,80 @@ from lib_graph.memory import format_bytes, peak_bytes
 from lib_graph.network import Batch, Network, Section
 from lib_graph.rules import Rule
 
-__all__ = ["Plan", "Samples", "make_plan"]
+__all__ = ["Plan", "make_plan"]
 
 LIBRARIES = 512 << 20  # what the interpreter and the libraries take, whatever the network
 ROWS = 1024  # samples × positions in a batch: more do not fit the processor's caches
+WIDEST = 4096  # coordinates of a layer that may have a basis: a wider one is a vocabulary
 CHUNKS = (8, 4, 2, 1)
+
+
+Keep = Literal["memory", "disk", "nowhere"]
+KEPT = {
+    "memory": "kept in memory",
+    "disk": "kept on disk",
+    "nowhere": "computed again for every pass",
+}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Samples per batch, features per chunk, whether activations are kept, and bytes at the peak.
+    """Samples per batch, features per chunk, where activations are kept, and bytes at the peak.
 
-    It follows from the network, the data's size and the memory allowed alone, never from what the
-    machine has free: the same build takes the same batches everywhere.
+    Batches and chunks follow from the network, the data's size, the number of processes and the
+    memory allowed alone, never from what the machine has free: the same build takes the same ones
+    everywhere.
     """
 
     batch: int
     chunk: int
-    keep: bool
+    keep: Keep
     peak: int
 
     def __str__(self) -> str:
-        kept = "kept in memory" if self.keep else "computed again for every pass"
         return (
             f"batches of {self.batch} samples, chunks of {self.chunk} features, activations "
-            f"{kept}; about {format_bytes(self.peak)} of memory"
+            f"{KEPT[self.keep]}; about {format_bytes(self.peak)} of memory"
         )
 
 
-def make_plan(network: Network, inputs: Sequence[Tensor], rule: Rule, memory: int) -> Plan:
-    """Return the plan for a build over `inputs` within `memory` bytes.
+def make_plan(
+    network: Network,
+    example: Sequence[Tensor],
+    samples: int,
+    memory: int,
+    rule: Rule,
+    *,
+    features: Mapping[str, int] | None = None,
+    sections: Sequence[Section] = (),
+    processes: int = 1,
+    disk: int = 0,
+) -> Plan:
+    """Return the plan for a build within `memory` bytes for each of the processes.
 
-    What the sections take is measured on two and four samples. Raises UsageError if a single sample
-    at a time needs more than there is.
+    `features` says how many the layers have, by name, where that is known (else as many as they
+    have coordinates). What sections take, those of the network and `sections` beside them, is
+    measured on two and four of the `example` inputs. Activations that do not fit beside are kept on
+    disk if that has `disk` bytes for them. Raises UsageError if a single sample at a time needs
+    more than there is, or if there are more processes than samples.
     """
-    samples = len(inputs[0])
-    probes = [network.run(*(_repeat(x, n) for x in inputs)) for n in (2, 4)]
-    activations = sum(f[0].nbytes for f in probes[0].activations)
+    if processes > samples:
+        raise UsageError(f"{processes} processes cannot share {samples} samples. Start fewer.")
+    features = {layer.name: layer.width for layer in network.layers} | dict(features or {})
+    probes = [network.run(*(_repeat(x, n) for x in example)) for n in (2, 4)]
+    *kept, last = (f[0].nbytes for f in probes[0].activations)
+    activations, constants = sum(kept), _constant_bytes(probes)
     budget = memory - LIBRARIES
     for chunk in CHUNKS:
         small, large = (
-            max(_section_bytes(s, probe, rule, chunk) for s in network.sections) for probe in probes
+            max(
+                _section_bytes(s, probe, rule, chunk, features[s.target.name])
+                for s in (*network.sections, *sections)
+            )
+            for probe in probes
         )
-        per_sample = max((large - small) // 2, 1) + activations
-        fixed = max(small - 2 * per_sample, 0) + _result_bytes(network)
+        per_sample = max((large - small) // 2, 1) + activations + constants + last
+        fixed = max(small - 2 * per_sample, 0) + _result_bytes(network, features)
         if fixed + per_sample <= budget:
             break
     else:
@@ -71,65 +102,63 @@ def make_plan(network: Network, inputs: Sequence[Tensor], rule: Rule, memory: in
             "layers."
         )
     positions = max(layer.positions for layer in network.layers)
-    batch = min((budget - fixed) // per_sample, max(ROWS // positions, 1), samples)
+    most = samples // processes
+    batch = min((budget - fixed) // per_sample, max(ROWS // positions, 1), most)
     batch = 1 << (int(batch).bit_length() - 1)
     working = fixed + batch * per_sample
-    keep = working + samples * activations <= budget
-    return Plan(batch, chunk, keep, _resident() + working + keep * samples * activations)
+    each = -(-samples // processes)
+    keep: Keep = "nowhere"
+    if working + each * (activations + constants) <= budget:
+        keep, working = "memory", working + each * (activations + constants)
+    elif samples * activations < disk and working + each * constants <= budget:
+        keep, working = "disk", working + each * constants
+    return Plan(batch, chunk, keep, _resident() + working)
+
+
+def _constant_bytes(probes: Sequence[Batch]) -> int:
+    """Return what the constants of a batch take for each of its samples."""
+    small, large = (
+        sum(x.nbytes for x in probe.constants if isinstance(x, Tensor)) for probe in probes
+    )
+    return (large - small) // (len(probes[1]) - len(probes[0]))
 
 
 def _repeat(x: Tensor, n: int) -> Tensor:
     return x[:1].expand(n, *x.shape[1:]).contiguous()
 
 
-def _section_bytes(section: Section, probe: Batch, rule: Rule, chunk: int) -> int:
-    """Return the bytes at the peak of one chunk of either computation on a section."""
+def _section_bytes(section: Section, probe: Batch, rule: Rule, chunk: int, targets: int) -> int:
+    """Return the bytes at the peak of one chunk of either computation on a section.
+
+    `targets` is the number of the next layer's features.
+    """
     f = probe.activations[section.source.index]
-    basis = raw_basis(section.source.width).to(f.dtype)
-    part = LayerBasis(basis.rotation[:, :chunk], basis.inverse[:chunk], basis.mean, None, None)
-    following = raw_basis(section.target.width).to(f.dtype)
-    columns = following.rotation if section.kind else following.rotation[:, :chunk]
+    part = _unit(section.source.width, f).first(chunk)
+    following: LayerBasis | RawBasis = _unit(section.target.width, f, targets)
+    if targets == section.target.width > WIDEST:
+        following = RawBasis(targets, f)
+    columns = following if section.closed_form else _unit(section.target.width, f, chunk)
     return max(
-        peak_bytes(lambda: second_moment(section, probe, columns, rule, chunk)),
+        peak_bytes(lambda: second_moment(section, probe, columns.rotation, rule, chunk)),
         peak_bytes(lambda: interaction_moments(section, probe, part, following, rule, chunk)),
     )
 
 
-def _result_bytes(network: Network) -> int:
-    """Return what the moments of the largest section's interactions take, with a batch's beside."""
-    pairs = max(s.source.width * s.target.width for s in network.sections)
-    return 8 * 8 * pairs
+def _unit(width: int, like: Tensor, features: int | None = None) -> LayerBasis:
+    """Return a basis of the first unit vectors."""
+    eye = torch.eye(width, features or width, dtype=like.dtype, device=like.device)
+    return LayerBasis(eye, eye.T, like.new_zeros(width), None, None)
+
+
+def _result_bytes(network: Network, features: Mapping[str, int]) -> int:
+    """Return what is held of all layers (Gram, rotation, inverse), and beside it the moments of the
+    largest section's interactions with those of a batch, or an eigendecomposition.
+    """
+    squares = [layer.width**2 for layer in network.layers[:-1]]
+    pairs = max(features[s.source.name] * features[s.target.name] for s in network.sections)
+    return 8 * (3 * sum(squares) + max(8 * pairs, 5 * max(squares)))
 
 
 def _resident() -> int:
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-@dataclass
-class Samples:
-    """The data as batches of activations; kept after the first pass where the plan says so."""
-
-    network: Network
-    inputs: Sequence[Tensor]
-    plan: Plan
-    counted: Bool[Tensor, "n s"] | None = None
-    _kept: list[Batch] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        """The number of batches."""
-        return -(-len(self.inputs[0]) // self.plan.batch)
-
-    def __iter__(self) -> Iterator[Batch]:
-        if len(self._kept) == len(self):
-            yield from self._kept
-            return
-        self._kept.clear()
-        for start in range(0, len(self.inputs[0]), self.plan.batch):
-            here = slice(start, start + self.plan.batch)
-            batch = self.network.run(*(x[here] for x in self.inputs))
-            if self.counted is not None:
-                batch = replace(batch, counted=self.counted[here])
-            if self.plan.keep:
-                self._kept.append(batch)
-            yield batch

@@ -13,13 +13,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.func import functional_call, functionalize
+from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from lib_graph.errors import ModelError, UsageError
+from lib_graph.errors import UntraceableError, UsageError
 
-__all__ = ["OUTPUT", "TracedModule", "points", "record", "trace"]
+__all__ = ["OUTPUT", "TracedModule", "points", "record", "recording", "trace"]
 
 OUTPUT = "output"
+
+
+WITHOUT_RESULT = ("_assert", "sym_constrain", "_local_scalar_dense")
 
 
 def points(module: nn.Module) -> list[str]:
@@ -71,7 +76,7 @@ def trace(module: nn.Module, inputs: tuple[Tensor, ...], wanted: Sequence[str]) 
     """Return the graph of a module on an example batch, with the tensors at the wanted points.
 
     Sizes of all axes of the inputs stay symbolic. Raises UsageError for a point that this input
-    does not reach, ModelError if the module cannot be traced.
+    does not reach, UntraceableError if the module cannot be traced.
     """
     dynamic = tuple(dict.fromkeys(range(x.ndim), torch.export.Dim.AUTO) for x in inputs)
     try:
@@ -88,12 +93,47 @@ def trace(module: nn.Module, inputs: tuple[Tensor, ...], wanted: Sequence[str]) 
         raise
     except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(
+        raise UntraceableError(
             f"torch.export cannot trace the {type(module).__name__} ({reason[0]}). Control flow "
             "that depends on values, and assignment to slices, cannot be traced."
         ) from error
     traced = program.graph_module
-    parameters = _sort_placeholders(traced, program)
+    return _traced(traced, _sort_placeholders(traced, program), wanted)
+
+
+def recording(module: nn.Module, inputs: tuple[Tensor, ...], wanted: Sequence[str]) -> TracedModule:
+    """Return the graph of what a module did on one batch, whatever Python decided on the way.
+
+    Sizes, branches, and numbers taken out of tensors are those of this batch. Raises UsageError for
+    a point that this input does not reach, UntraceableError if the module does more than tensor
+    operations.
+    """
+    names, values = zip(*module.named_parameters(remove_duplicate=False), strict=True)
+
+    def call(parameters: tuple[Tensor, ...], arguments: tuple[Tensor, ...]) -> list[Any]:
+        return _leading(
+            functional_call(module, dict(zip(names, parameters, strict=True)), arguments)
+        )
+
+    try:
+        with _visits(module, wanted, _mark), sdpa_kernel(SDPBackend.MATH), torch.no_grad():
+            follow = make_fx(functionalize(call), _error_on_data_dependent_ops=False)
+            traced = follow(values, inputs)
+    except UsageError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise UntraceableError(
+            f"The {type(module).__name__} cannot be recorded either ({reason[0]}). Only operations "
+            "on torch's tensors can be."
+        ) from error
+    placeholders = [node for node in traced.graph.nodes if node.op == "placeholder"]
+    return _traced(traced, dict(zip(placeholders, names, strict=False)), wanted)
+
+
+def _traced(
+    traced: fx.GraphModule, parameters: dict[fx.Node, str], wanted: Sequence[str]
+) -> TracedModule:
     marked = _clean(traced.graph)
     if missing := [p for p in wanted if p != OUTPUT and p not in marked]:
         raise UsageError(f"Point {missing[0]!r} is not computed on this input. Leave it out.")
@@ -126,7 +166,7 @@ def _clean(graph: fx.Graph) -> dict[str, fx.Node]:
             marked[str(node.args[1])] = node.args[0]
             node.replace_all_uses_with(node.args[0])
             graph.erase_node(node)
-        elif "_assert" in str(node.target) or "sym_constrain" in str(node.target):
+        elif any(name in str(node.target) for name in WITHOUT_RESULT):
             graph.erase_node(node)
         elif node.target is torch.ops.aten.copy.default:  # it has no forward derivative
             node.target = lambda old, new, *_: new.to(old.dtype).expand_as(old)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
+from lib_graph.table_files import Record, records_of
 from queries.statements import Statement
 
-__all__ = ["FEATURE_COLUMNS", "INTERACTION_COLUMNS", "Record", "Table", "records_of", "typed"]
+__all__ = [
+    "FEATURE_COLUMNS",
+    "INTERACTION_COLUMNS",
+    "Table",
+    "stacked",
+    "typed",
+]
 
 FEATURE_COLUMNS = (
     "id", "layer", "layer_index", "index", "role", "importance", "variance", "label",
@@ -18,9 +25,9 @@ INTERACTION_COLUMNS = (
     "source", "target", "strength", "stderr", "effect", "share", "source_label", "target_label",
 )  # fmt: skip
 
-Record = dict[str, Any]
 TYPES = {
     **dict.fromkeys(["strength", "stderr", "effect", "share", "importance", "variance"], "float64"),
+    **dict.fromkeys(["other_strength", "other_share", "ratio"], "float64"),
     **dict.fromkeys(["index", "layer_index", "source_index", "target_index"], "int64"),
 }
 TEXTS = ("id", "layer", "role", "label", "source", "target", "source_label", "target_label")
@@ -56,16 +63,10 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype({name: types[name] for name in frame.columns if name in types})
 
 
-def records_of(frame: pd.DataFrame) -> list[Record]:
-    """Return a frame's rows as dictionaries of plain Python values, None for what is missing.
+def stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return frames of the same columns as one: an empty one has no say in the types.
 
-    >>> records_of(pd.DataFrame({"n": [1, 2], "share": [0.5, float("nan")]}))
-    [{'n': 1, 'share': 0.5}, {'n': 2, 'share': None}]
+    >>> stacked([pd.DataFrame({"n": []}), pd.DataFrame({"n": [1]})])["n"].tolist()
+    [1]
     """
-    columns = [_plain(frame[name]) for name in frame.columns]
-    return [dict(zip(frame.columns, row, strict=True)) for row in zip(*columns, strict=True)]
-
-
-def _plain(column: pd.Series[Any]) -> list[Any]:
-    missing = column.isna().tolist()
-    return [None if gone else x for x, gone in zip(column.tolist(), missing, strict=True)]
+    return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)

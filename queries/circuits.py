@@ -7,7 +7,7 @@ strongest paths, the strongest interactions), it is one and the same object here
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +15,34 @@ import pandas as pd
 
 from lib_graph.errors import UsageError
 from lib_graph.files import write_json
-from queries.answers import FEATURE_COLUMNS, INTERACTION_COLUMNS, Record, records_of
+from lib_graph.table_files import Record, records_of
+from queries.answers import FEATURE_COLUMNS, INTERACTION_COLUMNS, stacked
 from queries.places import End
 from queries.statements import Reader, Statement, read_text
 
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = ["Circuit", "circuit_from_pairs", "circuit_from_shares", "to_networkx"]
+__all__ = ["Circuit", "Scores", "circuit_from_pairs", "circuit_from_shares", "to_networkx"]
 
 STRENGTHS = ["source", "target", "strength", "stderr", "effect", "share"]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a test of a circuit found: the model's score when only the circuit is left of it.
+
+    `baseline` is the score of the whole model, `random_score` that of random circuits of the same
+    size. `metric` says what the score is, such as accuracy.
+    """
+
+    score: float
+    baseline: float
+    random_score: float
+    metric: str | None = None
+
+
+SCORES = tuple(each.name for each in fields(Scores))
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +51,8 @@ class Circuit:
 
     `features` has the columns FEATURE_COLUMNS, by layer and index; `interactions` has
     INTERACTION_COLUMNS, `source` and `target` being ids, by layer of the source and falling
-    strength. `query` says how the circuit was found.
+    strength. `query` says how the circuit was found. `name` is None until it is saved, `scores`
+    until it is tested.
     """
 
     run: str
@@ -41,9 +60,15 @@ class Circuit:
     features: pd.DataFrame
     interactions: pd.DataFrame
     statements: tuple[Statement, ...] = field(default=(), repr=False)
+    name: str | None = None
+    scores: Scores | None = None
 
     def __len__(self) -> int:
         return len(self.interactions)
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return the interactions as (source id, target id)."""
+        return list(zip(self.interactions["source"], self.interactions["target"], strict=True))
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the interactions."""
@@ -58,10 +83,13 @@ class Circuit:
         return records_of(self.interactions)
 
     def json_value(self) -> Record:
-        """Return all of it as JSON has it: run, query, features, interactions."""
+        """Return all of it as JSON has it; its scores are null until it is tested."""
+        scores = asdict(self.scores) if self.scores else dict.fromkeys(SCORES)
         return {
             "run": self.run,
+            "name": self.name,
             "query": dict(self.query),
+            **scores,
             "features": records_of(self.features),
             "interactions": self.records(),
         }
@@ -99,7 +127,7 @@ def circuit_from_shares(reader: Reader, source: End, target: End, *, min_share: 
         kept.append(on_a_path)
         reached = set(on_a_path["target"])
     query = {"source": str(source.place), "target": str(target.place), "min_share": min_share}
-    return _circuit(reader, query, pd.concat(kept))
+    return _circuit(reader, query, stacked(kept))
 
 
 def circuit_from_pairs(

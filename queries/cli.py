@@ -1,4 +1,4 @@
-"""The verbs that read a run: runs, features, interactions, paths, circuit, communities.
+"""The verbs that read a run: runs, features, interactions, paths.
 
 Each opens the store, calls one method of `Graph`, and prints.
 """
@@ -10,17 +10,16 @@ from typing import Any
 import click
 
 from lib_graph.cli import command
-from queries.output import Output, output_options, run_options, store_option
-
-__all__ = ["circuit", "communities", "features", "interactions", "paths", "runs"]
-
-from_option = click.option("--from", "source", metavar="LAYER[/INDEX]", help="Where it starts.")
-min_importance_option = click.option(
-    "--min-importance",
-    default=1e-6,
-    show_default=True,
-    help="Of a whole layer, leave out ends less important than this, relative to its largest.",
+from queries.output import (
+    Output,
+    from_option,
+    min_importance_option,
+    output_options,
+    run_options,
+    store_option,
 )
+
+__all__ = ["features", "interactions", "paths", "runs"]
 
 
 @command(short_help="List the runs in a store.")
@@ -113,62 +112,3 @@ def paths(store: str | None, run: str | None, output: Output, **options: Any) ->
     with open_graph(store, run) as graph:
         found = graph.paths(**options)
     output.emit(found, paths_view)
-
-
-@command(short_help="Find everything on a path whose shares are large.")
-@run_options
-@click.option("--to", "target", required=True, metavar="LAYER[/INDEX]", help="Where it ends.")
-@from_option
-@click.option("--min-share", default=0.05, show_default=True, help="Least share on every step.")
-@min_importance_option
-@output_options
-def circuit(store: str | None, run: str | None, output: Output, **options: Any) -> None:
-    """Find all features and interactions on some path whose every share is large enough.
-
-    \b
-    lib-graph circuit --to output/5
-    lib-graph circuit --to output/5 --from ln1.0/1 --min-share 0.02 --json
-    """  # noqa: D301  \b is click's mark
-    from queries.graph import open_graph
-    from queries.views import circuit_view
-
-    with open_graph(store, run) as graph:
-        found = graph.circuit(**options)
-    output.emit(found, circuit_view)
-
-
-@command(short_help="Find modules: Leiden or Louvain.")
-@run_options
-@click.option(
-    "--method", type=click.Choice(["leiden", "louvain"]), default="leiden", show_default=True
-)
-@click.option(
-    "--weights",
-    type=click.Choice(["sqrt", "log"]),
-    default="sqrt",
-    show_default=True,
-    help="√strength, or log10 of it over the least that an ablation keeps.",
-)
-@click.option("--resolution", default=1.0, show_default=True, help="Larger: more modules.")
-@click.option("--seed", default=0, show_default=True, help="The same seed gives the same modules.")
-@click.option("--write", is_flag=True, help="Store them as (:Community).")
-@output_options
-def communities(
-    store: str | None, run: str | None, write: bool, output: Output, **options: Any
-) -> None:
-    """Find modules: groups of features that interact more than by chance.
-
-    \b
-    lib-graph communities
-    lib-graph communities --method louvain --resolution 2 --write
-    """  # noqa: D301  \b is click's mark
-    from queries.graph import open_graph
-    from queries.views import communities_view
-
-    with open_graph(store, run) as graph:
-        found = graph.communities(**options)
-        if write:
-            graph.save_communities(found)
-    output.emit(found, communities_view)
-    if write:
-        click.echo(f"Stored {len(found)} modules of run {found.run}.", err=True)

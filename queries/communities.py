@@ -1,22 +1,21 @@
 """Modules of a run: groups of features that interact with each other more than by chance.
 
-The graph is undirected, of all layers but a raw output, without the constant features, with
-weight √strength.
+The graph they are found in is that of `queries.module_graph`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from lib_graph.errors import UsageError
-from queries.answers import Record
-from queries.modularity import Edges, Floats, Ints, leiden, louvain, modularity, number_by_size
+from lib_graph.table_files import Record
+from queries.modularity import leiden, louvain, modularity, number_by_size
+from queries.module_graph import Weights, read_module_graph
 from queries.places import Layer
 from queries.statements import Reader, Statement, read_text
 
@@ -24,17 +23,18 @@ if TYPE_CHECKING:
     from ingest.store import GraphStore, Transaction
 
 __all__ = [
+    "METHODS",
     "Communities",
     "Community",
     "Method",
-    "Weights",
+    "check_settings",
     "find_communities",
     "write_communities",
 ]
 
 Method = Literal["leiden", "louvain"]
-Weights = Literal["sqrt", "log"]
 METHODS = {"leiden": leiden, "louvain": louvain}
+"""How modules can be found, by name"""
 
 
 @dataclass(frozen=True)
@@ -121,13 +121,10 @@ def find_communities(
 
     Raises UsageError for a method, weights, resolution or seed that cannot be used.
     """
-    _check(method, weights, resolution, seed)
-    features = reader.frame(read_text("features"), layer=None)
-    features = features[~features["role"].isin(["constant", "output"])].reset_index(drop=True)
-    edges = _edges(reader, layers, features)
-    community = number_by_size(METHODS[method](edges, resolution=resolution, seed=seed))
-    columns = ["id", "layer", "layer_index", "index", "label", "importance"]
-    table = features[columns].assign(community=community + 1)
+    check_settings(method, resolution, seed)
+    graph = read_module_graph(reader, layers, weights)
+    community = number_by_size(METHODS[method](graph.edges, resolution=resolution, seed=seed))
+    table = graph.features.assign(community=community + 1)
     prefix = f"{reader.run}/{method}/{resolution!r}/{seed}"
     return Communities(
         run=reader.run,
@@ -135,8 +132,8 @@ def find_communities(
         weights=weights,
         resolution=resolution,
         seed=seed,
-        modularity=modularity(edges, community, resolution),
-        modularity_at_1=modularity(edges, community),
+        modularity=modularity(graph.edges, community, resolution),
+        modularity_at_1=modularity(graph.edges, community),
         communities=tuple(
             _community(prefix, number, members)
             for number, members in table.assign(weight=_weight(table)).groupby("community")
@@ -146,44 +143,14 @@ def find_communities(
     )
 
 
-def _check(method: str, weights: str, resolution: float, seed: int) -> None:
+def check_settings(method: str, resolution: float, seed: int) -> None:
+    """Raise UsageError for a method, resolution or seed that cannot be used."""
     if method not in METHODS:
         raise UsageError(f"There is no method {method!r}. Take 'leiden' or 'louvain'.")
-    if weights == "log":
-        raise UsageError(
-            "The weights 'log' need the smallest edge that an ablation keeps, and this run has no "
-            "edge ablations. Take 'sqrt'."
-        )
-    if weights != "sqrt":
-        raise UsageError(f"There are no weights {weights!r}. Take 'sqrt'.")
     if not 0 < resolution < np.inf:
         raise UsageError(f"The resolution is {resolution}. Give a number above 0.")
     if not 0 <= seed < 2**32:
         raise UsageError(f"The seed is {seed}. Give a whole number from 0 to 4294967295.")
-
-
-def _edges(reader: Reader, layers: Sequence[Layer], features: pd.DataFrame) -> Edges:
-    """Return the interactions between `features`, whose rows are the nodes."""
-    node: dict[Any, Ints] = {}
-    for layer, rows in features.groupby("layer_index"):
-        node[layer] = np.zeros(rows["index"].max() + 1, dtype=np.int64)
-        node[layer][rows["index"]] = rows.index
-    source: list[Ints] = [np.zeros(0, dtype=np.int64)]
-    target: list[Ints] = [np.zeros(0, dtype=np.int64)]
-    strength: list[Floats] = [np.zeros(0)]
-    for first, second in pairwise(layers):
-        if first.index in node and second.index in node:
-            for row in reader.rows(read_text("section_strengths"), layer=first.index):
-                targets = np.array(row["targets"], dtype=np.int64)
-                source.append(np.repeat(node[first.index][row["source"]], len(targets)))
-                target.append(node[second.index][targets])
-                strength.append(np.array(row["strengths"]))
-    return Edges(
-        nodes=len(features),
-        source=np.concatenate(source),
-        target=np.concatenate(target),
-        weight=np.sqrt(np.concatenate(strength)),
-    )
 
 
 def _weight(features: pd.DataFrame) -> pd.Series[Any]:

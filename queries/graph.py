@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from lib_graph.errors import UsageError
 from queries.answers import INTERACTION_COLUMNS, Table
 from queries.circuits import Circuit, circuit_from_pairs, circuit_from_shares
-from queries.communities import Communities, Method, Weights, find_communities, write_communities
+from queries.communities import Communities, Method, find_communities, write_communities
+from queries.growing import grow_circuit
+from queries.library import ask, find_query
+from queries.module_flow import ModuleFlow, module_flow
+from queries.module_graph import Weights
+from queries.module_table import ModuleTable, module_table
 from queries.paths import Paths, find_paths
 from queries.places import End, Layer, Place, find_end, find_layer, find_place
 from queries.runs import RunInfo, choose_run, list_runs, runs_table
+from queries.saved_circuits import SavedCircuits
 from queries.statements import Reader, Statement, read_text
+from queries.unusual import find_other, unusual_interactions
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore, WriteResult
@@ -84,6 +91,11 @@ class Graph:
         rows = self._reader().rows(read_text("layers"))
         return tuple(Layer(**row) for row in rows)
 
+    @property
+    def circuits(self) -> SavedCircuits:
+        """The circuits that are saved with the run: save, load, compare, delete them."""
+        return SavedCircuits(self.store, self.run.id)
+
     def runs(self) -> Table:
         """Return all complete runs of the store, the newest first: the fields of RunInfo."""
         return runs_table(self.store)
@@ -148,6 +160,29 @@ class Graph:
             ).sort_values(["source_index", "target_index"], ignore_index=True)
             yield Table(frame[list(INTERACTION_COLUMNS)], reader.statements)
 
+    def unusual(
+        self,
+        *,
+        against: str | None = None,
+        min_share: float = 0.05,
+        min_importance: float = 1e-3,
+        limit: int = 20,
+    ) -> Table:
+        """Return what this run uses that another over the same features does not.
+
+        Of the interactions with at least `min_share` here, those that are stronger here by the
+        largest factor: the columns of `queries.unusual`. Targets with less than `min_importance`
+        of their layer's largest importance are left out. against: a run (default: the one whose
+        features this run of one input has).
+
+        Raises UsageError if the runs are not over the same features.
+        """
+        other = find_other(self.store, self.run, against)
+        reader = self._reader()
+        return unusual_interactions(
+            reader, other, min_share=min_share, min_importance=min_importance, limit=limit
+        )
+
     def paths(
         self,
         *,
@@ -185,10 +220,27 @@ class Graph:
         start, end = self._ends(reader, source, target, min_importance)
         return circuit_from_shares(reader, start, end, min_share=min_share)
 
+    def grow_circuit(
+        self,
+        *,
+        target: str,
+        source: str | None = None,
+        size: int = 50,
+        min_importance: float = MIN_IMPORTANCE,
+    ) -> Circuit:
+        """Return the circuit of at most `size` interactions that grows greedily from `target`.
+
+        The interaction through which most flows to `target` is added first: see
+        `queries.growing.grow_circuit`. Ends are as in `paths`.
+        """
+        reader = self._reader()
+        start, end = self._ends(reader, source, target, min_importance)
+        return grow_circuit(reader, start, end, size=size)
+
     def circuit_of(self, answer: Paths | Table) -> Circuit:
         """Return the circuit of the interactions in an answer of `paths` or `interactions`."""
         if isinstance(answer, Paths):
-            pairs, query = answer.pairs(), {"paths": len(answer)}
+            pairs, query = answer.pairs(), answer.query
         else:
             frame = answer.frame
             pairs = list(zip(frame["source"], frame["target"], strict=True))
@@ -217,9 +269,49 @@ class Graph:
             seed=seed,
         )
 
+    def module_table(
+        self,
+        *,
+        resolutions: Sequence[float] = (1.0,),
+        method: Method = "leiden",
+        weights: Weights = "sqrt",
+        seed: int = 0,
+        seeds: int = 10,
+        null: int = 10,
+        min_importance: float = MIN_IMPORTANCE,
+    ) -> ModuleTable:
+        """Return how good the modules are at each resolution: see `queries.module_table`.
+
+        seeds: so many are compared. null: so many graphs without modules. min_importance: labels of
+        features with less than that part of their layer's largest importance do not count.
+        """
+        return module_table(
+            self._reader(),
+            self.layers,
+            resolutions=resolutions,
+            method=method,
+            weights=weights,
+            seed=seed,
+            seeds=seeds,
+            null=null,
+            min_importance=min_importance,
+        )
+
+    def module_flow(self, communities: Communities) -> ModuleFlow:
+        """Return the graph of modules: what flows from each to each other."""
+        return module_flow(communities, self.sections())
+
     def save_communities(self, communities: Communities) -> None:
         """Store modules of this run, in place of those found by the same method and settings."""
         write_communities(self.store, communities)
+
+    def query(self, name: str, **parameters: Any) -> Table:
+        """Return the rows of a named query, such as `query("hubs", k=5)`.
+
+        `lib-graph queries` lists the names, `lib-graph queries NAME` says what each takes. Raises
+        NotFoundError for a name that is not there, UsageError for a value that cannot be used.
+        """
+        return ask(self, find_query(name), parameters)
 
     def cypher(self, text: str, parameters: Mapping[str, Any] | None = None) -> Table:
         """Return the rows of a text that only reads. `$run` is this run unless it is given."""

@@ -9,12 +9,12 @@ to the last layer and to the first; between other ends it is computed first, lay
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from lib_graph.errors import UsageError
-from queries.answers import Record
+from lib_graph.table_files import Record
 from queries.places import End
 from queries.statements import Reader, Statement, read_text
 
@@ -44,10 +44,11 @@ class Path:
 
 @dataclass(frozen=True)
 class Paths:
-    """The strongest paths, the strongest first, and the statements that found them."""
+    """The strongest paths, the strongest first: what was asked, and the statements that ran."""
 
     paths: tuple[Path, ...]
     statements: tuple[Statement, ...] = ()
+    query: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -112,7 +113,8 @@ def find_paths(reader: Reader, source: End, target: End, *, k: int, layers: int)
         found = _by_own_costs(reader, source, target, k)
     paths = (Path(**{key: _frozen(x) for key, x in row.items()}) for row in found)
     ordered = sorted(paths, key=lambda path: (-path.strength, path.path))
-    return Paths(tuple(ordered), reader.statements)
+    query = {"source": str(source.place), "target": str(target.place), "paths": k}
+    return Paths(tuple(ordered), reader.statements, query)
 
 
 def _by_stored_costs(

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from queries.output import View
+from lib_graph.output import View
+from lib_graph.table_files import records_of
+from queries.answers import Table
 
 if TYPE_CHECKING:
-    from queries.answers import Table
     from queries.circuits import Circuit
-    from queries.communities import Communities
     from queries.paths import Paths
+    from queries.saved_circuits import Comparison
 
 __all__ = [
+    "answer_view",
     "circuit_view",
-    "communities_view",
+    "circuits_view",
+    "comparison_view",
     "features_view",
     "interactions_view",
     "paths_view",
+    "queries_view",
     "runs_view",
     "short_id",
     "table_view",
+    "unusual_view",
 ]
 
 ARROW = " → "
@@ -38,13 +44,24 @@ def short_id(feature: str) -> str:
 
 def runs_view(table: Table) -> View:
     """Return the runs of a store."""
-    columns = ("id", "name", "model", "basis", "features", "interactions", "loaded", "status")
+    columns = (
+        "id",
+        "name",
+        "model",
+        "basis",
+        "base",
+        "features",
+        "interactions",
+        "loaded",
+        "status",
+    )
     rows = [
         (
             row["id"],
             _text(row["name"]),
             _text(row["model"]),
             _text(row["basis"]),
+            _text(row["base"]),
             _text(row["features"]),
             _text(row["interactions"]),
             _text(row["loaded"])[:19].replace("T", " "),
@@ -106,38 +123,72 @@ def paths_view(paths: Paths) -> View:
 
 
 def circuit_view(circuit: Circuit) -> View:
-    """Return the interactions of a circuit."""
+    """Return the interactions of a circuit, and what is known of how well it explains the model."""
     view = interactions_view(circuit)
-    below = (
-        f"{len(circuit.features)} features and {len(circuit)} interactions."
-        if len(circuit)
-        else "No path keeps this share on every interaction. Try a smaller --min-share."
+    if not len(circuit):
+        return replace(view, below="There is no such path. Try a smaller --min-share.")
+    size = f"{len(circuit.features)} features and {len(circuit)} interactions."
+    return replace(view, below=f"{size} {_tested(circuit)}")
+
+
+def _tested(circuit: Circuit) -> str:
+    if circuit.scores:
+        found = circuit.scores
+        return (
+            f"{(found.metric or 'score').capitalize()} of the circuit {found.score:.4g}, of the "
+            f"whole model {found.baseline:.4g}, of random circuits of this size "
+            f"{found.random_score:.4g}."
+        )
+    if circuit.name is None:
+        return "Not tested: --save it first."
+    name = shlex.quote(circuit.name)
+    return f"Not tested. To test it:\n{_test_commands(name)}"
+
+
+def _test_commands(name: str) -> str:
+    return (
+        f"  lib-graph circuits export {name} --out circuit.json\n"
+        "  lib-graph ablate RUN circuit circuit.json --out circuit.json\n"
+        "  lib-graph circuits import circuit.json"
     )
-    return replace(view, below=below)
 
 
-def communities_view(found: Communities) -> View:
-    """Return modules with Q above them, and the labels that most of their importance has."""
-    columns = ("index", "size", "span", "layers", "labels")
+def circuits_view(table: Table) -> View:
+    """Return saved circuits with their three numbers."""
+    numbers = ("features", "interactions", "score", "baseline", "random_score")
     rows = [
         (
-            str(each.index),
-            str(each.size),
-            str(each.span),
-            f"{each.layers[0]}{ARROW}{each.layers[-1]}" if each.span > 1 else each.layers[0],
-            ", ".join(
-                f"{label} ({share:.0%})" for label, share in each.labels[:3] if share >= 0.01
-            ),
+            row["name"],
+            _text(row["features"]),
+            _text(row["interactions"]),
+            *(_number(row[name]) for name in numbers[2:]),
         )
-        for each in found.communities
-        if each.size > 1
+        for row in table.records()
     ]
-    alone = len(found) - len(rows)
-    above = f"Modularity Q = {found.modularity:.4f} at resolution {found.resolution:g}"
-    above += "." if found.resolution == 1 else f", {found.modularity_at_1:.4f} at 1."
-    below = f"Features that are a module of their own: {alone}." if alone else ""
-    numbers = frozenset(["index", "size", "span"])
-    return View(columns, rows, numbers, above=above, below=below)
+    below = "" if rows else "There is no saved circuit. 'lib-graph circuit --save NAME' saves one."
+    if any(row[3] == "" for row in rows):
+        below = f"Those without a score are not tested. To test one:\n{_test_commands('NAME')}"
+    return View(("name", *numbers), rows, frozenset(numbers), frozenset(["name"]), below=below)
+
+
+def comparison_view(found: Comparison) -> View:
+    """Return what each two circuits have in common, below the three numbers of each."""
+    circuits = circuits_view(found.circuits)
+    numbers = ("features", "interactions", "only_first", "only_second")
+    rows = [
+        (
+            row["first"],
+            row["second"],
+            f"{row['features']} ({row['features_jaccard']:.3f})",
+            f"{row['interactions']} ({row['interactions_jaccard']:.3f})",
+            str(row["only_first"]),
+            str(row["only_second"]),
+        )
+        for row in records_of(found.pairs)
+    ]
+    above = "\n".join([*circuits.lines(), circuits.below, "", "In common:"])
+    columns, below = ("first", "second", *numbers), "In brackets: the Jaccard index."
+    return View(columns, rows, frozenset(numbers), above=above, below=below)
 
 
 def table_view(table: Table) -> View:
@@ -150,6 +201,39 @@ def table_view(table: Table) -> View:
     ]
     below = "" if rows else "No rows."
     return View(columns, rows, frozenset(numbers), below=below)
+
+
+def unusual_view(table: Table) -> View:
+    """Return interactions that one run uses and another does not."""
+    numbers = ("strength", "other_strength", "ratio", "share", "other_share")
+    columns = ("source", "target", *numbers, "labels")
+    rows = [
+        (
+            short_id(row["source"]),
+            short_id(row["target"]),
+            *(_number(row[name]) for name in numbers),
+            _labels(row["source_label"], row["target_label"]),
+        )
+        for row in table.records()
+    ]
+    below = "" if rows else "It uses nothing of this share. Try a smaller --min-share."
+    return View(columns, rows, frozenset(numbers), frozenset(["source", "target"]), below=below)
+
+
+def answer_view(table: Table, run: str, needs: str | None) -> View:
+    """Return the rows of a named query, ids without their run; `needs` says why there are none."""
+    view = table_view(table)
+    rows = [tuple(cell.removeprefix(f"{run}/") for cell in row) for row in view.rows]
+    ids = frozenset(["feature", "source", "target", "first", "second"])
+    below = "" if rows else f"No rows. {needs or ''}".strip()
+    return replace(view, rows=rows, whole=ids, below=below)
+
+
+def queries_view(table: Table) -> View:
+    """Return the names of the queries and what they answer."""
+    rows = [(row["name"], row["question"]) for row in table.records()]
+    below = "'lib-graph queries NAME' shows one with its parameters."
+    return View(("query", "question"), rows, whole=frozenset(["query"]), below=below)
 
 
 def _labels(source: str | None, target: str | None) -> str:

@@ -19,8 +19,10 @@ import pytest
 from ingest.store import GraphStore, open_store
 from tools.neo4j import server
 
+GIVEN = dict(os.environ)  # before `clean_environment` empties it for each test
 # What the user of this machine has set must not change what the tests see.
 SETTINGS = [name for name in os.environ if name.startswith(("LIB_GRAPH_", "NEO4J_"))]
+GIVEN = {name: os.environ[name] for name in SETTINGS}
 KEPT = ("LIB_GRAPH_TEST_DATA", "LIB_GRAPH_NEO4J_CACHE", "NEO4J_TEST_URI")
 
 
@@ -57,9 +59,9 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def neo4j_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4j]:
     """A Neo4j server, for the whole session. Use `store` or `store_target` where you can."""
-    if uri := os.environ.get("NEO4J_TEST_URI"):
-        username = os.environ.get("NEO4J_USERNAME", "neo4j")
-        yield Neo4j(uri, username, os.environ.get("NEO4J_PASSWORD", ""))
+    if uri := GIVEN.get("NEO4J_TEST_URI"):
+        username = GIVEN.get("NEO4J_USERNAME", "neo4j")
+        yield Neo4j(uri, username, GIVEN.get("NEO4J_PASSWORD", ""))
         return
     try:
         started = server.start(tmp_path_factory.mktemp("neo4j"), secrets.token_hex(8))

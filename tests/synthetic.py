@@ -27,12 +27,13 @@ def random_run(
     name: str = "synthetic",
     last: str = "raw",
     ties: bool = False,
+    base: str | None = None,
 ) -> Run:
     """Write a run of layers `layer.0`, `layer/1`, … with random interactions and open it.
 
     `widths` counts features without the constant. Layers with an odd number have a slash in their
     name. About `density` of all pairs interact; strengths span six orders of magnitude, or with
-    `ties` are all 1 or 2.
+    `ties` are all 1 or 2. `base` is the run whose features it is to have.
     """
     rng = np.random.default_rng(seed)
     run_id = run_id or f"{rng.integers(16**12):012x}"
@@ -77,7 +78,7 @@ def random_run(
             },
             "data": {"name": "synthetic", "sha256": "0" * 64, "samples": 1, "positions": 1},
             "basis": "lib",
-            "base": None,
+            "base": base,
             "layers": layers,
             "cutoffs": {},
             "timings": {},
@@ -91,26 +92,21 @@ def _features(
 ) -> pd.DataFrame:
     first = 0 if raw else 1
     importance = np.sort(rng.lognormal(0, 2, width))[::-1]
-    rows = pd.DataFrame(
+    constant = [None] * first
+    return pd.DataFrame(
         {
             "run": run_id,
             "layer": layer,
             "layer_index": index,
-            "index": np.arange(first, first + width),
-            "role": "output" if raw else "feature",
-            "importance": None if raw else importance,
-            "variance": importance,
-            "label": [f"label {i % 3}" for i in range(width)],
-            "label_score": rng.random(width),
-        }
+            "index": range(first + width),
+            "role": ["constant"] * first + ["output" if raw else "feature"] * width,
+            "importance": [*constant, *([None] * width if raw else importance)],
+            "variance": [*constant, *importance],
+            "label": [*constant, *(f"label {i % 3}" for i in range(width))],
+            "label_score": [*constant, *rng.random(width)],
+        },
+        dtype=object,
     )
-    if raw:
-        return rows
-    constant = {
-        "run": run_id, "layer": layer, "layer_index": index, "index": 0, "role": "constant",
-        "importance": None, "variance": None, "label": None, "label_score": None,
-    }  # fmt: skip
-    return pd.concat([pd.DataFrame([constant], dtype=object), rows])
 
 
 def _section(
@@ -136,7 +132,7 @@ def _section(
             "target_layer": names[1],
             "target": target,
             "strength": strength,
-            "stderr": strength / 10,
+            "stderr": strength / (10 + np.arange(len(strength))),
             "effect": strength * rng.standard_normal(len(source)),
             "share": shares(strength, target, source == 0),
         }

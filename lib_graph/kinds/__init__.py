@@ -8,6 +8,7 @@ from lib_graph.kinds.gated_mlp import GatedMLP
 from lib_graph.kinds.linear import Linear
 from lib_graph.kinds.norm import Norm
 from lib_graph.kinds.perceptron import Perceptron
+from lib_graph.kinds.position_local import PositionLocal
 from lib_graph.kinds.residual_mlp import ResidualMLP
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Linear",
     "Norm",
     "Perceptron",
+    "PositionLocal",
     "ResidualMLP",
     "Rotary",
 ]

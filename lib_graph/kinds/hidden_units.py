@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from lib_graph.devices import exact
 from lib_graph.kinds.norm import Norm
 from lib_graph.moments import InteractionMoments, counted_rows
 from lib_graph.readout import Readout
@@ -114,8 +115,7 @@ class HiddenUnits(ABC):
             total = total - mixed - mixed.T
             total = total + (n_hat * (back * carried).sum(1, keepdim=True)).T @ n_hat / d**2
         cross = toward @ out @ next_rotation.T
-        moment: Tensor = (total + cross + cross.T).double()
-        return moment
+        return exact(total + cross + cross.T)
 
     def interactions(
         self,
@@ -126,27 +126,22 @@ class HiddenUnits(ABC):
         rule: Rule,
         chunk: int,
     ) -> Iterator[InteractionMoments]:
-        """Yield the moments of A_itj = f̂_tj (c_j J_t C)_i, c_j = row j of C⁺.
-
-        Feature by feature: no more than the hidden units of one are there at a time.
-        """
-        along = self._along(f.flatten(0, 1), rule)
-        inward, out = inverse @ self._inward(), self.w_out @ readout.rotation
-        straight = inverse @ readout.rotation
-        hidden = f.new_empty(f.shape[0] * f.shape[1], len(out))
-        for chunk_of in torch.arange(len(inverse)).split(chunk):
-            attributions = straight[chunk_of, None].repeat(1, len(hidden), 1)
+        """Yield the moments of A_itj = f̂_tj (c_j J_t C)_i, c_j = row j of C⁺."""
+        along, inward = self._along(f.flatten(0, 1), rule), inverse @ self._inward()
+        out = self.w_out @ readout.rotation
+        for rows, c, f_hat in zip(
+            inverse.split(chunk), inward.split(chunk, 1), features.split(chunk, -1), strict=True
+        ):
+            through = (c.mT[..., None] * out[:, None]).flatten(2).flatten(0, 1)  # bh jr
+            attributions = (rows @ readout.rotation).expand(f.shape[:2].numel(), -1, -1).clone()
             for weight, (slopes, carried, n_hat) in along:
-                for derivative, j in zip(attributions, chunk_of, strict=True):
-                    torch.mul(slopes[:, 0], weight * inward[0, j], out=hidden)
-                    for b in range(1, slopes.shape[1]):
-                        hidden.addcmul_(slopes[:, b], weight * inward[b, j])
-                    derivative.addmm_(hidden, out)
+                moved = slopes.flatten(1) @ through
+                attributions.add_(moved.view_as(attributions), alpha=weight)
                 if carried is not None and n_hat is not None:
-                    turned = (inverse[chunk_of] @ n_hat.T)[..., None]
-                    attributions.addcmul_(turned, carried @ out, value=-weight / n_hat.shape[1])
-            attributions *= features.flatten(0, 1).T[chunk_of, :, None]
-            yield readout.moments(attributions.unflatten(1, f.shape[:2]))
+                    turned = (n_hat @ rows.T)[..., None] * (-weight / n_hat.shape[1])
+                    attributions.addcmul_(turned, (carried @ out)[:, None])
+            attributions.mul_(f_hat.flatten(0, 1)[..., None])
+            yield readout.moments(attributions.unflatten(0, f.shape[:2]).permute(2, 0, 1, 3))
 
 
 def affine(x: Tensor, weight: Tensor, bias: Tensor | None, alpha: float = 1.0) -> Tensor:

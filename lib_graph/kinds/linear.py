@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from lib_graph.devices import exact
 from lib_graph.moments import InteractionMoments, counted_rows
 from lib_graph.readout import Readout
 from lib_graph.rules import Rule
@@ -35,7 +36,7 @@ class Linear:
     ) -> Float[Tensor, "d d"]:
         """Return N S · W K Wᵀ: the Jacobian is the same everywhere, whatever the rule."""
         half = self.weight @ next_rotation
-        return (half @ half.T).double() * len(counted_rows(f, counted))
+        return exact(half @ half.T) * len(counted_rows(f, counted))
 
     def interactions(
         self,
@@ -46,9 +47,17 @@ class Linear:
         rule: Rule,
         chunk: int,
     ) -> Iterator[InteractionMoments]:
-        """Yield the moments of A_itj = f̂_tj w_ji, w = C⁺ W C_{l+1}, all sources at once."""
-        w = (inverse @ self.weight @ readout.rotation).double()
-        per_source = readout.moments(features.permute(2, 0, 1)[..., None])
+        """Yield the moments of A_itj = f̂_tj w_ji, w = C⁺ W C_{l+1}.
+
+        All sources at once: the moments of f̂_j times w_ji, unless the targets have slopes.
+        """
+        w = inverse @ self.weight @ readout.rotation
+        f_hat = features.movedim(-1, 0)[..., None]
+        if readout.slopes is not None:
+            for values, weights in zip(f_hat.split(chunk), w.split(chunk), strict=True):
+                yield readout.moments(values * weights[:, None, None])
+            return
+        w, per_source = exact(w), readout.moments(f_hat)
         yield InteractionMoments(
             per_source.count,
             per_source.positions,

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from lib_graph.devices import exact
 from lib_graph.kinds.activations import ACTIVATIONS, mean_slopes
+from lib_graph.kinds.hidden_units import affine
 from lib_graph.moments import InteractionMoments, counted_rows
 from lib_graph.readout import Readout
 from lib_graph.rules import Rule
@@ -21,15 +23,15 @@ class Perceptron:
     """F(f) = act(f W + b) at every position. `activation` is a key of ACTIVATIONS."""
 
     weight: Float[Tensor, "d e"]
-    bias: Float[Tensor, " e"]
+    bias: Float[Tensor, " e"] | None
     activation: str
 
     def __call__(self, f: Float[Tensor, "n s d"]) -> Float[Tensor, "n s e"]:
         """Return F(f)."""
-        return ACTIVATIONS[self.activation].value(f @ self.weight + self.bias)
+        return ACTIVATIONS[self.activation].value(affine(f, self.weight, self.bias))
 
     def _slopes(self, rows: Float[Tensor, "ns d"], rule: Rule) -> Float[Tensor, "ns e"]:
-        return mean_slopes(self.activation, rows @ self.weight + self.bias, rule)
+        return mean_slopes(self.activation, affine(rows, self.weight, self.bias), rule)
 
     def second_moment(
         self,
@@ -41,7 +43,7 @@ class Perceptron:
         """Return N S · W (E[mᵀm] ∘ K) Wᵀ, m = ∫ act'(α (f W + b)) dα."""
         m = self._slopes(counted_rows(f, counted), rule)
         K = next_rotation @ next_rotation.T
-        return (self.weight @ ((m.T @ m) * K) @ self.weight.T).double()
+        return exact(self.weight @ ((m.T @ m) * K) @ self.weight.T)
 
     def interactions(
         self,
@@ -52,10 +54,9 @@ class Perceptron:
         rule: Rule,
         chunk: int,
     ) -> Iterator[InteractionMoments]:
-        """Yield the moments of A_itj = f̂_tj ((m_t ∘ c_j W) C)_i, c_j = row j of C⁺."""
+        """Yield the moments of A_itj = f̂_tj (m_t diag(c_j W) C)_i, c_j = row j of C⁺."""
         m, inward = self._slopes(f.flatten(0, 1), rule), inverse @ self.weight
-        for rows, f_hat in zip(
-            inward.split(chunk), features.movedim(-1, 0).split(chunk), strict=True
-        ):
-            derivative = ((m * rows[:, None]) @ readout.rotation).unflatten(1, f.shape[:2])
-            yield readout.moments(derivative * f_hat[..., None])
+        for rows, f_hat in zip(inward.split(chunk), features.split(chunk, -1), strict=True):
+            through = rows.T[..., None] * readout.rotation[:, None]  # e j r
+            derivative = (m @ through.flatten(1)).view(*f.shape[:2], *through.shape[1:])
+            yield readout.moments(derivative.mul_(f_hat[..., None]).permute(2, 0, 1, 3))

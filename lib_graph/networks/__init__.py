@@ -8,22 +8,26 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from lib_graph.errors import ModelError, UsageError
-from lib_graph.networks import modular_addition, python_file
+from lib_graph.networks import mlp, modular_addition, python_file
 from lib_graph.networks.checkpoint import read_json
 from lib_graph.networks.subject import Kinds, Subject
 
 __all__ = ["Kinds", "Subject", "load_subject", "shipped_model", "subject_of"]
 
-ADAPTERS: dict[str, Callable[[Path], Subject]] = {"HookedTransformer": modular_addition.load}
-"""`architecture` of config.json -> what loads such a folder"""
+ADAPTERS: dict[str, Callable[[Path, str | None], Subject]] = {
+    "HookedTransformer": modular_addition.load,
+    "MLP": mlp.load,
+}
+"""`architecture` of config.json -> what loads such a folder, with other data if they are given"""
 
 
 def load_subject(model: str | Path, data: str | None = None) -> Subject:
     """Return a network with its data and layers.
 
-    `model` is a folder (model.safetensors and config.json), which says what its data are, or a
-    function of your own, `path.py:make_model`, whose data `data` makes (default: `make_data` in the
-    same file) and whose layers are yours to name (`Subject.with_layers`).
+    `model` is a folder (model.safetensors and config.json), which says what its data are (`data`
+    can name another folder for one trained on images), or a function of your own,
+    `path.py:make_model`, whose data `data` makes (default: `make_data` in the same file) and whose
+    layers are yours to name (`Subject.with_layers`).
 
     Raises ModelError if the folder's files are missing or broken, if the architecture is none that
     lib-graph knows, or if your function fails; UsageError if it is not there.
@@ -33,17 +37,15 @@ def load_subject(model: str | Path, data: str | None = None) -> Subject:
     """
     if python_file.is_place(str(model)):
         return python_file.load(str(model), data)
-    if data is not None:
-        raise UsageError(f"The data of a model folder is fixed. Leave --data {data!r} out.")
     folder = Path(model)
     architecture = read_json(folder).get("architecture")
     if not isinstance(architecture, str) or architecture not in ADAPTERS:
         known = ", ".join(map(repr, ADAPTERS))
         raise ModelError(
             f"{str(folder)!r} is a network of architecture {architecture!r}. Supported: {known} "
-            "(the one-layer transformer of 'lib-graph train')."
+            "(the networks of 'lib-graph train')."
         )
-    return ADAPTERS[architecture](folder)
+    return ADAPTERS[architecture](folder, data)
 
 
 def subject_of(

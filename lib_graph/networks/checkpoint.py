@@ -85,7 +85,7 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], folder: Path) -> None
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             raise ModelError(
                 f"{path!r} {what} tensor {names[0]!r}{more}. A {type(module).__name__} has "
-                f"{len(expected)} tensors, in the names of TransformerLens."
+                f"{len(expected)} tensors."
             )
     for name, tensor in tensors.items():
         found, wanted = tuple(tensor.shape), tuple(expected[name].shape)

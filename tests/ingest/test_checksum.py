@@ -42,6 +42,10 @@ def test_one_bit_of_one_strength_matters(bit: int) -> None:
 def test_places_matter() -> None:
     assert interaction_checksum(4, SOURCE, TARGET, STRENGTH) != WHOLE
     assert interaction_checksum(3, TARGET, SOURCE, STRENGTH) != WHOLE
+    for moved in ([1, 0], [0, 1]):
+        places = np.stack([SOURCE, TARGET])
+        places[:, 17] += moved
+        assert interaction_checksum(3, *places, STRENGTH) != WHOLE
     swapped = STRENGTH.copy()
     swapped[[0, 1]] = swapped[[1, 0]]
     assert interaction_checksum(3, SOURCE, TARGET, swapped) != WHOLE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 
 import pandas as pd
 import pytest
@@ -122,6 +123,18 @@ def test_an_error_undoes_a_transaction(store: GraphStore) -> None:
         raise KeyError("stop")
 
     with pytest.raises(KeyError):
+        store.transact(work)
+    assert count(store) == 0
+
+
+def test_a_transaction_that_failed_leaves_nothing_even_if_its_error_is_caught(
+    store: GraphStore,
+) -> None:
+    def work(transaction: Transaction) -> None:
+        transaction.add_nodes(RUN, runs("a"))
+        raise KeyError("stop")
+
+    with suppress(StoreError), store.writing(), suppress(KeyError):
         store.transact(work)
     assert count(store) == 0
 

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from lib_graph.basis import lib_basis, neuron_basis, pca_basis, raw_basis
+from lib_graph.bases_file import read_bases, write_bases
+from lib_graph.basis import RawBasis, lib_basis, neuron_basis, pca_basis
 from lib_graph.errors import ModelError
 from lib_graph.moments import Moments
 
@@ -94,7 +95,18 @@ def test_a_layer_without_effect_is_named():
 
 
 def test_a_raw_layer_is_left_as_it_is():
-    basis = raw_basis(D)
+    basis = RawBasis(D)
     assert torch.equal(basis.coordinates(ROWS), ROWS)
     assert basis.raw
     assert basis.importance is None
+
+
+def test_a_bases_file_gives_back_what_was_written(tmp_path):
+    file = tmp_path / "bases.safetensors"
+    write_bases(file, {**BASES, "raw": RawBasis(3)}, {"from": "here"})
+    found = read_bases(file)
+    assert sorted(found) == sorted(BASES)
+    for name, basis in BASES.items():
+        for part in ("rotation", "inverse", "mean", "pca_eigenvalues", "importance"):
+            assert torch.equal(getattr(found[name], part), getattr(basis, part)), part
+        assert found[name].pca_rank == basis.pca_rank

@@ -65,6 +65,7 @@ def test_a_flag_wins_over_the_config(model, tmp_path):
         (["--memory", "lots"], 2, "'lots' is not a memory size."),
         (["--memory", "100M"], 2, "needs at least"),
         (["--config", "/none"], 2, "cannot be read as JSON"),
+        (["--basis", "/none"], 2, "There are no bases at '/none'."),
         (["--bases", "/none"], 2, "There are no bases at '/none'."),
         (["--rule", "trapezoid", "--points", "1"], 2, "cannot have 1 points"),
     ],

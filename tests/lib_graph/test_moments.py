@@ -1,6 +1,6 @@
 import torch
 
-from lib_graph.moments import InteractionMoments, Moments
+from lib_graph.moments import InteractionMoments, Moments, Spread
 
 torch.manual_seed(0)
 ROWS = torch.randn(20, 3, 4, dtype=torch.float64) * 1e-3 + 1e3
@@ -31,10 +31,15 @@ def test_moments_do_not_depend_on_batches_or_order():
         assert (parts.gram - whole.gram).norm() < 1e-10 * whole.gram.norm()
 
 
-def test_moments_about_another_point():
-    point = torch.tensor([1e3, 0.0, 1.0, 2.0], dtype=torch.float64)
-    rows = ROWS.flatten(0, 1) - point
-    assert torch.allclose(Moments.of(ROWS).about(point), rows.T @ rows / 60, rtol=1e-12)
+def test_spread_is_mean_and_variance_of_the_positions_that_count():
+    counted = torch.rand(20, 3) < 0.5
+    rows = ROWS[counted]
+    for sizes in ([20], [7, 12, 1]):
+        parts = zip(ROWS.split(sizes), counted.split(sizes), strict=True)
+        spread = merged([Spread.of(x, mask) for x, mask in parts])
+        assert spread.count == int(counted.sum())
+        assert torch.allclose(spread.variance, rows.var(0, correction=0), rtol=1e-9)
+        assert torch.allclose(spread.mean_square, rows.square().mean(0), rtol=1e-14)
 
 
 def test_interaction_moments_are_means_over_samples():

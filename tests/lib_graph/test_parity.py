@@ -6,13 +6,13 @@ import torch
 from safetensors.torch import load_file
 
 from lib_graph.bases_file import read_bases, write_bases
-from lib_graph.basis import LayerBasis, lib_basis, raw_basis
+from lib_graph.bases_stage import moments_of, second_moment_of
+from lib_graph.basis import LayerBasis, RawBasis, lib_basis
 from lib_graph.building import build
 from lib_graph.job import prepare
 from lib_graph.networks import load_subject
 from lib_graph.options import Options
 from lib_graph.progress import SILENT
-from lib_graph.stages import moments_of, second_moment_of
 from tests.data import reference_data
 
 SECTIONS = [("ln1.0", "ln2.0"), ("ln2.0", "unembed"), ("unembed", "output")]
@@ -30,7 +30,7 @@ def published(seed, kind):
     """
     file = reference_data(f"modular-addition/seed{seed}") / f"reference-{kind}.safetensors"
     tensors = load_file(file)
-    bases, strengths = {"output": raw_basis(114)}, {}
+    bases, strengths = {"output": RawBasis(114)}, {}
     for layer, following in SECTIONS:
         rotation = tensors[f"{layer}.C"][:128, 1:].contiguous()
         importance = tensors.get(f"{layer}.Lambda")
@@ -63,7 +63,7 @@ def strengths_of(run, layer):
 def test_strengths_in_the_published_bases(seed, kind, tmp_path):
     bases, strengths = published(seed, kind)
     write_bases(tmp_path / "bases.safetensors", bases, {})
-    options = Options(bases=tmp_path / "bases.safetensors")
+    options = Options(basis=tmp_path / "bases.safetensors")
     run = build(subject(seed), tmp_path / "run", options)
     for layer, truth in strengths.items():
         found = strengths_of(run, layer)

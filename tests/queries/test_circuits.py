@@ -64,6 +64,9 @@ def test_a_circuit_holds_what_the_run_folder_says_of_its_parts(
     both = circuit.interactions[numbers].merge(stored[numbers], how="left")
     assert len(circuit) > 3
     pd.testing.assert_frame_equal(both, circuit.interactions[numbers])
+    layer = dict(zip(circuit.features["id"], circuit.features["layer_index"], strict=True))
+    order = [(layer[row.source], -row.strength) for row in circuit.interactions.itertuples()]
+    assert order == sorted(order)
     labels = dict(zip(circuit.features["id"], circuit.features["label"], strict=True))
     assert list(circuit.interactions["source_label"]) == [
         labels[source] for source in circuit.interactions["source"]
@@ -91,7 +94,9 @@ def test_the_circuit_of_paths_is_their_union(store: GraphStore, tmp_path: Path) 
     ingest.load(random_run(tmp_path), store)
     graph = queries.open_graph(store)
     paths = graph.paths(k=7)
-    assert pairs(graph.circuit_of(paths)) == set(paths.pairs())
+    circuit = graph.circuit_of(paths)
+    assert pairs(circuit) == set(paths.pairs())
+    assert circuit.query == {"source": "layer.0", "target": "layer/3", "paths": 7}
     strongest = graph.interactions(limit=9)
     assert pairs(graph.circuit_of(strongest)) == set(
         zip(strongest.frame["source"], strongest.frame["target"], strict=True)

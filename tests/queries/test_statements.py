@@ -23,6 +23,8 @@ QUESTIONS: dict[str, Callable[[queries.Graph], object]] = {
     "paths between": lambda graph: graph.paths(source="layer.0/1", target="layer.2"),
     "circuit": lambda graph: graph.circuit(target="layer/3"),
     "circuit of": lambda graph: graph.circuit_of(graph.paths()),
+    "grown circuit": lambda graph: graph.grow_circuit(target="layer/3/1"),
+    "saved circuits": lambda graph: graph.circuits.table(),
     "communities": lambda graph: graph.communities(),
     "sections": lambda graph: next(graph.sections()),
 }

@@ -22,6 +22,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from lib_graph.devices import exact
 from lib_graph.kinds.attention.one_pass import AttentionPass
 from lib_graph.kinds.attention.own import Own
 from lib_graph.kinds.attention.pairs import add_pairs
@@ -69,7 +70,7 @@ def second_moment(
         cross = aligned @ out @ next_rotation.T
         outputs = n * t if counted is None else counted.sum()
         moment += cross + cross.T + outputs * (next_rotation @ next_rotation.T)
-    return moment.double()
+    return exact(moment)
 
 
 def _mirrored(gram: Float[Tensor, "3 h e 3 h e"]) -> Float[Tensor, "3he 3he"]:

@@ -1,0 +1,47 @@
+"""Where a build computes: on the processor, or on an accelerator."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+from torch import Tensor
+
+from lib_graph.errors import NotFoundError, UsageError
+
+__all__ = ["CPU", "DEVICES", "device_named", "exact"]
+
+DEVICES = ("cpu", "cuda", "mps")
+CPU = torch.device("cpu")
+
+
+def device_named(name: str, dtype: torch.dtype) -> torch.device:
+    """Return a device by its name: cpu, cuda, cuda:1 or mps.
+
+    Several processes on one host take a `cuda` device each, by LOCAL_RANK. Raises UsageError if
+    there is no such device here, or if it cannot compute in `dtype`.
+
+    >>> device_named("cpu", torch.float64)
+    device(type='cpu')
+    """
+    kind, _, index = name.partition(":")
+    if kind not in DEVICES or (index and not index.isdecimal()):
+        raise NotFoundError("device", name, DEVICES, f"Choose one of {', '.join(DEVICES)}.")
+    if kind == "mps" and dtype == torch.float64:
+        raise UsageError("The device 'mps' has no float64. Add --dtype float32.")
+    place = int(index or os.environ.get("LOCAL_RANK", "0")) if kind == "cuda" else 0
+    there = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+    }[kind]
+    if place >= there:
+        raise UsageError(
+            f"There is no device {kind}:{place} here (PyTorch finds {there}). Use --device cpu."
+        )
+    return torch.device("cuda", place) if kind == "cuda" else torch.device(kind)
+
+
+def exact(values: Tensor) -> Tensor:
+    """Return numbers in float64: on their device, or on the processor if it has no float64."""
+    return (values.cpu() if values.device.type == "mps" else values).double()

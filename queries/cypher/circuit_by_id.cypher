@@ -1,0 +1,8 @@
+// One saved circuit; its interactions are texts 'source id>target id'.
+// :param run => '0123456789ab'
+// :param id => '0123456789ab/my circuit'
+MATCH (:Run {id: $run, status: 'complete'})
+MATCH (c:Circuit {id: $id})
+WHERE c.run = $run
+RETURN c.query AS query, c.interactions AS interactions, c.score AS score, c.baseline AS baseline,
+       c.random_score AS random_score, c.metric AS metric, c.created AS created
