@@ -70,9 +70,10 @@ def load(
     """Return what was done to bring a run folder into a store (any that `open_store` takes).
 
     A run that is there already, with the same numbers, is left as it is, but for labels that have
-    been written and what ablations have found since. A load that was cut off is resumed. Raises ConflictError if the store holds the run with other numbers and not
-    `replace`, or if another process took over the load; RunError for a damaged run folder;
-    StoreError and StoreUnavailableError for the store.
+    been written and what ablations have found since. A load that was cut off is resumed. Raises
+    ConflictError if the store holds the run with other numbers and not `replace`, or if another
+    process took over the load; RunError for a damaged run folder; StoreError and
+    StoreUnavailableError for the store.
 
     >>> load("runs/modular-addition", "graph.kgl").outcome  # doctest: +SKIP
     'loaded'

@@ -2,7 +2,8 @@
 
 >>> import lib_graph
 >>> sorted(lib_graph.__all__)
-['Options', 'Run', 'Subject', 'build', 'find_examples', 'load_subject', 'shipped_model', 'trace']
+['Options', 'Run', 'Subject', 'Text', 'build', 'find_examples', 'load_subject', 'shipped_model',
+ 'trace']
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
     from lib_graph.options import Options
     from lib_graph.run import Run
     from lib_graph.single_input import trace
+    from lib_graph.text import Text
 
 __all__ = [
     "Options",
     "Run",
     "Subject",
+    "Text",
     "build",
     "find_examples",
     "load_subject",
@@ -33,6 +36,7 @@ _HOME = {
     "Options": "lib_graph.options",
     "Run": "lib_graph.run",
     "Subject": "lib_graph.networks",
+    "Text": "lib_graph.text",
     "build": "lib_graph.building",
     "find_examples": "lib_graph.examples",
     "load_subject": "lib_graph.networks",

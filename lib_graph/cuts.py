@@ -10,18 +10,20 @@ the sub-graph between the tensors of two layers: nothing else can reach from one
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import torch
 from torch import Tensor, fx, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lib_graph.crossings import NodeSet, activations, crossings_of, hint, reach, users
 from lib_graph.errors import ModelError, NotFoundError, UsageError
+from lib_graph.kinds import PositionLocal
 from lib_graph.network import Constants, Kind, Layer, Network, Section
 from lib_graph.recognising import recognise
 from lib_graph.selfcheck import check_chain, check_kinds, check_samples
-from lib_graph.tracing import TracedModule, points, trace
+from lib_graph.tracing import TracedModule, is_variance, keep_precision, points, trace
 
 __all__ = [
     "Chain",
@@ -47,7 +49,7 @@ class Chain:
     layers: tuple[Layer, ...]
     functions: tuple[Function, ...]
     parameters: tuple[tuple[str, ...], ...]
-    kinds: tuple[Kind | None, ...]
+    kinds: tuple[Kind | PositionLocal | None, ...]
     head: Callable[..., tuple[Sequence[Tensor], Constants]]
     held: int
 
@@ -58,7 +60,7 @@ def cut(
     layers: Mapping[str, str],
     *,
     biases: Iterable[str] | None = None,
-    kinds: Mapping[tuple[str, str], Kind] | None = None,
+    kinds: Mapping[tuple[str, str], Kind | PositionLocal] | None = None,
     partial: bool = False,
 ) -> Network:
     """Return the network of sections between the given layers (name → point), in order.
@@ -80,7 +82,9 @@ def cut(
     """
     check_points(module, layers)
     parameters = parameters_of(module)
-    chain = take_apart(trace(module, inputs, tuple(layers.values())), layers, parameters, partial)
+    graph = trace(module, inputs, tuple(layers.values()))
+    keep_precision(activations(graph), _finest(module, inputs))
+    chain = take_apart(graph, layers, parameters, partial)
     biases = biases_among(parameters, biases)
     sections = [
         Section(
@@ -100,6 +104,12 @@ def cut(
     check_samples(network, inputs)
     check_kinds(network, inputs)
     return network
+
+
+def _finest(module: nn.Module, inputs: tuple[Tensor, ...]) -> torch.dtype:
+    """Return the finest precision of the parameters and inputs."""
+    numbers = [x.dtype for x in (*module.parameters(), *inputs) if x.is_floating_point()]
+    return min(numbers, key=lambda dtype: torch.finfo(dtype).eps, default=torch.float32)
 
 
 def check_points(module: nn.Module, layers: Mapping[str, str]) -> None:
@@ -146,7 +156,7 @@ def take_apart(
         held = {node for crossing in crossings for node in crossing[1:]}
         crossings = [crossing[:1] for crossing in crossings]
     built = tuple(
-        _layer(index, name, crossing)
+        replace(_layer(index, name, crossing), variance=is_variance(layers[name]))
         for index, (name, crossing) in enumerate(zip(layers, crossings, strict=True))
     )
     parts = [

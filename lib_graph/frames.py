@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
+from lib_graph.basis import LayerBasis
 from lib_graph.dictionary import Basis
 from lib_graph.labels import Label
 from lib_graph.moments import InteractionMoments
@@ -49,6 +50,8 @@ def feature_frame(
         )
         if constant:
             rows.loc[0, "role"] = "constant"
+        if layer.variance and isinstance(basis, LayerBasis) and not basis.rotation[1:, 0].any():
+            rows.loc[1, "role"] = "variance"
         frames.append(rows.assign(run=run, layer=layer.name, layer_index=layer.index))
     return pd.concat(frames, ignore_index=True)
 

@@ -95,7 +95,10 @@ def prepare(
     module = module.eval().requires_grad_(False)
     inputs = subject.inputs
     if not len(inputs[0]):
-        raise ModelError(f"The data {subject.data_name!r} is empty. Give at least one sample.")
+        raise ModelError(
+            f"The data {subject.data_name!r} is empty. Give at least one sample (to a language "
+            "model: --text FILE)."
+        )
     example = tuple(cast(first_samples(x), options.torch_dtype).to(device) for x in inputs)
     network = cut_or_recorded(
         subject, module, example, options.biases, partial=options.partial, progress=progress

@@ -15,6 +15,7 @@ from lib_graph.network import Network
 from lib_graph.networks import Subject, load_subject
 from lib_graph.origin import tensors_sha256
 from lib_graph.run import Manifest, Run
+from lib_graph.text import Text
 
 __all__ = ["Reopened", "cut_again", "reopened", "reopened_network"]
 
@@ -82,7 +83,8 @@ def cut_again(run: Run, subject: Subject, dtype: torch.dtype | None = None) -> R
 
 
 def _loaded(manifest: Manifest) -> Subject:
-    return load_subject(manifest.model.source, manifest.config.get("data"))
+    text = Text.of_settings(manifest.config)
+    return load_subject(manifest.model.source, text or manifest.config.get("data"))
 
 
 def _check(run: Run, what: str, found: str, expected: str) -> None:

@@ -61,7 +61,7 @@ def load(model: str, data: str | None = None) -> Subject:
     evaluation = _evaluation(file, path) if hasattr(file, EVALUATION) else None
     return Subject(
         path.stem, model, module, inputs, data, {}, kinds,
-        data_source=data, evaluation=evaluation,
+        settings={"data": data}, evaluation=evaluation,
     )  # fmt: skip
 
 
