@@ -10,18 +10,20 @@ the sub-graph between the tensors of two layers: nothing else can reach from one
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import torch
 from torch import Tensor, fx, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lib_graph.crossings import NodeSet, activations, crossings_of, hint, reach, users
 from lib_graph.errors import ModelError, NotFoundError, UsageError
+from lib_graph.kinds import PositionLocal
 from lib_graph.network import Constants, Kind, Layer, Network, Section
 from lib_graph.recognising import recognise
 from lib_graph.selfcheck import check_chain, check_kinds, check_samples
-from lib_graph.tracing import TracedModule, points, trace
+from lib_graph.tracing import TracedModule, is_variance, keep_precision, points, trace
 
 __all__ = [
     "Chain",
@@ -47,7 +49,7 @@ class Chain:
     layers: tuple[Layer, ...]
     functions: tuple[Function, ...]
     parameters: tuple[tuple[str, ...], ...]
-    kinds: tuple[Kind | None, ...]
+    kinds: tuple[Kind | PositionLocal | None, ...]
     head: Callable[..., tuple[Sequence[Tensor], Constants]]
     held: int
 
@@ -58,7 +60,7 @@ def cut(
     layers: Mapping[str, str],
     *,
     biases: Iterable[str] | None = None,
-    kinds: Mapping[tuple[str, str], Kind] | None = None,
+    kinds: Mapping[tuple[str, str], Kind | PositionLocal] | None = None,
     partial: bool = False,
 ) -> Network:
     """Return the network of sections between the given layers (name → point), in order.
@@ -69,9 +71,9 @@ def cut(
     recognised. With `partial`, a layer is the named tensor alone; what bypasses it is held fixed at
     what it is on the data.
 
-    Raises NotFoundError for an unknown point, UsageError if the layers do not follow each other,
-    UntraceableError if the module cannot be traced, ModelError if samples influence each other, or
-    if a declared kind is not what the section computes.
+    Raises NotFoundError for an unknown point or parameter, UsageError if the layers do not follow
+    each other, UntraceableError if the module cannot be traced, ModelError if samples influence
+    each other, or if a declared kind is not what the section computes.
 
     >>> network = cut(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), (torch.ones(2, 2),),
     ...               {"first": "0:in", "second": "1:in", "result": "output"})
@@ -80,7 +82,9 @@ def cut(
     """
     check_points(module, layers)
     parameters = parameters_of(module)
-    chain = take_apart(trace(module, inputs, tuple(layers.values())), layers, parameters, partial)
+    graph = trace(module, inputs, tuple(layers.values()))
+    keep_precision(activations(graph), _finest(module, inputs))
+    chain = take_apart(graph, layers, parameters, partial)
     biases = biases_among(parameters, biases)
     sections = [
         Section(
@@ -102,6 +106,12 @@ def cut(
     return network
 
 
+def _finest(module: nn.Module, inputs: tuple[Tensor, ...]) -> torch.dtype:
+    """Return the finest precision of the parameters and inputs."""
+    numbers = [x.dtype for x in (*module.parameters(), *inputs) if x.is_floating_point()]
+    return min(numbers, key=lambda dtype: torch.finfo(dtype).eps, default=torch.float32)
+
+
 def check_points(module: nn.Module, layers: Mapping[str, str]) -> None:
     """Raise UsageError if layers are too few, NotFoundError if one is at no point of the module."""
     if len(layers) < 2:
@@ -121,8 +131,16 @@ def parameters_of(module: nn.Module) -> dict[str, Tensor]:
 
 
 def biases_among(parameters: Iterable[str], biases: Iterable[str] | None) -> set[str]:
-    """Return the names that count as biases: the given ones, or those called `bias` or `b_…`."""
-    return {name for name in parameters if _is_bias(name)} if biases is None else set(biases)
+    """Return the names that count as biases: the given ones, or those called `bias` or `b_…`.
+
+    Raises NotFoundError for a given one that is no parameter.
+    """
+    known = list(parameters)
+    if biases is None:
+        return {name for name in known if _is_bias(name)}
+    for name in (chosen := set(biases)) - set(known):
+        raise NotFoundError("parameter", name, known, "It was to count as a bias.")
+    return chosen
 
 
 def take_apart(
@@ -138,7 +156,7 @@ def take_apart(
         held = [set(crossing[1:]) for crossing in crossings]
         crossings = [crossing[:1] for crossing in crossings]
     built = tuple(
-        _layer(index, name, crossing)
+        replace(_layer(index, name, crossing), variance=is_variance(layers[name]))
         for index, (name, crossing) in enumerate(zip(layers, crossings, strict=True))
     )
     parts = [

@@ -1,4 +1,4 @@
-"""Any dictionary as a basis, such as that of a sparse autoencoder (docs/method.md §3)."""
+"""Any dictionary as a basis, such as that of a sparse autoencoder (docs/method.md §9)."""
 
 from __future__ import annotations
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from torch import Tensor
 
+from lib_graph.basis import LayerBasis
 from lib_graph.dictionary import Basis
 from lib_graph.labels import Label
 from lib_graph.moments import InteractionMoments
 from lib_graph.network import Layer
 from lib_graph.run import shares
 
-__all__ = ["feature_frame", "section_frame"]
+__all__ = ["feature_frame", "json_rows", "section_frame"]
 
 
 def feature_frame(
@@ -48,6 +50,8 @@ def feature_frame(
         )
         if constant:
             rows.loc[0, "role"] = "constant"
+        if layer.variance and isinstance(basis, LayerBasis) and not basis.rotation[1:, 0].any():
+            rows.loc[1, "role"] = "variance"
         frames.append(rows.assign(run=run, layer=layer.name, layer_index=layer.index))
     return pd.concat(frames, ignore_index=True)
 
@@ -81,3 +85,13 @@ def section_frame(
 def _column(values: Tensor) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     array: np.ndarray[tuple[int], np.dtype[np.float64]] = values.double().cpu().numpy().ravel()
     return array
+
+
+def json_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a table's rows as JSON has them: what is missing is null.
+
+    >>> json_rows(pd.DataFrame({"layer": ["a", "b"], "score": [0.5, np.nan]}))
+    [{'layer': 'a', 'score': 0.5}, {'layer': 'b', 'score': None}]
+    """
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from lib_graph.bases_file import given_bases
 from lib_graph.composing import compose
 from lib_graph.cuts import cut
 from lib_graph.devices import CPU
@@ -37,7 +38,11 @@ EXAMPLES = 4  # samples that a module is traced and checked on
 
 @dataclass(frozen=True)
 class Job:
-    """A network with its data, cut and planned. `timings` are CPU seconds, `checks` figures."""
+    """A network with its data, cut and planned.
+
+    `given` are the bases to use, None if they are to be computed. `timings` are CPU seconds,
+    `checks` figures.
+    """
 
     subject: Subject
     network: Network
@@ -49,6 +54,7 @@ class Job:
     progress: Progress
     device: torch.device = CPU
     world: World = ALONE
+    given: Mapping[str, Basis] | None = None
     timings: dict[str, float] = field(default_factory=dict)
     checks: dict[str, float] = field(default_factory=dict)
 
@@ -89,17 +95,23 @@ def prepare(
     module = module.eval().requires_grad_(False)
     inputs = subject.inputs
     if not len(inputs[0]):
-        raise ModelError(f"The data {subject.data_name!r} is empty. Give at least one sample.")
+        raise ModelError(
+            f"The data {subject.data_name!r} is empty. Give at least one sample (to a language "
+            "model: --text FILE)."
+        )
     example = tuple(cast(first_samples(x), options.torch_dtype).to(device) for x in inputs)
     network = cut_or_recorded(
         subject, module, example, options.biases, partial=options.partial, progress=progress
     )
     rule = Rule.named(options.rule, options.points)
-    size = len(inputs[0]), options.memory
-    sections = [compose(network.sections)] if options.basis == "global" else []
+    file, size = options.bases_file, (len(inputs[0]), options.memory)
+    given = None if file is None else given_bases(file, network.layers)
     plan = make_plan(
-        network, example, *size, rule, sections=sections, processes=world.size, disk=_free(out)
-    )
+        network, example, *size, rule,
+        features={name: basis.features for name, basis in (given or {}).items()},
+        sections=[compose(network.sections)] if options.basis == "global" else [],
+        processes=world.size, disk=_free(out),
+    )  # fmt: skip
     progress.say(f"Plan: {plan}")
     origin = origin_of(
         tensors_sha256(subject.module.state_dict().items()),
@@ -109,9 +121,9 @@ def prepare(
         options,
     )
     folder = _partial(out) / f"activations-{world.rank}"
-    last = options.last != "raw" or options.bases_file is not None
+    last = options.last != "raw" or given is not None
     samples = Samples(network, inputs, plan, subject.counted, device, folder, last)
-    job = Job(subject, network, samples, rule, options, origin, out, progress, device, world)
+    job = Job(subject, network, samples, rule, options, origin, out, progress, device, world, given)
     job.checks["chain_error"] = check_chain(network, module, example, subject.layers)
     job.checks["kind_error"] = check_kinds(network, example)
     job.timings["trace"] = time.process_time() - start

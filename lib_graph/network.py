@@ -33,12 +33,14 @@ class Layer:
 
     `shapes` are the shapes of the tensors that cross it, the samples' axis left out: `(d,)` for a
     tensor [N, d], which counts as one position, `(S, d)` for [N, S, d], and `(d, H, W)` for an
-    image [N, d, H, W], whose positions are its pixels.
+    image [N, d, H, W], whose positions are its pixels. With `variance`, the first coordinate is the
+    variance in a norm, which stays a feature of its own.
     """
 
     index: int
     name: str
     shapes: tuple[tuple[int, ...], ...]
+    variance: bool = False
 
     @property
     def width(self) -> int:

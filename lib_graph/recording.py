@@ -23,6 +23,7 @@ from lib_graph.cuts import (
     take_apart,
 )
 from lib_graph.errors import ModelError
+from lib_graph.kinds import PositionLocal
 from lib_graph.network import Constants, Kind, Layer, Network, Section
 from lib_graph.selfcheck import check_chain, check_kinds, check_samples
 from lib_graph.tracing import recording
@@ -42,7 +43,7 @@ def recorded(
     layers: Mapping[str, str],
     *,
     biases: Iterable[str] | None = None,
-    kinds: Mapping[tuple[str, str], Kind] | None = None,
+    kinds: Mapping[tuple[str, str], Kind | PositionLocal] | None = None,
     partial: bool = False,
 ) -> Network:
     """Return what `lib_graph.cuts.cut` does, of a module that has to be recorded on every batch.

@@ -18,23 +18,39 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lib_graph.errors import UntraceableError, UsageError
+from lib_graph.kinds.norm import Norm
 
-__all__ = ["OUTPUT", "TracedModule", "points", "record", "recording", "trace"]
+__all__ = [
+    "OUTPUT",
+    "TracedModule",
+    "is_variance",
+    "keep_precision",
+    "points",
+    "record",
+    "recording",
+    "shapes",
+    "trace",
+]
 
-OUTPUT = "output"
+OUTPUT, VARIANCE = "output", "variance"
 
 
 WITHOUT_RESULT = ("_assert", "sym_constrain", "_local_scalar_dense")
 
 
 def points(module: nn.Module) -> list[str]:
-    """Return every point of a module that a layer can be: its submodules' inputs and outputs.
+    """Return every point of a module that a layer can be: its submodules' inputs and outputs, and
+    inside a LayerNorm or RMSNorm the variance, with which the norm's input crosses.
 
     >>> points(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))
     ['0:in', '0:out', '1:in', '1:out', 'output']
     """
-    paths = [path for path, _ in module.named_modules() if path]
-    return [f"{path}:{side}" for path in paths for side in ("in", "out")] + [OUTPUT]
+    found = []
+    for path, submodule in module.named_modules():
+        if path:
+            inside = [] if Norm.of(submodule) is None else [VARIANCE]
+            found += [f"{path}:{side}" for side in ("in", *inside, "out")]
+    return [*found, OUTPUT]
 
 
 @torch.library.custom_op("lib_graph::mark", mutates_args=())
@@ -174,18 +190,40 @@ def _clean(graph: fx.Graph) -> dict[str, fx.Node]:
     return marked
 
 
+def keep_precision(nodes: Iterable[fx.Node], dtype: torch.dtype) -> None:
+    """Have operations that would round to less than `dtype` keep it instead.
+
+    Norms and softmaxes of language models are written to run in float32, which is more than the
+    precision that those models run in, and less than float64.
+    """
+
+    def wide(value: Any) -> Any:
+        if isinstance(value, torch.dtype) and value.is_floating_point:
+            return min(value, dtype, key=lambda x: torch.finfo(x).eps)
+        return value
+
+    for node in nodes:
+        node.args = tuple(map(wide, node.args))
+        node.kwargs = {name: wide(value) for name, value in node.kwargs.items()}
+
+
 def record(
     module: nn.Module, inputs: tuple[Tensor, ...], wanted: Iterable[str]
 ) -> dict[str, Tensor]:
     """Return what the module itself computes at the given points."""
     found = {}
+    wanted = list(wanted)
+    inside = [point for point in wanted if is_variance(point)]
 
     def keep(x: Tensor, point: str) -> Tensor:
         found[point] = x
         return x
 
-    with _visits(module, wanted, keep), torch.no_grad():
+    seen = [*(set(wanted) - set(inside)), *map(_before_norm, inside)]
+    with _visits(module, seen, keep), torch.no_grad():
         result = module(*inputs)
+    for point in inside:
+        found[point] = _norm(module, point).variance(found[_before_norm(point)])
     found[OUTPUT] = result if torch.is_tensor(result) else next(iter(result))
     return found
 
@@ -219,6 +257,11 @@ def shapes(module: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, tuple[int
                     with_kwargs=True,
                 ),
                 submodule.register_forward_hook(
+                    lambda submodule, args, _, point=f"{path}:{VARIANCE}": note(
+                        point, _variances(submodule, args)
+                    )
+                ),
+                submodule.register_forward_hook(
                     lambda _, args, result, point=f"{path}:out": note(point, _leading(result))
                 ),
             ]
@@ -229,6 +272,12 @@ def shapes(module: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, tuple[int
         for handle in handles:
             handle.remove()
     return found
+
+
+def _variances(module: nn.Module, args: tuple[Any, ...]) -> list[Tensor]:
+    """Return the variance of what a norm is called with; nothing for other modules."""
+    norm = Norm.of(module)
+    return [] if norm is None else [norm.variance(args[0])]
 
 
 def _leading(result: Any) -> list[Any]:
@@ -248,7 +297,9 @@ def _visits(module: nn.Module, wanted: Iterable[str], visit: Visit) -> Iterator[
             continue
         path, side = point.rsplit(":", 1)
         submodule = module.get_submodule(path)
-        if side == "in":
+        if side == VARIANCE:
+            handles.append(submodule.register_forward_hook(_inside(module, point, visit)))
+        elif side == "in":
             hook = _before(point, visit)
             handles.append(submodule.register_forward_pre_hook(hook, with_kwargs=True))
         else:
@@ -269,6 +320,35 @@ def _before(point: str, visit: Visit) -> Callable[..., Any]:
             if torch.is_tensor(x) and x.is_floating_point():
                 return args, {**kwargs, name: visit(x, point)}
         raise UsageError(f"Point {point!r} carries no floating-point tensor. Choose another.")
+
+    return hook
+
+
+def is_variance(point: str) -> bool:
+    """Return whether a point is the variance in a norm.
+
+    >>> is_variance("blocks.0.norm:variance"), is_variance("blocks.0.norm:in")
+    (True, False)
+    """
+    return point.endswith(f":{VARIANCE}")
+
+
+def _before_norm(point: str) -> str:
+    return point.removesuffix(VARIANCE) + "in"
+
+
+def _norm(module: nn.Module, point: str) -> Norm:
+    norm = Norm.of(module.get_submodule(point.rsplit(":", 1)[0]))
+    assert norm is not None, point
+    return norm
+
+
+def _inside(module: nn.Module, point: str, visit: Visit) -> Callable[..., Any]:
+    """Return a hook that computes a norm again, in two steps with a visit between."""
+
+    def hook(_: nn.Module, args: tuple[Any, ...], __: Any) -> Any:
+        norm = _norm(module, point)
+        return norm.with_variance(args[0], visit(norm.variance(args[0]), point))
 
     return hook
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -73,18 +73,17 @@ class World:
 ALONE = World()
 
 
-@contextmanager
-def joined(device: torch.device) -> Iterator[World]:
-    """Yield the processes that torchrun has started, or this one alone where it has not."""
+def joined(device: torch.device) -> World:
+    """Return the processes that torchrun has started, or this one alone where it has not.
+
+    They stay joined until they end: to part and join again can hang.
+    """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield ALONE
-        return
-    backend = "nccl" if device.type == "cuda" else "gloo"
+        return ALONE
     if device.type == "mps":
         raise UsageError("torchrun and --device mps do not go together. Take --device cpu.")
-    distributed.init_process_group(backend)
-    try:
-        yield World(distributed.get_rank(), size, device)
-    finally:
-        distributed.destroy_process_group()
+    if not distributed.is_initialized():
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        atexit.register(distributed.destroy_process_group)
+    return World(distributed.get_rank(), size, device)

@@ -27,6 +27,7 @@ INTERACTION_COLUMNS = (
 
 TYPES = {
     **dict.fromkeys(["strength", "stderr", "effect", "share", "importance", "variance"], "float64"),
+    **dict.fromkeys(["other_strength", "other_share", "ratio"], "float64"),
     **dict.fromkeys(["index", "layer_index", "source_index", "target_index"], "int64"),
 }
 TEXTS = ("id", "layer", "role", "label", "source", "target", "source_label", "target_label")

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from lib_graph.errors import ConflictError, ModelError
 
-__all__ = ["check_new", "fill", "read_config", "read_json", "read_weights", "save"]
+__all__ = ["CONFIG", "check_new", "fill", "read_config", "read_json", "read_weights", "save"]
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 

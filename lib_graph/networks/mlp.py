@@ -147,6 +147,6 @@ def load(folder: Path, data: str | None = None) -> Subject:
         module=module.eval(),
         inputs=(config.data.inputs(images),),
         data_name=f"{place.name}, training split",
-        data_source=str(place),
+        settings={"data": str(place)},
         layers=layers_of(config),
     )

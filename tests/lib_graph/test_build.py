@@ -64,6 +64,17 @@ def test_shares_into_a_target_sum_to_one_without_the_constant(run):
     assert np.allclose(sums, 1)
 
 
+def test_the_manifest_counts_the_model_and_the_data(run):
+    (tokens,) = SUBJECT.inputs
+    manifest = run.manifest
+    assert (manifest.data.samples, manifest.data.positions) == (len(tokens), 3 * len(tokens))
+    assert manifest.model.parameters == sum(p.numel() for p in SUBJECT.module.parameters())
+    assert [layer.positions for layer in run.layers] == [3, 1, 1, 1]
+    eigenvalues = read_bases(run.path / "bases.safetensors")
+    for layer in run.layers[:-1]:
+        assert layer.pca_rank == len(eigenvalues[layer.name].pca_eigenvalues)
+
+
 def test_checks_are_recorded(run):
     checks = run.manifest.checks
     assert checks["chain_error"] < 1e-12

@@ -134,6 +134,12 @@ def test_layers_must_be_named(file, tmp_path, capsys):
     assert "Closest: '0:in'" in capsys.readouterr().err
 
 
+def test_two_layers_cannot_have_one_name(file, tmp_path, capsys):
+    arguments = ("build", f"{file}:make_model", "--out", str(tmp_path / "run"))
+    assert lib_graph(*arguments, "--layers", "a=0:in,a=2:in,output") == 2
+    assert "Two layers are called 'a'" in capsys.readouterr().err
+
+
 LAYERS = ["x=0:in", "2:in", "output"]
 
 
