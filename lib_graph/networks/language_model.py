@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lib_graph.errors import ModelError, NotFoundError, UsageError
+from lib_graph.evaluation import Evaluation
 from lib_graph.kinds import NormLinear, PositionLocal
 from lib_graph.network import Kind
 from lib_graph.networks import hub
@@ -147,6 +148,7 @@ def load(place: str, text: Text | None, granularity: str) -> Subject:
         kinds=partial(kinds, family),
         counted=rows.counted,
         settings={} if text is None else text.settings,
+        evaluation=Evaluation.next_tokens("next token", rows.tokens, rows.counted),
     )
 
 
