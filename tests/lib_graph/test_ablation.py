@@ -1,7 +1,6 @@
 """Ablations of small random networks against brute force, and their laws."""
 
 from dataclasses import replace
-from functools import partial
 
 import pytest
 import torch
@@ -23,9 +22,7 @@ from lib_graph.ablation.circuits import masked_score
 from lib_graph.ablation.masks import MaskedSection, edges_of
 from lib_graph.errors import ConflictError, ModelError, NotFoundError, RunError, UsageError
 from lib_graph.evaluation import Evaluation
-from lib_graph.networks.language_model import FAMILIES, LanguageModel, kinds, layers
 from lib_graph.networks.modular_addition import answers, split
-from tests.lib_graph.language_models import random_model, tokens
 from tests.lib_graph.nets import CONFIG, STACKED, stacked, transformer_subject
 
 TEST = split(CONFIG)[1]
@@ -45,14 +42,6 @@ def two_positions():
     evaluation = Evaluation("random", (inputs,), targets, counted, "cross-entropy")
     subject = lib_graph.Subject("stacked", "tests", stacked(), (inputs,), "random", STACKED)
     return replace(subject, evaluation=evaluation)
-
-
-def language_model():
-    model = LanguageModel(random_model("llama")).double()
-    x, family = tokens(20), FAMILIES["llama"]
-    names = [f"{name}={point}" for name, point in layers(family, 2, "block").items()]
-    subject = lib_graph.Subject.of(model, x, names, partial(kinds, family))
-    return replace(subject, evaluation=Evaluation.next_tokens("next token", x))
 
 
 SUBJECTS = {"transformer": scored, "two positions": two_positions}
@@ -118,21 +107,6 @@ def test_all_edges_are_the_section_and_none_are_its_value_at_the_mean(bench):
         mean = bench.bases[section.source.name].origin.expand(*features.shape[:2], -1)
         at_mean = following.coordinates(in_batches(bench, section, mean))
         assert torch.allclose(masked(~mask), at_mean, atol=1e-9)
-
-
-@pytest.mark.slow
-def test_a_language_model_loses_nothing_with_all_of_its_graph(tmp_path):
-    bench = bench_of(language_model(), tmp_path)
-    x = bench.evaluation.inputs[0]
-    logits = language_model().module(x)
-    truth = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), x[:, 1:].flatten())
-    assert bench.baseline == pytest.approx(float(truth))
-    assert ablate_circuit(bench, whole(bench), draws=1).score == pytest.approx(bench.baseline)
-    mask = torch.rand(16, 16, generator=torch.Generator().manual_seed(0)) < 0.3
-    for section in bench.network.sections[:2]:
-        features = bench.features(section.source)
-        found = MaskedSection(bench, section, features)(mask)
-        assert torch.allclose(found, brute(bench, section, features, mask), atol=1e-9)
 
 
 def test_a_mask_of_the_wrong_size_is_one_line(transformer):
