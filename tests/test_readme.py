@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lib_graph.networks import shipped_model
+from tests.data import reference_data
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -86,6 +87,35 @@ def test_the_python(folder, monkeypatch):
     assert len(names["paths"]) == 10
     assert len(names["circuit"]) > 3
     assert (folder[0] / "mlp-run" / "manifest.json").exists()
+
+
+@pytest.mark.slow
+def test_features_circuits_and_questions(folder):
+    folder, _ = folder
+    _, _, *more = blocks("sh")
+    printed = run([line for block in more for line in block.splitlines()], folder)
+    (label,) = (out for line, out in printed.items() if line.endswith("ln2.0/3"))
+    assert "Strongest inputs" in label
+    (unusual,) = (out for line, out in printed.items() if line.startswith("lib-graph unusual"))
+    assert len(unusual.splitlines()) > 1
+    (scored,) = (out for line, out in printed.items() if "circuits import" in line)
+    assert "40" in scored
+    (hubs,) = (out for line, out in printed.items() if "query hubs" in line)
+    assert "ln2.0/" in hubs
+
+
+@pytest.mark.slow
+def test_a_language_model(tmp_path):
+    pytest.importorskip("transformers")
+    shutil.copytree(reference_data("stories260k"), tmp_path / "stories260k")
+    text = reference_data("tinystories/stories.txt").read_text(encoding="utf-8")
+    (tmp_path / "stories.txt").write_text(text[:8000])  # minutes: the README takes more of it
+    (block,) = blocks("sh stories")
+    printed = run(block.splitlines(), tmp_path)
+    (feature,) = (out for line, out in printed.items() if line.startswith("lib-graph feature"))
+    assert "«" in feature
+    (paths,) = (out for line, out in printed.items() if line.startswith("lib-graph paths"))
+    assert len(paths.splitlines()) == 1 + 3
 
 
 @pytest.mark.slow
