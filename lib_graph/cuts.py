@@ -151,17 +151,19 @@ def take_apart(
 ) -> Chain:
     """Return the chain of a graph. Raises UsageError if the layers do not follow each other."""
     crossings, befores = crossings_of(graph, layers)
-    held: NodeSet = set()
+    held: list[NodeSet] = [set() for _ in crossings]
     if partial:
-        held = {node for crossing in crossings for node in crossing[1:]}
+        held = [set(crossing[1:]) for crossing in crossings]
         crossings = [crossing[:1] for crossing in crossings]
     built = tuple(
         replace(_layer(index, name, crossing), variance=is_variance(layers[name]))
         for index, (name, crossing) in enumerate(zip(layers, crossings, strict=True))
     )
     parts = [
-        _subgraph(graph, source, target, before, held)
-        for source, target, before in zip(crossings, crossings[1:], befores[1:], strict=False)
+        _subgraph(graph, source, target, before, bypass)
+        for source, target, before, bypass in zip(
+            crossings, crossings[1:], befores[1:], held, strict=False
+        )
     ]
     constants = list(dict.fromkeys(node for part in parts for node in part.constants))
     return Chain(
@@ -174,7 +176,7 @@ def take_apart(
             _recognised(layer, part, parameters) for layer, part in zip(built, parts, strict=False)
         ),
         _head(graph, crossings[0], constants, parameters),
-        len(held),
+        len(set().union(*held)),
     )
 
 

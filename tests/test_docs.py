@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import lib_graph
+from tests.lib_graph.language_models import save_model
 from tests.lib_graph.test_training_mlp import bright_side, write_images
 from tests.test_readme import run
 
@@ -33,6 +34,22 @@ def test_your_own_network(tmp_path, monkeypatch):
     names = {}
     exec(python, names)
     assert [layer.name for layer in names["run"].layers] == ["input", "3:in", "output"]
+
+
+@pytest.mark.slow
+def test_language_models(tmp_path, monkeypatch):
+    save_model(tmp_path / "my-model", "llama")
+    (tmp_path / "stories.txt").write_text("a b c d e f g h e e f a c b d " * 8)
+    (commands,) = blocks("language-models.md", "sh language")
+    printed = run(commands.splitlines(), tmp_path)
+    assert "layer ln1.0" in next(iter(printed.values()))
+    widths = [layer.width for layer in lib_graph.Run.open(tmp_path / "paper-run").layers]
+    assert widths[:4] == [16, 17, 32, 16]
+    monkeypatch.chdir(tmp_path)
+    (python,) = blocks("language-models.md", "python language")
+    names = {}
+    exec(python, names)
+    assert [layer.name for layer in names["run"].layers][::2] == ["ln1.0", "ln1.1", "ln_final"]
 
 
 @pytest.mark.slow

@@ -52,8 +52,11 @@ class Norm:
     def with_variance(
         self, f: Float[Tensor, "*n d"], variance: Float[Tensor, "*n 1"]
     ) -> Float[Tensor, "*n d"]:
-        """Return n(f), of a given variance."""
-        return self.scaled(self.centre(f) * torch.rsqrt(variance + self.eps))
+        """Return n(f), of a given variance.
+
+        It is centred last, so that f itself is all that is needed beside the variance.
+        """
+        return self.scaled(self.centre(f * torch.rsqrt(variance + self.eps)))
 
     def normalised(
         self, f: Float[Tensor, "*n d"]

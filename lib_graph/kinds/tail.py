@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lib_graph.moments import InteractionMoments
-from lib_graph.network import Kind
 from lib_graph.readout import Readout
 from lib_graph.rules import Rule
+
+if TYPE_CHECKING:
+    from lib_graph.network import Kind
 
 __all__ = ["Tail"]
 

@@ -39,10 +39,11 @@ CONFIGS = {
 
 def random_model(name: str) -> Any:
     """A model with all parameters random, biases and norms too, in float32 as files have them."""
-    model = AutoModelForCausalLM.from_config(CONFIGS[name])
-    generator = torch.Generator().manual_seed(1)
-    for parameter in model.parameters():
-        parameter.data += torch.randn(parameter.shape, generator=generator) * 0.3
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        model = AutoModelForCausalLM.from_config(CONFIGS[name])
+        for parameter in model.parameters():
+            parameter.data += torch.randn(parameter.shape) * 0.3
     return model.eval().requires_grad_(False)
 
 

@@ -10,7 +10,7 @@ from lib_graph.cuts import cut
 from lib_graph.jacobians import second_moment
 from lib_graph.rules import Rule
 from lib_graph.tracing import record
-from tests.lib_graph.nets import STACKED, stacked_network
+from tests.lib_graph.nets import STACKED, Skip, random_, stacked_network
 from tests.lib_graph.test_build_command import lib_graph as command
 from tests.lib_graph.test_interactions import check, rule_of
 from tests.lib_graph.test_jacobians import relative
@@ -37,8 +37,7 @@ def test_the_derivative_is_that_with_the_bypass_held_fixed(partial, name):
     module, network, inputs = partial
     rule, block = rule_of(name), module[1]
     batch = network.run(inputs)
-    x = batch.activations[0]
-    bypass = x + x.cumsum(1) / (1 + x.shape[1])
+    bypass = batch.activations[0]
     rotation = torch.eye(4, dtype=torch.float64)
     expected = torch.zeros(4, 4, dtype=torch.float64)
     for row, held in zip(batch.activations[1].flatten(0, 1), bypass.flatten(0, 1), strict=True):
@@ -53,6 +52,25 @@ def test_the_derivative_is_that_with_the_bypass_held_fixed(partial, name):
         expected += J.T @ J
     found = second_moment(network.sections[1], batch, rotation, rule, 3)
     assert relative(found, expected) < 1e-12
+
+
+def test_what_bypasses_the_target_is_not_held():
+    """Only what goes around the source is: the target depends on the other all the same."""
+    module = random_(nn.Sequential(nn.Linear(3, 4), Skip(4)))
+    x = torch.randn(5, 2, 3, dtype=torch.float64)
+    layers = {"a": "0:in", "b": "1.up:out", "c": "output"}
+    network = cut(module, (x,), layers, partial=True)
+    assert network.figures == {"held_tensors": 1}
+    batch = network.run(x[:1])
+    found = jacobian(lambda z: network.sections[0](z, batch.constants), x[:1])
+    block = module[1]
+
+    def before(z):
+        y = module[0](z)
+        return block.up(block.norm(y + y.cumsum(1) / (1 + y.shape[1])))
+
+    assert torch.allclose(found, jacobian(before, x[:1]), rtol=1e-12)
+    assert found.abs().max() > 0
 
 
 def test_interactions_are_those_of_the_sections(partial):

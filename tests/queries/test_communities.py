@@ -152,7 +152,7 @@ def test_a_run_without_interactions_has_lone_features(store: GraphStore, tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"weights": "log"}, "need the smallest edge out of"),
+        ({"weights": "log"}, "no edge ablations of layer.0, layer/1"),
         ({"weights": "linear"}, "Take 'sqrt' or 'log'"),
         ({"method": "walktrap"}, "'leiden' or 'louvain'"),
         ({"resolution": 0.0}, "above 0"),
