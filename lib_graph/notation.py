@@ -66,9 +66,14 @@ class Notation:
 
 @dataclass(frozen=True)
 class Images(Notation):
-    """The notation of images that a network takes as vectors, or in another form than [c h w]."""
+    """The notation of images [c h w] that a network takes as vectors (pixels − mean) / std.
+
+    `mean` and `std` are those of each channel, of pixels from 0 to 1.
+    """
 
     shape: tuple[int, int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
 
     def write(self, sample: Sample, position: int | None) -> str:
         """Return the size of the image."""
@@ -76,7 +81,9 @@ class Images(Notation):
 
     def picture(self, sample: Sample) -> UInt8[Tensor, "h w c"]:
         """Return the image."""
-        return _bytes(sample.inputs[0].reshape(self.shape))
+        mean, std = (torch.tensor(x)[:, None, None] for x in (self.mean, self.std))
+        pixels = sample.inputs[0].reshape(self.shape) * std + mean
+        return (pixels * 255).round().clamp(0, 255).to(torch.uint8).movedim(0, -1)
 
 
 @dataclass(frozen=True)

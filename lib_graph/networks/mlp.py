@@ -14,6 +14,7 @@ from lib_graph.errors import UsageError
 from lib_graph.images import LabelledImages, read_images
 from lib_graph.networks.checkpoint import fill, read_config, read_weights
 from lib_graph.networks.subject import Subject
+from lib_graph.notation import Images
 
 __all__ = ["MLP", "Config", "ImageData", "TrainingRecord", "layers_of", "load"]
 
@@ -149,4 +150,5 @@ def load(folder: Path, data: str | None = None) -> Subject:
         data_name=f"{place.name}, training split",
         settings={"data": str(place)},
         layers=layers_of(config),
+        notation=Images(config.data.shape, config.data.mean, config.data.std),
     )

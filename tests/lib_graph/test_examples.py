@@ -108,20 +108,23 @@ def test_positions_that_do_not_count_are_no_examples(tmp_path):
 
 
 def test_images_come_as_png(tmp_path):
-    x = torch.rand(6, 12, dtype=torch.float64)
-    subject = subject_of(x, notation=Images((3, 2, 2)))
+    mean, std = (0.5, 0.4, 0.3), (0.3, 0.2, 0.1)
+    pixels = torch.rand(6, 3, 2, 2, dtype=torch.float64)
+    x = (pixels - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
+    subject = subject_of(x.flatten(1), notation=Images((3, 2, 2), mean, std))
     run = build(subject, tmp_path, Options(basis="neuron"))
     found = find_examples(run, subject, count=1)
     row = found.iloc[0]
-    pixels = imread(io.BytesIO(row["image"]))[..., :3]
-    image = x[row["sample"]].reshape(3, 2, 2).permute(1, 2, 0)
-    scaled = (image - image.min()) / (image.max() - image.min())
-    assert np.allclose(pixels, scaled, atol=1 / 255)
+    image = imread(io.BytesIO(row["image"]))[..., :3]
+    assert np.allclose(image, pixels[row["sample"]].permute(1, 2, 0), atol=1 / 255)
     assert row["text"] == "3 × 2 × 2"
 
 
 def test_images_are_seen_where_they_look_like_some():
-    assert Notation().picture(Sample((torch.rand(1, 2, 5),))).shape == (2, 5, 1)
+    x = torch.rand(1, 2, 5)
+    found = Notation().picture(Sample((x,)))
+    scaled = (x - x.min()) / (x.max() - x.min())
+    assert torch.allclose(found / 255, scaled.movedim(0, -1), atol=1 / 255)
     assert Notation().picture(Sample((torch.rand(2, 2, 5),))) is None
 
 

@@ -71,6 +71,8 @@ def test_the_folder_loads_with_its_training_split_normalised(trained, data):
     expected = (first - torch.tensor(config.mean)[:, None, None]).flatten()
     assert torch.allclose(x[0].double() * config.std[0], expected, atol=1e-1)
     assert config.folder == str(data)
+    shown = subject.notation.picture(subject.sample(0))
+    assert torch.equal(shown.movedim(-1, 0), read_images(data, "train").pixels[0])
 
 
 def test_it_is_the_plain_perceptron(trained):
