@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lib_graph.errors import LibGraphError
+from lib_graph.errors import ElsewhereError, LibGraphError
 
 if TYPE_CHECKING:
     from lib_graph.progress import Progress
@@ -180,11 +180,14 @@ def _interruptions() -> Iterator[list[int]]:
 def _report(error: BaseException, arguments: list[str]) -> int:
     """Print one line about an error to stderr and return the exit code.
 
-    Of the processes that torchrun starts, the first has time to speak before the others, which
-    torchrun then ends.
+    As soon as one of the processes that torchrun starts has ended, it ends the others. So what all
+    of them have to say the first one says, and one that leaves it to another waits the longest.
     """
     if os.environ.get("RANK", "0") != "0":
         time.sleep(GRACE)
+    if isinstance(error, ElsewhereError):
+        time.sleep(2 * GRACE)
+        return error.exit_code
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code

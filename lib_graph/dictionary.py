@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from lib_graph.basis import LayerBasis, RawBasis
@@ -86,13 +86,14 @@ class Dictionary:
             return None
         return (self.coordinates(activations) > 0).to(activations.dtype)
 
-    def first(self, count: int | None) -> Dictionary:
-        """Return the dictionary of the first so many features (None: all)."""
+    def only(self, which: Int[Tensor, " n"]) -> Dictionary:
+        """Return the dictionary of some of the features."""
         return replace(
             self,
-            encoder=self.encoder[:, :count],
-            encoder_bias=self.encoder_bias[:count],
-            decoder=self.decoder[:count],
+            encoder=self.encoder[:, which],
+            encoder_bias=self.encoder_bias[which],
+            decoder=self.decoder[which],
+            importance=None if self.importance is None else self.importance[which],
         )
 
     def to(self, dtype: torch.dtype, device: torch.device = CPU) -> Dictionary:

@@ -7,6 +7,7 @@ LibGraphError                exit 1
 ├── RunError                 exit 1   a run folder with a damaged or missing file
 ├── StoreError               exit 1   a graph store refused or failed
 │   └── StoreUnavailableError  exit 3   not reachable, locked, wrong password, wrong version
+├── ElsewhereError           exit 1   another process of the same build has failed, and says why
 └── ConflictError            exit 4   exists already, or does not match what exists
 
 A message says what happened, with the value, and what to do about it.
@@ -19,6 +20,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "ConflictError",
+    "ElsewhereError",
     "LibGraphError",
     "ModelError",
     "NotFoundError",
@@ -71,6 +73,10 @@ class StoreUnavailableError(StoreError):
     """A graph store cannot be reached or used: down, locked, wrong password or version."""
 
     exit_code = 3
+
+
+class ElsewhereError(LibGraphError):
+    """Another process of the same build has failed; that one says why."""
 
 
 class ConflictError(LibGraphError):

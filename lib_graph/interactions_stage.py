@@ -12,16 +12,17 @@ from torch import Tensor
 from lib_graph.accumulating import accumulate
 from lib_graph.bases_stage import Bases
 from lib_graph.dictionary import Basis
-from lib_graph.frames import section_frame
+from lib_graph.frames import section_frames
 from lib_graph.interactions import constant_moments, interaction_moments
 from lib_graph.job import Job
 from lib_graph.moments import InteractionMoments
 from lib_graph.network import Batch, Section
+from lib_graph.options import Options
 from lib_graph.origin import run_id
 from lib_graph.run import made_from, write_interactions
 from lib_graph.samples import Samples
 
-__all__ = ["interactions_stage", "reached_error"]
+__all__ = ["carried_features", "interactions_stage", "reached_error"]
 
 CARRIED = 0.99  # of the strength into a target, by the interactions that have to be known
 
@@ -33,7 +34,8 @@ def interactions_stage(job: Job, bases: Bases) -> None:
         samples = job.samples
         if (chosen := _chosen(job)) is not None:
             samples.close()
-            samples = samples.chosen(chosen, job.world.size)
+            early = job.options.target_error is not None
+            samples = samples.chosen(chosen, job.world.size, looks=early)
         try:
             sections = _sections(job, bases, samples)
             if job.world.first:
@@ -59,19 +61,32 @@ def _chosen(job: Job) -> Int[Tensor, " m"] | None:
 
 
 def _sections(job: Job, bases: Bases, samples: Samples) -> Iterator[pd.DataFrame]:
+    carried = {name: carried_features(basis, job.options) for name, basis in bases.items()}
     for section in job.network.sections:
         source, target = section.source, section.target
         basis, next_basis = (
-            job.basis(bases[layer.name].first(job.options.top)) for layer in (source, target)
+            job.basis(bases[layer.name].only(carried[layer.name])) for layer in (source, target)
         )
         moments = _interactions(job, section, basis, next_basis, samples)
-        yield section_frame(
-            run_id(job.origin),
-            source,
-            target,
-            moments,
-            first_target=0 if bases[target.name].raw else 1,
-        )
+        sources = torch.cat([torch.tensor([0]), carried[source.name] + 1])
+        targets = carried[target.name] + (0 if bases[target.name].raw else 1)
+        yield from section_frames(run_id(job.origin), source, target, moments, sources, targets)
+    if job.world.first:
+        job.keep_checks()
+
+
+def carried_features(basis: Basis, options: Options) -> Int[Tensor, " r"]:
+    """Return the columns of the features that take part in interactions, ascending.
+
+    They are the most important ones of the layer, as many as the options say; all of a raw layer.
+    """
+    everything = torch.arange(basis.features)
+    if basis.importance is None:
+        return everything
+    least = (options.min_importance or 0.0) * basis.importance.max()
+    order = basis.importance.argsort(descending=True, stable=True)
+    order = order[basis.importance[order] >= least]
+    return order[: options.top].sort().values
 
 
 def _interactions(

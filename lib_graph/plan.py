@@ -24,7 +24,7 @@ __all__ = ["Plan", "make_plan"]
 LIBRARIES = 512 << 20  # what the interpreter and the libraries take, whatever the network
 ROWS = 1024  # samples × positions in a batch: more do not fit the processor's caches
 WIDEST = 4096  # coordinates of a layer that may have a basis: a wider one is a vocabulary
-CHUNKS = (8, 4, 2, 1)
+CHUNKS = (16, 8, 4, 2, 1)
 
 
 Keep = Literal["memory", "disk", "nowhere"]
@@ -111,7 +111,7 @@ def _repeat(x: Tensor, n: int) -> Tensor:
 def _section_bytes(section: Section, probe: Batch, rule: Rule, chunk: int) -> int:
     """Return the bytes at the peak of one chunk of either computation on a section."""
     f = probe.activations[section.source.index]
-    part = _unit(section.source.width, f).first(chunk)
+    part = _unit(section.source.width, f).only(torch.arange(min(chunk, section.source.width)))
     wide = section.target.width > WIDEST
     following = (RawBasis if wide else _unit)(section.target.width, f)
     columns = following if section.closed_form else _unit(section.target.width, f, chunk)

@@ -6,14 +6,17 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed
 
 from lib_graph.devices import CPU
-from lib_graph.errors import UsageError
+from lib_graph.errors import ElsewhereError, UsageError
 
 __all__ = ["ALONE", "World", "joined"]
+
+PATIENCE = timedelta(days=7)  # that a process waits for what the first one computes alone
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,10 @@ ALONE = World()
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[World]:
-    """Yield the processes that torchrun has started, or this one alone where it has not."""
+    """Yield the processes that torchrun has started, or this one alone where it has not.
+
+    The first of them that fails does so with its own error, all others with ElsewhereError.
+    """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield ALONE
@@ -83,8 +89,17 @@ def joined(device: torch.device) -> Iterator[World]:
     backend = "nccl" if device.type == "cuda" else "gloo"
     if device.type == "mps":
         raise UsageError("torchrun and --device mps do not go together. Take --device cpu.")
-    distributed.init_process_group(backend)
+    found = distributed.rendezvous("env://", timeout=PATIENCE)  # type: ignore[attr-defined]
+    store, rank, _ = next(found)
+    group = distributed.PrefixStore("build", store)  # type: ignore[attr-defined]
+    distributed.init_process_group(
+        backend, store=group, rank=rank, world_size=size, timeout=PATIENCE
+    )
     try:
-        yield World(distributed.get_rank(), size, device)
+        yield World(rank, size, device)
+    except BaseException as error:
+        if store.add("failures", 1) > 1:
+            raise ElsewhereError("Another process has failed.") from error
+        raise
     finally:
         distributed.destroy_process_group()
