@@ -114,10 +114,15 @@ def _of_all(job: Job, parts: Parts[MergeableT] | None) -> Parts[MergeableT]:
 
 def _tensors(state: Parts[Any]) -> dict[str, Tensor]:
     return {
-        f"{i}.{field.name}": torch.as_tensor(getattr(each, field.name))
+        f"{i}.{field.name}": _tensor(getattr(each, field.name))
         for i, each in enumerate(state)
         for field in fields(each)
     }
+
+
+def _tensor(value: Tensor | float) -> Tensor:
+    exactly = torch.float64 if isinstance(value, float) else None
+    return torch.as_tensor(value, dtype=exactly)
 
 
 def _restored(kinds: Sequence[type[Any]], tensors: Mapping[str, Tensor]) -> Parts[Any]:
