@@ -16,7 +16,7 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --editable '.[dev,py2neo]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,hf,py2neo]'
 	touch $@
 
 demo: $(VENV)/.installed  ## build, load and query the graph of the shipped model

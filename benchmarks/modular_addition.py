@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchmarks.measuring import Figure, Sample, in_fresh_process, repeated
 from benchmarks.yardstick import interactions_loop, moment_loop
-from lib_graph.basis import LayerBasis, lib_basis, raw_basis
+from lib_graph.basis import LayerBasis, lib_basis
 from lib_graph.building import build
 from lib_graph.cuts import cut
 from lib_graph.moments import Moments
@@ -80,32 +80,39 @@ def yardstick(dtype: torch.dtype) -> Sample:
     network = cut(module, (inputs[:4],), subject.layers)
     batches = [network.run(x) for x in inputs.split(BATCH)]
     start = time.process_time()
-    bases = [basis.to(dtype) for basis in _bases(network, batches)]
+    bases = _bases(network, batches)
     middle = time.process_time()
     for section in network.sections:
-        basis, following = bases[section.source.index], bases[section.target.index]
+        rotation, basis = _next_rotation(section, bases), bases[section.source.name]
         for batch in batches:
             f = batch.activations[section.source.index]
-            features = basis.coordinates(f)
-            interactions_loop(
-                _function(section, batch), f, features, basis.inverse, following.rotation
-            )
+            mean, inverse = basis.mean.to(f), basis.inverse.to(f)
+            features = (f - mean) @ basis.rotation.to(f)
+            function = _function(section, batch)
+            interactions_loop(function, f, features, inverse, rotation.to(f))
     return {"bases": middle - start, "edges": time.process_time() - middle}
 
 
-def _bases(network: Network, batches: list[Batch]) -> list[LayerBasis]:
-    bases = [raw_basis(network.layers[-1].width)]
+def _bases(network: Network, batches: list[Batch]) -> dict[str, LayerBasis]:
+    """Return the bases of all layers but the last, in float64."""
+    bases: dict[str, LayerBasis] = {}
     for section in reversed(network.sections):
-        layer = section.source
+        layer, rotation = section.source, _next_rotation(section, bases)
         parts = [batch.activations[layer.index] for batch in batches]
         moments = Moments.of(torch.cat(parts))
-        rotation = bases[0].rotation.to(parts[0].dtype)
-        total = sum(
-            moment_loop(_function(section, batch), f, rotation).result.double()
+        loops = [
+            moment_loop(_function(section, batch), f, rotation.to(f))
             for batch, f in zip(batches, parts, strict=True)
-        )
-        bases.insert(0, _cut_basis(moments, total / moments.count, layer.name))
+        ]
+        total = torch.stack([loop.result.double() for loop in loops]).sum(0)
+        bases[layer.name] = _cut_basis(moments, total / moments.count, layer.name)
     return bases
+
+
+def _next_rotation(section: Section, bases: dict[str, LayerBasis]) -> Tensor:
+    """Return C of the next layer, 1 for the last."""
+    target = section.target
+    return bases[target.name].rotation if target.name in bases else torch.eye(target.width)
 
 
 def _cut_basis(moments: Moments, second_moment: Tensor, layer: str) -> LayerBasis:

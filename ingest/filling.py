@@ -17,7 +17,7 @@ from ingest.contents import Contents
 from ingest.deleting import discard
 from ingest.replacing import adopt_features
 from ingest.store.protocol import GraphStore, Row, Transaction
-from ingest.stored import find_difference
+from ingest.stored import find_difference, update_labels
 from lib_graph.errors import ConflictError, StoreError
 from lib_graph.files import json_sha256
 from lib_graph.progress import Progress
@@ -77,6 +77,7 @@ class Filling:
                     self.graph.transact(partial(self._write, number=number, batch=batch))
                 advance(batch.interactions)
         adopt_features(self.graph, self.stored_as)
+        update_labels(self.graph, self.contents, self.stored_as)
         self._check()
         return done > 0
 

@@ -12,24 +12,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ingest.ablations import note_ablations
 from ingest.contents import Contents
 from ingest.deleting import delete_run, staged
 from ingest.filling import Filling
 from ingest.replacing import take_place
 from ingest.store import using_store
 from ingest.store.protocol import GraphStore
-from ingest.stored import find_difference, run_status
+from ingest.stored import find_difference, run_status, update_labels
 from lib_graph.errors import ConflictError
 from lib_graph.progress import SILENT, Progress
 from lib_graph.run import Run
 
 __all__ = ["LoadReport", "load"]
 
-Outcome = Literal["loaded", "resumed", "replaced", "unchanged"]
+Outcome = Literal["loaded", "resumed", "replaced", "relabelled", "updated", "unchanged"]
 _DID: dict[Outcome, str] = {
     "loaded": "Loaded",
     "resumed": "Finished loading",
     "replaced": "Replaced",
+    "relabelled": "Updated the labels of",
+    "updated": "Added what ablations found to",
     "unchanged": "Nothing to do: the store already holds",
 }
 
@@ -66,10 +69,11 @@ def load(
 ) -> LoadReport:
     """Return what was done to bring a run folder into a store (any that `open_store` takes).
 
-    A run that is there already, with the same numbers, is left as it is. A load that was cut off
-    is resumed. Raises ConflictError if the store holds the run with other numbers and not
-    `replace`, or if another process took over the load; RunError for a damaged run folder;
-    StoreError and StoreUnavailableError for the store.
+    A run that is there already, with the same numbers, is left as it is, but for labels that have
+    been written and what ablations have found since. A load that was cut off is resumed. Raises
+    ConflictError if the store holds the run with other numbers and not `replace`, or if another
+    process took over the load; RunError for a damaged run folder; StoreError and
+    StoreUnavailableError for the store.
 
     >>> load("runs/modular-addition", "graph.kgl").outcome  # doctest: +SKIP
     'loaded'
@@ -79,6 +83,8 @@ def load(
         contents = Contents.of(run)
         with graph.writing():
             outcome = _bring(graph, contents, replace, progress)
+            if note_ablations(graph, run) and outcome == "unchanged":
+                outcome = "updated"
         features = sum(layer.features for layer in run.layers)
         return LoadReport(
             run.id, graph.name, outcome, features, contents.interactions, contents.strength_total
@@ -92,7 +98,7 @@ def _bring(graph: GraphStore, contents: Contents, replace: bool, progress: Progr
     if status == "complete":
         difference = find_difference(graph, contents, run)
         if difference is None:
-            return "unchanged"
+            return "relabelled" if update_labels(graph, contents, run) else "unchanged"
         if not replace:
             raise ConflictError(
                 f"Run {run} is in {graph.name!r} with other numbers: {difference}. "

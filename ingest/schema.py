@@ -73,6 +73,8 @@ RUN = NodeTable(
     ),
 )
 LAYER = NodeTable("Layer", ("id", "run", "index", "name", "width", "features"))
+"""Where edges were ablated a layer also has `smallest_kept` (`ingest.ablations`)."""
+
 FEATURE = NodeTable(
     "Feature",
     (

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from ingest.batches import BATCH_ROWS
 from ingest.checksum import interaction_checksum
 from ingest.contents import Contents
-from ingest.store.protocol import GraphStore
+from ingest.store.protocol import GraphStore, Row, Transaction
 
-__all__ = ["Difference", "find_difference", "run_status"]
+__all__ = ["Difference", "find_difference", "run_status", "update_labels"]
 
 STATUS = "MATCH (r:Run {id: $run}) RETURN r.status AS status"
 FEATURES = """
@@ -21,6 +23,11 @@ RETURN l.index AS owner, f.layer AS layer, f.layer_index AS layer_index, f.index
        f.role AS role, f.importance AS importance, f.variance AS variance, f.label AS label,
        f.cost_from_inputs AS cost_from_inputs, f.cost_to_outputs AS cost_to_outputs
 ORDER BY layer_index, index
+"""
+RELABEL = """
+UNWIND $rows AS row
+MATCH (f:Feature {id: row.id})
+SET f.label = row.label
 """
 INTERACTIONS = """
 MATCH (s:Feature {run: $run, layer_index: $layer})-[i:INTERACTS]->(t:Feature)
@@ -48,8 +55,9 @@ def run_status(graph: GraphStore, stored_as: str) -> str | None:
 def find_difference(graph: GraphStore, contents: Contents, stored_as: str) -> Difference | None:
     """Return where the store disagrees most with a run folder, or None if it nowhere does.
 
-    Features are compared property by property, interactions by number and checksum of (id,
-    strength); only if these differ are the strengths compared one by one.
+    Features are compared property by property, but for labels, which may change
+    (`update_labels`); interactions by number and checksum of (id, strength), and only if these
+    differ one by one.
     """
     both = _both(contents.features, graph.frame(FEATURES, {"run": stored_as}))
     differences = _differences(both, "importance", "variance")
@@ -63,6 +71,23 @@ def find_difference(graph: GraphStore, contents: Contents, stored_as: str) -> Di
     if not differences:  # costs follow from strengths, and say nothing new where those differ
         differences = _differences(both, "cost_from_inputs", "cost_to_outputs")
     return max(differences, key=_size, default=None)
+
+
+def update_labels(graph: GraphStore, contents: Contents, stored_as: str) -> int:
+    """Give the features in a store the labels of the run folder; return how many had others."""
+    both = _both(contents.features, graph.frame(FEATURES, {"run": stored_as}))
+    changed = both[both.label.notna() & (both.label != both.label_stored)]
+    rows = [
+        {"id": f"{stored_as}/{place}", "label": label}
+        for place, label in zip(changed.place, changed.label, strict=True)
+    ]
+    for start in range(0, len(rows), BATCH_ROWS):
+        graph.transact(partial(_relabel, rows=rows[start : start + BATCH_ROWS]))
+    return len(rows)
+
+
+def _relabel(transaction: Transaction, *, rows: list[Row]) -> None:
+    transaction.execute(RELABEL, {"rows": rows})
 
 
 def _sections(
@@ -98,7 +123,7 @@ def _both(expected: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
 def _differences(both: pd.DataFrame, *numbers: str) -> list[Difference]:
     """Return the worst difference in each of some properties of the features."""
     found = []
-    for name in ("owner", "layer", "role", "label"):
+    for name in ("owner", "layer", "role"):
         expected = both.layer_index if name == "owner" else both[name]
         stored = both.owner if name == "owner" else both[f"{name}_stored"]
         found += [Difference(1.0, f"{name} of {p}") for p in both.place[expected != stored][:1]]

@@ -2,7 +2,8 @@
 
 >>> import lib_graph
 >>> sorted(lib_graph.__all__)
-['Options', 'Run', 'Subject', 'build', 'load_subject', 'shipped_model']
+['Options', 'Run', 'Subject', 'Text', 'build', 'find_examples', 'load_subject', 'shipped_model',
+ 'trace']
 """
 
 from __future__ import annotations
@@ -12,19 +13,35 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lib_graph.building import build
+    from lib_graph.examples import find_examples
     from lib_graph.networks import Subject, load_subject, shipped_model
     from lib_graph.options import Options
     from lib_graph.run import Run
+    from lib_graph.single_input import trace
+    from lib_graph.text import Text
 
-__all__ = ["Options", "Run", "Subject", "build", "load_subject", "shipped_model"]
+__all__ = [
+    "Options",
+    "Run",
+    "Subject",
+    "Text",
+    "build",
+    "find_examples",
+    "load_subject",
+    "shipped_model",
+    "trace",
+]
 
 _HOME = {
     "Options": "lib_graph.options",
     "Run": "lib_graph.run",
     "Subject": "lib_graph.networks",
+    "Text": "lib_graph.text",
     "build": "lib_graph.building",
+    "find_examples": "lib_graph.examples",
     "load_subject": "lib_graph.networks",
     "shipped_model": "lib_graph.networks",
+    "trace": "lib_graph.single_input",
 }
 
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 import torch
 
 from lib_graph.accumulating import accumulate
 from lib_graph.bases_file import bases_made_from, read_bases, write_bases
-from lib_graph.basis import LayerBasis, RawBasis, lib_basis, neuron_basis, pca_basis
+from lib_graph.basis import (
+    LayerBasis,
+    RawBasis,
+    first_apart,
+    lib_basis,
+    neuron_basis,
+    pca_basis,
+)
+from lib_graph.composing import compose
 from lib_graph.dictionary import Basis
 from lib_graph.frames import feature_frame
 from lib_graph.given import given_stage
@@ -18,6 +27,7 @@ from lib_graph.job import Job
 from lib_graph.labels import Label
 from lib_graph.moments import Moments, Spread
 from lib_graph.network import Batch, Section
+from lib_graph.options import Options
 from lib_graph.origin import run_id
 from lib_graph.run import made_from, write_features
 from lib_graph.samples import Samples
@@ -34,12 +44,12 @@ def bases_stage(job: Job) -> Bases:
     if bases_made_from(file) == job.origin and made_from(job.out / "features.parquet") is not None:
         found = read_bases(file)
         return {layer.name: found.get(layer.name) or RawBasis(layer.width) for layer in layers}
-    if job.options.bases_file is None:
+    if job.given is None:
         moments = moments_of(job)
         bases = _own_bases(job, moments)
         variances = {name: _variances(basis, moments[name]) for name, basis in bases.items()}
     else:
-        bases, variances = given_stage(job, job.options.bases_file)
+        bases, variances = given_stage(job, job.given)
     labels = _labels(job, bases)
     if job.world.first:
         job.keep_checks()
@@ -72,16 +82,27 @@ def _own_bases(job: Job, moments: dict[str, Moments | Spread]) -> Bases:
     bases: dict[str, LayerBasis | RawBasis] = {last.name: RawBasis(last.width)}
     if options.last == "pca":
         bases[last.name] = _shared(job, pca_basis(grams[last.name], last.name, options.tau_pca))
-    for section in reversed(sections):
+    for index, section in reversed([*enumerate(sections)]):
         layer = section.source.name
-        if options.basis == "lib":
-            moment = second_moment_of(job, section, bases[section.target.name])
-            basis = lib_basis(grams[layer], moment, layer, options.tau_pca, options.tau_lib)
-        else:
-            make = pca_basis if options.basis == "pca" else neuron_basis
-            basis = make(grams[layer], layer, options.tau_pca)
+        jacobian = None
+        if options.basis in ("lib", "global"):
+            following = section if options.basis == "lib" else compose(sections[index:])
+            jacobian = second_moment_of(job, following, bases[following.target.name])
+        make = partial(_basis_of_part, options, layer, grams[layer], jacobian)
+        basis = first_apart(make) if section.source.variance else make(slice(None))
         bases[layer] = _shared(job, basis)
     return {layer.name: bases[layer.name] for layer in job.network.layers}
+
+
+def _basis_of_part(
+    options: Options, layer: str, gram: Moments, jacobian: torch.Tensor | None, part: slice
+) -> LayerBasis:
+    """Return the basis that the options ask for, of some of a layer's coordinates alone."""
+    if jacobian is not None:
+        taus = options.tau_pca, options.tau_lib
+        return lib_basis(gram.part(part), jacobian[part, part], layer, *taus)
+    make = pca_basis if options.basis == "pca" else neuron_basis
+    return make(gram.part(part), layer, options.tau_pca)
 
 
 def _variances(basis: Basis, moments: Moments | Spread) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, cast
 
@@ -14,17 +15,25 @@ from lib_graph.errors import ModelError
 from lib_graph.identity import Identity
 from lib_graph.moments import Moments
 
-__all__ = ["BASES", "LayerBasis", "RawBasis", "lib_basis", "neuron_basis", "pca_basis"]
+__all__ = [
+    "BASES",
+    "LayerBasis",
+    "RawBasis",
+    "first_apart",
+    "lib_basis",
+    "neuron_basis",
+    "pca_basis",
+]
 
-BASES = ("lib", "pca", "neuron")
+BASES = ("lib", "pca", "neuron", "global")
 
 
 @dataclass(frozen=True)
 class LayerBasis:
     """Coordinates f̂ = (f − μ) C of a layer, back f ≈ f̂ C⁺ + μ, most important feature first.
 
-    `rotation` is C (d × r), `inverse` is C⁺ (r × d), `mean` is μ (d). `importance` is Λ for LIB
-    and the variance for PCA and neurons. The constant is a feature, but no column.
+    `rotation` is C (d × r), `inverse` is C⁺ (r × d), `mean` is μ (d). `importance` is Λ for LIB,
+    global or not, and the variance for PCA and neurons. The constant is a feature, but no column.
     """
 
     rotation: Float[Tensor, "d r"]
@@ -195,6 +204,27 @@ def lib_basis(
     rotation, signs = _fix_signs(rotation), _signs(rotation)
     inverse = (directions / importance.sqrt() * signs).T @ (scale[:, None] * vectors.T)
     return LayerBasis(rotation, inverse, moments.mean, values, importance)
+
+
+def first_apart(make: Callable[[slice], LayerBasis]) -> LayerBasis:
+    """Return the basis of a layer whose first coordinate stays a feature of its own, the first.
+
+    `make` gives the basis of some of the coordinates alone. That feature is scaled as any other,
+    but it may be correlated with the others.
+    """
+    parts = [make(slice(0, 1)), make(slice(1, None))]
+
+    def joined(name: str) -> Tensor | None:
+        found = [getattr(part, name) for part in parts]
+        return None if found[0] is None else torch.cat(found)
+
+    return LayerBasis(
+        torch.block_diag(*(part.rotation for part in parts)),
+        torch.block_diag(*(part.inverse for part in parts)),
+        torch.cat([part.mean for part in parts]),
+        joined("pca_eigenvalues"),
+        joined("importance"),
+    )
 
 
 def _spectrum(

@@ -19,6 +19,7 @@ from lib_graph.bases_stage import Bases, bases_stage
 from lib_graph.basis import LayerBasis
 from lib_graph.devices import device_named
 from lib_graph.dictionary import Dictionary
+from lib_graph.examples_file import NAME as EXAMPLES
 from lib_graph.files import locked
 from lib_graph.interactions_stage import interactions_stage
 from lib_graph.job import Job, prepare
@@ -27,6 +28,7 @@ from lib_graph.options import Options
 from lib_graph.origin import check_folder, run_id
 from lib_graph.progress import SILENT, Progress
 from lib_graph.run import DATA_FILES, DataInfo, LayerInfo, ModelInfo, Run, write_manifest
+from lib_graph.text import Text
 from lib_graph.world import joined
 
 __all__ = ["build"]
@@ -37,8 +39,9 @@ def build(
     out: str | Path,
     options: Options | None = None,
     *,
-    data: Tensor | tuple[Tensor, ...] | str | None = None,
+    data: Tensor | tuple[Tensor, ...] | str | Text | None = None,
     layers: Iterable[str] | None = None,
+    granularity: str | None = None,
     name: str | None = None,
     replace: bool = False,
     device: str = "cpu",
@@ -48,7 +51,9 @@ def build(
 
     `model` is a module of your own, with its arguments as `data` (samples first) and the points to
     be `layers`, each POINT or NAME=POINT; or what the command takes, a model folder or
-    path.py:function, with its own data and layers unless said otherwise; or a `Subject`. Stages
+    path.py:function, with its own data and layers unless said otherwise; or a language model, a
+    folder of transformers' or a name on the hub, with a `Text` as data and a `granularity`, block
+    or paper, for layers; or a `Subject`. Stages
     that are there already, from the same weights, data and options, are not computed again. `name`
     is what people call the run (default: the subject's name and the basis). Under torchrun all
     processes call this, and share the data; `out` has to be a folder that all of them see.
@@ -69,20 +74,21 @@ def build(
     options = options or Options()
     out = Path(out)
     where = device_named(device, options.torch_dtype)
-    with joined(where) as world:
-        speaking = progress if world.first else SILENT
-        job = prepare(subject_of(model, data, layers), out, options, speaking, where, world)
-        with locked(out) if world.first else nullcontext():
-            if replace and world.first:
-                for file in ("manifest.json", *DATA_FILES):
-                    (out / file).unlink(missing_ok=True)
-            world.wait()
-            run = Run.open(out) if (out / "manifest.json").exists() else None
-            check_folder(out, job.origin)
-            if run is not None:
-                speaking.say(f"{out} is up to date: run {run.id}.")
-                return run
-            return _built(job, name)
+    world = joined(where)
+    speaking = progress if world.first else SILENT
+    subject = subject_of(model, data, layers, granularity)
+    job = prepare(subject, out, options, speaking, where, world)
+    with locked(out) if world.first else nullcontext():
+        if replace and world.first:
+            for file in ("manifest.json", *DATA_FILES, EXAMPLES):
+                (out / file).unlink(missing_ok=True)
+        world.wait()
+        run = Run.open(out) if (out / "manifest.json").exists() else None
+        check_folder(out, job.origin)
+        if run is not None:
+            speaking.say(f"{out} is up to date: run {run.id}.")
+            return run
+        return _built(job, name)
 
 
 def _built(job: Job, name: str | None) -> Run:
@@ -145,7 +151,11 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
         ],
         "cutoffs": {"tau_pca": options.tau_pca, "tau_lib": options.tau_lib},
         "timings": job.timings,
-        "checks": job.checks | {"identity_error": _identity_error(bases)},
+        "checks": {
+            **job.checks,
+            **job.network.figures,
+            "identity_error": _identity_error(bases),
+        },
     }
 
 
@@ -165,7 +175,7 @@ def _positions(job: Job) -> int:
 
 def _config(job: Job) -> dict[str, Any]:
     """Return the options by the names and in the forms of the command line."""
-    options = asdict(job.options)
+    options = asdict(job.options) | dict(job.subject.settings)
     return options | {
         "basis": str(job.options.basis),
         "biases": ",".join(job.origin["biases"]),

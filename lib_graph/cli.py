@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lib_graph.errors import ElsewhereError, LibGraphError
+from lib_graph.errors import LibGraphError
 
 if TYPE_CHECKING:
     from lib_graph.progress import Progress
@@ -35,14 +35,27 @@ VERBS = {
     "train": ("lib_graph.train_command:train", "Train a network that the examples use."),
     "layers": ("lib_graph.layers_command:layers", "List the points of a network for layers."),
     "build": ("lib_graph.build_command:build", "Compute features and interactions: a run folder."),
+    "examples": (
+        "lib_graph.examples_command:examples",
+        "Find the inputs on which each feature is largest.",
+    ),
+    "feature": ("queries.cli_feature:feature", "Show what a feature is, or label it."),
+    "trace": ("lib_graph.trace_command:trace", "Compute the interactions of one input."),
+    "degeneracy": (
+        "lib_graph.degeneracy_command:degeneracy",
+        "Ranks, units in step, and free parameters of a run's network.",
+    ),
+    "ablate": ("lib_graph.ablate_command:ablate", "Score the network with a part of its graph."),
     "ingest": ("ingest.cli:ingest", "Load a run folder into a graph store."),
     "runs": ("queries.cli:runs", "List the runs in a store."),
     "features": ("queries.cli:features", "List the features of a run."),
     "interactions": ("queries.cli:interactions", "List the strongest interactions of a run."),
+    "unusual": ("queries.cli_unusual:unusual", "Find what one input uses and the average not."),
     "paths": ("queries.cli:paths", "Find the k strongest paths."),
     "circuit": ("queries.cli_circuits:circuit", "Find the circuit that leads to a place."),
     "circuits": ("queries.cli_circuits:circuits", "List, show and compare saved circuits."),
     "communities": ("queries.cli_modules:communities", "Find modules: Leiden or Louvain."),
+    "compare": ("queries.cli_compare:compare", "Compare runs: ranks, sparsity, modules."),
     "queries": ("queries.cli_library:queries", "List the named queries, or show one."),
     "query": ("queries.cli_library:query", "Ask one of the named queries."),
     "cypher": ("queries.cli_store:cypher", "Run a Cypher text of your own."),
@@ -180,14 +193,11 @@ def _interruptions() -> Iterator[list[int]]:
 def _report(error: BaseException, arguments: list[str]) -> int:
     """Print one line about an error to stderr and return the exit code.
 
-    As soon as one of the processes that torchrun starts has ended, it ends the others. So what all
-    of them have to say the first one says, and one that leaves it to another waits the longest.
+    Of the processes that torchrun starts, the first has time to speak before the others, which
+    torchrun then ends.
     """
     if os.environ.get("RANK", "0") != "0":
         time.sleep(GRACE)
-    if isinstance(error, ElsewhereError):
-        time.sleep(2 * GRACE)
-        return error.exit_code
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code

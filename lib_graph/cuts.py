@@ -10,23 +10,48 @@ the sub-graph between the tensors of two layers: nothing else can reach from one
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
-import networkx as nx
 import torch
 from torch import Tensor, fx, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from lib_graph.crossings import NodeSet, activations, crossings_of, hint, reach, users
 from lib_graph.errors import ModelError, NotFoundError, UsageError
+from lib_graph.kinds import PositionLocal
 from lib_graph.network import Constants, Kind, Layer, Network, Section
 from lib_graph.recognising import recognise
 from lib_graph.selfcheck import check_chain, check_kinds, check_samples
-from lib_graph.tracing import OUTPUT, TracedModule, points, trace
+from lib_graph.tracing import TracedModule, is_variance, keep_precision, points, trace
 
-__all__ = ["cut"]
+__all__ = [
+    "Chain",
+    "Function",
+    "biases_among",
+    "check_points",
+    "cut",
+    "parameters_of",
+    "take_apart",
+]
 
-NodeSet = set[fx.Node]
+Function = Callable[[Sequence[Tensor], Mapping[str, Tensor], Constants], Sequence[Tensor]]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A traced module taken apart: layers, the functions between them, and what comes before.
+
+    `functions[i]` leads from layer i to the next, with the parameters that `parameters[i]` names.
+    `held` counts tensors that bypass a layer and are no part of it: they are constants.
+    """
+
+    layers: tuple[Layer, ...]
+    functions: tuple[Function, ...]
+    parameters: tuple[tuple[str, ...], ...]
+    kinds: tuple[Kind | PositionLocal | None, ...]
+    head: Callable[..., tuple[Sequence[Tensor], Constants]]
+    held: int
 
 
 def cut(
@@ -35,24 +60,60 @@ def cut(
     layers: Mapping[str, str],
     *,
     biases: Iterable[str] | None = None,
-    kinds: Mapping[tuple[str, str], Kind] | None = None,
+    kinds: Mapping[tuple[str, str], Kind | PositionLocal] | None = None,
+    partial: bool = False,
 ) -> Network:
     """Return the network of sections between the given layers (name → point), in order.
 
     `inputs` is an example batch of at least two samples. `biases` names the parameters that count
     as biases (default: those whose last name is `bias` or starts with `b_`); `kinds` says what the
     section between two layers (source, target) is; linear maps, also with an activation behind, are
-    recognised.
+    recognised. With `partial`, a layer is the named tensor alone; what bypasses it is held fixed at
+    what it is on the data.
 
-    Raises NotFoundError for an unknown point, UsageError if the layers do not follow each other,
-    ModelError if the module cannot be traced, if samples influence each other, or if a declared
-    kind is not what the section computes.
+    Raises NotFoundError for an unknown point or parameter, UsageError if the layers do not follow
+    each other, UntraceableError if the module cannot be traced, ModelError if samples influence
+    each other, or if a declared kind is not what the section computes.
 
     >>> network = cut(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), (torch.ones(2, 2),),
     ...               {"first": "0:in", "second": "1:in", "result": "output"})
     >>> [(layer.name, layer.width) for layer in network.layers]
     [('first', 2), ('second', 3), ('result', 3)]
     """
+    check_points(module, layers)
+    parameters = parameters_of(module)
+    graph = trace(module, inputs, tuple(layers.values()))
+    keep_precision(activations(graph), _finest(module, inputs))
+    chain = take_apart(graph, layers, parameters, partial)
+    biases = biases_among(parameters, biases)
+    sections = [
+        Section(
+            source,
+            target,
+            chain.functions[source.index],
+            {name: parameters[name] for name in chain.parameters[source.index]},
+            tuple(name for name in chain.parameters[source.index] if name in biases),
+            (kinds or {}).get((source.name, target.name)) or chain.kinds[source.index],
+        )
+        for source, target in pairwise(chain.layers)
+    ]
+    network = Network(
+        chain.layers, tuple(sections), chain.head, {"held_tensors": chain.held} if partial else {}
+    )
+    check_chain(network, module, inputs, layers)
+    check_samples(network, inputs)
+    check_kinds(network, inputs)
+    return network
+
+
+def _finest(module: nn.Module, inputs: tuple[Tensor, ...]) -> torch.dtype:
+    """Return the finest precision of the parameters and inputs."""
+    numbers = [x.dtype for x in (*module.parameters(), *inputs) if x.is_floating_point()]
+    return min(numbers, key=lambda dtype: torch.finfo(dtype).eps, default=torch.float32)
+
+
+def check_points(module: nn.Module, layers: Mapping[str, str]) -> None:
+    """Raise UsageError if layers are too few, NotFoundError if one is at no point of the module."""
     if len(layers) < 2:
         raise UsageError(
             f"A network needs at least two layers, not {len(layers)}. Name them (--layers); "
@@ -62,40 +123,61 @@ def cut(
     for name, point in layers.items():
         if point not in known:
             raise NotFoundError("point", point, known, f"It was to be layer {name!r}.")
-    graph = trace(module, inputs, tuple(layers.values()))
-    crossings, befores = _crossings(graph, layers)
+
+
+def parameters_of(module: nn.Module) -> dict[str, Tensor]:
+    """Return all parameters of a module by all of their names."""
+    return {name: value.detach() for name, value in module.named_parameters(remove_duplicate=False)}
+
+
+def biases_among(parameters: Iterable[str], biases: Iterable[str] | None) -> set[str]:
+    """Return the names that count as biases: the given ones, or those called `bias` or `b_…`.
+
+    Raises NotFoundError for a given one that is no parameter.
+    """
+    known = list(parameters)
+    if biases is None:
+        return {name for name in known if _is_bias(name)}
+    for name in (chosen := set(biases)) - set(known):
+        raise NotFoundError("parameter", name, known, "It was to count as a bias.")
+    return chosen
+
+
+def take_apart(
+    graph: TracedModule,
+    layers: Mapping[str, str],
+    parameters: Mapping[str, Tensor],
+    partial: bool,
+) -> Chain:
+    """Return the chain of a graph. Raises UsageError if the layers do not follow each other."""
+    crossings, befores = crossings_of(graph, layers)
+    held: list[NodeSet] = [set() for _ in crossings]
+    if partial:
+        held = [set(crossing[1:]) for crossing in crossings]
+        crossings = [crossing[:1] for crossing in crossings]
     built = tuple(
-        _layer(index, name, crossing)
+        replace(_layer(index, name, crossing), variance=is_variance(layers[name]))
         for index, (name, crossing) in enumerate(zip(layers, crossings, strict=True))
     )
-    parameters = {
-        name: value.detach() for name, value in module.named_parameters(remove_duplicate=False)
-    }
-    if biases is None:
-        biases = [name for name in parameters if _is_bias(name)]
     parts = [
-        _subgraph(graph, source, target, before)
-        for source, target, before in zip(crossings, crossings[1:], befores[1:], strict=False)
+        _subgraph(graph, source, target, before, bypass)
+        for source, target, before, bypass in zip(
+            crossings, crossings[1:], befores[1:], held, strict=False
+        )
     ]
     constants = list(dict.fromkeys(node for part in parts for node in part.constants))
-    sections = [
-        Section(
-            built[i],
-            built[i + 1],
-            _function(part, [constants.index(node) for node in part.constants]),
-            {name: parameters[name] for name in part.parameters},
-            tuple(name for name in part.parameters if name in set(biases)),
-            (kinds or {}).get((built[i].name, built[i + 1].name))
-            or _recognised(built[i], part, parameters),
-        )
-        for i, part in enumerate(parts)
-    ]
-    head = _head(graph, crossings[0], constants, parameters)
-    network = Network(built, tuple(sections), head)
-    check_chain(network, module, inputs, layers)
-    check_samples(network, inputs)
-    check_kinds(network, inputs)
-    return network
+    return Chain(
+        built,
+        tuple(
+            _function(part, [constants.index(node) for node in part.constants]) for part in parts
+        ),
+        tuple(part.parameters for part in parts),
+        tuple(
+            _recognised(layer, part, parameters) for layer, part in zip(built, parts, strict=False)
+        ),
+        _head(graph, crossings[0], constants, parameters),
+        len(set().union(*held)),
+    )
 
 
 def _is_bias(name: str) -> bool:
@@ -103,119 +185,8 @@ def _is_bias(name: str) -> bool:
     return last == "bias" or last.startswith("b_")
 
 
-def _reach(start: Iterable[fx.Node], step: Callable[[fx.Node], Iterable[fx.Node]]) -> NodeSet:
-    seen = set(start)
-    open_nodes = list(seen)
-    while open_nodes:
-        for node in step(open_nodes.pop()):
-            if node not in seen:
-                seen.add(node)
-                open_nodes.append(node)
-    return seen
-
-
-def _users(node: fx.Node) -> Iterable[fx.Node]:
-    return node.users
-
-
-def _inputs(node: fx.Node) -> Iterable[fx.Node]:
-    return node.all_input_nodes
-
-
-def _is_float(node: fx.Node) -> bool:
-    value = node.meta.get("val")
-    return torch.is_tensor(value) and value.is_floating_point()
-
-
-def _activations(graph: TracedModule) -> NodeSet:
-    """Return all nodes that depend on the data through numbers, not through sizes or masks alone.
-
-    Roots are the inputs that are numbers, and look-ups of inputs that are tokens.
-    """
-    from_inputs = _reach(graph.inputs, _users)
-    looked_up = [
-        n for n in graph.nodes if "embedding" in str(n.target) and n.args[1] in from_inputs
-    ]
-    roots = [n for n in graph.inputs if _is_float(n)] + looked_up
-    return {
-        n
-        for n in _reach(roots, _users)
-        if n.op != "output" and isinstance(n.meta.get("val"), Tensor | tuple | list)
-    }
-
-
-def _crossings(
-    graph: TracedModule, layers: Mapping[str, str]
-) -> tuple[list[list[fx.Node]], list[NodeSet]]:
-    """Return per layer the nodes that cross it, the named one first, and all nodes before it."""
-    active = _activations(graph)
-    order = {node: i for i, node in enumerate(graph.nodes)}
-    before: NodeSet = set()
-    crossings: list[list[fx.Node]] = []
-    befores: list[NodeSet] = []
-    for name, point in layers.items():
-        if point == OUTPUT:
-            node, before = graph.results[0], active
-            crossing = [node]
-        else:
-            node = graph.points[point]
-            crossing, before = _minimum_cut(graph, node, active, before)
-        if node not in active or (befores and node in befores[-1]):
-            raise UsageError(
-                f"Layer {name!r} ({point}) does not come after the layer before it, or does not "
-                "depend on the data. Name the layers in the order of the computation."
-            )
-        crossing.sort(key=lambda n: (n is not node, order[n]))
-        crossings.append(crossing)
-        befores.append(before)
-    return crossings, befores
-
-
-def _minimum_cut(
-    graph: TracedModule, node: fx.Node, active: NodeSet, before: NodeSet
-) -> tuple[list[fx.Node], NodeSet]:
-    """Return the cheapest tensors that separate `node` and what comes before from the rest.
-
-    Each tensor is an edge (tensor, in) → (tensor, out) of its size; to cut it is to let it cross.
-    """
-    result = graph.nodes[-1]
-    late = _reach([node], _users) - {node}
-    roots = {n for n in active if not any(source in active for source in n.all_input_nodes)}
-    early = (_reach([node], _inputs) & active) | before | roots
-    flow = nx.DiGraph()
-    flow.add_nodes_from(["start", "end"])
-    for n in active - late:
-        if n in early:
-            flow.add_edge("start", (n, "in"))
-        size = {"capacity": 0 if n is node else _size(n)} if _is_float(n) else {}
-        flow.add_edge((n, "in"), (n, "out"), **size)
-        for source in n.all_input_nodes:
-            if source in active:
-                flow.add_edge((n, "in"), (source, "in"))
-        for user in n.users:
-            if user in late or user is result:
-                flow.add_edge((n, "out"), "end")
-            elif user in active:
-                flow.add_edge((n, "out"), (user, "in"))
-    reached, _ = nx.minimum_cut(flow, "start", "end")[1]
-    inside = {n for n in active - late if (n, "in") in reached}
-    return list({n for n in inside if (n, "out") not in reached} | {node}), inside
-
-
-def _hint(size: Any) -> int:
-    hint = getattr(getattr(size, "node", None), "hint", None)
-    return int(size if hint is None else hint)
-
-
-def _size(node: fx.Node) -> int:
-    size = 1
-    for length in node.meta["val"].shape:
-        size *= _hint(length)
-    return size
-
-
 def _shape(node: fx.Node, layer: str) -> tuple[int, ...]:
-    shape = tuple(_hint(length) for length in node.meta["val"].shape[1:])
+    shape = tuple(hint(length) for length in node.meta["val"].shape[1:])
     if len(shape) not in (1, 2, 3):
         raise ModelError(
             f"Layer {layer!r} is crossed by a tensor of shape [N, {', '.join(map(str, shape))}]. "
@@ -246,18 +217,22 @@ class _Part:
 
 
 def _subgraph(
-    graph: TracedModule, source: list[fx.Node], target: list[fx.Node], before: NodeSet
+    graph: TracedModule,
+    source: list[fx.Node],
+    target: list[fx.Node],
+    before: NodeSet,
+    held: NodeSet,
 ) -> _Part:
     """Return the computation of `target` from `source`; what follows from the inputs, but not from
-    their numbers (sizes, masks, tables), is handed in as constants.
+    their numbers (sizes, masks, tables), and what is held fixed is handed in as constants.
     """
-    active = _activations(graph)
-    given = _reach(graph.inputs, _users) - active - _reach(graph.parameters, _users)
+    active = activations(graph)
+    given = held | reach(graph.inputs, users) - active - reach(graph.parameters, users)
 
     def stop(n: fx.Node) -> Iterable[fx.Node]:
         return () if n in source or n in graph.parameters or n in given else n.all_input_nodes
 
-    needed = _reach(target, stop)
+    needed = reach(target, stop)
     part = fx.Graph()
     copies = {n: part.placeholder(f"activation_{n.name}") for n in source}
     ordered = [n for n in graph.nodes if n in needed and n not in copies]
@@ -283,7 +258,7 @@ def _recognised(source: Layer, part: _Part, parameters: Mapping[str, Tensor]) ->
     return recognise(part.run.graph, dict(zip(given, values, strict=False)))
 
 
-def _function(part: _Part, places: list[int]) -> Callable[..., Sequence[Tensor]]:
+def _function(part: _Part, places: list[int]) -> Function:
     def function(
         tensors: Sequence[Tensor], parameters: Mapping[str, Tensor], constants: Constants
     ) -> Sequence[Tensor]:
@@ -309,9 +284,10 @@ def _head(
     head.eliminate_dead_code()
     run = fx.GraphModule(graph.module, head)
     given = [parameters[name] for name in graph.parameters.values()]
+    dtypes = [n.meta["val"].dtype for n in graph.inputs]
 
     def start(*inputs: Tensor) -> tuple[Sequence[Tensor], Constants]:
-        tensors, values = run(*given, *inputs)
+        tensors, values = run(*given, *(x.to(d) for x, d in zip(inputs, dtypes, strict=True)))
         return tensors, values
 
     return start

@@ -1,4 +1,4 @@
-"""Any dictionary as a basis, such as that of a sparse autoencoder (docs/method.md §3)."""
+"""Any dictionary as a basis, such as that of a sparse autoencoder (docs/method.md §9)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from lib_graph.basis import LayerBasis, RawBasis
 from lib_graph.devices import CPU
 
-__all__ = ["ACTIVATIONS", "Basis", "Dictionary"]
+__all__ = ["ACTIVATIONS", "Basis", "Dictionary", "most_important"]
 
 ACTIVATIONS = ("identity", "relu")
 
@@ -109,3 +109,19 @@ class Dictionary:
 
 Basis = LayerBasis | RawBasis | Dictionary
 """The coordinates of a layer."""
+
+
+def most_important(
+    basis: Basis, top: int | None = None, min_importance: float | None = None
+) -> Int[Tensor, " n"]:
+    """Return the columns of a layer's most important features, ascending; all of a raw layer.
+
+    They are the first `top` by importance, of those that have at least `min_importance` times the
+    layer's largest.
+    """
+    if basis.importance is None:
+        return torch.arange(basis.features)
+    least = (min_importance or 0.0) * basis.importance.max()
+    order = basis.importance.argsort(descending=True, stable=True)
+    order = order[basis.importance[order] >= least]
+    return order[:top].sort().values

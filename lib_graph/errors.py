@@ -4,10 +4,10 @@ LibGraphError                exit 1
 ├── UsageError               exit 2   an argument or option that cannot be used
 │   └── NotFoundError        exit 2   a name that is not there, with the closest one
 ├── ModelError               exit 1   a checkpoint, its configuration, weights or activations
+│   └── UntraceableError     exit 1   a module whose computation torch.export cannot trace
 ├── RunError                 exit 1   a run folder with a damaged or missing file
 ├── StoreError               exit 1   a graph store refused or failed
 │   └── StoreUnavailableError  exit 3   not reachable, locked, wrong password, wrong version
-├── ElsewhereError           exit 1   another process of the same build has failed, and says why
 └── ConflictError            exit 4   exists already, or does not match what exists
 
 A message says what happened, with the value, and what to do about it.
@@ -20,13 +20,13 @@ from collections.abc import Iterable
 
 __all__ = [
     "ConflictError",
-    "ElsewhereError",
     "LibGraphError",
     "ModelError",
     "NotFoundError",
     "RunError",
     "StoreError",
     "StoreUnavailableError",
+    "UntraceableError",
     "UsageError",
 ]
 
@@ -61,6 +61,10 @@ class ModelError(LibGraphError):
     """A checkpoint, its configuration, its weights or its activations cannot be used."""
 
 
+class UntraceableError(ModelError):
+    """A module's computation cannot be traced by torch.export."""
+
+
 class RunError(LibGraphError):
     """A run folder is incomplete or damaged."""
 
@@ -73,10 +77,6 @@ class StoreUnavailableError(StoreError):
     """A graph store cannot be reached or used: down, locked, wrong password or version."""
 
     exit_code = 3
-
-
-class ElsewhereError(LibGraphError):
-    """Another process of the same build has failed; that one says why."""
 
 
 class ConflictError(LibGraphError):

@@ -10,13 +10,14 @@ import pandas as pd
 from jaxtyping import Int
 from torch import Tensor
 
+from lib_graph.basis import LayerBasis
 from lib_graph.dictionary import Basis
 from lib_graph.labels import Label
 from lib_graph.moments import InteractionMoments
 from lib_graph.network import Layer
 from lib_graph.run import shares
 
-__all__ = ["feature_frame", "section_frames"]
+__all__ = ["feature_frame", "json_rows", "section_frames"]
 
 ROWS = 1 << 18  # of a table, beside which there is its copy in the file's format
 
@@ -52,6 +53,8 @@ def feature_frame(
         )
         if constant:
             rows.loc[0, "role"] = "constant"
+        if layer.variance and isinstance(basis, LayerBasis) and not basis.rotation[1:, 0].any():
+            rows.loc[1, "role"] = "variance"
         frames.append(rows.assign(run=run, layer=layer.name, layer_index=layer.index))
     return pd.concat(frames, ignore_index=True)
 
@@ -92,3 +95,13 @@ def section_frames(
 def _array(values: Tensor) -> np.ndarray[Any, Any]:
     array: np.ndarray[Any, Any] = values.cpu().numpy()
     return array
+
+
+def json_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a table's rows as JSON has them: what is missing is null.
+
+    >>> json_rows(pd.DataFrame({"layer": ["a", "b"], "score": [0.5, np.nan]}))
+    [{'layer': 'a', 'score': 0.5}, {'layer': 'b', 'score': None}]
+    """
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]

@@ -1,15 +1,14 @@
-"""Bases and dictionaries that a build is given, instead of computing any (docs/method.md §3)."""
+"""Bases and dictionaries that a build is given, instead of computing any (docs/method.md §9)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from lib_graph.accumulating import accumulate
-from lib_graph.bases_file import given_bases
 from lib_graph.basis import RawBasis
 from lib_graph.dictionary import Basis, Dictionary
 from lib_graph.errors import UsageError
@@ -21,14 +20,14 @@ from lib_graph.rules import Rule
 __all__ = ["given_stage"]
 
 
-def given_stage(job: Job, file: Path) -> tuple[dict[str, Basis], dict[str, Tensor]]:
-    """Return the bases in a file for all layers, and the variances of their features on the data.
+def given_stage(job: Job, given: Mapping[str, Basis]) -> tuple[dict[str, Basis], dict[str, Tensor]]:
+    """Return the given bases of all layers, and the variances of their features on the data.
 
     Importance is E[f̂²] unless the file says otherwise. The share of a layer's variance that its
-    features leave out, the largest of all layers, becomes a check of the job. Raises what
-    `given_bases` does, and UsageError for a rule that a dictionary cannot have.
+    features leave out, the largest of all layers, becomes a check of the job. Raises UsageError
+    for a rule that a dictionary cannot have.
     """
-    bases = given_bases(file, job.network.layers)
+    bases = dict(given)
     _check_rule(bases, job.rule)
     spreads = _spreads(job, bases)
     variances, left_out = {}, [0.0]

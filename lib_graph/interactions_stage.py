@@ -11,18 +11,17 @@ from torch import Tensor
 
 from lib_graph.accumulating import accumulate
 from lib_graph.bases_stage import Bases
-from lib_graph.dictionary import Basis
+from lib_graph.dictionary import Basis, most_important
 from lib_graph.frames import section_frames
 from lib_graph.interactions import constant_moments, interaction_moments
 from lib_graph.job import Job
 from lib_graph.moments import InteractionMoments
 from lib_graph.network import Batch, Section
-from lib_graph.options import Options
 from lib_graph.origin import run_id
 from lib_graph.run import made_from, write_interactions
 from lib_graph.samples import Samples
 
-__all__ = ["carried_features", "interactions_stage", "reached_error"]
+__all__ = ["interactions_stage", "reached_error"]
 
 CARRIED = 0.99  # of the strength into a target, by the interactions that have to be known
 
@@ -61,7 +60,11 @@ def _chosen(job: Job) -> Int[Tensor, " m"] | None:
 
 
 def _sections(job: Job, bases: Bases, samples: Samples) -> Iterator[pd.DataFrame]:
-    carried = {name: carried_features(basis, job.options) for name, basis in bases.items()}
+    options = job.options
+    carried = {
+        name: most_important(basis, options.top, options.min_importance)
+        for name, basis in bases.items()
+    }
     for section in job.network.sections:
         source, target = section.source, section.target
         basis, next_basis = (
@@ -73,20 +76,6 @@ def _sections(job: Job, bases: Bases, samples: Samples) -> Iterator[pd.DataFrame
         yield from section_frames(run_id(job.origin), source, target, moments, sources, targets)
     if job.world.first:
         job.keep_checks()
-
-
-def carried_features(basis: Basis, options: Options) -> Int[Tensor, " r"]:
-    """Return the columns of the features that take part in interactions, ascending.
-
-    They are the most important ones of the layer, as many as the options say; all of a raw layer.
-    """
-    everything = torch.arange(basis.features)
-    if basis.importance is None:
-        return everything
-    least = (options.min_importance or 0.0) * basis.importance.max()
-    order = basis.importance.argsort(descending=True, stable=True)
-    order = order[basis.importance[order] >= least]
-    return order[: options.top].sort().values
 
 
 def _interactions(

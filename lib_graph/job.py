@@ -6,38 +6,45 @@ import copy
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from lib_graph.bases_file import given_bases
+from lib_graph.composing import compose
 from lib_graph.cuts import cut
 from lib_graph.devices import CPU
 from lib_graph.dictionary import Basis
-from lib_graph.errors import ModelError
+from lib_graph.errors import ModelError, UntraceableError
 from lib_graph.files import json_sha256, write_json
 from lib_graph.network import Network
 from lib_graph.networks import Subject
 from lib_graph.options import Options
 from lib_graph.origin import Origin, origin_of, tensors_sha256
 from lib_graph.plan import Plan, make_plan
-from lib_graph.progress import Progress
+from lib_graph.progress import SILENT, Progress
+from lib_graph.recording import NOTICE, recorded
 from lib_graph.rules import Rule
 from lib_graph.samples import Samples
 from lib_graph.selfcheck import check_chain, check_kinds
 from lib_graph.world import ALONE, World
 
-__all__ = ["Job", "cast", "first_samples", "prepare"]
+__all__ = ["Job", "cast", "cut_or_recorded", "first_samples", "prepare"]
 
 EXAMPLES = 4  # samples that a module is traced and checked on
 
 
 @dataclass(frozen=True)
 class Job:
-    """A network with its data, cut and planned. `timings` are CPU seconds, `checks` figures."""
+    """A network with its data, cut and planned.
+
+    `given` are the bases to use, None if they are to be computed. `timings` are CPU seconds,
+    `checks` figures.
+    """
 
     subject: Subject
     network: Network
@@ -49,6 +56,7 @@ class Job:
     progress: Progress
     device: torch.device = CPU
     world: World = ALONE
+    given: Mapping[str, Basis] | None = None
     timings: dict[str, float] = field(default_factory=dict)
     checks: dict[str, float] = field(default_factory=dict)
 
@@ -100,15 +108,25 @@ def prepare(
     start = time.process_time()
     module = copy.deepcopy(subject.module).to(device, options.torch_dtype)
     module = module.eval().requires_grad_(False)
-    inputs = tuple(cast(x, options.torch_dtype) for x in subject.inputs)
+    inputs = subject.inputs
     if not len(inputs[0]):
-        raise ModelError(f"The data {subject.data_name!r} is empty. Give at least one sample.")
-    example = tuple(first_samples(x).to(device) for x in inputs)
-    kinds = None if subject.kinds is None else subject.kinds(module)
-    network = cut(module, example, subject.layers, biases=options.biases, kinds=kinds)
+        raise ModelError(
+            f"The data {subject.data_name!r} is empty. Give at least one sample (to a language "
+            "model: --text FILE)."
+        )
+    example = tuple(cast(first_samples(x), options.torch_dtype).to(device) for x in inputs)
+    network = cut_or_recorded(
+        subject, module, example, options.biases, partial=options.partial, progress=progress
+    )
     rule = Rule.named(options.rule, options.points)
-    size = len(inputs[0]), options.memory
-    plan = make_plan(network, example, *size, rule, processes=world.size, disk=_free(out))
+    file, size = options.bases_file, (len(inputs[0]), options.memory)
+    given = None if file is None else given_bases(file, network.layers)
+    plan = make_plan(
+        network, example, *size, rule,
+        features={name: basis.features for name, basis in (given or {}).items()},
+        sections=[compose(network.sections)] if options.basis == "global" else [],
+        processes=world.size, disk=_free(out),
+    )  # fmt: skip
     progress.say(f"Plan: {plan}")
     origin = origin_of(
         tensors_sha256(subject.module.state_dict().items()),
@@ -118,13 +136,36 @@ def prepare(
         options,
     )
     folder = _partial(out) / f"activations-{world.rank}"
-    last = options.last != "raw" or options.bases_file is not None
+    last = options.last != "raw" or given is not None
     samples = Samples(network, inputs, plan, subject.counted, device, folder, last)
-    job = Job(subject, network, samples, rule, options, origin, out, progress, device, world)
+    job = Job(subject, network, samples, rule, options, origin, out, progress, device, world, given)
     job.checks["chain_error"] = check_chain(network, module, example, subject.layers)
     job.checks["kind_error"] = check_kinds(network, example)
     job.timings["trace"] = time.process_time() - start
     return job
+
+
+def cut_or_recorded(
+    subject: Subject,
+    module: nn.Module,
+    example: tuple[Tensor, ...],
+    biases: Iterable[str] | None,
+    *,
+    partial: bool,
+    progress: Progress = SILENT,
+) -> Network:
+    """Return the network of a subject's module, in the precision it has here, cut at the layers.
+
+    A module that cannot be traced is recorded batch by batch, and `progress` is told so.
+    """
+    kinds = None if subject.kinds is None else subject.kinds(module)
+    try:
+        return cut(module, example, subject.layers, biases=biases, kinds=kinds, partial=partial)
+    except UntraceableError as error:
+        reason = f"{error} {NOTICE}"
+    network = recorded(module, example, subject.layers, biases=biases, kinds=kinds, partial=partial)
+    progress.say(reason)
+    return network
 
 
 def _partial(out: Path) -> Path:

@@ -18,11 +18,12 @@ __all__ = ["layers"]
 def layers(model: str, data: str | None, as_json: bool) -> None:
     """List the points of a network that can be layers, with their shapes without the samples.
 
-    MODEL is a model folder, or path.py:function. `build --layers` takes points by commas, each with
-    a name of your own if you like: input=0:in,output.
+    MODEL is a model folder, a language model's name on the hub, or path.py:function. `build
+    --layers` takes points by commas, each with a name of your own if you like: input=0:in,output.
 
     \b
     lib-graph layers my-model
+    lib-graph layers gpt2
     lib-graph layers nets.py:make_model
     """  # noqa: D301  \b is click's mark
     from lib_graph.networks import load_subject
@@ -32,7 +33,7 @@ def layers(model: str, data: str | None, as_json: bool) -> None:
     names = {point: name for name, point in subject.layers.items()}
     rows = [
         {"point": point, "shape": list(shape), "layer": names.get(point)}
-        for point, shape in shapes(subject.module, tuple(x[:2] for x in subject.inputs)).items()
+        for point, shape in shapes(subject.module, subject.example()).items()
     ]
     if as_json:
         click.echo(json.dumps(rows, indent=1))

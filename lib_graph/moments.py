@@ -59,6 +59,11 @@ class Moments:
         between = torch.outer(step, step) * (self.count * other.count / count)
         return Moments(count, mean, self.gram + other.gram + between)
 
+    def part(self, coordinates: slice) -> Moments:
+        """Return the moments of some of the coordinates."""
+        gram = self.gram[coordinates, coordinates]
+        return Moments(self.count, self.mean[coordinates], gram)
+
     @property
     def covariance(self) -> Float[Tensor, "d d"]:
         """G = E[(f − μ)ᵀ(f − μ)]."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -33,12 +33,14 @@ class Layer:
 
     `shapes` are the shapes of the tensors that cross it, the samples' axis left out: `(d,)` for a
     tensor [N, d], which counts as one position, `(S, d)` for [N, S, d], and `(d, H, W)` for an
-    image [N, d, H, W], whose positions are its pixels.
+    image [N, d, H, W], whose positions are its pixels. With `variance`, the first coordinate is the
+    variance in a norm, which stays a feature of its own.
     """
 
     index: int
     name: str
     shapes: tuple[tuple[int, ...], ...]
+    variance: bool = False
 
     @property
     def width(self) -> int:
@@ -183,15 +185,19 @@ class Batch:
 
 @dataclass(frozen=True)
 class Network:
-    """Layers and the sections between them; `head` maps the inputs to the first layer."""
+    """Layers and the sections between them; `head` maps the inputs to the first layer.
+
+    `figures` is what a manifest says of how the network was cut, where that is not the usual way.
+    """
 
     layers: tuple[Layer, ...]
     sections: tuple[Section, ...]
     head: Callable[..., tuple[Sequence[Tensor], Constants]]
+    figures: Mapping[str, float] = field(default_factory=dict)
 
     @torch.no_grad()
     def run(self, *inputs: Tensor) -> Batch:
-        """Return the activations of every layer on a batch of inputs.
+        """Return the activations of every layer on a batch of inputs of whatever precision.
 
         Raises ModelError, naming the layer, if one of them is not finite.
         """

@@ -21,12 +21,13 @@ LASTS = ("raw", "pca")
 class Options:
     """How features and interactions are computed; docs/method.md has the mathematics.
 
-    `basis`: lib, pca or neuron; or a file of bases or dictionaries (`lib_graph.bases_file`) or a
-    run folder, to take the features from. `last`: the last layer as it is (raw) or in its PCA
+    `basis`: lib, pca, neuron or global; or a file of bases or dictionaries (`lib_graph.bases_file`)
+    or a run folder, to take the features from. `last`: the last layer as it is (raw) or in its PCA
     basis. `rule` and `points`: where on the path to the activations derivatives are taken. `dtype`:
     of the network; sums and eigenvectors are float64 always. `tau_pca`, `tau_lib`: directions with
     an eigenvalue up to that share of the largest are cut. `biases`: the parameters that count as
-    biases (default: those called `bias` or `b_…`). `memory`: bytes that the build may take.
+    biases (default: those called `bias` or `b_…`). `partial`: derivatives through the named tensors
+    alone, what bypasses them held fixed. `memory`: bytes that the build may take.
 
     Interactions: `top` takes the so many most important features of each layer alone, and
     `min_importance` those of at least that share of the layer's largest importance (raw layers are
@@ -46,6 +47,7 @@ class Options:
     tau_pca: float = 1e-12
     tau_lib: float = 1e-12
     biases: tuple[str, ...] | None = None
+    partial: bool = False
     memory: int = 4 << 30
     top: int | None = None
     min_importance: float | None = None

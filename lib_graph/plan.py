@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,27 +63,36 @@ def make_plan(
     memory: int,
     rule: Rule,
     *,
+    features: Mapping[str, int] | None = None,
+    sections: Sequence[Section] = (),
     processes: int = 1,
     disk: int = 0,
 ) -> Plan:
     """Return the plan for a build within `memory` bytes for each of the processes.
 
-    What the sections take is measured on two and four of the `example` inputs. Activations that do
-    not fit beside are kept on disk if that has `disk` bytes for them. Raises UsageError if a single
-    sample at a time needs more than there is, or if there are more processes than samples.
+    `features` says how many the layers have, by name, where that is known (else as many as they
+    have coordinates). What sections take, those of the network and `sections` beside them, is
+    measured on two and four of the `example` inputs. Activations that do not fit beside are kept on
+    disk if that has `disk` bytes for them. Raises UsageError if a single sample at a time needs
+    more than there is, or if there are more processes than samples.
     """
     if processes > samples:
         raise UsageError(f"{processes} processes cannot share {samples} samples. Start fewer.")
+    features = {layer.name: layer.width for layer in network.layers} | dict(features or {})
     probes = [network.run(*(_repeat(x, n) for x in example)) for n in (2, 4)]
     *kept, last = (f[0].nbytes for f in probes[0].activations)
-    activations = sum(kept)
+    activations, constants = sum(kept), _constant_bytes(probes)
     budget = memory - LIBRARIES
     for chunk in CHUNKS:
         small, large = (
-            max(_section_bytes(s, probe, rule, chunk) for s in network.sections) for probe in probes
+            max(
+                _section_bytes(s, probe, rule, chunk, features[s.target.name])
+                for s in (*network.sections, *sections)
+            )
+            for probe in probes
         )
-        per_sample = max((large - small) // 2, 1) + activations + last
-        fixed = max(small - 2 * per_sample, 0) + _result_bytes(network)
+        per_sample = max((large - small) // 2, 1) + activations + constants + last
+        fixed = max(small - 2 * per_sample, 0) + _result_bytes(network, features)
         if fixed + per_sample <= budget:
             break
     else:
@@ -97,23 +106,37 @@ def make_plan(
     batch = min((budget - fixed) // per_sample, max(ROWS // positions, 1), most)
     batch = 1 << (int(batch).bit_length() - 1)
     working = fixed + batch * per_sample
-    held = -(-samples // processes) * activations
-    keep: Keep = "disk" if samples * activations < disk else "nowhere"
-    if working + held <= budget:
-        keep, working = "memory", working + held
+    each = -(-samples // processes)
+    keep: Keep = "nowhere"
+    if working + each * (activations + constants) <= budget:
+        keep, working = "memory", working + each * (activations + constants)
+    elif samples * activations < disk and working + each * constants <= budget:
+        keep, working = "disk", working + each * constants
     return Plan(batch, chunk, keep, _resident() + working)
+
+
+def _constant_bytes(probes: Sequence[Batch]) -> int:
+    """Return what the constants of a batch take for each of its samples."""
+    small, large = (
+        sum(x.nbytes for x in probe.constants if isinstance(x, Tensor)) for probe in probes
+    )
+    return (large - small) // (len(probes[1]) - len(probes[0]))
 
 
 def _repeat(x: Tensor, n: int) -> Tensor:
     return x[:1].expand(n, *x.shape[1:]).contiguous()
 
 
-def _section_bytes(section: Section, probe: Batch, rule: Rule, chunk: int) -> int:
-    """Return the bytes at the peak of one chunk of either computation on a section."""
+def _section_bytes(section: Section, probe: Batch, rule: Rule, chunk: int, targets: int) -> int:
+    """Return the bytes at the peak of one chunk of either computation on a section.
+
+    `targets` is the number of the next layer's features.
+    """
     f = probe.activations[section.source.index]
     part = _unit(section.source.width, f).only(torch.arange(min(chunk, section.source.width)))
-    wide = section.target.width > WIDEST
-    following = (RawBasis if wide else _unit)(section.target.width, f)
+    following: LayerBasis | RawBasis = _unit(section.target.width, f, targets)
+    if targets == section.target.width > WIDEST:
+        following = RawBasis(targets, f)
     columns = following if section.closed_form else _unit(section.target.width, f, chunk)
     return max(
         peak_bytes(lambda: second_moment(section, probe, columns.rotation, rule, chunk)),
@@ -127,12 +150,12 @@ def _unit(width: int, like: Tensor, features: int | None = None) -> LayerBasis:
     return LayerBasis(eye, eye.T, like.new_zeros(width), None, None)
 
 
-def _result_bytes(network: Network) -> int:
+def _result_bytes(network: Network, features: Mapping[str, int]) -> int:
     """Return what is held of all layers (Gram, rotation, inverse), and beside it the moments of the
     largest section's interactions with those of a batch, or an eigendecomposition.
     """
     squares = [layer.width**2 for layer in network.layers[:-1]]
-    pairs = max(s.source.width * s.target.width for s in network.sections)
+    pairs = max(features[s.source.name] * features[s.target.name] for s in network.sections)
     return 8 * (3 * sum(squares) + max(8 * pairs, 5 * max(squares)))
 
 

@@ -33,8 +33,7 @@ def recognise(graph: fx.Graph, parameters: Mapping[fx.Node, Tensor]) -> Kind | N
     activation = _activation(steps[1])
     if activation is None or steps[1].args[0] is not steps[0]:
         return None
-    bias = found.weight.new_zeros(found.weight.shape[1]) if found.bias is None else found.bias
-    return Perceptron(found.weight, bias, activation)
+    return Perceptron(found.weight, found.bias, activation)
 
 
 def _linear(step: fx.Node, source: fx.Node, parameters: Mapping[fx.Node, Tensor]) -> Linear | None:

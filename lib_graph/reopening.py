@@ -8,24 +8,23 @@ from dataclasses import dataclass, replace
 import torch
 
 from lib_graph.bases_file import given_bases
-from lib_graph.cuts import cut
 from lib_graph.dictionary import Basis
 from lib_graph.errors import ConflictError, ModelError, UsageError
-from lib_graph.job import cast, first_samples
+from lib_graph.job import cast, cut_or_recorded, first_samples
 from lib_graph.network import Network
 from lib_graph.networks import Subject, load_subject
-from lib_graph.networks.python_file import is_place
 from lib_graph.origin import tensors_sha256
 from lib_graph.run import Manifest, Run
+from lib_graph.text import Text
 
-__all__ = ["Reopened", "reopened", "reopened_network"]
+__all__ = ["Reopened", "cut_again", "reopened", "reopened_network"]
 
 
 @dataclass(frozen=True)
 class Reopened:
     """The network of a run, cut into its sections, with the bases of all its layers.
 
-    All of it is in the precision of the build.
+    Network and bases are in the precision that was asked for.
     """
 
     subject: Subject
@@ -57,24 +56,35 @@ def reopened(run: Run, subject: Subject | None = None) -> Subject:
     return replace(subject, layers={name: point for name, _, point in layers})
 
 
-def reopened_network(run: Run, subject: Subject | None = None) -> Reopened:
+def reopened_network(
+    run: Run, subject: Subject | None = None, dtype: torch.dtype | None = None
+) -> Reopened:
     """Return the network of a run, cut at its layers, and the bases of the layers.
+
+    `dtype` is the precision of both (default: that of the build).
 
     Raises what `reopened` does, and RunError if the bases do not fit the network.
     """
-    subject = reopened(run, subject)
-    dtype = torch.float64 if run.manifest.dtype == "float64" else torch.float32
+    return cut_again(run, reopened(run, subject), dtype)
+
+
+def cut_again(run: Run, subject: Subject, dtype: torch.dtype | None = None) -> Reopened:
+    """Return a network with the layers of a run, cut at them on its own data, and their bases."""
+    if dtype is None:
+        dtype = torch.float64 if run.manifest.dtype == "float64" else torch.float32
     module = copy.deepcopy(subject.module).to(dtype).eval().requires_grad_(False)
     example = tuple(first_samples(cast(x, dtype)) for x in subject.inputs)
-    kinds = None if subject.kinds is None else subject.kinds(module)
-    network = cut(module, example, subject.layers, biases=run.manifest.model.biases, kinds=kinds)
+    network = cut_or_recorded(
+        subject, module, example, run.manifest.model.biases,
+        partial=bool(run.manifest.config.get("partial")),
+    )  # fmt: skip
     bases = given_bases(run.path / "bases.safetensors", network.layers)
     return Reopened(subject, network, {name: basis.to(dtype) for name, basis in bases.items()})
 
 
 def _loaded(manifest: Manifest) -> Subject:
-    source = manifest.model.source
-    return load_subject(source, manifest.data.name if is_place(source) else None)
+    text = Text.of_settings(manifest.config)
+    return load_subject(manifest.model.source, text or manifest.config.get("data"))
 
 
 def _check(run: Run, what: str, found: str, expected: str) -> None:

@@ -4,6 +4,8 @@
     RUN/features.parquet       a row per feature, the constant feature included
     RUN/interactions.parquet   a row per interaction, a row group per section
     RUN/bases.safetensors      rotation, inverse, mean, pca_eigenvalues, importance of each layer
+    RUN/labels.json            labels that people have written, when they have
+    RUN/examples.parquet       inputs on which features are largest, when made
 
 A folder without a manifest is an unfinished run. The manifest holds the SHA-256 of every other
 file it vouches for, so a damaged or mixed-up folder is noticed when it is opened.
@@ -24,8 +26,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from lib_graph.errors import RunError, UsageError
+from lib_graph.errors import NotFoundError, RunError, UsageError
 from lib_graph.files import file_sha256, whole_file, write_json
+from lib_graph.labels_file import read_labels, write_label
 
 __all__ = [
     "FEATURES",
@@ -206,8 +209,43 @@ class Run:
 
     @cached_property
     def features(self) -> pd.DataFrame:
-        """All features (columns of FEATURES), by layer and index."""
-        return _frame(pq.read_table(self.path / "features.parquet", schema=FEATURES))
+        """All features (columns of FEATURES), by layer and index.
+
+        A label that somebody has written (`label`) stands in place of the one that was computed.
+        """
+        frame = _frame(pq.read_table(self.path / "features.parquet", schema=FEATURES))
+        if labels := read_labels(self.path):
+            ids = frame.run + "/" + frame.layer + "/" + frame["index"].astype(str)
+            written = ids.map(labels)
+            frame["label"] = written.fillna(frame.label)
+            frame.loc[written.notna(), "label_score"] = np.nan
+        return frame
+
+    def feature(self, layer: str, index: int) -> pd.Series[Any]:
+        """Return one row of `features`. Raises NotFoundError if there is no such feature."""
+        names = [known.name for known in self.layers]
+        if layer not in names:
+            raise NotFoundError("layer", layer, names, f"It was to be in {str(self.path)!r}.")
+        features = self.features
+        rows = features[(features.layer == layer) & (features["index"] == index)]
+        if not len(rows):
+            known = features["index"][features.layer == layer]
+            raise NotFoundError(
+                "feature",
+                f"{layer}/{index}",
+                (f"{layer}/{i}" for i in known),
+                "See features.parquet.",
+            )
+        return rows.iloc[0]
+
+    def label(self, layer: str, index: int, text: str) -> None:
+        """Write a feature's label into the folder; the empty text takes a written one away.
+
+        'lib-graph ingest' brings it into a store. Raises NotFoundError if there is no such feature.
+        """
+        self.feature(layer, index)
+        write_label(self.path, str(FeatureId(self.id, layer, index)), text)
+        vars(self).pop("features", None)
 
     @property
     def interactions(self) -> pd.DataFrame:

@@ -13,23 +13,44 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.func import functional_call, functionalize
+from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from lib_graph.errors import ModelError, UsageError
+from lib_graph.errors import UntraceableError, UsageError
+from lib_graph.kinds.norm import Norm
 
-__all__ = ["OUTPUT", "TracedModule", "points", "record", "trace"]
+__all__ = [
+    "OUTPUT",
+    "TracedModule",
+    "is_variance",
+    "keep_precision",
+    "points",
+    "record",
+    "recording",
+    "shapes",
+    "trace",
+]
 
-OUTPUT = "output"
+OUTPUT, VARIANCE = "output", "variance"
+
+
+WITHOUT_RESULT = ("_assert", "sym_constrain", "_local_scalar_dense")
 
 
 def points(module: nn.Module) -> list[str]:
-    """Return every point of a module that a layer can be: its submodules' inputs and outputs.
+    """Return every point of a module that a layer can be: its submodules' inputs and outputs, and
+    inside a LayerNorm or RMSNorm the variance, with which the norm's input crosses.
 
     >>> points(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))
     ['0:in', '0:out', '1:in', '1:out', 'output']
     """
-    paths = [path for path, _ in module.named_modules() if path]
-    return [f"{path}:{side}" for path in paths for side in ("in", "out")] + [OUTPUT]
+    found = []
+    for path, submodule in module.named_modules():
+        if path:
+            inside = [] if Norm.of(submodule) is None else [VARIANCE]
+            found += [f"{path}:{side}" for side in ("in", *inside, "out")]
+    return [*found, OUTPUT]
 
 
 @torch.library.custom_op("lib_graph::mark", mutates_args=())
@@ -71,7 +92,7 @@ def trace(module: nn.Module, inputs: tuple[Tensor, ...], wanted: Sequence[str]) 
     """Return the graph of a module on an example batch, with the tensors at the wanted points.
 
     Sizes of all axes of the inputs stay symbolic. Raises UsageError for a point that this input
-    does not reach, ModelError if the module cannot be traced.
+    does not reach, UntraceableError if the module cannot be traced.
     """
     dynamic = tuple(dict.fromkeys(range(x.ndim), torch.export.Dim.AUTO) for x in inputs)
     try:
@@ -88,12 +109,47 @@ def trace(module: nn.Module, inputs: tuple[Tensor, ...], wanted: Sequence[str]) 
         raise
     except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(
+        raise UntraceableError(
             f"torch.export cannot trace the {type(module).__name__} ({reason[0]}). Control flow "
             "that depends on values, and assignment to slices, cannot be traced."
         ) from error
     traced = program.graph_module
-    parameters = _sort_placeholders(traced, program)
+    return _traced(traced, _sort_placeholders(traced, program), wanted)
+
+
+def recording(module: nn.Module, inputs: tuple[Tensor, ...], wanted: Sequence[str]) -> TracedModule:
+    """Return the graph of what a module did on one batch, whatever Python decided on the way.
+
+    Sizes, branches, and numbers taken out of tensors are those of this batch. Raises UsageError for
+    a point that this input does not reach, UntraceableError if the module does more than tensor
+    operations.
+    """
+    names, values = zip(*module.named_parameters(remove_duplicate=False), strict=True)
+
+    def call(parameters: tuple[Tensor, ...], arguments: tuple[Tensor, ...]) -> list[Any]:
+        return _leading(
+            functional_call(module, dict(zip(names, parameters, strict=True)), arguments)
+        )
+
+    try:
+        with _visits(module, wanted, _mark), sdpa_kernel(SDPBackend.MATH), torch.no_grad():
+            follow = make_fx(functionalize(call), _error_on_data_dependent_ops=False)
+            traced = follow(values, inputs)
+    except UsageError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise UntraceableError(
+            f"The {type(module).__name__} cannot be recorded either ({reason[0]}). Only operations "
+            "on torch's tensors can be."
+        ) from error
+    placeholders = [node for node in traced.graph.nodes if node.op == "placeholder"]
+    return _traced(traced, dict(zip(placeholders, names, strict=False)), wanted)
+
+
+def _traced(
+    traced: fx.GraphModule, parameters: dict[fx.Node, str], wanted: Sequence[str]
+) -> TracedModule:
     marked = _clean(traced.graph)
     if missing := [p for p in wanted if p != OUTPUT and p not in marked]:
         raise UsageError(f"Point {missing[0]!r} is not computed on this input. Leave it out.")
@@ -126,7 +182,7 @@ def _clean(graph: fx.Graph) -> dict[str, fx.Node]:
             marked[str(node.args[1])] = node.args[0]
             node.replace_all_uses_with(node.args[0])
             graph.erase_node(node)
-        elif "_assert" in str(node.target) or "sym_constrain" in str(node.target):
+        elif any(name in str(node.target) for name in WITHOUT_RESULT):
             graph.erase_node(node)
         elif node.target is torch.ops.aten.copy.default:  # it has no forward derivative
             node.target = lambda old, new, *_: new.to(old.dtype).expand_as(old)
@@ -134,18 +190,40 @@ def _clean(graph: fx.Graph) -> dict[str, fx.Node]:
     return marked
 
 
+def keep_precision(nodes: Iterable[fx.Node], dtype: torch.dtype) -> None:
+    """Have operations that would round to less than `dtype` keep it instead.
+
+    Norms and softmaxes of language models are written to run in float32, which is more than the
+    precision that those models run in, and less than float64.
+    """
+
+    def wide(value: Any) -> Any:
+        if isinstance(value, torch.dtype) and value.is_floating_point:
+            return min(value, dtype, key=lambda x: torch.finfo(x).eps)
+        return value
+
+    for node in nodes:
+        node.args = tuple(map(wide, node.args))
+        node.kwargs = {name: wide(value) for name, value in node.kwargs.items()}
+
+
 def record(
     module: nn.Module, inputs: tuple[Tensor, ...], wanted: Iterable[str]
 ) -> dict[str, Tensor]:
     """Return what the module itself computes at the given points."""
     found = {}
+    wanted = list(wanted)
+    inside = [point for point in wanted if is_variance(point)]
 
     def keep(x: Tensor, point: str) -> Tensor:
         found[point] = x
         return x
 
-    with _visits(module, wanted, keep), torch.no_grad():
+    seen = [*(set(wanted) - set(inside)), *map(_before_norm, inside)]
+    with _visits(module, seen, keep), torch.no_grad():
         result = module(*inputs)
+    for point in inside:
+        found[point] = _norm(module, point).variance(found[_before_norm(point)])
     found[OUTPUT] = result if torch.is_tensor(result) else next(iter(result))
     return found
 
@@ -179,6 +257,11 @@ def shapes(module: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, tuple[int
                     with_kwargs=True,
                 ),
                 submodule.register_forward_hook(
+                    lambda submodule, args, _, point=f"{path}:{VARIANCE}": note(
+                        point, _variances(submodule, args)
+                    )
+                ),
+                submodule.register_forward_hook(
                     lambda _, args, result, point=f"{path}:out": note(point, _leading(result))
                 ),
             ]
@@ -189,6 +272,12 @@ def shapes(module: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, tuple[int
         for handle in handles:
             handle.remove()
     return found
+
+
+def _variances(module: nn.Module, args: tuple[Any, ...]) -> list[Tensor]:
+    """Return the variance of what a norm is called with; nothing for other modules."""
+    norm = Norm.of(module)
+    return [] if norm is None else [norm.variance(args[0])]
 
 
 def _leading(result: Any) -> list[Any]:
@@ -208,7 +297,9 @@ def _visits(module: nn.Module, wanted: Iterable[str], visit: Visit) -> Iterator[
             continue
         path, side = point.rsplit(":", 1)
         submodule = module.get_submodule(path)
-        if side == "in":
+        if side == VARIANCE:
+            handles.append(submodule.register_forward_hook(_inside(module, point, visit)))
+        elif side == "in":
             hook = _before(point, visit)
             handles.append(submodule.register_forward_pre_hook(hook, with_kwargs=True))
         else:
@@ -229,6 +320,35 @@ def _before(point: str, visit: Visit) -> Callable[..., Any]:
             if torch.is_tensor(x) and x.is_floating_point():
                 return args, {**kwargs, name: visit(x, point)}
         raise UsageError(f"Point {point!r} carries no floating-point tensor. Choose another.")
+
+    return hook
+
+
+def is_variance(point: str) -> bool:
+    """Return whether a point is the variance in a norm.
+
+    >>> is_variance("blocks.0.norm:variance"), is_variance("blocks.0.norm:in")
+    (True, False)
+    """
+    return point.endswith(f":{VARIANCE}")
+
+
+def _before_norm(point: str) -> str:
+    return point.removesuffix(VARIANCE) + "in"
+
+
+def _norm(module: nn.Module, point: str) -> Norm:
+    norm = Norm.of(module.get_submodule(point.rsplit(":", 1)[0]))
+    assert norm is not None, point
+    return norm
+
+
+def _inside(module: nn.Module, point: str, visit: Visit) -> Callable[..., Any]:
+    """Return a hook that computes a norm again, in two steps with a visit between."""
+
+    def hook(_: nn.Module, args: tuple[Any, ...], __: Any) -> Any:
+        norm = _norm(module, point)
+        return norm.with_variance(args[0], visit(norm.variance(args[0]), point))
 
     return hook
 

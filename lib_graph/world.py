@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed
 
 from lib_graph.devices import CPU
-from lib_graph.errors import ElsewhereError, UsageError
+from lib_graph.errors import UsageError
 
 __all__ = ["ALONE", "World", "joined"]
-
-PATIENCE = timedelta(days=7)  # that a process waits for what the first one computes alone
 
 
 @dataclass(frozen=True)
@@ -76,30 +73,17 @@ class World:
 ALONE = World()
 
 
-@contextmanager
-def joined(device: torch.device) -> Iterator[World]:
-    """Yield the processes that torchrun has started, or this one alone where it has not.
+def joined(device: torch.device) -> World:
+    """Return the processes that torchrun has started, or this one alone where it has not.
 
-    The first of them that fails does so with its own error, all others with ElsewhereError.
+    They stay joined until they end: to part and join again can hang.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield ALONE
-        return
-    backend = "nccl" if device.type == "cuda" else "gloo"
+        return ALONE
     if device.type == "mps":
         raise UsageError("torchrun and --device mps do not go together. Take --device cpu.")
-    found = distributed.rendezvous("env://", timeout=PATIENCE)  # type: ignore[attr-defined]
-    store, rank, _ = next(found)
-    group = distributed.PrefixStore("build", store)  # type: ignore[attr-defined]
-    distributed.init_process_group(
-        backend, store=group, rank=rank, world_size=size, timeout=PATIENCE
-    )
-    try:
-        yield World(rank, size, device)
-    except BaseException as error:
-        if store.add("failures", 1) > 1:
-            raise ElsewhereError("Another process has failed.") from error
-        raise
-    finally:
-        distributed.destroy_process_group()
+    if not distributed.is_initialized():
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        atexit.register(distributed.destroy_process_group)
+    return World(distributed.get_rank(), size, device)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
+from lib_graph.table_files import Record, records_of
 from queries.statements import Statement
 
 __all__ = [
     "FEATURE_COLUMNS",
     "INTERACTION_COLUMNS",
-    "Record",
     "Table",
-    "records_of",
     "stacked",
     "typed",
 ]
@@ -27,9 +25,9 @@ INTERACTION_COLUMNS = (
     "source", "target", "strength", "stderr", "effect", "share", "source_label", "target_label",
 )  # fmt: skip
 
-Record = dict[str, Any]
 TYPES = {
     **dict.fromkeys(["strength", "stderr", "effect", "share", "importance", "variance"], "float64"),
+    **dict.fromkeys(["other_strength", "other_share", "ratio"], "float64"),
     **dict.fromkeys(["index", "layer_index", "source_index", "target_index"], "int64"),
 }
 TEXTS = ("id", "layer", "role", "label", "source", "target", "source_label", "target_label")
@@ -72,18 +70,3 @@ def stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     [1]
     """
     return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
-
-
-def records_of(frame: pd.DataFrame) -> list[Record]:
-    """Return a frame's rows as dictionaries of plain Python values, None for what is missing.
-
-    >>> records_of(pd.DataFrame({"n": [1, 2], "share": [0.5, float("nan")]}))
-    [{'n': 1, 'share': 0.5}, {'n': 2, 'share': None}]
-    """
-    columns = [_plain(frame[name]) for name in frame.columns]
-    return [dict(zip(frame.columns, row, strict=True)) for row in zip(*columns, strict=True)]
-
-
-def _plain(column: pd.Series[Any]) -> list[Any]:
-    missing = column.isna().tolist()
-    return [None if gone else x for x, gone in zip(column.tolist(), missing, strict=True)]

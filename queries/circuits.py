@@ -15,7 +15,8 @@ import pandas as pd
 
 from lib_graph.errors import UsageError
 from lib_graph.files import write_json
-from queries.answers import FEATURE_COLUMNS, INTERACTION_COLUMNS, Record, records_of, stacked
+from lib_graph.table_files import Record, records_of
+from queries.answers import FEATURE_COLUMNS, INTERACTION_COLUMNS, stacked
 from queries.places import End
 from queries.statements import Reader, Statement, read_text
 

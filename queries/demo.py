@@ -32,10 +32,12 @@ def demo(out: Path, answer: int) -> None:
     import ingest
     from lib_graph.building import build
     from lib_graph.networks import load_subject, shipped_model
+    from lib_graph.output import print_view
     from queries.graph import open_graph
-    from queries.output import print_statements, print_view
+    from queries.module_views import communities_view
+    from queries.output import print_statements
     from queries.plot import plot_circuit
-    from queries.views import circuit_view, communities_view, paths_view
+    from queries.views import circuit_view, paths_view
 
     run, store, picture = out / "run", out / "lib-graph.kgl", out / "circuit.svg"
     target = f"output/{answer}"

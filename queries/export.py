@@ -17,9 +17,9 @@ from typing import IO, TYPE_CHECKING, Literal, get_args
 import pandas as pd
 
 from lib_graph.errors import UsageError
+from lib_graph.table_files import write_csv, write_json_rows, write_parquet
 from queries.answers import INTERACTION_COLUMNS, stacked
 from queries.circuits import Circuit, to_networkx
-from queries.table_files import write_csv, write_graphml, write_json_rows, write_parquet
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -69,7 +69,7 @@ def _write(
     if format == "parquet":
         write_parquet(frames, file)
     elif format == "graphml":
-        write_graphml(graph(), file)
+        _write_graphml(graph(), file)
     elif format in ("csv", "json"):
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         (write_csv if format == "csv" else write_json_rows)(frames, text)
@@ -77,3 +77,10 @@ def _write(
         text.detach()
     else:
         raise UsageError(f"There is no format {format!r}. Take one of {get_args(Format)}.")
+
+
+def _write_graphml(graph: nx.DiGraph[str], file: IO[bytes]) -> None:
+    """Write a graph as GraphML."""
+    import networkx as nx
+
+    nx.write_graphml(graph, file)

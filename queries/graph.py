@@ -21,6 +21,7 @@ from queries.places import End, Layer, Place, find_end, find_layer, find_place
 from queries.runs import RunInfo, choose_run, list_runs, runs_table
 from queries.saved_circuits import SavedCircuits
 from queries.statements import Reader, Statement, read_text
+from queries.unusual import find_other, unusual_interactions
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore, WriteResult
@@ -158,6 +159,29 @@ class Graph:
                 min_strength=float(min_strength),
             ).sort_values(["source_index", "target_index"], ignore_index=True)
             yield Table(frame[list(INTERACTION_COLUMNS)], reader.statements)
+
+    def unusual(
+        self,
+        *,
+        against: str | None = None,
+        min_share: float = 0.05,
+        min_importance: float = 1e-3,
+        limit: int = 20,
+    ) -> Table:
+        """Return what this run uses that another over the same features does not.
+
+        Of the interactions with at least `min_share` here, those that are stronger here by the
+        largest factor: the columns of `queries.unusual`. Targets with less than `min_importance`
+        of their layer's largest importance are left out. against: a run (default: the one whose
+        features this run of one input has).
+
+        Raises UsageError if the runs are not over the same features.
+        """
+        other = find_other(self.store, self.run, against)
+        reader = self._reader()
+        return unusual_interactions(
+            reader, other, min_share=min_share, min_importance=min_importance, limit=limit
+        )
 
     def paths(
         self,

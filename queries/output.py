@@ -1,47 +1,36 @@
-"""How a verb prints what it found: a table, JSON, CSV or Parquet, and the Cypher it ran.
-
-A terminal gets a table with rules, anything else the same columns plain; only the answer goes to
-stdout.
-"""
+"""How a verb prints what a query found, and the Cypher that it ran."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
-from lib_graph.errors import UsageError
+from lib_graph.output import Output as PlainOutput
+from lib_graph.output import Rows, View
+from lib_graph.output import output_options as plain_output_options
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from queries.statements import Statement
 
 __all__ = [
     "Output",
-    "View",
     "from_option",
     "min_importance_option",
     "output_options",
     "print_statements",
-    "print_view",
     "run_options",
     "store_option",
 ]
-
-LEAST_WIDTH = 24  # of a column that is broken over lines
 
 F = TypeVar("F", bound=Callable[..., Any])
 A = TypeVar("A", bound="Answer")
 
 
-class Answer(Protocol):
+class Answer(Rows, Protocol):
     """What a query answers with."""
 
     @property
@@ -49,75 +38,19 @@ class Answer(Protocol):
         """The Cypher that ran."""
         ...
 
-    def json_value(self) -> Any:
-        """Return what JSON shows."""
-        ...
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Return the rows."""
-        ...
-
-
-@dataclass(frozen=True)
-class View:
-    """A table for a person: cells that are text already.
-
-    `numbers` are the columns that are set to the right, `whole` those that are never broken over
-    lines (numbers and ids).
-    """
-
-    columns: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
-    numbers: frozenset[str] = frozenset()
-    whole: frozenset[str] = frozenset()
-    above: str = ""
-    below: str = ""
-
-    def lines(self) -> list[str]:
-        """Return the table as plain text, a line per row.
-
-        >>> View(("id", "n"), [("a", "1"), ("b", "12")], frozenset(["n"])).lines()
-        ['id   n', 'a    1', 'b   12']
-        """
-        cells = [self.columns, *self.rows]
-        widths = [max(len(row[i]) for row in cells) for i in range(len(self.columns))]
-        right = [name in self.numbers for name in self.columns]
-        return [
-            "  ".join(
-                text.rjust(width) if number else text.ljust(width)
-                for text, width, number in zip(row, widths, right, strict=True)
-            ).rstrip()
-            for row in cells
-        ]
-
 
 @dataclass(frozen=True)
 class Output:
     """What the options of a verb ask for."""
 
-    as_json: bool = False
-    as_csv: bool = False
-    parquet: Path | None = None
+    plain: PlainOutput
     show_cypher: bool = False
 
     def emit(self, answer: A, view: Callable[[A], View]) -> None:
         """Print an answer in the way that was asked for; `view` makes its table."""
-        from lib_graph.files import whole_file
-        from queries.table_files import write_csv, write_parquet
-
         if self.show_cypher:
             print_statements(answer.statements, err=True)
-        if self.as_json:
-            click.echo(json.dumps(answer.json_value(), indent=1, ensure_ascii=False, default=str))
-        elif self.as_csv:
-            write_csv([answer.to_pandas()], sys.stdout)
-        elif self.parquet is not None:
-            table = answer.to_pandas()
-            with whole_file(self.parquet) as temporary, temporary.open("wb") as file:
-                write_parquet([table], file)
-            click.echo(f"Wrote {len(table):,} rows to {self.parquet}.", err=True)
-        else:
-            print_view(view(answer))
+        self.plain.emit(answer, view)
 
 
 def print_statements(statements: Sequence[Statement], *, err: bool = False) -> None:
@@ -129,25 +62,12 @@ def print_statements(statements: Sequence[Statement], *, err: bool = False) -> N
 def output_options(verb: F) -> F:
     """Give a verb the options of its output, and an `Output` as the argument `output`."""
 
-    def make(as_json: bool, as_csv: bool, parquet: Path | None, show_cypher: bool) -> Output:
-        if as_json + as_csv + (parquet is not None) > 1:
-            raise UsageError("--json, --csv and --parquet exclude each other. Give one of them.")
-        return Output(as_json, as_csv, parquet, show_cypher)
-
     @wraps(verb)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        names = ("as_json", "as_csv", "parquet", "show_cypher")
-        return verb(*args, output=make(*(kwargs.pop(name) for name in names)), **kwargs)
+    def wrapped(*args: Any, output: PlainOutput, show_cypher: bool, **kwargs: Any) -> Any:
+        return verb(*args, output=Output(output, show_cypher), **kwargs)
 
-    for option in (
-        click.option("--show-cypher", is_flag=True, help="Print the Cypher that ran, to stderr."),
-        click.option("--parquet", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
-                     help="Write a Parquet file."),
-        click.option("--csv", "as_csv", is_flag=True, help="Print CSV."),
-        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-    ):  # fmt: skip
-        option(wrapped)
-    return wrapped  # type: ignore[return-value]
+    show = click.option("--show-cypher", is_flag=True, help="Print the Cypher that ran, to stderr.")
+    return show(plain_output_options(wrapped))  # type: ignore[return-value]
 
 
 def run_options(verb: F) -> F:
@@ -174,40 +94,3 @@ min_importance_option = click.option(
     show_default=True,
     help="Of a whole layer, leave out ends less important than this, relative to its largest.",
 )
-
-
-def print_view(view: View) -> None:
-    """Print a table for a person: with rules on a terminal, a line per row elsewhere."""
-    if view.above:
-        click.echo(view.above)
-    if view.rows and sys.stdout.isatty():
-        _print_rich(view)
-    elif view.rows:
-        click.echo("\n".join(view.lines()))
-    if view.below:
-        click.echo(view.below)
-
-
-def _print_rich(view: View) -> None:
-    """Print to a terminal; a table whose numbers and ids need more width is that wide."""
-    from rich import box
-    from rich.console import Console
-    from rich.measure import Measurement
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for i, name in enumerate(view.columns):
-        number = name in view.numbers
-        table.add_column(
-            name,
-            justify="right" if number else "left",
-            no_wrap=number or name in view.whole,
-            min_width=min(LEAST_WIDTH, max(len(row[i]) for row in (view.columns, *view.rows))),
-            overflow="fold",
-        )
-    for row in view.rows:
-        table.add_row(*row)
-    console = Console(highlight=False, markup=False)
-    options = console.options.update(max_width=1_000_000)
-    console.width = max(console.width, Measurement.get(console, options, table).minimum)
-    console.print(table)

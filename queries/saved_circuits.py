@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lib_graph.errors import ConflictError, NotFoundError, UsageError
-from queries.answers import Record, Table
+from lib_graph.table_files import Record
+from queries.answers import Table
 from queries.circuit_file import read_circuit
 from queries.circuits import SCORES, Circuit, Scores, circuit_from_pairs
 from queries.statements import Reader, Statement, read_text

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from queries.answers import Table, records_of
-from queries.output import View
+from lib_graph.output import View
+from lib_graph.table_files import records_of
+from queries.answers import Table
 
 if TYPE_CHECKING:
     from queries.circuits import Circuit
-    from queries.communities import Communities
-    from queries.module_flow import ModuleFlow
-    from queries.module_table import ModuleTable
     from queries.paths import Paths
     from queries.saved_circuits import Comparison
 
@@ -22,21 +19,18 @@ __all__ = [
     "answer_view",
     "circuit_view",
     "circuits_view",
-    "communities_view",
     "comparison_view",
     "features_view",
     "interactions_view",
-    "module_flow_view",
-    "module_table_view",
     "paths_view",
     "queries_view",
     "runs_view",
     "short_id",
     "table_view",
+    "unusual_view",
 ]
 
 ARROW = " → "
-SHOWN = 4  # numbers of a list
 
 
 def short_id(feature: str) -> str:
@@ -50,13 +44,24 @@ def short_id(feature: str) -> str:
 
 def runs_view(table: Table) -> View:
     """Return the runs of a store."""
-    columns = ("id", "name", "model", "basis", "features", "interactions", "loaded", "status")
+    columns = (
+        "id",
+        "name",
+        "model",
+        "basis",
+        "base",
+        "features",
+        "interactions",
+        "loaded",
+        "status",
+    )
     rows = [
         (
             row["id"],
             _text(row["name"]),
             _text(row["model"]),
             _text(row["basis"]),
+            _text(row["base"]),
             _text(row["features"]),
             _text(row["interactions"]),
             _text(row["loaded"])[:19].replace("T", " "),
@@ -169,7 +174,7 @@ def circuits_view(table: Table) -> View:
 def comparison_view(found: Comparison) -> View:
     """Return what each two circuits have in common, below the three numbers of each."""
     circuits = circuits_view(found.circuits)
-    numbers = ("features (Jaccard)", "interactions (Jaccard)", "only first", "only second")
+    numbers = ("features", "interactions", "only_first", "only_second")
     rows = [
         (
             row["first"],
@@ -182,71 +187,8 @@ def comparison_view(found: Comparison) -> View:
         for row in records_of(found.pairs)
     ]
     above = "\n".join([*circuits.lines(), circuits.below, "", "In common:"])
-    return View(("first", "second", *numbers), rows, frozenset(numbers), above=above)
-
-
-def communities_view(found: Communities) -> View:
-    """Return modules with Q above them, and the labels that most of their importance has."""
-    columns = ("index", "size", "span", "layers", "labels")
-    rows = [
-        (
-            str(each.index),
-            str(each.size),
-            str(each.span),
-            f"{each.layers[0]}{ARROW}{each.layers[-1]}" if each.span > 1 else each.layers[0],
-            ", ".join(
-                f"{label} ({share:.0%})" for label, share in each.labels[:3] if share >= 0.01
-            ),
-        )
-        for each in found.communities
-        if each.size > 1
-    ]
-    alone = len(found) - len(rows)
-    above = f"Modularity Q = {found.modularity:.4f} at resolution {found.resolution:g}"
-    above += "." if found.resolution == 1 else f", {found.modularity_at_1:.4f} at 1."
-    below = f"Features that are a module of their own: {alone}." if alone else ""
-    numbers = frozenset(["index", "size", "span"])
-    return View(columns, rows, numbers, above=above, below=below)
-
-
-def module_table_view(found: ModuleTable) -> View:
-    """Return a row per resolution: Q beside the Q of chance, and what the modules are like."""
-    columns = (
-        "resolution", "Q", "chance", "Q at 1", "agree", "sizes", "layers", "purity", "ARI",
-    )  # fmt: skip
-    rows = [
-        (
-            f"{row['resolution']:g}",
-            _fixed(row["modularity"]),
-            _spread(row["null_mean"], row["null_sd"]),
-            _fixed(row["modularity_at_1"]),
-            _fixed(row["stability"]),
-            _list(row["sizes"]),
-            _list(row["spans"]),
-            _fixed(row["purity"]),
-            _fixed(row["label_ari"]),
-        )
-        for row in records_of(found.frame)
-    ]
-    labelled = int(found.frame["labelled"].iloc[0])
-    below = (
-        f"chance: Q of {found.null} shuffled graphs.\n"
-        f"agree: median adjusted Rand index between {found.seeds} seeds.\n"
-        "sizes, layers: features and layers of the modules of more than one feature.\n"
-        f"purity, ARI: of modules against labels, of {labelled} labelled features."
-    )
-    return View(columns, rows, frozenset(columns) - {"sizes", "layers"}, below=below)
-
-
-def module_flow_view(found: ModuleFlow) -> View:
-    """Return what flows between modules, the largest sums of shares first."""
-    numbers = ("source", "target", "interactions", "strength", "share")
-    rows = [tuple(_number(row[name]) for name in numbers) for row in records_of(found.flows)]
-    lone = int((found.modules["size"] == 1).sum())
-    below = (
-        f"{len(found.modules)} modules, {lone} of them a single feature." if rows else "No rows."
-    )
-    return View(numbers, rows, frozenset(numbers), below=below)
+    columns, below = ("first", "second", *numbers), "In brackets: the Jaccard index."
+    return View(columns, rows, frozenset(numbers), above=above, below=below)
 
 
 def table_view(table: Table) -> View:
@@ -259,6 +201,23 @@ def table_view(table: Table) -> View:
     ]
     below = "" if rows else "No rows."
     return View(columns, rows, frozenset(numbers), below=below)
+
+
+def unusual_view(table: Table) -> View:
+    """Return interactions that one run uses and another does not."""
+    numbers = ("strength", "other_strength", "ratio", "share", "other_share")
+    columns = ("source", "target", *numbers, "labels")
+    rows = [
+        (
+            short_id(row["source"]),
+            short_id(row["target"]),
+            *(_number(row[name]) for name in numbers),
+            _labels(row["source_label"], row["target_label"]),
+        )
+        for row in table.records()
+    ]
+    below = "" if rows else "It uses nothing of this share. Try a smaller --min-share."
+    return View(columns, rows, frozenset(numbers), frozenset(["source", "target"]), below=below)
 
 
 def answer_view(table: Table, run: str, needs: str | None) -> View:
@@ -283,20 +242,6 @@ def _labels(source: str | None, target: str | None) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
-
-
-def _fixed(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
-
-
-def _spread(mean: float | None, deviation: float | None) -> str:
-    """Return 0.123 ± 0.012."""
-    return _fixed(mean) if deviation is None else f"{mean:.3f} ± {deviation:.3f}"
-
-
-def _list(numbers: Sequence[int]) -> str:
-    """Return the first few numbers of a list."""
-    return " ".join(map(str, numbers[:SHOWN])) + " …" * (len(numbers) > SHOWN)
 
 
 def _text(value: Any) -> str:

@@ -33,7 +33,7 @@ def random_run(
 
     `widths` counts features without the constant. Layers with an odd number have a slash in their
     name. About `density` of all pairs interact; strengths span six orders of magnitude, or with
-    `ties` are all 1 or 2.
+    `ties` are all 1 or 2. `base` is the run whose features it is to have.
     """
     rng = np.random.default_rng(seed)
     run_id = run_id or f"{rng.integers(16**12):012x}"

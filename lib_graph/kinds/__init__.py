@@ -7,9 +7,11 @@ from lib_graph.kinds.attention import Attention, Fixed, Rotary
 from lib_graph.kinds.gated_mlp import GatedMLP
 from lib_graph.kinds.linear import Linear
 from lib_graph.kinds.norm import Norm
+from lib_graph.kinds.norm_linear import NormLinear
 from lib_graph.kinds.perceptron import Perceptron
 from lib_graph.kinds.position_local import PositionLocal
 from lib_graph.kinds.residual_mlp import ResidualMLP
+from lib_graph.kinds.tail import Tail
 
 __all__ = [
     "Attention",
@@ -17,8 +19,10 @@ __all__ = [
     "GatedMLP",
     "Linear",
     "Norm",
+    "NormLinear",
     "Perceptron",
     "PositionLocal",
     "ResidualMLP",
     "Rotary",
+    "Tail",
 ]

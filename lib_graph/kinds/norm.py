@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 __all__ = ["Norm"]
 
@@ -24,11 +25,44 @@ class Norm:
     eps: float
     centred: bool
 
+    @classmethod
+    def of(cls, module: nn.Module) -> Norm | None:
+        """Return what a module computes, if it is a norm over its last axis; else None.
+
+        That is a LayerNorm, or what is called an RMSNorm and keeps its eps as those of torch and
+        transformers do.
+        """
+        norm: Any = module
+        if isinstance(module, nn.LayerNorm) and len(module.normalized_shape) == 1:
+            gain = torch.ones(module.normalized_shape) if norm.weight is None else norm.weight
+            return cls(gain, norm.bias, norm.eps, centred=True)
+        if type(module).__name__.endswith("RMSNorm") and isinstance(norm.weight, Tensor):
+            eps = getattr(norm, "variance_epsilon", getattr(norm, "eps", None))
+            return None if eps is None else cls(norm.weight, None, eps, centred=False)
+        return None
+
+    def centre(self, f: Float[Tensor, "*n d"]) -> Float[Tensor, "*n d"]:
+        """Return f P."""
+        return f - f.mean(-1, keepdim=True) if self.centred else f
+
+    def variance(self, f: Float[Tensor, "*n d"]) -> Float[Tensor, "*n 1"]:
+        """Return mean((f P)²)."""
+        return self.centre(f).square().mean(-1, keepdim=True)
+
+    def with_variance(
+        self, f: Float[Tensor, "*n d"], variance: Float[Tensor, "*n 1"]
+    ) -> Float[Tensor, "*n d"]:
+        """Return n(f), of a given variance.
+
+        It is centred last, so that f itself is all that is needed beside the variance.
+        """
+        return self.scaled(self.centre(f * torch.rsqrt(variance + self.eps)))
+
     def normalised(
         self, f: Float[Tensor, "*n d"]
     ) -> tuple[Float[Tensor, "*n d"], Float[Tensor, "*n 1"]]:
         """Return n̂ and a."""
-        f = f - f.mean(-1, keepdim=True) if self.centred else f
+        f = self.centre(f)
         a = torch.rsqrt(f.square().mean(-1, keepdim=True) + self.eps)
         return a * f, a
 

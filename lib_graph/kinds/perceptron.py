@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lib_graph.devices import exact
 from lib_graph.kinds.activations import ACTIVATIONS, mean_slopes
+from lib_graph.kinds.hidden_units import affine
 from lib_graph.moments import InteractionMoments, counted_rows
 from lib_graph.readout import Readout
 from lib_graph.rules import Rule
@@ -22,15 +23,15 @@ class Perceptron:
     """F(f) = act(f W + b) at every position. `activation` is a key of ACTIVATIONS."""
 
     weight: Float[Tensor, "d e"]
-    bias: Float[Tensor, " e"]
+    bias: Float[Tensor, " e"] | None
     activation: str
 
     def __call__(self, f: Float[Tensor, "n s d"]) -> Float[Tensor, "n s e"]:
         """Return F(f)."""
-        return ACTIVATIONS[self.activation].value(f @ self.weight + self.bias)
+        return ACTIVATIONS[self.activation].value(affine(f, self.weight, self.bias))
 
     def _slopes(self, rows: Float[Tensor, "ns d"], rule: Rule) -> Float[Tensor, "ns e"]:
-        return mean_slopes(self.activation, rows @ self.weight + self.bias, rule)
+        return mean_slopes(self.activation, affine(rows, self.weight, self.bias), rule)
 
     def second_moment(
         self,
@@ -53,7 +54,7 @@ class Perceptron:
         rule: Rule,
         chunk: int,
     ) -> Iterator[InteractionMoments]:
-        """Yield the moments of A_itj = f̂_tj ((m_t ∘ c_j W) C)_i, c_j = row j of C⁺."""
+        """Yield the moments of A_itj = f̂_tj (m_t diag(c_j W) C)_i, c_j = row j of C⁺."""
         m, inward = self._slopes(f.flatten(0, 1), rule), inverse @ self.weight
         for rows, f_hat in zip(inward.split(chunk), features.split(chunk, -1), strict=True):
             derivative = ((m[:, None] * rows) @ readout.rotation).unflatten(0, f.shape[:2])

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from lib_graph.errors import ConflictError, ModelError
 
-__all__ = ["check_new", "fill", "read_config", "read_json", "read_weights", "save"]
+__all__ = ["CONFIG", "check_new", "fill", "read_config", "read_json", "read_weights", "save"]
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -85,7 +85,7 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], folder: Path) -> None
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             raise ModelError(
                 f"{path!r} {what} tensor {names[0]!r}{more}. A {type(module).__name__} has "
-                f"{len(expected)} tensors, in the names of TransformerLens."
+                f"{len(expected)} tensors."
             )
     for name, tensor in tensors.items():
         found, wanted = tuple(tensor.shape), tuple(expected[name].shape)

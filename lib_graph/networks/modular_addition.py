@@ -11,10 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lib_graph.errors import UsageError
+from lib_graph.evaluation import Evaluation
 from lib_graph.kinds import Attention, Linear, ResidualMLP
 from lib_graph.labels import FourierLabeller, all_triples
 from lib_graph.networks.checkpoint import fill, read_config, read_weights
 from lib_graph.networks.subject import Kinds, Subject
+from lib_graph.notation import Sums
 
 __all__ = ["LAYERS", "Config", "ModularAddition", "TrainingRecord", "kinds", "load", "split"]
 
@@ -215,15 +218,27 @@ def kinds(module: nn.Module) -> Kinds:
     }
 
 
-def load(folder: Path) -> Subject:
+def answers(triples: Int[Tensor, "n 3"], config: Config) -> Int[Tensor, " n"]:
+    """Return (a + b) mod p of each triple.
+
+    >>> answers(torch.tensor([[3, 4, 5]]), Config(modulus=5, d_vocab=6)).tolist()
+    [2]
+    """
+    return triples[:, :2].sum(1) % config.modulus
+
+
+def load(folder: Path, data: str | None = None) -> Subject:
     """Return the network in a folder, with its training split and a label for every frequency.
 
-    Raises ModelError if the folder's files are missing, broken, or do not fit each other.
+    It is scored on the test split. Raises ModelError if the folder's files are missing, broken, or
+    do not fit each other, UsageError if other data are given.
     """
+    if data is not None:
+        raise UsageError(f"The data of this network are fixed. Leave --data {data!r} out.")
     config = read_config(folder, Config)
     module = ModularAddition(config)
     fill(module, read_weights(folder), folder)
-    train, _ = split(config)
+    train, test = split(config)
     return Subject(
         name="modular-addition",
         source=str(folder),
@@ -233,4 +248,8 @@ def load(folder: Path) -> Subject:
         layers=LAYERS,
         kinds=kinds,
         labeller=FourierLabeller(config.modulus),
+        notation=Sums(config.modulus),
+        evaluation=Evaluation(
+            f"a + b mod {config.modulus}, test split", (test,), answers(test, config)
+        ),
     )

@@ -15,11 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from lib_graph.errors import LibGraphError, ModelError, NotFoundError, UsageError
+from lib_graph.evaluation import Evaluation
+from lib_graph.kinds.position_local import PositionLocal
 from lib_graph.networks.subject import Kinds, Subject
 
 __all__ = ["is_place", "load"]
 
-DATA, KINDS = "make_data", "make_kinds"
+DATA, KINDS, EVALUATION = "make_data", "make_kinds", "make_evaluation"
 SEED = 0
 
 
@@ -39,7 +41,9 @@ def load(model: str, data: str | None = None) -> Subject:
     argument and run with torch's generator at seed 0. The one returns an `nn.Module`, the other the
     module's arguments: a tensor, or a tuple of tensors with the samples on the first axis. If the
     file of the model has a function `make_kinds`, it is given the module and returns what sections
-    are, {(source layer, target layer): kind}, with the kinds of `lib_graph.kinds`.
+    are, {(source layer, target layer): kind}, with the kinds of `lib_graph.kinds`; a function
+    `make_evaluation` returns what the network can be scored on: (inputs, labels), the labels being
+    the numbers of the right outputs.
 
     Raises UsageError if a file or function is not there, ModelError if a function fails or returns
     something else.
@@ -54,7 +58,11 @@ def load(model: str, data: str | None = None) -> Subject:
     data_file = file if data_path == path else _executed(data_path)
     inputs = _checked_inputs(data, _call(data, _function(data_file, data_path, data_name)))
     kinds = _kinds(file, path) if hasattr(file, KINDS) else None
-    return Subject(path.stem, model, module, inputs, data, {}, kinds)
+    evaluation = _evaluation(file, path) if hasattr(file, EVALUATION) else None
+    return Subject(
+        path.stem, model, module, inputs, data, {}, kinds,
+        settings={"data": data}, evaluation=evaluation,
+    )  # fmt: skip
 
 
 def _checked_inputs(data: str, inputs: Any) -> tuple[Tensor, ...]:
@@ -71,6 +79,14 @@ def _checked_inputs(data: str, inputs: Any) -> tuple[Tensor, ...]:
     return tuple(inputs)
 
 
+def _evaluation(file: ModuleType, path: Path) -> Evaluation:
+    place = f"{path}:{EVALUATION}"
+    found = _call(place, _function(file, path, EVALUATION))
+    if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[1], Tensor):
+        raise ModelError(f"{place!r} returned a {type(found).__name__}. Return (inputs, labels).")
+    return Evaluation(place, _checked_inputs(place, found[0]), found[1])
+
+
 def _kinds(file: ModuleType, path: Path) -> Callable[[nn.Module], Kinds]:
     """Return the function of a file that declares kinds, with its result checked."""
     place, declare = f"{path}:{KINDS}", _function(file, path, KINDS)
@@ -78,7 +94,9 @@ def _kinds(file: ModuleType, path: Path) -> Callable[[nn.Module], Kinds]:
     def kinds(module: nn.Module) -> Kinds:
         found = _call(place, declare, module)
         pairs = isinstance(found, dict) and all(
-            isinstance(key, tuple) and len(key) == 2 and hasattr(kind, "second_moment")
+            isinstance(key, tuple)
+            and len(key) == 2
+            and (isinstance(kind, PositionLocal) or hasattr(kind, "second_moment"))
             for key, kind in found.items()
         )
         if not pairs:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from jaxtyping import Bool
 from torch import Tensor, nn
 
-from lib_graph.errors import NotFoundError
+from lib_graph.errors import NotFoundError, UsageError
+from lib_graph.evaluation import Evaluation
+from lib_graph.kinds import PositionLocal
 from lib_graph.labels import Labeller
 from lib_graph.network import Kind
+from lib_graph.notation import Notation, Sample
 from lib_graph.tracing import points
 
 __all__ = ["Kinds", "Subject"]
 
-Kinds = Mapping[tuple[str, str], Kind]
+Kinds = Mapping[tuple[str, str], Kind | PositionLocal]
+NUMBERS = Notation()
 LIST = "List what can be a layer with 'lib-graph layers"
 
 
@@ -27,7 +32,9 @@ class Subject:
     (`lib_graph.tracing`), in the order of the computation. `kinds` tells, of a copy of the module
     in the precision of the build, what the sections between two layers (source, target) are.
     `counted` marks the positions that count (None: all), as padding must not; the network must let
-    nothing reach them from the others.
+    nothing reach them from the others. `settings` are the options of the command line by which the
+    data are found again. `notation` is how people write the inputs, `evaluation` what the network
+    can be scored on.
     """
 
     name: str
@@ -39,6 +46,9 @@ class Subject:
     kinds: Callable[[nn.Module], Kinds] | None = None
     labeller: Labeller | None = None
     counted: Bool[Tensor, "n s"] | None = None
+    notation: Notation = NUMBERS
+    evaluation: Evaluation | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -64,16 +74,27 @@ class Subject:
     def with_layers(self, layers: Iterable[str]) -> Subject:
         """Return the same network with the given layers, each a NAME, a POINT or NAME=POINT.
 
-        Raises NotFoundError if one is neither a layer nor a point.
+        Raises NotFoundError if one is neither a layer nor a point, UsageError if two have one name.
         """
         chosen = {}
         for text in layers:
             name, _, point = text.partition("=")
+            if name in chosen:
+                raise UsageError(f"Two layers are called {name!r}. Give each a name of its own.")
             chosen[name] = point or self.layers.get(name, name)
             if chosen[name] not in points(self.module):
                 known = [*self.layers, *points(self.module)]
                 raise NotFoundError("layer", text, known, f"{LIST} {self.source}'.")
         return replace(self, layers=chosen)
+
+    def sample(self, index: int) -> Sample:
+        """Return one sample of the data."""
+        counted = None if self.counted is None else self.counted[index]
+        return Sample(tuple(x[index] for x in self.inputs), counted)
+
+    def example(self) -> tuple[Tensor, ...]:
+        """Return two samples of the inputs, zeros where there are no data."""
+        return tuple(x[:2] if len(x) else x.new_zeros(2, *x.shape[1:]) for x in self.inputs)
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Yield the tensors that the data consist of, with names."""

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 import ingest
+from ingest.contents import Contents
+from ingest.filling import Filling
 from ingest.store import GraphStore, Transaction, open_store
 from lib_graph.errors import ConflictError, NotFoundError, StoreUnavailableError
 from lib_graph.run import Run
@@ -302,3 +304,15 @@ def test_of_two_loads_at_once_one_wins(store: GraphStore, store_target: str, run
         assert progress.met == "resumed"
     with open_store(store_target) as reader:
         assert comparable(dump(reader)) == expected(run)
+
+
+def test_a_load_stops_while_the_other_that_took_over_is_still_at_work(
+    store: GraphStore, run: Run
+) -> None:
+    contents = Contents.of(run)
+    first, second = (Filling(store, contents, run.id) for _ in range(2))
+    store.transact(first._claim)
+    store.transact(second._claim)
+    with pytest.raises(ConflictError, match="took over"):
+        store.transact(first._hold)
+    assert store.transact(second._hold)["done"] == 0

@@ -101,11 +101,47 @@ def test_the_last_bit_of_a_strength_counts(store: GraphStore, run: Run, tmp_path
         ingest.load(copy_with_strengths(run, tmp_path / "other", change), store)
 
 
-def test_other_labels_are_a_conflict(store: GraphStore, run: Run) -> None:
+def test_labels_follow_the_folder(store: GraphStore, run: Run) -> None:
     ingest.load(run, store)
-    store.write("MATCH (f:Feature {index: 2, layer_index: 0}) SET f.label = 'mine'")
-    with pytest.raises(ConflictError, match=r"label of layer\.0/2"):
-        ingest.load(run, store)
+    before = dump(store)
+    for layer, index, text in (("layer.0", 2, "mine"), ("layer/1", 1, "ours"), ("layer/1", 0, "c")):
+        run.label(layer, index, text)
+    report = ingest.load(run, store)
+    assert (report.outcome, report.changed) == ("relabelled", True)
+    assert str(report).startswith(f"Updated the labels of run {run.id}")
+    assert comparable(dump(store)) == expected(run)
+    assert dump(store) != before
+    assert ingest.load(run, store).outcome == "unchanged"
+    store.write("MATCH (f:Feature {index: 2, layer_index: 0}) SET f.label = 'theirs'")
+    assert ingest.load(run, store).outcome == "relabelled"
+    assert comparable(dump(store)) == expected(run)
+
+
+def test_labels_of_a_conflict_stay(store: GraphStore, run: Run, tmp_path: Path) -> None:
+    ingest.load(run, store)
+    before = dump(store)
+    other = copy_with_strengths(run, tmp_path / "other", stronger(2.0))
+    other.label("layer.0", 2, "mine")
+    with pytest.raises(ConflictError, match="in the strength of"):
+        ingest.load(other, store)
+    assert dump(store) == before
+
+
+def test_a_load_that_goes_on_takes_the_labels_of_now(
+    store: GraphStore, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ingest import filling
+
+    def stop(*_: object) -> None:
+        raise InterruptedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(filling, "adopt_features", stop)
+        with pytest.raises(InterruptedError):
+            ingest.load(run, store)
+    run.label("layer.0", 2, "mine")
+    assert ingest.load(run, store).outcome in ("loaded", "resumed")
+    assert comparable(dump(store)) == expected(run)
 
 
 def test_replacing_takes_the_new_numbers(store: GraphStore, run: Run, tmp_path: Path) -> None:

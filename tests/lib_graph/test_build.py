@@ -64,6 +64,17 @@ def test_shares_into_a_target_sum_to_one_without_the_constant(run):
     assert np.allclose(sums, 1)
 
 
+def test_the_manifest_counts_the_model_and_the_data(run):
+    (tokens,) = SUBJECT.inputs
+    manifest = run.manifest
+    assert (manifest.data.samples, manifest.data.positions) == (len(tokens), 3 * len(tokens))
+    assert manifest.model.parameters == sum(p.numel() for p in SUBJECT.module.parameters())
+    assert [layer.positions for layer in run.layers] == [3, 1, 1, 1]
+    eigenvalues = read_bases(run.path / "bases.safetensors")
+    for layer in run.layers[:-1]:
+        assert layer.pca_rank == len(eigenvalues[layer.name].pca_eigenvalues)
+
+
 def test_checks_are_recorded(run):
     checks = run.manifest.checks
     assert checks["chain_error"] < 1e-12
@@ -273,47 +284,6 @@ def test_activations_that_are_not_finite_are_an_error(tmp_path):
     x[7, 1] = torch.inf
     with pytest.raises(ModelError, match=r"Layer 'a'.*not finite"):
         build(subject_of(module, x, LINES), tmp_path)
-
-
-def test_a_linear_network_has_exactly_its_ranks(tmp_path):
-    """At any rotation of the neurons: the data spans 3 directions, of which the map reads 2."""
-    torch.manual_seed(0)
-    x = torch.randn(200, 3, dtype=torch.float64) @ torch.randn(3, 6, dtype=torch.float64)
-    read = torch.randn(6, 2, dtype=torch.float64) @ torch.randn(2, 5, dtype=torch.float64)
-    for turn in (torch.eye(6).double(), torch.linalg.qr(torch.randn(6, 6).double())[0]):
-        module = nn.Sequential(nn.Linear(6, 5), nn.Linear(5, 4)).double()
-        module[0].weight.data = (turn.T @ read).T
-        layers = build(subject_of(module, x @ turn, LINES), tmp_path, replace=True).layers
-        assert [(y.pca_rank, y.features) for y in layers[:2]] == [(3, 2), (2, 2)]
-
-
-def test_a_block_diagonal_network_has_block_diagonal_interactions(tmp_path):
-    """On the full product of both blocks' inputs, so that the blocks are independent."""
-    torch.manual_seed(0)
-    left, right = torch.randn(6, 2).double(), torch.randn(7, 2).double()
-    x = torch.cat([left.repeat_interleave(7, 0), right.repeat(6, 1)], 1)
-    module = random_(nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4)))
-    block = torch.block_diag(torch.ones(2, 2), torch.ones(2, 2))
-    for line in (module[0], module[2]):
-        line.weight.data *= block
-    turn = torch.linalg.qr(torch.randn(4, 4).double())[0]
-    module[0].weight.data = module[0].weight.data @ turn.T  # the input's blocks are rotated
-    layers = {"a": "0:in", "b": "2:in", "out": "output"}
-    run = build(subject_of(module, x @ turn.T, layers), tmp_path)
-    bases = read_bases(tmp_path / "bases.safetensors")
-    blocks = {
-        "a": (turn.T @ bases["a"].rotation).abs()[:2].sum(0) > 1e-6,
-        "b": bases["b"].rotation.abs()[:2].sum(0) > 1e-6,
-        "out": torch.tensor([True, True, False, False]),
-    }
-    for name, first in (("a", 1), ("b", 1), ("out", 0)):
-        blocks[name] = np.r_[np.zeros(first, bool), blocks[name].numpy()]
-    for rows in run.sections():
-        source, target = rows.source_layer.iloc[0], rows.target_layer.iloc[0]
-        others = rows[rows.source > 0]
-        across = blocks[source][others.source] != blocks[target][others.target]
-        assert across.any() or len(others) <= 8
-        assert others.strength[across].max() < 1e-15 * others.strength.max()
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,14 @@ def test_layers_that_make_no_chain(layers, error, words):
         cut(module, (inputs,), layers)
 
 
+def test_biases_that_are_no_parameters_are_named():
+    module, _, inputs = stacked_network()
+    some = next(iter(cut(module, (inputs,), STACKED).sections[0].parameters))
+    with pytest.raises(NotFoundError, match="Parameter 'nothing' not found"):
+        cut(module, (inputs,), STACKED, biases=[some, "nothing"])
+    assert cut(module, (inputs,), STACKED, biases=iter([some])).sections[0].biases == (some,)
+
+
 class Branching(nn.Module):
     def __init__(self):
         super().__init__()
@@ -145,6 +153,20 @@ def test_a_wrong_declaration_is_caught():
             cut(module, (x,), layers, kinds={("a", "b"): wrong})
 
 
+class WithoutDerivative(Linear):
+    def __call__(self, f):
+        return super().__call__(f.detach())
+
+
+def test_a_declaration_with_the_right_value_and_a_wrong_derivative_is_caught():
+    module = random_(nn.Sequential(nn.Linear(3, 4), nn.Tanh()))
+    wrong = WithoutDerivative(module[0].weight.T, module[0].bias)
+    x = torch.randn(4, 3, dtype=torch.float64)
+    layers = {"a": "0:in", "b": "1:in", "c": "output"}
+    with pytest.raises(ModelError, match=r"WithoutDerivative it was .* \(error 1\.0e\+00"):
+        cut(module, (x,), layers, kinds={("a", "b"): wrong})
+
+
 def test_activations_that_are_not_finite_are_named():
     _, network, inputs = stacked_network()
     inputs = inputs.clone()
@@ -165,3 +187,10 @@ def test_a_chain_that_parts_from_the_module_names_the_layer():
         sections[wrong] = replace(sections[wrong], function=shifted)
         with pytest.raises(ModelError, match=f"the module part at layer '{layer}'"):
             check_chain(replace(network, sections=tuple(sections)), module, (inputs,), STACKED)
+
+
+def test_inputs_come_in_any_precision():
+    _, network, inputs = stacked_network()
+    found = network.run(inputs.float())
+    assert all(f.dtype == torch.float64 for f in found.activations)
+    assert torch.equal(found.activations[-1], network.run(inputs.float().double()).activations[-1])

@@ -127,6 +127,7 @@ def test_importance_is_the_mean_square_and_variance_the_variance(case):
         assert np.allclose(rows.variance, values.var(0, correction=0))
 
 
+@pytest.mark.slow
 def test_a_run_over_dictionaries_is_a_basis_itself(case, tmp_path):
     subject, run, *_ = case
     again = build(subject, tmp_path, Options(basis=run.path))
@@ -134,6 +135,7 @@ def test_a_run_over_dictionaries_is_a_basis_itself(case, tmp_path):
     assert reopened_network(again, subject).bases.keys() == {layer.name for layer in run.layers}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["gradient", "trapezoid"])
 def test_a_dictionary_that_holds_lib_gives_its_edges(rule, tmp_path):
     subject = perceptron_subject()
@@ -229,6 +231,7 @@ def test_a_relu_has_no_path(tmp_path):
         build(perceptron_subject(), tmp_path / "run", options)
 
 
+@pytest.mark.slow
 def test_layers_may_be_mixed(tmp_path):
     """A file may hold a basis for one layer and a dictionary for another."""
     subject = perceptron_subject()
@@ -257,3 +260,16 @@ def test_the_command(tmp_path, capsys):
         main(arguments)
     assert stop.value.code == 0
     assert "4 features of 3 coordinates" in capsys.readouterr().out
+
+
+def test_many_features_need_more_memory(tmp_path):
+    """The plan counts the pairs of an overcomplete dictionary."""
+    wide = {**tensors(3, 900), **tensors(5, 900, "hidden"), **tensors(4, 900, "linear")}
+    for name, held in (("small", good()), ("wide", wide)):
+        save_file(held, tmp_path / f"{name}.safetensors", RELU)
+    memory = (512 << 20) + (16 << 20)
+    build(perceptron_subject(), tmp_path / "run",
+          Options(basis=tmp_path / "small.safetensors", memory=memory))  # fmt: skip
+    with pytest.raises(UsageError, match=r"needs at least 5[67]\d MiB"):
+        build(perceptron_subject(), tmp_path / "run",
+              Options(basis=tmp_path / "wide.safetensors", memory=memory))  # fmt: skip

@@ -22,6 +22,16 @@ def test_a_block_that_fails_leaves_the_file_as_it_was(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_reader_of_the_old_file_never_sees_the_new_one_grow(tmp_path):
+    path = tmp_path / "there.txt"
+    path.write_text("before")
+    with path.open() as reader:
+        with whole_file(path) as temporary:
+            temporary.write_text("after")
+        assert reader.read() == "before"
+    assert path.read_text() == "after"
+
+
 def test_a_file_may_be_read_by_those_whom_the_umask_lets(tmp_path):
     """Some writers make files for their owner alone."""
     path = tmp_path / "shared.txt"

@@ -1,179 +1,121 @@
-"""Sections without a closed form: forward, backward, position by position, and by random probes."""
+"""Sections without closed forms: fewer JVPs, position-local ones, random probes."""
 
 import pytest
 import torch
 from torch import nn
 
-from lib_graph import jacobians
 from lib_graph.cuts import cut
 from lib_graph.errors import ModelError
 from lib_graph.interactions import interaction_moments
-from lib_graph.jacobians import estimated_moment, second_moment
+from lib_graph.jacobians import JacobianMoment, estimated_moment, second_moment
 from lib_graph.kinds import PositionLocal
-from lib_graph.network import Batch
 from lib_graph.rules import Rule
-from tests.lib_graph.nets import STACKED, random_, random_basis, stacked, stacked_network
-from tests.lib_graph.test_jacobians import brute, relative
+from tests.lib_graph.nets import random_, random_basis
+from tests.lib_graph.test_jacobians import RULE_NAMES, brute, relative
 
-RULES = [Rule.named("gradient"), Rule.named("trapezoid", 3)]
-GRADIENT = RULES[0]
-LOCAL = {"a": "0:in", "b": "3:in", "out": "output"}
+GRADIENT = Rule.named("gradient")
 
 
-def forbid(monkeypatch, name):
-    def never(*_):
-        raise AssertionError(f"{name} was called")
+class Widening(nn.Module):
+    """Two positions of width 3 to two of width 9: fewer JVPs than VJPs."""
 
-    monkeypatch.setattr(jacobians, name, never)
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix, self.up = nn.Linear(3, 3), nn.Linear(3, 9)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(self.up(x + torch.tanh(self.mix(x)).cumsum(1)))
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-@pytest.mark.parametrize("passes", ["forward", "backward"])
-def test_whichever_passes_are_fewer(rule, passes, monkeypatch):
-    """Two positions of 4 coordinates take 8 forward passes, and 2 backward ones per column."""
-    forbid(monkeypatch, {"forward": "_by_vjps", "backward": "_by_jvps"}[passes])
-    _, network, inputs = stacked_network()
-    section, batch = network.sections[2], network.run(inputs[:2])
-    rotation = random_basis(4, {"forward": 5, "backward": 4}[passes]).rotation
-    f = batch.activations[2]
-    truth = sum(brute(section, x[None], batch.constants, rotation, rule) for x in f)
-    for chunk in (1, 3, 8):
+def random_inputs(*shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def local_network(declared):
+    module = random_(nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), nn.Tanh(), nn.Linear(4, 3)))
+    module = module.requires_grad_(False)
+    x = random_inputs(3, 5, 4)
+    layers = {"a": "1:in", "b": "3:in", "c": "output"}
+    kinds = {("a", "b"): PositionLocal()} if declared else {}
+    return cut(module, (x,), layers, kinds=kinds), x
+
+
+@pytest.mark.parametrize("name", RULE_NAMES)
+def test_jvps_where_they_are_fewer(name, monkeypatch):
+    rule = Rule.named(name, 3 if name != "gradient" else None)
+    x = random_inputs(2, 2, 3)
+    network = cut(random_(Widening()), (x,), {"x": "mix:in", "y": "output"})
+    (section,) = network.sections
+    rotation = random_basis(9, 8).rotation
+    batch = network.run(x)
+    monkeypatch.setattr("lib_graph.jacobians._by_vjps", None)  # not needed
+    truth = sum(brute(section, one[None], batch.constants, rotation, rule) for one in x)
+    for chunk in (1, 2, 8):
         assert relative(second_moment(section, batch, rotation, rule, chunk), truth) < 1e-12
 
 
-def test_forward_passes_only_where_their_products_fit(monkeypatch):
-    _, network, inputs = stacked_network()
-    section, batch = network.sections[2], network.run(inputs)
-    rotation = random_basis(4, 9).rotation
-    forward = second_moment(section, batch, rotation, GRADIENT, 4)
-    monkeypatch.setattr(jacobians, "PRODUCTS", 4 * 6 * 2 * 9 - 1)
-    forbid(monkeypatch, "_by_jvps")
-    assert relative(second_moment(section, batch, rotation, GRADIENT, 4), forward) < 1e-12
-
-
-def test_masks_in_either_direction(monkeypatch):
-    """Position 1 of `mixed` sees position 0: what does not count is cut off at both ends."""
-    _, network, inputs = stacked_network()
-    section, batch = network.sections[2], network.run(inputs)
-    counted = torch.tensor([[True, True], [True, False]] * 3)
-    masked = Batch(batch.activations, batch.constants, counted)
-    rotation = random_basis(4, 9).rotation
-    forward = second_moment(section, masked, rotation, GRADIENT, 4)
-    assert relative(forward, second_moment(section, batch, rotation, GRADIENT, 4)) > 1e-3
-    monkeypatch.setattr(jacobians, "PRODUCTS", 0)
-    assert relative(second_moment(section, masked, rotation, GRADIENT, 4), forward) < 1e-12
-
-
-def local_networks(positions=3):
-    """The same network with and without saying that nothing passes between positions."""
-    layers = nn.Linear(4, 6), nn.LayerNorm(6), nn.Tanh(), nn.Linear(6, 2)
-    module = random_(nn.Sequential(*layers)).requires_grad_(False)
-    generator = torch.Generator().manual_seed(5)
-    x = torch.randn(5, positions, 4, generator=generator, dtype=torch.float64)
-    said = cut(module, (x,), LOCAL, kinds={("a", "b"): PositionLocal()})
-    return said, cut(module, (x,), LOCAL), x
-
-
-def strengths(section, batch, features, targets, chunk):
-    bases = random_basis(section.source.width, features), random_basis(6, targets, seed=1)
-    return interaction_moments(section, batch, *bases, GRADIENT, chunk)
-
-
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("targets", [2, 6])
-def test_position_local_sections(targets, masked):
-    """With fewer and with more targets than sources: backward and forward passes."""
-    said, unsaid, x = local_networks()
-    counted = torch.rand(5, 3, generator=torch.Generator().manual_seed(0)) < 0.7
-    results = []
-    for network in (said, unsaid):
-        batch = network.run(x)
-        batch = Batch(batch.activations, batch.constants, counted if masked else None)
-        section = network.sections[0]
-        rotation = random_basis(6, targets, seed=1).rotation
-        edges = strengths(section, batch, 4, targets, 3)
-        results.append((second_moment(section, batch, rotation, GRADIENT, 3), edges))
-    (moment, edges), (truth, expected) = results
-    assert relative(moment, truth) < 1e-12
-    for name in ("strength", "effect", "stderr"):
-        one, other = getattr(edges, name), getattr(expected, name)
-        assert one.shape == (4, targets)
-        assert torch.allclose(one, other, rtol=1e-9, atol=1e-12 * float(other.abs().max()))
-
-
-def test_position_local_sections_take_a_pass_for_all_positions(monkeypatch):
-    said, _, x = local_networks()
-    section, batch = said.sections[0], said.run(x)
-    seen = []
-    places = jacobians._places
-
-    def watched(*args):
-        seen.append(places(*args))
-        return seen[-1]
-
-    monkeypatch.setattr(jacobians, "_places", watched)
-    for columns in (2, 9):
-        second_moment(section, batch, random_basis(6, columns).rotation, GRADIENT, 4)
-    assert seen == [[slice(None)]] * 2
-
-
-def test_one_position_is_local_without_a_word():
-    _, network, x = local_networks(positions=1)
-    section = network.sections[0]
-    assert section.local
-    assert not local_networks()[1].sections[0].local
-    basis, following = random_basis(4, 4), random_basis(6, 6, seed=1)
-    where = (section, network.run(x), basis)
-    forward = interaction_moments(*where, following, GRADIENT, 2)
-    backward = interaction_moments(*where, following.only(torch.tensor([1, 4])), GRADIENT, 2)
-    assert torch.allclose(backward.strength, forward.strength[:, [1, 4]], rtol=1e-10)
-
-
-def test_a_wrong_declaration_is_caught():
-    x = torch.randn(4, 2, 3, dtype=torch.float64)
-    with pytest.raises(ModelError, match="not the PositionLocal it was declared"):
-        cut(stacked(), (x,), STACKED, kinds={("a", "b"): PositionLocal()})
-
-
-def test_positions_that_are_not_the_same_are_not_local():
-    class Last(nn.Module):
-        def forward(self, x):
-            return torch.tanh(x[:, -1:])
-
-    module = nn.Sequential(nn.Identity(), Last())
-    layers = {"a": "1:in", "out": "output"}
-    with pytest.raises(ModelError, match="PositionLocal"):
-        cut(module, (torch.randn(4, 2, 3),), layers, kinds={("a", "out"): PositionLocal()})
-
-
-def estimated(batch, network, probes):
+def test_a_position_local_section_takes_a_backward_pass_per_column():
+    (declared, x), (plain, _) = local_network(True), local_network(False)
     rotation = random_basis(4, 3).rotation
-    return estimated_moment(network.sections[2], batch, rotation, GRADIENT, probes, 8)
+    batch = declared.run(x)
+    found = second_moment(declared.sections[0], batch, rotation, GRADIENT, 2)
+    truth = second_moment(plain.sections[0], batch, rotation, GRADIENT, 2)
+    assert relative(found, truth) < 1e-12
+    bases = random_basis(4, 3), random_basis(4, 2, seed=1)
+    found, truth = (
+        interaction_moments(network.sections[0], batch, *bases, GRADIENT, 2).strength
+        for network in (declared, plain)
+    )
+    assert torch.allclose(found, truth, rtol=1e-12)
 
 
-def test_probes_have_the_moment_for_their_mean_and_say_how_far_they_are():
-    _, network, inputs = stacked_network()
-    batch = network.run(inputs)
-    truth = second_moment(network.sections[2], batch, random_basis(4, 3).rotation, GRADIENT, 8)
-    ratios = []
-    for start in range(40):
-        moved = Batch(batch.activations, batch.constants, None, 100 * start)
-        found, variance = estimated(moved, network, 8)
-        ratios.append(float((found - truth).square().sum()) / variance)
-    assert 0.6 < sum(ratios) / len(ratios) < 1.6
-    many, variance = estimated(batch, network, 4000)
-    assert relative(many, truth) < 0.05
-    assert float((many - truth).norm()) < 4 * variance**0.5
+@pytest.mark.parametrize("ahead", [1, 2, 3])
+def test_what_passes_between_positions_is_not_position_local(ahead):
+    class Shifted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Identity()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.tanh(self.inner(x)) + x.roll(ahead, 1)
+
+    x = random_inputs(2, 5, 3)
+    with pytest.raises(ModelError, match=r"'x' is not the PositionLocal"):
+        cut(Shifted(), (x,), {"x": "inner:in", "y": "output"}, kinds={("x", "y"): PositionLocal()})
 
 
-def test_probes_follow_from_the_samples_alone():
-    _, network, inputs = stacked_network()
-    whole, variance = estimated(network.run(inputs), network, 5)
-    again, _ = estimated(network.run(inputs), network, 5)
-    assert torch.equal(whole, again)
-    parts = []
-    for start, stop in ((0, 2), (2, 6)):
-        part = network.run(inputs[start:stop])
-        parts.append(estimated(Batch(part.activations, part.constants, None, start), network, 5))
-    assert relative(parts[0][0] + parts[1][0], whole) < 1e-12
-    assert variance > 0
+def test_fewer_positions_are_not_position_local():
+    class Last(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Identity()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.tanh(self.inner(x))[:, -1:]
+
+    kinds = {("x", "y"): PositionLocal()}
+    with pytest.raises(ModelError, match="PositionLocal"):
+        cut(Last(), (random_inputs(2, 5, 3),), {"x": "inner:in", "y": "output"}, kinds=kinds)
+
+
+def test_probes_are_right_on_average_and_know_their_error():
+    x = random_inputs(40, 2, 3)
+    network = cut(random_(Widening()), (x[:4],), {"x": "mix:in", "y": "output"})
+    (section,) = network.sections
+    rotation = random_basis(9, 8).rotation
+    truth = second_moment(section, network.run(x), rotation, GRADIENT, 8)
+    total, off = None, []
+    for probes in (200, 3200):
+        batch = network.run(x)
+        moment = JacobianMoment(
+            80, *estimated_moment(section, batch, rotation, GRADIENT, probes, 8)
+        )
+        error = float((moment.total - truth).norm())
+        off.append(error)
+        assert 0.2 < error / moment.variance**0.5 < 5
+        assert 0 < moment.relative_error < 0.2
+        again = estimated_moment(section, batch, rotation, GRADIENT, probes, 8)[0]
+        assert total is None or not torch.equal(total, again)
+        assert torch.equal(moment.total, again)
+        total = again
+    assert off[1] < off[0] / 2

@@ -34,7 +34,9 @@ def brute(section, f, constants, basis, next_basis, rule):
         out = section(alpha * f[None], constants, dict(zip(names, biases, strict=True)))[0]
         for t in range(out.shape[0] if names else 0):
             for e in range(out.shape[1]):
-                slopes = torch.autograd.grad(out[t, e], biases, retain_graph=True)
+                slopes = torch.autograd.grad(
+                    out[t, e], biases, retain_graph=True, materialize_grads=True
+                )
                 for name, slope in zip(names, slopes, strict=True):
                     moved[t, e] += weight * (slope * section.parameters[name]).sum()
     constant = (moved - next_basis.mean) @ next_basis.rotation

@@ -10,7 +10,7 @@ from torch import nn
 import lib_graph as library
 from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.kinds import Linear
-from lib_graph.networks import Subject, load_subject
+from lib_graph.networks import Subject, load_subject, shipped_model
 from lib_graph.run import Run
 from tests.lib_graph.test_build_command import lib_graph
 
@@ -95,7 +95,7 @@ def test_what_cannot_be_used_is_named(file, model, data, error, words):
 
 def test_a_model_folder_has_its_own_data(file):
     with pytest.raises(UsageError, match="Leave --data"):
-        load_subject(file.parent, f"{file}:make_data")
+        load_subject(shipped_model(), f"{file}:make_data")
 
 
 def test_the_layers_that_are_listed_can_be_built(file, tmp_path, capsys):
@@ -119,8 +119,6 @@ def test_the_layers_that_are_listed_can_be_built(file, tmp_path, capsys):
 
 
 def test_layers_of_a_folder_say_which_are_taken(capsys):
-    from lib_graph.networks import shipped_model
-
     assert lib_graph("layers", str(shipped_model())) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[-1] for line in lines if " layer " in line] == [
@@ -134,6 +132,12 @@ def test_layers_must_be_named(file, tmp_path, capsys):
     assert "'lib-graph layers MODEL' lists" in capsys.readouterr().err
     assert lib_graph("build", model, "--out", str(tmp_path / "run"), "--layers", "0:on,output") == 2
     assert "Closest: '0:in'" in capsys.readouterr().err
+
+
+def test_two_layers_cannot_have_one_name(file, tmp_path, capsys):
+    arguments = ("build", f"{file}:make_model", "--out", str(tmp_path / "run"))
+    assert lib_graph(*arguments, "--layers", "a=0:in,a=2:in,output") == 2
+    assert "Two layers are called 'a'" in capsys.readouterr().err
 
 
 LAYERS = ["x=0:in", "2:in", "output"]

@@ -1,4 +1,4 @@
-"""Activations kept in memory, on disk, or not at all: the same run."""
+"""Activations kept in memory, on disk, or not at all."""
 
 from dataclasses import replace
 
@@ -9,11 +9,10 @@ from lib_graph import job
 from lib_graph.building import build
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.network import Batch
-from lib_graph.options import Options
 from lib_graph.plan import Plan
 from lib_graph.samples import Samples
 from tests.lib_graph.nets import stacked_network
-from tests.lib_graph.test_resuming import contents, subject
+from tests.lib_graph.test_resuming import subject
 
 KEPT = ["memory", "disk", "nowhere"]
 
@@ -28,22 +27,6 @@ def keep(request, monkeypatch):
 
     monkeypatch.setattr(job, "make_plan", make)
     return request.param
-
-
-@pytest.fixture(scope="module")
-def runs():
-    return {}
-
-
-@pytest.mark.parametrize("keep", KEPT, indirect=True)
-def test_the_same_run_wherever_they_are_kept(keep, runs, tmp_path):
-    build(subject(), tmp_path / "run", Options(edge_samples=30))
-    runs[keep] = contents(tmp_path / "run")
-    assert runs[keep] == runs[KEPT[0]]
-    assert sorted(path.name for path in (tmp_path / "run").iterdir() if path.name[0] == ".") in (
-        [],
-        [".lock"],
-    )
 
 
 def samples(keep, folder, **more):

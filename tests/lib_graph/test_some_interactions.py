@@ -10,9 +10,8 @@ from torch import nn
 from lib_graph import frames, plan
 from lib_graph.basis import RawBasis
 from lib_graph.building import build
+from lib_graph.dictionary import most_important
 from lib_graph.errors import UsageError
-from lib_graph.interactions_stage import carried_features, reached_error
-from lib_graph.moments import InteractionMoments
 from lib_graph.networks.subject import Subject
 from lib_graph.options import Options
 from lib_graph.run import Run
@@ -77,12 +76,12 @@ def test_importance_decides_and_not_the_order():
     basis = dataclasses.replace(
         random_basis(5, 5), importance=torch.tensor([0.1, 3.0, 0.2, 5.0, 1.0])
     )
-    assert carried_features(basis, Options()).tolist() == [0, 1, 2, 3, 4]
-    assert carried_features(basis, Options(top=2)).tolist() == [1, 3]
-    assert carried_features(basis, Options(top=9)).tolist() == [0, 1, 2, 3, 4]
-    assert carried_features(basis, Options(min_importance=0.2)).tolist() == [1, 3, 4]
-    assert carried_features(basis, Options(top=2, min_importance=0.9)).tolist() == [3]
-    assert carried_features(RawBasis(3), Options(top=1)).tolist() == [0, 1, 2]
+    assert most_important(basis).tolist() == [0, 1, 2, 3, 4]
+    assert most_important(basis, top=2).tolist() == [1, 3]
+    assert most_important(basis, top=9).tolist() == [0, 1, 2, 3, 4]
+    assert most_important(basis, min_importance=0.2).tolist() == [1, 3, 4]
+    assert most_important(basis, top=2, min_importance=0.9).tolist() == [3]
+    assert most_important(RawBasis(3), top=1).tolist() == [0, 1, 2]
 
 
 def test_a_section_in_several_row_groups_is_the_same(whole, tmp_path, monkeypatch):
@@ -159,30 +158,10 @@ def test_a_target_that_the_data_cannot_reach_is_said(tmp_path):
     assert "not 0.001" in line
 
 
-def test_the_error_is_that_of_the_interactions_that_carry_99_percent():
-    square = torch.tensor([[9e9, 9e9], [90.0, 1.0], [9.5, 2.0], [0.5, 1.0]])
-    relative = torch.tensor([[9.0, 9.0], [0.1, 0.1], [0.2, 0.4], [7.0, 0.3]])
-    deviation = (square * relative).square() * 100 * 99
-    moments = InteractionMoments(100, 100, square, deviation, square)
-    assert reached_error(moments) == pytest.approx(0.4)
-    first = InteractionMoments(100, 100, square[:, :1], deviation[:, :1], square[:, :1])
-    assert reached_error(first) == pytest.approx(0.2)  # 99.5 of 100 are carried without 0.5
-    assert reached_error(dataclasses.replace(first, count=1)) == torch.inf
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"top": 0}, "top is 0"),
-        ({"min_importance": 2.0}, "min_importance is 2.0"),
-        ({"edge_samples": 0}, "edge_samples is 0"),
-        ({"target_error": 0.0}, "target_error is 0.0"),
-        ({"probes": 1}, "probes is 1; it must be at least 2"),
-    ],
-)
-def test_options_that_cannot_be_used(options, words):
-    with pytest.raises(UsageError, match=words):
-        Options(**options)
+@pytest.mark.parametrize("share", [0.0, 2.0])
+def test_a_share_that_cannot_be_used(share):
+    with pytest.raises(UsageError, match=f"min_importance is {share}"):
+        Options(min_importance=share)
 
 
 def test_a_run_of_some_interactions_opens(tmp_path):

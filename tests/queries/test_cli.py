@@ -189,7 +189,7 @@ def test_an_unfinished_run_can_be_seen_and_deleted(
         (["features", "--layer", "nowhere"], 2, "Layer 'nowhere' not found"),
         (["features", "--run", "syntetic"], 2, "Closest: 'synthetic'"),
         (["circuit"], 2, "--to"),
-        (["communities", "--weights", "log"], 2, "no edge ablations"),
+        (["communities", "--weights", "log"], 2, "need the smallest edge"),
         (["paths", "--json", "--csv"], 2, "exclude each other"),
         (["cypher", "RETURN $k AS k", "--param", "k"], 2, "NAME=VALUE"),
         (["cypher", "RETRUN 1 AS k"], 1, "RETRUN"),
@@ -217,7 +217,8 @@ def test_a_store_that_is_not_there_is_exit_code_3(cli: Cli, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     "name", ["runs", "features", "interactions", "paths", "circuit", "communities", "cypher",
-             "export", "plot", "delete"]
+             "export", "plot", "delete", "circuits", "queries", "query", "compare",
+             "unusual", "feature", "examples", "trace"]
 )  # fmt: skip
 def test_help_has_an_example(cli: Cli, name: str) -> None:
     answer = cli(name, "--help")

@@ -9,6 +9,7 @@ import pytest
 import ingest
 import queries
 from ingest.store import GraphStore
+from lib_graph.ablation_tables import KEPT, MASKS, graph_of, write_table
 from lib_graph.errors import UsageError
 from lib_graph.run import Run
 from tests.synthetic import random_run
@@ -121,6 +122,26 @@ def test_stored_modules_replace_those_found_in_the_same_way(
     assert count[0]["n"] == len(found) + len(other)
 
 
+def test_weights_of_an_ablation(store: GraphStore, tmp_path: Path) -> None:
+    run = random_run(tmp_path, (6, 5, 4, 5))
+    assert ingest.load(run, store).outcome == "loaded"
+    rows = run.interactions.query("source > 0")
+    kept = rows[rows["strength"] > rows["strength"].median()]
+    write_table(run.path / KEPT, MASKS, kept, graph_of(run))
+    assert ingest.load(run, store).outcome == "updated"
+    assert ingest.load(run, store).outcome == "unchanged"
+    found = queries.open_graph(store).communities(weights="log")
+    graph = weighted_graph(run)
+    least = kept.groupby("source_layer")["strength"].min()
+    for source, _, data in graph.edges(data=True):
+        layer = source.split("/", 1)[1].rsplit("/", 1)[0]
+        data["weight"] = max(0.0, np.log10(data["weight"] ** 2 / least[layer]))
+    sets = [set(each.members) for each in found.communities]
+    assert found.modularity == pytest.approx(nx.community.modularity(graph, sets))
+    other = queries.open_graph(store).communities()
+    assert found.modularity != pytest.approx(other.modularity)
+
+
 def test_a_run_without_interactions_has_lone_features(store: GraphStore, tmp_path: Path) -> None:
     ingest.load(random_run(tmp_path, (3, 2, 2), density=0.0), store)
     found = queries.open_graph(store).communities()
@@ -131,8 +152,8 @@ def test_a_run_without_interactions_has_lone_features(store: GraphStore, tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"weights": "log"}, "no edge ablations"),
-        ({"weights": "linear"}, "Take 'sqrt'"),
+        ({"weights": "log"}, "no edge ablations of layer.0, layer/1"),
+        ({"weights": "linear"}, "Take 'sqrt' or 'log'"),
         ({"method": "walktrap"}, "'leiden' or 'louvain'"),
         ({"resolution": 0.0}, "above 0"),
         ({"resolution": float("nan")}, "above 0"),

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from lib_graph.kinds.attention.one_pass import KEY, QUERY, VALUE, AttentionPass
 from lib_graph.kinds.attention.positions import Moving
+from lib_graph.kinds.attention.spans import spans
 
 __all__ = ["output_tangents"]
 
@@ -45,37 +46,37 @@ def output_tangents(
             along, swing = weight * block.a * f_hat[samples, at], None
             if block.norm is not None:
                 swing = along * (block.norm.n_hat @ rows.T) / -rows.shape[1]
-            for head in range(h):
-                moved = _moved(block, head, into[:, head], along, swing)
-                found[:, samples, outputs, head] += moved.transpose(0, 1)
+            for heads in spans(0, h, block.pattern[0].numel() * len(rows)):
+                moved = _moved(block, heads, into[:, heads], along, swing)
+                found[:, samples, outputs, heads] += moved.permute(2, 1, 3, 0, 4)
     return found
 
 
 def _moved(
     here: AttentionPass,
-    h: int,
-    into: Float[Tensor, "3 j e"],
+    heads: slice,
+    into: Float[Tensor, "3 h j e"],
     along: Float[Tensor, "n s j"],
     swing: Float[Tensor, "n s j"] | None,
-) -> Float[Tensor, "n j t e"]:
-    """Return do of one head."""
-    m = None if here.norm is None else here.norm.m[:, h]
-    own, v, pattern = here.own, here.v[h], here.pattern[h]
-    k = Moving(here.k[h], here.sources, along, into[KEY], swing, None if m is None else m[KEY])
+) -> Float[Tensor, "h n j t e"]:
+    """Return do of some heads."""
+    m = None if here.norm is None else here.norm.m[:, heads]
+    own, v, pattern = here.own, here.v[heads], here.pattern[heads]
+    k = Moving(here.k[heads], here.sources, along, into[KEY], swing, None if m is None else m[KEY])
     q = Moving(
-        here.q[h], here.queries, along[:, own], into[QUERY],
-        None if swing is None else swing[:, own], None if m is None else m[QUERY][:, own],
+        here.q[heads], here.queries, along[:, own], into[QUERY],
+        None if swing is None else swing[:, own], None if m is None else m[QUERY][:, :, own],
     )  # fmt: skip
-    U = here.positions.scores(q, k)  # n s j t
-    U *= (here.scale * pattern.mT)[:, :, None]
-    j, t = U.shape[2:]
+    U = here.positions.scores(q, k)  # h n s j t
+    U *= (here.scale * pattern.mT)[:, :, :, None]
+    j, t = U.shape[3:]
     ones = torch.ones_like(v[..., :1])
-    sums = torch.cat([v, ones], -1).mT @ U.flatten(2)  # n (e + 1) (j t)
-    sums = sums.mT.unflatten(1, (j, t))
-    do: Tensor = (pattern @ along).mT[..., None] * into[VALUE][:, None]
+    sums = torch.cat([v, ones], -1).mT @ U.flatten(3)  # h n (e + 1) (j t)
+    sums = sums.mT.unflatten(2, (j, t))
+    do: Tensor = (pattern @ along).mT[..., None] * into[VALUE][:, None, :, None]
     do += sums[..., :-1]
-    do.addcmul_(sums[..., -1:], here.o[h, :, None], value=-1)
+    do.addcmul_(sums[..., -1:], here.o[heads, :, None], value=-1)
     if swing is not None and m is not None:
-        swung = swing[..., None] * m[VALUE][:, :, None]
-        do += (pattern @ swung.flatten(2)).unflatten(2, (j, -1)).transpose(1, 2)
+        swung = swing[..., None] * m[VALUE][:, :, :, None]
+        do += (pattern @ swung.flatten(3)).unflatten(3, (j, -1)).transpose(2, 3)
     return do

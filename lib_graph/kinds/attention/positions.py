@@ -52,30 +52,30 @@ class Positions(Protocol):
         """Return Σ_nts weights_ts (q_t R_sᵀ)ᵀ (other_t R_sᵀ) for each of the others."""
         ...
 
-    def scores(self, q: Moving, k: Moving) -> Float[Tensor, "n s j t"]:
+    def scores(self, q: Moving, k: Moving) -> Float[Tensor, "h n s j t"]:
         """Return how q_t R_t · k_s R_s moves along each feature."""
         ...
 
 
 class Moving(NamedTuple):
-    """The rows of q, k or v in one head, and how they move along features j.
+    """The rows of q, k or v in some heads, and how they move along features j.
 
     `value` is turned by the positions `at`; before it turns, it moves by `along` · `into` and, with
     a norm in front, by `swing` · `m` as well.
     """
 
-    value: Float[Tensor, "n s e"]
+    value: Float[Tensor, "h n s e"]
     at: Int[Tensor, " s"]
     along: Float[Tensor, "n s j"]
-    into: Float[Tensor, "j e"]
+    into: Float[Tensor, "h j e"]
     swing: Float[Tensor, "n s j"] | None
-    m: Float[Tensor, "n s e"] | None
+    m: Float[Tensor, "h n s e"] | None
 
-    def tangent(self) -> Float[Tensor, "n s j e"]:
+    def tangent(self) -> Float[Tensor, "h n s j e"]:
         """Return how the rows move, before they turn."""
-        found = self.along[..., None] * self.into
+        found = self.along[..., None] * self.into[:, None, None]
         if self.swing is not None and self.m is not None:
-            found.addcmul_(self.swing[..., None], self.m[:, :, None])
+            found.addcmul_(self.swing[..., None], self.m[:, :, :, None])
         return found
 
 
@@ -105,11 +105,13 @@ class Fixed:
 
     def scores(self, q: Moving, k: Moving) -> Tensor:
         """Return the sum of products of vectors of s, j and t: no tangent is made."""
-        found: Tensor = k.along[..., None] * (k.into @ q.value.mT)[:, None]
-        found.addcmul_((k.value @ q.into.T)[..., None], q.along.mT[:, None])
+        by_key = (q.value.flatten(1, 2) @ k.into.mT).unflatten(1, q.value.shape[1:3])  # h n t j
+        by_query = (k.value.flatten(1, 2) @ q.into.mT).unflatten(1, k.value.shape[1:3])  # h n s j
+        found: Tensor = k.along[..., None] * by_key.mT[:, :, None]
+        found.addcmul_(by_query[..., None], q.along.mT[:, None])
         if k.swing is not None and k.m is not None and q.swing is not None and q.m is not None:
-            found.addcmul_(k.swing[..., None], (k.m @ q.value.mT)[:, :, None])
-            found.addcmul_((k.value @ q.m.mT)[:, :, None], q.swing.mT[:, None])
+            found.addcmul_(k.swing[..., None], (k.m @ q.value.mT)[:, :, :, None])
+            found.addcmul_((k.value @ q.m.mT)[:, :, :, None], q.swing.mT[:, None])
         return found
 
 
@@ -159,13 +161,13 @@ class Rotary:
 
     def scores(self, q: Moving, k: Moving) -> Tensor:
         """Return the products with the tangents, turned."""
-        dq = self.rotate(q.tangent().transpose(1, 2), q.at)  # n j t e
-        dk = self.rotate(k.tangent().transpose(1, 2), k.at).transpose(1, 2)  # n s j e
-        n, j, t, _ = dq.shape
-        products = k.value @ dq.flatten(1, 2).mT  # n s (j t)
-        products.view(n, -1, t).baddbmm_(dk.flatten(1, 2), q.value.mT)
-        found: Tensor = products.unflatten(2, (j, t))
-        return found
+        dq = self.rotate(q.tangent().transpose(2, 3), q.at)  # h n j t e
+        dk = self.rotate(k.tangent().transpose(2, 3), k.at).transpose(2, 3)  # h n s j e
+        h, n, j, t, _ = dq.shape
+        found: Tensor = k.value @ dq.flatten(2, 3).mT  # h n s (j t)
+        sj_by_t = found.view(h * n, -1, t)
+        sj_by_t.baddbmm_(dk.flatten(2, 3).flatten(0, 1), q.value.mT.flatten(0, 1))
+        return sj_by_t.view(h, n, -1, j, t)
 
 
 def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Rows as files: CSV, JSON, Parquet; graphs as GraphML.
+"""Rows as files: CSV, JSON, Parquet.
 
 Rows come as one or more frames with the same columns, so that a large table need not be in memory
 at once.
@@ -9,19 +9,17 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lib_graph.errors import UsageError
-from queries.answers import records_of
 
-if TYPE_CHECKING:
-    import networkx as nx
+__all__ = ["Record", "records_of", "write_csv", "write_json_rows", "write_parquet"]
 
-__all__ = ["write_csv", "write_graphml", "write_json_rows", "write_parquet"]
+Record = dict[str, Any]
 
 
 def write_csv(frames: Iterable[pd.DataFrame], file: IO[str]) -> None:
@@ -63,12 +61,20 @@ def write_parquet(frames: Iterable[pd.DataFrame], file: IO[bytes]) -> None:
         raise UsageError(f"These rows do not fit a Parquet file ({reason}). Use --json.") from error
 
 
-def write_graphml(graph: nx.DiGraph[str], file: IO[bytes]) -> None:
-    """Write a graph as GraphML."""
-    import networkx as nx
-
-    nx.write_graphml(graph, file)
-
-
 def _cell(value: Any) -> Any:
     return json.dumps(value, default=str) if isinstance(value, list | dict) else value
+
+
+def records_of(frame: pd.DataFrame) -> list[Record]:
+    """Return a frame's rows as dictionaries of plain Python values, None for what is missing.
+
+    >>> records_of(pd.DataFrame({"n": [1, 2], "share": [0.5, float("nan")]}))
+    [{'n': 1, 'share': 0.5}, {'n': 2, 'share': None}]
+    """
+    columns = [_plain(frame[name]) for name in frame.columns]
+    return [dict(zip(frame.columns, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _plain(column: pd.Series[Any]) -> list[Any]:
+    missing = column.isna().tolist()
+    return [None if gone else x for x, gone in zip(column.tolist(), missing, strict=True)]

@@ -1,9 +1,7 @@
-"""Training of the network that the examples use."""
+"""Training of the one-layer transformer for (a + b) mod p."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from lib_graph.errors import ModelError, UsageError
 from lib_graph.networks.checkpoint import check_new, save
 from lib_graph.networks.modular_addition import Config, ModularAddition, TrainingRecord, split
 from lib_graph.progress import SILENT, Progress
+from lib_graph.training.common import endless_batches, one_thread
 
 __all__ = ["Recipe", "evaluate", "train"]
 
@@ -62,7 +61,7 @@ def train(
     """
     out, config, recipe = Path(out), config or Config(), recipe or Recipe()
     check_new(out)
-    with _one_thread():
+    with one_thread():
         module, record = _train(config, recipe, progress)
     config = config.model_copy(update={"training": record})
     save(out, module, config)
@@ -79,7 +78,7 @@ def _train(
     optimizer = torch.optim.AdamW(
         module.parameters(), lr=recipe.learning_rate, weight_decay=WEIGHT_DECAY, betas=BETAS
     )
-    batches = _batches(rows, recipe.batch_size, generator)
+    batches = endless_batches(rows, recipe.batch_size, generator)
     with progress.stage("training", recipe.max_steps) as advance:
         for step in range(1, recipe.max_steps + 1):
             optimizer.zero_grad()
@@ -110,12 +109,6 @@ def _initialise(module: ModularAddition, generator: torch.Generator) -> None:
             parameter.normal_(std=std, generator=generator)
 
 
-def _batches(rows: Tensor, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Yield minibatches without end; each pass over the data is in a new random order."""
-    while True:
-        yield from rows[torch.randperm(len(rows), generator=generator)].split(batch_size)
-
-
 def _loss(module: ModularAddition, tokens: Tensor, modulus: int) -> Tensor:
     return functional.cross_entropy(module(tokens), tokens[:, :2].sum(1) % modulus)
 
@@ -142,13 +135,3 @@ def _record(recipe: Recipe, steps: int, accuracy: float, loss: float) -> Trainin
         test_loss=loss,
         torch=torch.__version__,
     )
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -1,0 +1,106 @@
+"""Sections of few input features, read along few output directions, at a cost to match.
+
+For f = c D + o, with k coordinates c, and directions R of the next layer: F(f) R without ever
+making f. A section that begins with linear maps W takes D W for them; other sections are run as
+they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lib_graph.kinds import Attention, Linear, Perceptron, ResidualMLP
+from lib_graph.kinds.activations import ACTIVATIONS
+from lib_graph.network import Constants, Section
+
+__all__ = ["Narrow", "narrowed"]
+
+Narrow = Callable[[Tensor, Constants], Tensor]
+"""(coordinates n × s × k, the batch's constants) → n × t × m"""
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """Where the coordinates lead, D and o, and along what the result is read, R."""
+
+    directions: Float[Tensor, "k d"]
+    offset: Float[Tensor, " d"]
+    toward: Float[Tensor, "e m"]
+
+    def into(self, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return weight and bias of f W + b as a map of c; W is d × h or g × d × h."""
+        moved = self.offset @ weight
+        return self.directions @ weight, moved if bias is None else moved + bias
+
+    def affine(self, weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
+        """Return c ↦ (c D + o) W + b."""
+        w, b = self.into(weight, bias)
+        return lambda c: torch.addmm(b, c.flatten(0, 1), w).unflatten(0, c.shape[:2])
+
+    def out(self, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return weight and bias of h W + b, read along R."""
+        w = weight @ self.toward
+        return w, w.new_zeros(w.shape[-1]) if bias is None else bias @ self.toward
+
+
+def narrowed(
+    section: Section,
+    directions: Float[Tensor, "k d"],
+    offset: Float[Tensor, " d"],
+    toward: Float[Tensor, "e m"],
+) -> Narrow:
+    """Return c ↦ F(c D + o) R."""
+    ends, kind = _Ends(directions, offset, toward), section.kind
+    if isinstance(kind, Linear):
+        return _linear(kind, ends)
+    if isinstance(kind, Perceptron):
+        return _perceptron(kind, ends)
+    if isinstance(kind, ResidualMLP) and kind.norm is None:
+        return _residual_mlp(kind, ends)
+    if isinstance(kind, Attention) and kind.norm is None:
+        return _attention(kind, ends)
+    return lambda c, constants: section(c @ directions + offset, constants) @ toward
+
+
+def _linear(kind: Linear, ends: _Ends) -> Narrow:
+    whole = ends.affine(*ends.out(kind.weight, kind.bias))
+    return lambda c, _: whole(c)
+
+
+def _perceptron(kind: Perceptron, ends: _Ends) -> Narrow:
+    before, act = ends.affine(kind.weight, kind.bias), ACTIVATIONS[kind.activation].value
+    return lambda c, _: act(before(c)) @ ends.toward
+
+
+def _residual_mlp(kind: ResidualMLP, ends: _Ends) -> Narrow:
+    before, act = ends.affine(kind.w_in, kind.b_in), ACTIVATIONS[kind.activation].value
+    out, bias = ends.out(kind.w_out, kind.b_out)
+    straight = ends.affine(ends.toward, bias)
+    return lambda c, _: straight(c) + act(before(c)) @ out
+
+
+def _attention(kind: Attention, ends: _Ends) -> Narrow:
+    """Where m < e, the values are read along R at once: each head's has m coordinates."""
+    heads, size, m = len(kind.w_o), kind.w_v.shape[-1], ends.toward.shape[1]
+    scale = kind.w_q.shape[-1] ** -0.5 if kind.scale is None else kind.scale
+    w_v, b_v = ends.into(kind.w_v, kind.b_v)
+    out, bias = ends.out(kind.w_o, kind.b_o)
+    if m < size:
+        w_v, b_v = (x.repeat_interleave(heads // len(x), 0) for x in (w_v, b_v))
+        w_v, b_v = w_v @ out, (b_v[:, None] @ out)[:, 0]
+        out = torch.eye(m).to(out).expand(heads, m, m)
+    w_q, b_q = ends.into(kind.w_q, kind.b_q)
+    w_k, b_k = ends.into(kind.w_k, kind.b_k)
+    inner = replace(
+        kind, w_q=w_q, w_k=w_k, w_v=w_v, w_o=out, b_q=b_q, b_k=b_k, b_v=b_v, b_o=bias,
+        scale=scale, residual=False,
+    )  # fmt: skip
+    if not kind.residual:
+        return lambda c, _: inner(c)
+    straight = ends.affine(ends.toward, None)
+    return lambda c, _: straight(c[:, kind.outputs]) + inner(c)

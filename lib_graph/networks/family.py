@@ -1,0 +1,107 @@
+"""What the adapters of language models have in common: one `Family` per architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lib_graph.kinds import Attention, GatedMLP, Norm, ResidualMLP, Tail
+from lib_graph.network import Kind
+
+__all__ = [
+    "ACTIVATIONS",
+    "Family",
+    "beside_residual",
+    "bias_heads",
+    "heads",
+    "matrix",
+    "mlp_of_gpt",
+    "norm",
+]
+
+ACTIVATIONS = {
+    "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu_fast": "gelu_tanh",
+    "gelu": "gelu", "relu": "relu", "silu": "silu", "swish": "silu", "tanh": "tanh",
+}  # fmt: skip
+"""transformers' name of an activation -> ours"""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Where the models of an architecture keep their parts, and what its blocks are.
+
+    Paths are those of transformers' modules; `ln1` to `mlp` are inside a block. `attention` and
+    `mlp` tell, of a model and the number of a block, what the part is, with its norm and the
+    residual stream; None where that has no closed form.
+    """
+
+    blocks: str
+    ln1: str
+    attn: str
+    ln2: str
+    mlp: str
+    ln_final: str
+    unembed: str
+    attention_kind: Callable[[Any, int], Attention | None]
+    mlp_kind: Callable[[Any, int], ResidualMLP | GatedMLP | None]
+
+
+def norm(module: nn.Module) -> Norm:
+    """Return what a model's norm computes."""
+    found = Norm.of(module)
+    assert found is not None, type(module)
+    return found
+
+
+def matrix(module: Any) -> Float[Tensor, "d e"]:
+    """Return W of f W + b, for a Linear (which keeps Wᵀ) or a Conv1D of transformers."""
+    kept: Tensor = module.weight
+    weight: Tensor = kept.T if isinstance(module, nn.Linear) else kept
+    return weight
+
+
+def heads(weight: Float[Tensor, "d he"], size: int) -> Float[Tensor, "h d e"]:
+    """Return a weight into queries, keys or values, head by head."""
+    found: Tensor = weight.unflatten(1, (-1, size)).movedim(1, 0)
+    return found
+
+
+def bias_heads(bias: Float[Tensor, " he"] | None, size: int) -> Float[Tensor, "h e"] | None:
+    """Return the bias of queries, keys or values, head by head."""
+    return None if bias is None else bias.unflatten(0, (-1, size))
+
+
+READS = {Attention: ("w_q", "w_k", "w_v"), ResidualMLP: ("w_in",), GatedMLP: ("w_gate", "w_up")}
+WRITES = {Attention: ("w_o", "b_o"), ResidualMLP: ("w_out", "b_out"), GatedMLP: ("w_out", "b_out")}
+
+
+def beside_residual(kind: Attention | ResidualMLP | GatedMLP) -> Tail:
+    """Return [n, f] ↦ f + G(n), given f ↦ f + G(norm(f)).
+
+    It is the end of [n, f] ↦ [n, f] + [0, G(n)], whose weights read n alone and write beside it.
+    """
+    weights = {name: getattr(kind, name) for name in (*READS[type(kind)], *WRITES[type(kind)])}
+    wide: dict[str, Any] = {
+        name: torch.cat([weights[name], 0 * weights[name]], -2) for name in READS[type(kind)]
+    }
+    for name in WRITES[type(kind)]:
+        if weights[name] is not None:
+            wide[name] = torch.cat([0 * weights[name], weights[name]], -1)
+    whole: Kind = replace(kind, norm=None, **wide)
+    d = weights[WRITES[type(kind)][0]].shape[-1]
+    return Tail(whole, 2 * d, d)
+
+
+def mlp_of_gpt(model: Any, index: int) -> ResidualMLP | None:
+    """Return the MLP of a block of GPT-2 or GPT-Neo."""
+    block = model.transformer.h[index]
+    into, out = block.mlp.c_fc, block.mlp.c_proj
+    activation = ACTIVATIONS.get(model.config.activation_function)
+    if activation is None:
+        return None
+    return ResidualMLP(matrix(into), into.bias, matrix(out), out.bias, activation, norm(block.ln_2))

@@ -1,0 +1,1 @@
+"""Training of the networks that the examples use, each in a module of its own."""

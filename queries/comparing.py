@@ -1,0 +1,159 @@
+"""Runs side by side: ranks, sparsity of the interactions, modules."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from lib_graph.errors import UsageError
+from lib_graph.table_files import Record, records_of
+from queries.graph import Graph, open_graph
+from queries.sparsity import sparsity
+from queries.statements import Reader, Statement, read_text
+
+__all__ = ["RunComparison", "compare_runs", "open_graphs"]
+
+RUN_COLUMNS = (
+    "run", "name", "model", "basis", "features", "interactions", "modularity", "null_mean",
+    "null_sd", "modules", "labelled", "purity", "label_ari",
+)  # fmt: skip
+LAYER_COLUMNS = (
+    "run", "name", "layer", "width", "pca_rank", "features", "interactions", "for_90", "for_99",
+    "gini", "hoyer",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class RunComparison:
+    """Runs side by side.
+
+    `runs` has a row per run, RUN_COLUMNS; what they say of modules is explained at
+    `queries.module_table`. `layers` has a row per run and layer, LAYER_COLUMNS: width, PCA rank and
+    features kept (the rank in the basis); and of the interactions out of the layer, those of the
+    constant left out, their number and the sparsity of their strengths (`queries.sparsity`), over
+    all pairs of features, so that a pair without an interaction counts as 0.
+    """
+
+    runs: pd.DataFrame
+    layers: pd.DataFrame
+    statements: tuple[Statement, ...] = ()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a row per run and layer."""
+        return self.layers.copy()
+
+    def json_value(self) -> Record:
+        """Return runs and layers."""
+        return {"runs": records_of(self.runs), "layers": records_of(self.layers)}
+
+
+class _LayerRanks(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    name: str
+    pca_rank: int
+
+
+class _Manifest(BaseModel):
+    """What is read of a run's manifest."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    layers: tuple[_LayerRanks, ...]
+
+
+@contextmanager
+def open_graphs(runs: Sequence[str], store: Any = None) -> Iterator[list[Graph]]:
+    """Yield the graphs of runs: run folders, or ids, their beginnings or names in a store.
+
+    Run folders are loaded into a store of their own, which is gone afterwards.
+    """
+    import ingest
+
+    folders = {run for run in runs if Path(run).is_dir()}
+    with ExitStack() as stack:
+        loaded: dict[str, str] = {}
+        if folders:
+            own = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "runs.kgl"
+            for folder in sorted(folders):
+                loaded[folder] = ingest.load(folder, own).run_id
+        yield [
+            stack.enter_context(
+                open_graph(own, loaded[run]) if run in loaded else open_graph(store, run)
+            )
+            for run in runs
+        ]
+
+
+def compare_runs(
+    graphs: Sequence[Graph], *, resolution: float = 1.0, seed: int = 0, null: int = 10
+) -> RunComparison:
+    """Return runs side by side; modules are those of Leiden, with √strength as weights.
+
+    Raises UsageError for fewer than two runs, or what cannot be used.
+    """
+    if len({graph.run.id for graph in graphs}) < 2:
+        raise UsageError("One run cannot be compared. Name two or more.")
+    runs: list[Record] = []
+    layers: list[Record] = []
+    statements: list[Statement] = []
+    for graph in graphs:
+        found, texts = _layers(graph)
+        modules = graph.module_table(resolutions=[resolution], seed=seed, seeds=1, null=null)
+        info = graph.run
+        own = {"run": info.id, "name": info.name}
+        runs.append(
+            {
+                **own,
+                "model": info.model,
+                "basis": info.basis,
+                "features": info.features,
+                "interactions": sum(row["interactions"] for row in found),
+                **records_of(modules.frame)[0],
+            }
+        )
+        layers += [{**own, **row} for row in found]
+        statements += [*texts, *modules.statements]
+    return RunComparison(
+        pd.DataFrame(runs)[list(RUN_COLUMNS)],
+        pd.DataFrame(layers)[list(LAYER_COLUMNS)].astype({"for_90": "Int64", "for_99": "Int64"}),
+        tuple(statements),
+    )
+
+
+def _layers(graph: Graph) -> tuple[list[Record], tuple[Statement, ...]]:
+    """Return what is compared of each layer, and what was read for it."""
+    reader = Reader(graph.store, graph.run.id)
+    (row,) = reader.rows(read_text("run_manifest"))
+    manifest = _Manifest.model_validate_json(row["manifest"])
+    ranks = {layer.name: layer.pca_rank for layer in manifest.layers}
+    features = graph.features().frame
+    constant = set(features["id"][features["role"] == "constant"])
+    rows = []
+    for layer in graph.layers:
+        targets = [each.features for each in graph.layers if each.index == layer.index + 1]
+        strength = np.zeros(0)
+        if targets:
+            section = reader.frame(
+                read_text("section_interactions"), layer=layer.index, min_strength=0.0
+            )
+            strength = section["strength"][~section["source"].isin(constant)].to_numpy()
+        rows.append(
+            {
+                "layer": layer.name,
+                "width": layer.width,
+                "pca_rank": ranks[layer.name],
+                "features": layer.features,
+                "interactions": len(strength),
+                **asdict(sparsity(strength, layer.features * sum(targets))),
+            }
+        )
+    return rows, reader.statements

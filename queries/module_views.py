@@ -1,0 +1,129 @@
+"""Modules and compared runs as tables for a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lib_graph.output import View
+from lib_graph.table_files import records_of
+from queries.cells import fixed_cell, list_cell, spread_cell
+
+if TYPE_CHECKING:
+    from queries.communities import Communities
+    from queries.comparing import RunComparison
+    from queries.module_flow import ModuleFlow
+    from queries.module_table import ModuleTable
+
+__all__ = ["communities_view", "module_flow_view", "module_table_view", "runs_compared_view"]
+
+ARROW = " → "
+
+
+def communities_view(found: Communities) -> View:
+    """Return modules with Q above them, and the labels that most of their importance has."""
+    columns = ("index", "size", "span", "layers", "labels")
+    rows = [
+        (
+            str(each.index),
+            str(each.size),
+            str(each.span),
+            f"{each.layers[0]}{ARROW}{each.layers[-1]}" if each.span > 1 else each.layers[0],
+            ", ".join(
+                f"{label} ({share:.0%})" for label, share in each.labels[:3] if share >= 0.01
+            ),
+        )
+        for each in found.communities
+        if each.size > 1
+    ]
+    alone = len(found) - len(rows)
+    above = f"Modularity Q = {found.modularity:.4f} at resolution {found.resolution:g}"
+    above += "." if found.resolution == 1 else f", {found.modularity_at_1:.4f} at 1."
+    below = f"Features that are a module of their own: {alone}." if alone else ""
+    numbers = frozenset(["index", "size", "span"])
+    return View(columns, rows, numbers, above=above, below=below)
+
+
+def module_table_view(found: ModuleTable) -> View:
+    """Return a row per resolution: Q beside the Q of chance, and what the modules are like."""
+    columns = (
+        "resolution", "Q", "chance", "Q1", "agree", "sizes", "layers", "purity", "ARI",
+    )  # fmt: skip
+    rows = [
+        (
+            f"{row['resolution']:g}",
+            fixed_cell(row["modularity"]),
+            spread_cell(row["null_mean"], row["null_sd"]),
+            fixed_cell(row["modularity_at_1"]),
+            fixed_cell(row["stability"]),
+            list_cell(row["sizes"]),
+            list_cell(row["spans"]),
+            fixed_cell(row["purity"]),
+            fixed_cell(row["label_ari"]),
+        )
+        for row in records_of(found.frame)
+    ]
+    labelled = int(found.frame["labelled"].iloc[0])
+    below = (
+        f"Q1: Q at resolution 1. chance: Q of {found.null} shuffled graphs.\n"
+        f"agree: median adjusted Rand index between {found.seeds} seeds.\n"
+        "sizes, layers: features and layers of the modules of more than one feature.\n"
+        f"purity, ARI: of modules against labels, of {labelled} labelled features."
+    )
+    return View(columns, rows, frozenset(columns) - {"sizes", "layers"}, below=below)
+
+
+def module_flow_view(found: ModuleFlow) -> View:
+    """Return what flows between modules, the largest sums of shares first."""
+    numbers = ("source", "target", "interactions", "strength", "share")
+    rows = [tuple(f"{row[name]:.4g}" for name in numbers) for row in records_of(found.flows)]
+    lone = int((found.modules["size"] == 1).sum())
+    below = (
+        f"{len(found.modules)} modules, {lone} of them a single feature." if rows else "No rows."
+    )
+    return View(numbers, rows, frozenset(numbers), below=below)
+
+
+def runs_compared_view(found: RunComparison) -> View:
+    """Return runs layer by layer, below what is said of each run as a whole."""
+    runs = [
+        (
+            row["run"],
+            row["name"],
+            row["basis"],
+            str(row["features"]),
+            str(row["interactions"]),
+            fixed_cell(row["modularity"]),
+            spread_cell(row["null_mean"], row["null_sd"]),
+            fixed_cell(row["purity"]),
+            fixed_cell(row["label_ari"]),
+        )
+        for row in records_of(found.runs)
+    ]
+    counts = ("features", "interactions")
+    above = View(
+        ("run", "name", "basis", *counts, "Q", "chance", "purity", "ARI"),
+        runs,
+        frozenset([*counts, "Q", "chance", "purity", "ARI"]),
+    )
+    numbers = ("width", "pca_rank", "features", "interactions", "for_90", "for_99")
+    rows = [
+        (
+            row["name"],
+            row["layer"],
+            *("" if row[name] is None else str(row[name]) for name in numbers),
+            fixed_cell(row["gini"]),
+            fixed_cell(row["hoyer"]),
+        )
+        for row in records_of(found.layers)
+    ]
+    columns = ("run", "layer", "width", "PCA", "features", "interactions", "n90", "n99", "Gini",
+               "Hoyer")  # fmt: skip
+    below = "PCA: its rank. n90, n99: interactions that make up 90 and 99 % of the strength."
+    return View(
+        columns,
+        rows,
+        frozenset(columns) - {"run", "layer"},
+        frozenset(["layer"]),
+        above="\n".join([*above.lines(), ""]),
+        below=below,
+    )

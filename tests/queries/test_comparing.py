@@ -1,0 +1,129 @@
+"""Runs side by side, and how sparse their interactions are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import ingest
+import queries
+from ingest.store import GraphStore
+from lib_graph.errors import UsageError
+from lib_graph.run import Run
+from queries.comparing import compare_runs, open_graphs
+from queries.sparsity import Sparsity, sparsity
+from tests.queries.conftest import Answer
+from tests.synthetic import random_run
+
+Cli = Callable[..., Answer]
+
+
+def by_definition(values: np.ndarray) -> Sparsity:
+    """The measures, from all numbers with their zeros, by their definitions."""
+    n, total = len(values), values.sum()
+    falling = sorted(values, reverse=True)
+    reach = [
+        next(k for k in range(1, n + 1) if sum(falling[:k]) >= part * total - 1e-9)
+        for part in (0.9, 0.99)
+    ]
+    gini = np.abs(values[:, None] - values[None, :]).sum() / (2 * n * total)
+    hoyer = (np.sqrt(n) - total / np.sqrt((values**2).sum())) / (np.sqrt(n) - 1)
+    return Sparsity(*reach, gini, hoyer)
+
+
+@pytest.mark.parametrize("zeros", [0, 1, 30])
+def test_sparsity_is_that_of_the_definitions(zeros: int) -> None:
+    positive = np.random.default_rng(zeros).lognormal(0, 2, 25)
+    found = sparsity(positive, 25 + zeros)
+    expected = by_definition(np.concatenate([positive, np.zeros(zeros)]))
+    assert (found.for_90, found.for_99) == (expected.for_90, expected.for_99)
+    assert (found.gini, found.hoyer) == pytest.approx((expected.gini, expected.hoyer), abs=1e-12)
+
+
+def test_sparsity_at_its_ends() -> None:
+    equal, one = sparsity(np.ones(10), 10), sparsity(np.array([3.0]), 10)
+    assert (equal.for_90, equal.for_99) == (9, 10)
+    assert (equal.gini, equal.hoyer) == pytest.approx((0.0, 0.0), abs=1e-12)
+    assert (one.for_90, one.for_99) == (1, 1)
+    assert (one.gini, one.hoyer) == pytest.approx((0.9, 1.0))
+    assert sparsity(np.ones(1), 1).hoyer is None
+    assert sparsity(np.zeros(0), 10) == Sparsity(None, None, None, None)
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Run]:
+    return [
+        random_run(tmp_path / name, widths, seed=n, name=name, last=last)
+        for n, (name, widths, last) in enumerate(
+            [("one", (6, 5, 4, 3), "raw"), ("two", (5, 6, 4), "basis")]
+        )
+    ]
+
+
+def test_runs_are_compared_by_what_their_folders_say(store: GraphStore, runs: list[Run]) -> None:
+    for run in runs:
+        ingest.load(run, store)
+    graphs = [queries.open_graph(store, run.id) for run in runs]
+    found = compare_runs(graphs, resolution=1.3, seed=2, null=2)
+    rows = iter(found.layers.itertuples())
+    for run, graph, summary in zip(runs, graphs, found.runs.itertuples(), strict=True):
+        table = graph.module_table(resolutions=[1.3], seed=2, seeds=1, null=2).frame.iloc[0]
+        names = ["modularity", "null_mean", "null_sd", "modules", "purity", "label_ari"]
+        assert [getattr(summary, name) for name in names] == table[names].tolist()
+        assert (summary.run, summary.name) == (run.id, run.manifest.name)
+        own = run.interactions
+        own = own[own["source"] != 0]
+        assert summary.interactions == len(own)
+        for layer in run.layers:
+            row = next(rows)
+            assert (row.run, row.layer) == (run.id, layer.name)
+            assert (row.width, row.pca_rank, row.features) == (
+                layer.width, layer.pca_rank, layer.features,
+            )  # fmt: skip
+            strength = own["strength"][own["source_layer"] == layer.name].to_numpy()
+            assert row.interactions == len(strength)
+            if layer.index + 1 < len(run.layers):
+                pairs = layer.features * run.layers[layer.index + 1].features
+                all_pairs = np.concatenate([strength, np.zeros(pairs - len(strength))])
+                expected = by_definition(all_pairs)
+                assert (row.for_90, row.for_99) == (expected.for_90, expected.for_99)
+                assert row.gini == pytest.approx(expected.gini)
+                assert row.hoyer == pytest.approx(expected.hoyer)
+            else:
+                assert pd.isna(row.for_90)
+                assert pd.isna(row.gini)
+
+
+def test_folders_and_stored_runs_can_be_mixed(runs: list[Run], tmp_path: Path, cli: Cli) -> None:
+    store = tmp_path / "graph.kgl"
+    ingest.load(runs[1], store)
+    with open_graphs([str(runs[0].path), "two"], store) as graphs:
+        assert [graph.run.id for graph in graphs] == [run.id for run in runs]
+        expected = compare_runs(graphs, null=3)
+    arguments = ("compare", runs[0].path, runs[1].id[:6], "--null", 3, "--store", store)
+    shown = json.loads(cli(*arguments, "--json").out)
+    assert shown == json.loads(json.dumps(expected.json_value()))
+    table = cli(*arguments).out
+    assert all(run.id in table for run in runs)
+    with queries.open_graph(store) as graph:  # the store is as it was
+        assert [row["id"] for row in graph.runs().records()] == [runs[1].id]
+
+
+def test_what_cannot_be_compared_is_one_clear_line(
+    runs: list[Run], tmp_path: Path, cli: Cli
+) -> None:
+    with (
+        open_graphs([str(runs[0].path)] * 2) as graphs,
+        pytest.raises(UsageError, match="Name two or more"),
+    ):
+        compare_runs(graphs)
+    store = tmp_path / "graph.kgl"
+    ingest.load(runs[0], store)
+    answer = cli("compare", "one", "tow", "--store", store)
+    assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1)
+    assert "Run 'tow' not found" in answer.err

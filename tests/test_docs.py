@@ -1,0 +1,63 @@
+"""The commands and the Python of the pages in docs/, run as they stand there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import lib_graph
+from tests.lib_graph.language_models import save_model
+from tests.lib_graph.test_training_mlp import bright_side, write_images
+from tests.test_readme import run
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def blocks(page, language):
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_your_own_network(tmp_path, monkeypatch):
+    (file,) = blocks("your-own-network.md", "python own.py")
+    (tmp_path / "own.py").write_text(file)
+    commands = "".join(blocks("your-own-network.md", "sh own"))
+    printed = run(commands.splitlines(), tmp_path)
+    assert len(printed) == 4
+    runs = {name: lib_graph.Run.open(tmp_path / name) for name in ("own-run", "partial-run")}
+    assert [layer.width for layer in runs["own-run"].layers] == [6, 8, 8, 8, 4]
+    assert runs["partial-run"].manifest.checks["held_tensors"] == 1
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (python,) = blocks("your-own-network.md", "python own")
+    names = {}
+    exec(python, names)
+    assert [layer.name for layer in names["run"].layers] == ["input", "3:in", "output"]
+
+
+@pytest.mark.slow
+def test_language_models(tmp_path, monkeypatch):
+    save_model(tmp_path / "my-model", "llama")
+    (tmp_path / "stories.txt").write_text("a b c d e f g h e e f a c b d " * 8)
+    (commands,) = blocks("language-models.md", "sh language")
+    printed = run(commands.splitlines(), tmp_path)
+    assert "layer ln1.0" in next(iter(printed.values()))
+    widths = [layer.width for layer in lib_graph.Run.open(tmp_path / "paper-run").layers]
+    assert widths[:4] == [16, 17, 32, 16]
+    monkeypatch.chdir(tmp_path)
+    (python,) = blocks("language-models.md", "python language")
+    names = {}
+    exec(python, names)
+    assert [layer.name for layer in names["run"].layers][::2] == ["ln1.0", "ln1.1", "ln_final"]
+
+
+@pytest.mark.slow
+def test_images(tmp_path):
+    for split, seed in (("train", 0), ("test", 1)):
+        write_images(tmp_path / "cifar10" / f"{split}-0.parquet", *bright_side(120, seed))
+    (commands,) = blocks("images.md", "sh images")
+    printed = run(commands.splitlines(), tmp_path)
+    assert len(printed) == 5
+    for name, basis in (("mlp-run", "lib"), ("pca-run", "pca"), ("neuron-run", "neuron")):
+        assert lib_graph.Run.open(tmp_path / name).manifest.basis == basis
