@@ -2,8 +2,8 @@
 
 >>> import lib_graph
 >>> sorted(lib_graph.__all__)
-['Options', 'Run', 'Subject', 'Text', 'build', 'find_examples', 'load_subject', 'shipped_model',
- 'trace']
+['Bench', 'Options', 'Run', 'Subject', 'Text', 'ablate_circuit', 'ablate_edges', 'ablate_nodes',
+ 'build', 'find_examples', 'load_subject', 'shipped_model', 'smallest_circuit', 'trace']
 """
 
 from __future__ import annotations
@@ -12,6 +12,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lib_graph.ablation import (
+        Bench,
+        ablate_circuit,
+        ablate_edges,
+        ablate_nodes,
+        smallest_circuit,
+    )
     from lib_graph.building import build
     from lib_graph.examples import find_examples
     from lib_graph.networks import Subject, load_subject, shipped_model
@@ -21,26 +28,36 @@ if TYPE_CHECKING:
     from lib_graph.text import Text
 
 __all__ = [
+    "Bench",
     "Options",
     "Run",
     "Subject",
     "Text",
+    "ablate_circuit",
+    "ablate_edges",
+    "ablate_nodes",
     "build",
     "find_examples",
     "load_subject",
     "shipped_model",
+    "smallest_circuit",
     "trace",
 ]
 
 _HOME = {
+    "Bench": "lib_graph.ablation",
     "Options": "lib_graph.options",
     "Run": "lib_graph.run",
     "Subject": "lib_graph.networks",
     "Text": "lib_graph.text",
+    "ablate_circuit": "lib_graph.ablation",
+    "ablate_edges": "lib_graph.ablation",
+    "ablate_nodes": "lib_graph.ablation",
     "build": "lib_graph.building",
     "find_examples": "lib_graph.examples",
     "load_subject": "lib_graph.networks",
     "shipped_model": "lib_graph.networks",
+    "smallest_circuit": "lib_graph.ablation",
     "trace": "lib_graph.single_input",
 }
 

@@ -1,4 +1,4 @@
-"""Ablations: does the network still work with a part of its graph alone? (docs/method.md §9)."""
+"""Ablations: does the network still work with a part of its graph alone? (docs/method.md §13)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Node curves, edge curves and edges required (docs/method.md §9)."""
+"""Node curves, edge curves and edges required (docs/method.md §13)."""
 
 from __future__ import annotations
 

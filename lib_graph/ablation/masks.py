@@ -1,7 +1,7 @@
 """Masks over the interactions of a section, and what the section does under one.
 
 Each target feature is computed from the sources that its mask keeps, all others at their mean:
-f̂'_i = F̂_i(f̂ ∘ mask_i). The constant feature is always kept, and in no mask (docs/method.md §9).
+f̂'_i = F̂_i(f̂ ∘ mask_i). The constant feature is always kept, and in no mask (docs/method.md §13).
 """
 
 from __future__ import annotations

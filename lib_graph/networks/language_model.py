@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lib_graph.errors import ModelError, NotFoundError, UsageError
+from lib_graph.evaluation import Evaluation
 from lib_graph.kinds import NormLinear, PositionLocal
 from lib_graph.network import Kind
 from lib_graph.networks import hub
@@ -20,6 +22,7 @@ from lib_graph.networks.gpt2 import GPT2
 from lib_graph.networks.gpt_neo import GPT_NEO
 from lib_graph.networks.llama import LLAMA
 from lib_graph.networks.subject import Kinds, Subject
+from lib_graph.networks.tokens import Tokens
 from lib_graph.text import Rows, Text, read_rows
 
 __all__ = ["FAMILIES", "GRANULARITIES", "LanguageModel", "is_one", "kinds", "layers", "load"]
@@ -132,21 +135,29 @@ def load(place: str, text: Text | None, granularity: str) -> Subject:
         )
     family = FAMILIES[model_type]
     model = hub.load_model(folder)
-    if text is None:
-        rows = Rows(torch.zeros(0, 2, dtype=torch.long), None)
-    else:
-        rows = read_rows(text, partial(hub.load_tokenizer, folder))
-        _check_fit(rows, model.config, place)
-    return Subject(
+    tokenizer = cache(partial(hub.load_tokenizer, folder))
+    subject = Subject(
         name=Path(place).name,
         source=place,
         module=LanguageModel(model).eval(),
-        inputs=(rows.tokens,),
-        data_name="text" if text is None else text.file.name,
+        inputs=(torch.zeros(0, 2, dtype=torch.long),),
+        data_name="text",
         layers=layers(family, _blocks(family, model), granularity),
         kinds=partial(kinds, family),
+    )
+    if text is None:
+        return subject
+    rows = read_rows(text, tokenizer)
+    _check_fit(rows, model.config, place)
+    if text.file.suffix != ".safetensors":
+        subject = replace(subject, notation=Tokens(tokenizer))
+    return replace(
+        subject,
+        inputs=(rows.tokens,),
         counted=rows.counted,
-        settings={} if text is None else text.settings,
+        data_name=text.file.name,
+        settings=text.settings,
+        evaluation=Evaluation.next_tokens(text.file.name, *rows),
     )
 
 

@@ -33,7 +33,7 @@ def check_node_curves(bench, truth, within):
 def test_edges_required_and_all_curves_in_the_published_bases(seed, kind, tmp_path):
     truth = reference(seed, kind)
     write_bases(tmp_path / "bases.safetensors", published(seed, kind)[0], {})
-    options = Options(bases=tmp_path / "bases.safetensors")
+    options = Options(basis=tmp_path / "bases.safetensors")
     bench = Bench.of(build(subject(seed), tmp_path / "run", options))
     found = ablate_edges(bench)
     assert found.required == truth["edges_required"]

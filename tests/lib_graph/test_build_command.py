@@ -50,6 +50,12 @@ def test_a_manifest_is_a_config_that_builds_the_same_run(model, tmp_path):
     assert [layer.name for layer in Run.open(second).layers] == ["ln1.0", "m", "output"]
 
 
+def test_the_parameters_that_count_as_biases_can_be_chosen(model, tmp_path):
+    names = "unembed.b_U, blocks.0.mlp.b_in"
+    assert lib_graph("build", model, "--out", str(tmp_path / "run"), "-q", "--biases", names) == 0
+    assert set(Run.open(tmp_path / "run").manifest.model.biases) == set(names.split(", "))
+
+
 def test_a_flag_wins_over_the_config(model, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"basis": "pca"}))
     arguments = ["--config", str(tmp_path / "config.json"), "--basis", "neuron", "-q"]

@@ -36,9 +36,11 @@ def flawed(bias=True):
         )
     )
     generator = torch.Generator().manual_seed(3)
-    x = torch.randn(200, 3, generator=generator, dtype=torch.float64) @ torch.randn(
-        3, 5, generator=generator, dtype=torch.float64
+    spread, span, mean = (
+        torch.randn(shape, generator=generator, dtype=torch.float64)
+        for shape in ((200, 3), (3, 5), (5,))
     )
+    x = spread @ span + mean  # whose mean is in none of the three directions
     first, second, third = module[0], module[2], module[4]
     with torch.no_grad():
         first.weight[1] = 2 * first.weight[0]
@@ -113,6 +115,10 @@ def test_firing_is_counted_at_every_relu_and_where_it_counts():
     assert part[0].synchronised() == [[0, 1]]
     (image,) = firing_of(lambda: nn.ReLU()(torch.ones(2, 3, 4, 5)))
     assert (image.rows, len(image.both)) == (40, 3)
+    nearly = torch.tensor([[1, 1], [1, 0], [1, 1]]).bool()
+    assert Firing.of(nearly).synchronised() == []
+    assert Firing.of(nearly).synchronised(0.3) == []
+    assert Firing.of(nearly).synchronised(0.34) == [[0, 1]]
     merged = Firing.of(x[:, 0] > 0).merge(Firing.of(x[:1, 0] > 0))
     assert merged.rows == 3
     assert merged.both.tolist() == [[3, 1], [1, 1]]

@@ -7,6 +7,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from lib_graph.evaluation import Metric
 from lib_graph.interactions import constant_moments, interaction_moments
 from lib_graph.jacobians import second_moment
 from lib_graph.kinds import Attention, GatedMLP, Linear, NormLinear, ResidualMLP, Tail
@@ -142,7 +143,11 @@ def test_stories260k_predicts_stories():
     assert int(x[0, 0]) == AutoTokenizer.from_pretrained(subject.source).bos_token_id
     with torch.no_grad():
         loss = cross_entropy(subject.module(x)[0, :-1], x[0, 1:])
+        outputs = subject.module(x)
     assert float(loss) == pytest.approx(1.456, abs=5e-4)
+    held_out = subject.evaluation
+    total = Metric(held_out.metric).total(outputs, held_out.targets, held_out.counted)
+    assert (total.mean, total.answers) == (pytest.approx(float(loss)), 511)
 
 
 def test_tied_weights_are_hashed_and_counted_as_torch_does():

@@ -136,6 +136,23 @@ def test_a_branch_that_decides_what_crosses_a_layer_is_an_error():
     assert recorded(random_(Detour()), (inputs,), layers, partial=True).run(-inputs)
 
 
+class Turned(Detour):
+    """As many tensors bypass `first` on both courses, but they need not be the same."""
+
+    def forward(self, x):
+        y = self.second(self.first(x))
+        return y + x if float(x.sum()) > 0 else y + x.relu()
+
+
+def test_tensors_of_the_same_shape_could_still_be_others():
+    layers = {"a": "first:in", "b": "second:in", "out": "output"}
+    inputs = torch.ones(3, 3, dtype=torch.float64)
+    network = recorded(random_(Turned()), (inputs,), layers)
+    assert network.run(2 * inputs)
+    with pytest.raises(ModelError, match="so does what crosses layer 'b'"):
+        network.run(-inputs)
+
+
 class Numpy(nn.Linear):
     def forward(self, x):
         y = super().forward(x)

@@ -69,6 +69,18 @@ def test_a_seed_gives_one_answer_and_the_scale_of_the_weights_does_not_matter(me
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_where_there_are_no_blocks_the_seed_decides_and_the_scale_still_does_not(method) -> None:
+    rng = np.random.default_rng(0)
+    source, target = np.triu_indices(60, 1)
+    kept = rng.random(len(source)) < 0.15
+    edges = Edges(60, source[kept], target[kept], rng.lognormal(0, 0.5, kept.sum()))
+    scaled = Edges(60, edges.source, edges.target, edges.weight * 2.0**-40)
+    found = [method(edges, resolution=1.0, seed=seed).tolist() for seed in range(4)]
+    assert [method(scaled, resolution=1.0, seed=seed).tolist() for seed in range(4)] == found
+    assert len({tuple(number_by_size(np.array(each)).tolist()) for each in found}) > 1
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_a_larger_resolution_gives_more_modules(method) -> None:
     edges, _ = random_edges(2)
     counts = [len(set(method(edges, resolution=r, seed=0).tolist())) for r in (0.05, 1.0, 20.0)]

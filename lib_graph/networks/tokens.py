@@ -1,0 +1,52 @@
+"""How people write the tokens of a language model: as the text they are pieces of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from lib_graph.errors import UsageError
+from lib_graph.notation import Notation, Sample, marked
+
+__all__ = ["Tokens"]
+
+SPACES = ("▁", "Ġ")  # how SentencePiece and GPT-2's tokenizer write a space
+LINES = ("Ċ", "<0x0A>", "\n")
+
+
+@dataclass(frozen=True)
+class Tokens(Notation):
+    """The notation of tokens. `tokenizer` returns that of transformers, loaded once."""
+
+    tokenizer: Callable[[], Any]
+
+    def write(self, sample: Sample, position: int | None) -> str:
+        """Return the text of the tokens that count, one of them marked; ⏎ is a new line."""
+        numbers = sample.inputs[0].tolist()
+        pieces = self.tokenizer().convert_ids_to_tokens(numbers)
+        counts = [True] * len(numbers) if sample.counted is None else sample.counted.tolist()
+        shown = {s: _text(piece) for s, piece in enumerate(pieces) if counts[s]}
+        return marked(shown, position, between="")
+
+    def read(self, text: str) -> Sample:
+        """Return the tokens of a text. Raises UsageError if there are none."""
+        numbers = self.tokenizer()(text, verbose=False)["input_ids"]
+        if not numbers:
+            raise UsageError("The text is empty. Write a prompt.")
+        return Sample((torch.tensor(numbers),))
+
+
+def _text(piece: str) -> str:
+    """Return what a piece looks like within a line.
+
+    >>> _text("Ġcat"), _text("<0x0A>")
+    (' cat', '⏎')
+    """
+    if piece in LINES:
+        return "⏎"
+    for space in SPACES:
+        piece = piece.replace(space, " ")
+    return piece
