@@ -20,13 +20,13 @@ from lib_graph.jacobians import JacobianMoment
 from lib_graph.job import Job
 from lib_graph.moments import InteractionMoments, Moments, Spread
 from lib_graph.network import Batch
-from lib_graph.samples import Samples
+from lib_graph.samples import LOOK, Samples
 
 __all__ = ["Mergeable", "accumulate"]
 
 SAVE_EVERY = 30.0  # seconds
 KINDS = {kind.__name__: kind for kind in (Moments, Spread, JacobianMoment, InteractionMoments)}
-CHECK_GROWTH = 1.25  # of the batches that are done, from one look at the result to the next
+LOOK_GROWTH = 1.25  # of the samples that are done, from one look at the result to the next
 
 
 class Mergeable(Protocol):
@@ -53,10 +53,11 @@ def accumulate(
 
     Of several processes each takes every so-many-th batch. Where the build was cut off in this
     pass, it goes on after the last batch, and ends in the same bits. `enough` ends the pass early;
-    it is asked after 1, 2, 3, … batches, ever more rarely.
+    it is asked after 32, 64, 96, … samples, ever more rarely.
     """
     mine = range(job.world.rank, len(samples), job.world.size)
     rounds = len(samples) // job.world.size  # that all processes take part in
+    each = samples.plan.batch * job.world.size  # samples in a round
     file = _Partial(job, name, len(samples))
     so_far = file.read() if enough is None or job.world.size == 1 else _Sum(0, None, False)
     with job.stage(name, len(mine)) as advance:
@@ -66,7 +67,8 @@ def accumulate(
                 found = part(samples[mine[so_far.done]])
                 so_far = _Sum(so_far.done + 1, _merged(so_far.parts, found), False)
                 advance(1)
-                if enough is not None and so_far.done <= rounds and _looks(so_far.done):
+                before, after = (so_far.done - 1) * each, so_far.done * each
+                if enough is not None and so_far.done <= rounds and _looks(before, after):
                     so_far = so_far._replace(finished=enough(_of_all(job, so_far.parts)))
                 file.keep(so_far)
         finally:
@@ -82,16 +84,16 @@ class _Sum(NamedTuple):
     finished: bool
 
 
-def _looks(done: int) -> bool:
-    """Return whether the result is looked at after so many batches.
+def _looks(before: int, after: int) -> bool:
+    """Return whether the result is looked at between so many samples and so many.
 
-    >>> [n for n in range(1, 20) if _looks(n)]
+    >>> [n // LOOK for n in range(LOOK, 20 * LOOK, LOOK) if _looks(n - LOOK, n)]
     [1, 2, 3, 4, 5, 7, 9, 12, 15, 19]
     """
     look = 1
-    while look < done:
-        look = math.ceil(look * CHECK_GROWTH)
-    return look == done
+    while look * LOOK <= before:
+        look = math.ceil(look * LOOK_GROWTH)
+    return look * LOOK <= after
 
 
 def _merged(total: Parts[MergeableT] | None, found: Parts[MergeableT]) -> Parts[MergeableT]:
@@ -112,10 +114,15 @@ def _of_all(job: Job, parts: Parts[MergeableT] | None) -> Parts[MergeableT]:
 
 def _tensors(state: Parts[Any]) -> dict[str, Tensor]:
     return {
-        f"{i}.{field.name}": torch.as_tensor(getattr(each, field.name))
+        f"{i}.{field.name}": _tensor(getattr(each, field.name))
         for i, each in enumerate(state)
         for field in fields(each)
     }
+
+
+def _tensor(value: Tensor | float) -> Tensor:
+    exactly = torch.float64 if isinstance(value, float) else None
+    return torch.as_tensor(value, dtype=exactly)
 
 
 def _restored(kinds: Sequence[type[Any]], tensors: Mapping[str, Tensor]) -> Parts[Any]:

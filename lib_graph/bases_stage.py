@@ -52,6 +52,7 @@ def bases_stage(job: Job) -> Bases:
         bases, variances = given_stage(job, job.given)
     labels = _labels(job, bases)
     if job.world.first:
+        job.keep_checks()
         frame = feature_frame(run_id(job.origin), layers, bases, variances, labels)
         write_features(job.out / "features.parquet", frame, job.origin)
         write_bases(file, bases, job.origin)

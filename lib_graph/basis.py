@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from lib_graph.devices import CPU
@@ -79,9 +79,14 @@ class LayerBasis:
         """Return each feature's variance on the data of `moments`."""
         return ((moments.covariance @ self.rotation) * self.rotation).sum(0)
 
-    def first(self, count: int | None) -> LayerBasis:
-        """Return the basis of the first so many features (None: all)."""
-        return replace(self, rotation=self.rotation[:, :count], inverse=self.inverse[:count])
+    def only(self, which: Int[Tensor, " n"]) -> LayerBasis:
+        """Return the basis of some of the features, numbered by their columns."""
+        return replace(
+            self,
+            rotation=self.rotation[:, which],
+            inverse=self.inverse[which],
+            importance=None if self.importance is None else self.importance[which],
+        )
 
     def to(self, dtype: torch.dtype, device: torch.device = CPU) -> LayerBasis:
         """Return the same basis in the precision of the activations, and where they are."""
@@ -144,8 +149,8 @@ class RawBasis:
     def slopes(self, activations: Float[Tensor, "n s d"]) -> None:
         """Return None: the features are linear in the activations."""
 
-    def first(self, count: int | None) -> RawBasis:
-        """Return all of it: the coordinates have no order."""
+    def only(self, which: Int[Tensor, " n"]) -> RawBasis:
+        """Return all of it: no output is more important than another."""
         return self
 
     def to(self, dtype: torch.dtype, device: torch.device = CPU) -> RawBasis:

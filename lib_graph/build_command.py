@@ -94,13 +94,15 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     is_flag=True,
     help="Take derivatives through the named tensors alone: what bypasses a layer is held fixed.",
 )
-@click.option("--top", type=int, help="Interactions among the first so many features of each "
-              "layer only.")  # fmt: skip
+@click.option("--top", type=int, help="Interactions among the so many most important features of "
+              "each layer only.")  # fmt: skip
+@click.option("--min-importance", type=float, help="Interactions among features of at least this "
+              "share of a layer's largest importance only.")  # fmt: skip
 @click.option("--edge-samples", type=int, help="Interactions from a random sample of the data.")
 @click.option("--target-error", type=float, help="End the interactions of a section as soon as "
               "those that carry 99 % of each target have this relative error.")  # fmt: skip
 @click.option("--probes", type=int, help="Where there is no closed form, estimate the bases from "
-              "so many random directions a batch.")  # fmt: skip
+              "so many random directions.")  # fmt: skip
 @click.option("--memory", default="4G", show_default=True, help="What each process may take.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or mps.")
 @click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Also find N examples at "

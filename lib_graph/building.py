@@ -93,6 +93,7 @@ def build(
 
 def _built(job: Job, name: str | None) -> Run:
     """Return the run of a job, all stages done."""
+    job.recall_checks()
     try:
         bases = bases_stage(job)
         interactions_stage(job, bases)

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from lib_graph.basis import LayerBasis, RawBasis
 from lib_graph.devices import CPU
 
-__all__ = ["ACTIVATIONS", "Basis", "Dictionary"]
+__all__ = ["ACTIVATIONS", "Basis", "Dictionary", "most_important"]
 
 ACTIVATIONS = ("identity", "relu")
 
@@ -86,13 +86,14 @@ class Dictionary:
             return None
         return (self.coordinates(activations) > 0).to(activations.dtype)
 
-    def first(self, count: int | None) -> Dictionary:
-        """Return the dictionary of the first so many features (None: all)."""
+    def only(self, which: Int[Tensor, " n"]) -> Dictionary:
+        """Return the dictionary of some of the features."""
         return replace(
             self,
-            encoder=self.encoder[:, :count],
-            encoder_bias=self.encoder_bias[:count],
-            decoder=self.decoder[:count],
+            encoder=self.encoder[:, which],
+            encoder_bias=self.encoder_bias[which],
+            decoder=self.decoder[which],
+            importance=None if self.importance is None else self.importance[which],
         )
 
     def to(self, dtype: torch.dtype, device: torch.device = CPU) -> Dictionary:
@@ -108,3 +109,19 @@ class Dictionary:
 
 Basis = LayerBasis | RawBasis | Dictionary
 """The coordinates of a layer."""
+
+
+def most_important(
+    basis: Basis, top: int | None = None, min_importance: float | None = None
+) -> Int[Tensor, " n"]:
+    """Return the columns of a layer's most important features, ascending; all of a raw layer.
+
+    They are the first `top` by importance, of those that have at least `min_importance` times the
+    layer's largest.
+    """
+    if basis.importance is None:
+        return torch.arange(basis.features)
+    least = (min_importance or 0.0) * basis.importance.max()
+    order = basis.importance.argsort(descending=True, stable=True)
+    order = order[basis.importance[order] >= least]
+    return order[:top].sort().values

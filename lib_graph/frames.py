@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Int
 from torch import Tensor
 
 from lib_graph.basis import LayerBasis
@@ -16,7 +17,9 @@ from lib_graph.moments import InteractionMoments
 from lib_graph.network import Layer
 from lib_graph.run import shares
 
-__all__ = ["feature_frame", "json_rows", "section_frame"]
+__all__ = ["feature_frame", "json_rows", "section_frames"]
+
+ROWS = 1 << 18  # of a table, beside which there is its copy in the file's format
 
 
 def feature_frame(
@@ -56,34 +59,41 @@ def feature_frame(
     return pd.concat(frames, ignore_index=True)
 
 
-def section_frame(
-    run: str, source: Layer, target: Layer, moments: InteractionMoments, *, first_target: int
-) -> pd.DataFrame:
-    """Return the interactions of one section, all pairs of features, by source and target.
+def section_frames(
+    run: str,
+    source: Layer,
+    target: Layer,
+    moments: InteractionMoments,
+    sources: Int[Tensor, " r"],
+    targets: Int[Tensor, " next_r"],
+) -> Iterator[pd.DataFrame]:
+    """Yield the interactions of one section, all pairs of features, by source and target.
 
-    Row 0 of `moments` is the source layer's constant feature; column 0 is the target layer's
-    feature `first_target`.
+    `sources` and `targets` are the features' indices. Row 0 of `moments` is the source layer's
+    constant feature, which `sources` begins with. A frame has no more than about `ROWS` rows.
     """
-    sources, targets = np.indices(tuple(moments.strength.shape), dtype=np.int32).reshape(2, -1)
-    targets += first_target
-    strength = _column(moments.strength)
-    return pd.DataFrame(
-        {
-            "run": run,
-            "source_layer": source.name,
-            "source": sources,
-            "target_layer": target.name,
-            "target": targets,
-            "strength": strength,
-            "stderr": _column(moments.stderr),
-            "effect": _column(moments.effect),
-            "share": shares(strength, targets, sources == 0),
-        }
-    )
+    columns = {name: _array(getattr(moments, name)) for name in ("strength", "stderr", "effect")}
+    into = np.tile(_array(targets), len(sources))
+    constant = np.repeat(_array(sources) == 0, len(targets))
+    share = shares(columns["strength"].ravel(), into, constant)
+    columns["share"] = share.reshape(columns["strength"].shape)
+    step = max(1, ROWS // len(targets))
+    for here in (slice(i, i + step) for i in range(0, len(sources), step)):
+        some, every = np.meshgrid(_array(sources[here]), _array(targets), indexing="ij")
+        yield pd.DataFrame(
+            {
+                "run": run,
+                "source_layer": source.name,
+                "source": some.ravel().astype(np.int32),
+                "target_layer": target.name,
+                "target": every.ravel().astype(np.int32),
+                **{name: values[here].ravel() for name, values in columns.items()},
+            }
+        )
 
 
-def _column(values: Tensor) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    array: np.ndarray[tuple[int], np.dtype[np.float64]] = values.double().cpu().numpy().ravel()
+def _array(values: Tensor) -> np.ndarray[Any, Any]:
+    array: np.ndarray[Any, Any] = values.cpu().numpy()
     return array
 
 

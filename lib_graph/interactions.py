@@ -16,6 +16,7 @@ from torch import Tensor
 
 from lib_graph.dictionary import Basis
 from lib_graph.forward import derivative, push_forward
+from lib_graph.jacobians import column_gradients
 from lib_graph.moments import InteractionMoments
 from lib_graph.network import Batch, Section
 from lib_graph.readout import Readout
@@ -34,8 +35,9 @@ def interaction_moments(
 ) -> InteractionMoments:
     """Return the moments of all pairs (source, target) of one batch, the constant left out.
 
-    A section that says what it is answers in closed form, any other by JVPs, `chunk` sources at a
-    time. Positions that do not count are in no sum.
+    A section that says what it is answers in closed form, any other by a JVP per source, or where
+    it is position-local by a VJP per target if these are fewer, `chunk` of them at a time.
+    Positions that do not count are in no sum.
     """
     f, mask = batch.activations[section.source.index], batch.mask(section.source)
     features = basis.coordinates(f)
@@ -44,6 +46,8 @@ def interaction_moments(
     arguments = (features, basis.inverse, _readout(section, batch, next_basis), rule, chunk)
     if section.closed_form is not None:
         parts = section.closed_form.interactions(f, *arguments)
+    elif section.local and next_basis.features < basis.features:
+        return InteractionMoments.stack(list(_by_vjps(section, batch, *arguments)), axis=1)
     else:
         parts = _by_jvps(section, batch, *arguments)
     return InteractionMoments.stack(list(parts))
@@ -72,6 +76,21 @@ def _by_jvps(
     ):
         tangents = coordinates[..., None] * rows[:, None, None]
         yield readout.moments(push_forward(section, batch, tangents, rule) @ readout.rotation)
+
+
+def _by_vjps(
+    section: Section,
+    batch: Batch,
+    features: Float[Tensor, "n s r"],
+    inverse: Float[Tensor, "r d"],
+    readout: Readout,
+    rule: Rule,
+    chunk: int,
+) -> Iterator[InteractionMoments]:
+    """Yield the moments of A_itj = f̂_tj (c_j J_t C)_i, c_j = row j of C⁺, some targets each."""
+    for i, gradients in enumerate(column_gradients(section, batch, readout.rotation, rule, chunk)):
+        attributions = (gradients @ inverse.T * features).permute(3, 1, 2, 0)
+        yield readout.only(slice(i * chunk, (i + 1) * chunk)).moments(attributions)
 
 
 def constant_moments(

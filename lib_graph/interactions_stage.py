@@ -11,8 +11,8 @@ from torch import Tensor
 
 from lib_graph.accumulating import accumulate
 from lib_graph.bases_stage import Bases
-from lib_graph.dictionary import Basis
-from lib_graph.frames import section_frame
+from lib_graph.dictionary import Basis, most_important
+from lib_graph.frames import section_frames
 from lib_graph.interactions import constant_moments, interaction_moments
 from lib_graph.job import Job
 from lib_graph.moments import InteractionMoments
@@ -33,7 +33,8 @@ def interactions_stage(job: Job, bases: Bases) -> None:
         samples = job.samples
         if (chosen := _chosen(job)) is not None:
             samples.close()
-            samples = samples.chosen(chosen, job.world.size)
+            early = job.options.target_error is not None
+            samples = samples.chosen(chosen, job.world.size, looks=early)
         try:
             sections = _sections(job, bases, samples)
             if job.world.first:
@@ -59,19 +60,22 @@ def _chosen(job: Job) -> Int[Tensor, " m"] | None:
 
 
 def _sections(job: Job, bases: Bases, samples: Samples) -> Iterator[pd.DataFrame]:
+    options = job.options
+    carried = {
+        name: most_important(basis, options.top, options.min_importance)
+        for name, basis in bases.items()
+    }
     for section in job.network.sections:
         source, target = section.source, section.target
         basis, next_basis = (
-            job.basis(bases[layer.name].first(job.options.top)) for layer in (source, target)
+            job.basis(bases[layer.name].only(carried[layer.name])) for layer in (source, target)
         )
         moments = _interactions(job, section, basis, next_basis, samples)
-        yield section_frame(
-            run_id(job.origin),
-            source,
-            target,
-            moments,
-            first_target=0 if bases[target.name].raw else 1,
-        )
+        sources = torch.cat([torch.tensor([0]), carried[source.name] + 1])
+        targets = carried[target.name] + (0 if bases[target.name].raw else 1)
+        yield from section_frames(run_id(job.origin), source, target, moments, sources, targets)
+    if job.world.first:
+        job.keep_checks()
 
 
 def _interactions(

@@ -11,11 +11,20 @@ from torch import Tensor
 
 from lib_graph.devices import exact
 from lib_graph.forward import push_forward
-from lib_graph.kinds.position_local import PositionLocal
 from lib_graph.network import Batch, Section
 from lib_graph.rules import Rule
 
-__all__ = ["JacobianMoment", "closed_moment", "estimated_moment", "second_moment"]
+__all__ = [
+    "JacobianMoment",
+    "closed_moment",
+    "column_gradients",
+    "estimated_moment",
+    "second_moment",
+]
+
+
+BACKWARD = 4  # passes that go together on a processor, where more are no faster
+PRODUCTS = 1 << 24  # numbers that forward derivatives may give before they are multiplied
 
 
 @dataclass(frozen=True)
@@ -58,20 +67,20 @@ def second_moment(
     J_ts = ∂F_t/∂f_s (d × d') is averaged over the path of `rule`, with the biases scaled along. A
     section that says what it is answers in closed form. Any other takes a VJP per output position
     and column of C, or a JVP per input position and coordinate, whichever are fewer, `chunk` of
-    them at a time; one that is position-local, a VJP per column. The products are summed in
-    float64. Positions that do not count are in neither sum.
+    them at a time; of one that is position-local, all positions go at once. The products are summed
+    in float64. Positions that do not count are in neither sum.
     """
     closed = closed_moment(section, batch, next_rotation, rule)
     if closed is not None:
         return closed
     f = batch.activations[section.source.index]
-    (_, s, d), t = f.shape, batch.activations[section.target.index].shape[1]
-    local = isinstance(section.kind, PositionLocal)
-    if not local and d * s < next_rotation.shape[1] * t:
+    (n, s, d), r = f.shape, next_rotation.shape[1]
+    t, local = batch.activations[section.target.index].shape[1], section.local
+    forward, backward = (d, r) if local else (d * s, r * t)
+    if forward < backward and d * n * t * r <= PRODUCTS:
         products = _by_jvps(section, batch, next_rotation, rule, chunk)
     else:
-        seeds = _seeds(batch, section, next_rotation, chunk, local)
-        products = _by_vjps(section, batch, rule, seeds)
+        products = _by_vjps(section, batch, next_rotation, rule, _few(chunk, f))
     total = f.new_zeros(d, d, dtype=torch.float64, device=exact(f[:0]).device)
     for product in products:
         total += exact(product)
@@ -99,15 +108,15 @@ def estimated_moment(
     """Return an estimate of what `second_moment` does, and its squared standard error.
 
     Each probe is one VJP along Σ_ti ε_ti C_i with random signs ε: the outer product of what comes
-    back has N S · M' for its mean. The signs follow from the place of the batch in the data.
+    back has N S · M' for its mean. The signs follow from the places of the samples in the data.
     """
     f = batch.activations[section.source.index]
     n, t = batch.activations[section.target.index].shape[:2]
-    generator = torch.Generator().manual_seed(batch.start * 1_000_003 + section.source.index)
-    shape = (probes, n, t, next_rotation.shape[1])
-    signs = torch.randint(0, 2, shape, generator=generator).to(f) * 2 - 1
-    seeds = (_counted(part @ next_rotation.T, batch, section) for part in signs.split(chunk))
-    total, squares = torch.zeros(()), 0.0
+    shape = (probes, t, next_rotation.shape[1])
+    signs = torch.stack([_signs(shape, batch.start + i, section) for i in range(n)], 1).to(f)
+    parts = signs.split(_few(chunk, f))
+    seeds = (_counted(part @ next_rotation.T, batch, section) for part in parts)
+    total, squares = exact(f.new_zeros(())), 0.0
     for gradient in _gradients(section, batch, rule, seeds):
         rows = gradient.flatten(1, -2)
         each = exact(rows.mT @ rows)
@@ -118,15 +127,39 @@ def estimated_moment(
     return mean, max(deviation, 0.0) / (probes * max(probes - 1, 1))
 
 
-def _seeds(
-    batch: Batch, section: Section, next_rotation: Tensor, chunk: int, local: bool
-) -> Iterator[Float[Tensor, "c n t e"]]:
-    """Yield what is pulled back: the columns of C, at one output position after the other.
+def _signs(shape: tuple[int, ...], sample: int, section: Section) -> Tensor:
+    """Return random signs that follow from a sample and a section."""
+    generator = torch.Generator().manual_seed(sample * 1_000_003 + section.source.index)
+    return torch.randint(0, 2, shape, generator=generator) * 2 - 1
 
-    Where nothing passes between positions, they stand at all positions at once.
+
+def _few(chunk: int, f: Tensor) -> int:
+    """Return how many backward passes go together."""
+    return min(chunk, BACKWARD) if f.device.type == "cpu" else chunk
+
+
+def _places(section: Section, positions: int) -> list[slice]:
+    """Return the positions that go together: one by one, or all where none reaches another."""
+    return [slice(None)] if section.local else [slice(i, i + 1) for i in range(positions)]
+
+
+def column_gradients(
+    section: Section, batch: Batch, next_rotation: Float[Tensor, "e r"], rule: Rule, chunk: int
+) -> Iterator[Float[Tensor, "c n s d"]]:
+    """Yield J_ts C_i, `chunk` columns i at a time, for one t after the other.
+
+    Of a position-local section it is J_ss C_i, for all s at once.
     """
+    seeds = _seeds(batch, section, next_rotation, chunk)
+    return _gradients(section, batch, rule, seeds)
+
+
+def _seeds(
+    batch: Batch, section: Section, next_rotation: Tensor, chunk: int
+) -> Iterator[Float[Tensor, "c n t e"]]:
+    """Yield what is pulled back: the columns of C, at one output position after the other."""
     n, t = batch.activations[section.target.index].shape[:2]
-    for place in [slice(None)] if local else [slice(i, i + 1) for i in range(t)]:
+    for place in _places(section, t):
         for columns in next_rotation.T.split(chunk):
             seeds = columns.new_zeros(len(columns), n, t, columns.shape[1])
             seeds[:, :, place] = columns[:, None, None]
@@ -139,10 +172,10 @@ def _counted(seeds: Float[Tensor, "c n t e"], batch: Batch, section: Section) ->
 
 
 def _by_vjps(
-    section: Section, batch: Batch, rule: Rule, seeds: Iterator[Float[Tensor, "c n t e"]]
+    section: Section, batch: Batch, next_rotation: Tensor, rule: Rule, chunk: int
 ) -> Iterator[Float[Tensor, "d d"]]:
-    """Yield summands of N S · M', given all that is to be pulled back."""
-    for gradient in _gradients(section, batch, rule, seeds):
+    """Yield summands of N S · M', one for each chunk of backward passes."""
+    for gradient in column_gradients(section, batch, next_rotation, rule, chunk):
         rows = gradient.flatten(0, -2)
         yield rows.T @ rows
 
@@ -172,15 +205,14 @@ def _pullback(
 def _by_jvps(
     section: Section, batch: Batch, next_rotation: Tensor, rule: Rule, chunk: int
 ) -> Iterator[Float[Tensor, "d d"]]:
-    """Yield summands of N S · M', one for each input position."""
+    """Yield summands of N S · M', one for each input position, or one for all where local."""
     f, mask = batch.activations[section.source.index], batch.mask(section.source)
-    d = f.shape[2]
-    for s in range(f.shape[1]):
-        counted = f.new_ones(len(f)) if mask is None else mask[:, s].to(f)
+    counted = f.new_ones(f.shape[:2]) if mask is None else mask.to(f)
+    for place in _places(section, f.shape[1]):
         rows = []
-        for coordinates in torch.eye(d, dtype=f.dtype, device=f.device).split(chunk):
+        for coordinates in torch.eye(f.shape[2], dtype=f.dtype, device=f.device).split(chunk):
             tangents = f.new_zeros(len(coordinates), *f.shape)
-            tangents[:, :, s] = coordinates[:, None] * counted[:, None]
+            tangents[:, :, place] = coordinates[:, None, None] * counted[:, place, None]
             moved = push_forward(section, batch, tangents, rule)
             rows.append((_counted(moved, batch, section) @ next_rotation).flatten(1))
         J = torch.cat(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,6 +20,7 @@ from lib_graph.cuts import cut
 from lib_graph.devices import CPU
 from lib_graph.dictionary import Basis
 from lib_graph.errors import ModelError, UntraceableError
+from lib_graph.files import json_sha256, write_json
 from lib_graph.network import Network
 from lib_graph.networks import Subject
 from lib_graph.options import Options
@@ -65,6 +67,19 @@ class Job:
         with self.progress.stage(name, total) as advance:
             yield advance
         self.timings[name] = time.process_time() - start
+
+    def keep_checks(self) -> None:
+        """Write what is known of the figures, for when the build is cut off and goes on."""
+        write_json(self.partial / "checks.json", {"of": json_sha256(self.origin), **self.checks})
+
+    def recall_checks(self) -> None:
+        """Take the figures of this build that were found before it was cut off."""
+        try:
+            found = json.loads((self.partial / "checks.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return
+        if found.pop("of") == json_sha256(self.origin):
+            self.checks.update(found)
 
     @property
     def partial(self) -> Path:

@@ -145,14 +145,14 @@ class InteractionMoments:
         return cls(count, positions, mean, deviation, signed)
 
     @classmethod
-    def stack(cls, parts: Sequence[InteractionMoments]) -> InteractionMoments:
-        """Return the moments of all sources, given those of some sources each, in order."""
+    def stack(cls, parts: Sequence[InteractionMoments], axis: int = 0) -> InteractionMoments:
+        """Return the moments of all sources (axis 0) or targets (1), given those of some each."""
         return cls(
             parts[0].count,
             parts[0].positions,
-            torch.cat([part.square for part in parts]),
-            torch.cat([part.deviation for part in parts]),
-            torch.cat([part.signed for part in parts]),
+            torch.cat([part.square for part in parts], axis),
+            torch.cat([part.deviation for part in parts], axis),
+            torch.cat([part.signed for part in parts], axis),
         )
 
     def merge(self, other: InteractionMoments) -> InteractionMoments:

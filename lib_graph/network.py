@@ -141,6 +141,12 @@ class Section:
         return self.target.pack(tensors)
 
     @property
+    def local(self) -> bool:
+        """Whether F(f)_t depends on f_t alone."""
+        one_position = self.source.positions == self.target.positions == 1
+        return one_position or isinstance(self.kind, PositionLocal)
+
+    @property
     def closed_form(self) -> Kind | None:
         """What has closed forms for this section, if anything does."""
         return None if isinstance(self.kind, PositionLocal) else self.kind

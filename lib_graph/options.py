@@ -29,11 +29,12 @@ class Options:
     biases (default: those called `bias` or `b_…`). `partial`: derivatives through the named tensors
     alone, what bypasses them held fixed. `memory`: bytes that the build may take.
 
-    Interactions: `top` leaves out features after the first so many of a layer (raw layers have no
-    order); `edge_samples` takes a random sample of the data for them; `target_error` ends their
-    passes as soon as the strongest ones, which carry 99 % of the strength into each target, are
+    Interactions: `top` takes the so many most important features of each layer alone, and
+    `min_importance` those of at least that share of the layer's largest importance (raw layers are
+    taken whole); `edge_samples` takes a random sample of the data; `target_error` ends their passes
+    as soon as the strongest ones, which carry 99 % of the strength into each target, are
     known to that relative standard error. `probes`: where there is no closed form, estimate the
-    Jacobian's second moment from so many random directions a batch.
+    Jacobian's second moment from so many random directions.
 
     Raises UsageError if a value cannot be used.
     """
@@ -49,6 +50,7 @@ class Options:
     partial: bool = False
     memory: int = 4 << 30
     top: int | None = None
+    min_importance: float | None = None
     edge_samples: int | None = None
     target_error: float | None = None
     probes: int | None = None
@@ -72,6 +74,10 @@ class Options:
             least = 2 if name == "probes" else 1
             if value is not None and value < least:
                 raise UsageError(f"{name} is {value}; it must be at least {least}.")
+        if self.min_importance is not None and not 0 < self.min_importance <= 1:
+            raise UsageError(
+                f"min_importance is {self.min_importance}; it is a share of the largest, 0 to 1."
+            )
         if self.target_error is not None and not self.target_error > 0:
             raise UsageError(f"target_error is {self.target_error}; it must be more than 0.")
         Rule.named(self.rule, self.points)

@@ -24,7 +24,7 @@ __all__ = ["Plan", "make_plan"]
 LIBRARIES = 512 << 20  # what the interpreter and the libraries take, whatever the network
 ROWS = 1024  # samples × positions in a batch: more do not fit the processor's caches
 WIDEST = 4096  # coordinates of a layer that may have a basis: a wider one is a vocabulary
-CHUNKS = (8, 4, 2, 1)
+CHUNKS = (16, 8, 4, 2, 1)
 
 
 Keep = Literal["memory", "disk", "nowhere"]
@@ -133,7 +133,7 @@ def _section_bytes(section: Section, probe: Batch, rule: Rule, chunk: int, targe
     `targets` is the number of the next layer's features.
     """
     f = probe.activations[section.source.index]
-    part = _unit(section.source.width, f).first(chunk)
+    part = _unit(section.source.width, f).only(torch.arange(min(chunk, section.source.width)))
     following: LayerBasis | RawBasis = _unit(section.target.width, f, targets)
     if targets == section.target.width > WIDEST:
         following = RawBasis(targets, f)

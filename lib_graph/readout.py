@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -25,6 +25,11 @@ class Readout:
     positions: int
     counted: Bool[Tensor, "n t"] | None = None
     slopes: Float[Tensor, "n t r"] | None = None
+
+    def only(self, which: slice) -> Readout:
+        """Return the readout of some of the features."""
+        slopes = None if self.slopes is None else self.slopes[..., which]
+        return replace(self, rotation=self.rotation[:, which], slopes=slopes)
 
     def moments(self, attributions: Float[Tensor, "j n t r"]) -> InteractionMoments:
         """Return the moments of A_itj, sources j first, over the output positions that count.

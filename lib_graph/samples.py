@@ -20,7 +20,9 @@ from lib_graph.errors import UsageError
 from lib_graph.network import Batch, Network
 from lib_graph.plan import Plan
 
-__all__ = ["Samples"]
+__all__ = ["LOOK", "Samples"]
+
+LOOK = 32  # samples from one place where a pass may end early to the next
 
 
 @dataclass
@@ -78,17 +80,21 @@ class Samples:
         path.write_bytes(save({str(i): tensor for i, tensor in enumerate(tensors)}))
         return _OnDisk(path, len(tensors))
 
-    def chosen(self, which: Int[Tensor, " m"], processes: int) -> Samples:
+    def chosen(self, which: Int[Tensor, " m"], processes: int, *, looks: bool) -> Samples:
         """Return some of the samples, in the given order, with a batch for each process at least.
 
-        Raises UsageError if there are fewer of them than processes.
+        With `looks`, batches end where a pass may end early, however much memory there is. Raises
+        UsageError if there are fewer samples than processes.
         """
         if len(which) < processes:
             raise UsageError(f"{processes} processes cannot share {len(which)} samples. Take more.")
+        batch = min(self.plan.batch, len(which) // processes)
+        if looks:
+            batch = min(batch, max(LOOK // processes, 1))
         return replace(
             self,
             inputs=[x[which] for x in self.inputs],
-            plan=replace(self.plan, batch=min(self.plan.batch, len(which) // processes)),
+            plan=replace(self.plan, batch=batch),
             counted=None if self.counted is None else self.counted[which],
             folder=self.folder and self.folder.with_name(f"{self.folder.name}-chosen"),
             _kept={},

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 from torch import Tensor
 
 from lib_graph.bases_file import read_bases, write_bases
+from lib_graph.dictionary import most_important
 from lib_graph.errors import UsageError
 from lib_graph.files import locked
-from lib_graph.frames import section_frame
+from lib_graph.frames import section_frames
 from lib_graph.interactions import constant_moments, interaction_moments
 from lib_graph.job import cast
 from lib_graph.moments import InteractionMoments
@@ -115,18 +117,21 @@ def _sections(
     """Yield the interactions of one section after the other."""
     network, bases, config = opened.network, opened.bases, run.manifest.config
     rule = Rule.named(config["rule"], config["points"])
+    chosen = config["top"], config.get("min_importance")
     with progress.stage("interactions", len(network.sections)) as advance:
         for section in network.sections:
             source, target = section.source, section.target
-            basis, next_basis = (
-                bases[layer.name].first(config["top"]) for layer in (source, target)
+            rows, columns = (
+                most_important(bases[layer.name], *chosen) for layer in (source, target)
             )
+            basis, next_basis = bases[source.name].only(rows), bases[target.name].only(columns)
             where = (section, batch, basis, next_basis, rule)
             moments = InteractionMoments.stack(
                 [constant_moments(*where), interaction_moments(*where, CHUNK)]
             )
-            first = 0 if bases[target.name].raw else 1
-            yield section_frame(id, source, target, moments, first_target=first)
+            sources = torch.cat([torch.tensor([0]), rows + 1])
+            targets = columns + (0 if bases[target.name].raw else 1)
+            yield from section_frames(id, source, target, moments, sources, targets)
             advance(1)
 
 

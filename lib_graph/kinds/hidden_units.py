@@ -26,6 +26,9 @@ from lib_graph.rules import Rule
 __all__ = ["Branch", "HiddenUnits", "affine"]
 
 
+ELEMENTS = 1 << 20  # of a temporary
+
+
 class Branch(NamedTuple):
     """A linear map into the hidden units."""
 
@@ -129,6 +132,7 @@ class HiddenUnits(ABC):
         """Yield the moments of A_itj = f̂_tj (c_j J_t C)_i, c_j = row j of C⁺."""
         along, inward = self._along(f.flatten(0, 1), rule), inverse @ self._inward()
         out = self.w_out @ readout.rotation
+        chunk = min(chunk, max(1, ELEMENTS // (len(inward) * out.numel())))
         for rows, c, f_hat in zip(
             inverse.split(chunk), inward.split(chunk, 1), features.split(chunk, -1), strict=True
         ):

@@ -57,6 +57,5 @@ class Perceptron:
         """Yield the moments of A_itj = f̂_tj (m_t diag(c_j W) C)_i, c_j = row j of C⁺."""
         m, inward = self._slopes(f.flatten(0, 1), rule), inverse @ self.weight
         for rows, f_hat in zip(inward.split(chunk), features.split(chunk, -1), strict=True):
-            through = rows.T[..., None] * readout.rotation[:, None]  # e j r
-            derivative = (m @ through.flatten(1)).view(*f.shape[:2], *through.shape[1:])
-            yield readout.moments(derivative.mul_(f_hat[..., None]).permute(2, 0, 1, 3))
+            derivative = ((m[:, None] * rows) @ readout.rotation).unflatten(0, f.shape[:2])
+            yield readout.moments((derivative * f_hat[..., None]).permute(2, 0, 1, 3))
