@@ -98,7 +98,7 @@ def plain_frame(rows: Iterable[Any], columns: Iterable[str]) -> pd.DataFrame:
     import pandas as pd
 
     frame = pd.DataFrame.from_records(list(rows), columns=list(columns))
-    for name in frame.columns[[dtype == object for dtype in frame.dtypes]]:
+    for name in frame.columns[[pd.api.types.is_object_dtype(dtype) for dtype in frame.dtypes]]:
         frame[name] = pd.Series([_plain(value) for value in frame[name]], dtype=object)
     return frame
 
