@@ -21,6 +21,7 @@ from lib_graph.rules import Rule
 
 __all__ = ["Plan", "make_plan"]
 
+TABLES = 128 << 20  # what the libraries for tables take, which are loaded after the plan is made
 LIBRARIES = 512 << 20  # what the interpreter and the libraries take, whatever the network
 ROWS = 1024  # samples × positions in a batch: more do not fit the processor's caches
 WIDEST = 4096  # coordinates of a layer that may have a basis: a wider one is a vocabulary
@@ -112,7 +113,7 @@ def make_plan(
         keep, working = "memory", working + each * (activations + constants)
     elif samples * activations < disk and working + each * constants <= budget:
         keep, working = "disk", working + each * constants
-    return Plan(batch, chunk, keep, _resident() + working)
+    return Plan(batch, chunk, keep, _resident() + TABLES + working)
 
 
 def _constant_bytes(probes: Sequence[Batch]) -> int:
