@@ -45,15 +45,14 @@ def test_edges_required_and_all_curves_in_the_published_bases(seed, kind, tmp_pa
     check_node_curves(bench, truth, within=2.5e-4)
 
 
-@pytest.mark.parametrize(
-    ("seed", "kind", "within"),
-    [(0, "lib", 0.03), (1, "lib", 0.03), (2, "lib", 0.03), (0, "pca", 0.05)],
-)
-def test_edges_required_in_our_own_bases(seed, kind, within, tmp_path):
-    """Found by bisection on curves that are not monotone: for seed 0, PCA finds 160 for 167."""
+@pytest.mark.parametrize(("seed", "kind"), [(0, "lib"), (1, "lib"), (2, "lib"), (0, "pca")])
+def test_edges_required_in_our_own_bases(seed, kind, tmp_path):
+    """Within 3 %, but for one that bisection finds elsewhere: its curve is not monotone."""
     truth = reference(seed, kind)
     bench = Bench.of(build(subject(seed), tmp_path, Options(basis=kind, dtype="float32")))
+    within = {("ln1.0", 0, "pca"): 0.05}  # 160 for 167
     assert ablate_edges(bench).required == {
-        layer: pytest.approx(n, rel=within) for layer, n in truth["edges_required"].items()
+        layer: pytest.approx(n, rel=within.get((layer, seed, kind), 0.03))
+        for layer, n in truth["edges_required"].items()
     }
     check_node_curves(bench, truth, within=1e-3)

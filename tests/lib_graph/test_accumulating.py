@@ -1,6 +1,5 @@
 """Sums over batches: where they are kept, going on where one was cut off, ending early."""
 
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -17,6 +16,7 @@ from lib_graph.plan import LIBRARIES, make_plan
 from lib_graph.progress import SILENT
 from lib_graph.run import Run
 from tests.lib_graph.nets import stacked
+from tests.lib_graph.stopping import StopAfter, StoppedError
 from tests.lib_graph.test_build import subject_of
 
 LAYERS = {"a": "1:in", "c": "2:in", "result": "output"}
@@ -34,32 +34,6 @@ def whole(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lib_graph.plan.ROWS", 16)
         return build(SUBJECT, tmp_path_factory.mktemp("whole") / "run")
-
-
-class StoppedError(Exception):
-    """Raised where a build is to be cut off."""
-
-
-class StopAfter:
-    """Progress that ends a build when some batches of a stage are done; counts those it sees."""
-
-    def __init__(self, name=None, batches=0):
-        self.name, self.batches = name, batches
-        self.seen = {}
-
-    @contextmanager
-    def stage(self, name, total):
-        self.seen[name] = []
-
-        def advance(n):
-            self.seen[name].append(n)
-            if name == self.name and sum(self.seen[name]) >= self.batches:
-                raise StoppedError
-
-        yield advance
-
-    def say(self, line):
-        pass
 
 
 STAGES = ["means and Gram matrices", "Jacobian of c", "Jacobian of a", "interactions of c"]

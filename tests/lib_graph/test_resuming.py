@@ -1,7 +1,6 @@
 """Estimates and their errors, in a build that is cut off and goes on."""
 
 import json
-from contextlib import contextmanager
 
 import pytest
 import torch
@@ -11,35 +10,10 @@ from lib_graph.building import build
 from lib_graph.networks.subject import Subject
 from lib_graph.options import Options
 from tests.lib_graph.nets import STACKED, stacked
+from tests.lib_graph.stopping import StopAfter, StoppedError
 
 ESTIMATED = Options(probes=3, target_error=0.2)
 PASSES = ["means and Gram matrices", "Jacobian of b", "interactions of c"]
-
-
-class StoppedError(Exception):
-    """Raised where a build is to be cut off."""
-
-
-class Stopping:
-    """Progress that cuts a build off when a stage has done so many of its steps."""
-
-    def __init__(self, stage="", steps=0):
-        self.stage_name, self.steps = stage, steps
-        self.seen = {}
-
-    @contextmanager
-    def stage(self, name, total):
-        self.seen[name] = []
-
-        def advance(n):
-            self.seen[name].append(n)
-            if name == self.stage_name and sum(self.seen[name]) >= self.steps:
-                raise StoppedError
-
-        yield advance
-
-    def say(self, line):
-        pass
 
 
 @pytest.fixture(autouse=True)
@@ -74,8 +48,8 @@ def whole(tmp_path_factory):
 def test_what_is_estimated_is_the_same_after_an_interruption(whole, stage, tmp_path):
     """Its error too, which only the manifest tells."""
     with pytest.raises(StoppedError):
-        build(subject(), tmp_path, ESTIMATED, progress=Stopping(stage, 2))
-    watched = Stopping()
+        build(subject(), tmp_path, ESTIMATED, progress=StopAfter(stage, 2))
+    watched = StopAfter()
     build(subject(), tmp_path, ESTIMATED, progress=watched)
     assert watched.seen[stage][0] == 2
     assert contents(tmp_path) == whole
