@@ -38,6 +38,7 @@ format: $(VENV)/.installed-dev  ## rewrite the code in the project's format
 	$(BIN)/ruff format .
 
 benchmark: $(VENV)/.installed-dev  ## measure what the README claims
+	$(BIN)/python -m pip install --quiet --editable '.[benchmark]'
 	$(BIN)/python -m benchmarks
 
 clean:  ## remove the environment and what the demo left
