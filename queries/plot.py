@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from queries.circuits import Circuit
     from queries.communities import Communities
 
-__all__ = ["draw_circuit", "plot_circuit"]
+__all__ = ["describe_saved", "draw_circuit", "plot_circuit"]
 
 ROW = 0.26  # inches
 BOX = 0.20
@@ -47,6 +47,18 @@ def plot_circuit(
     if not len(circuit):
         raise UsageError("The circuit is empty: there is nothing to draw. Ask for more of it.")
     save_figure(draw_circuit(circuit, communities=communities, title=title), path)
+
+
+def describe_saved(circuit: Circuit) -> str:
+    """Return the name of a saved circuit and its three numbers: size, score, a random one's."""
+    size = f"{circuit.name}: {len(circuit)} interactions"
+    found = circuit.scores
+    if found is None:
+        return f"{size}, not tested"
+    return (
+        f"{size}, {found.metric or 'score'} {found.score:.4g} (whole network {found.baseline:.4g}, "
+        f"random circuits of this size {found.random_score:.4g})"
+    )
 
 
 def draw_circuit(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pandas as pd
@@ -11,9 +12,10 @@ import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.errors import UsageError
+from queries.circuits import Scores
 from queries.figures import PALETTE
 from queries.layout import lay_out
-from queries.plot import WIDEST, draw_circuit, plot_circuit
+from queries.plot import WIDEST, describe_saved, draw_circuit, plot_circuit
 from tests.queries.test_cli import Cli
 from tests.synthetic import random_run
 
@@ -162,3 +164,25 @@ def test_the_verb_draws_a_circuit_paths_and_interactions(
         "interactions": lambda: graph.circuit_of(graph.interactions(target="layer/3/1", limit=6)),
     }[what]()
     assert f"{len(expected.features)} features, {len(expected)} interactions" in answer.err
+
+
+def test_the_verb_draws_a_saved_circuit(cli: Cli, tmp_path: Path) -> None:
+    store, out = str(tmp_path / "graph.kgl"), tmp_path / "five.svg"
+    ingest.load(random_run(tmp_path / "run"), store)
+    with queries.open_graph(store) as graph:
+        circuit = graph.circuits.save(graph.circuit(target="layer/3/1"), "five")
+        arguments = ("plot", out, "--of", "circuit", "--saved", "five", "--store", store)
+        answer = cli(*arguments)
+        size = f"{len(circuit.features)} features, {len(circuit)} interactions"
+        assert (answer.code, size in answer.err) == (0, True)
+        assert describe_saved(circuit) == f"five: {len(circuit)} interactions, not tested"
+        tested = dataclasses.replace(circuit, scores=Scores(0.5, 0.9, 0.1, "accuracy"))
+    assert describe_saved(tested) == (
+        f"five: {len(circuit)} interactions, accuracy 0.5 (whole network 0.9, random circuits of "
+        "this size 0.1)"
+    )
+    for more in (("--to", "layer/3/1"), ("--of", "paths"), ("--of", "modules")):
+        answer = cli(*arguments, *more)
+        assert (answer.code, "--saved goes with --of circuit" in answer.err) == (2, True)
+    answer = cli(*arguments[:-3], "fife", "--store", store)
+    assert (answer.code, "Closest: 'five'" in answer.err) == (1, True)
