@@ -27,7 +27,9 @@ def write_report(subject: Subject, path: str | Path, *, progress: Progress = SIL
     The same run and circuits give the same bytes. Raises RunError for examples that are damaged,
     ConflictError for a saved circuit of a graph that has changed.
     """
-    page = render(subject.manifest.name, report_parts(subject, progress=progress))
+    run = subject.manifest
+    about = f"What lib-graph found in the network {run.model.name}, in the basis {run.basis}."
+    page = render(run.name, about, report_parts(subject, progress=progress))
     with whole_file(Path(path)) as temporary:
         temporary.write_bytes(page.encode("utf-8", "replace"))
 

@@ -26,8 +26,8 @@ def spectra_part(subject: Subject) -> Part:
     frame = subject.graph.features().frame
     drawn = picture("importances", lambda: draw_importances(frame), "Importances by rank.")
     about = (
-        "The importance of a feature is the mean squared effect that it has on the next layer (in "
-        "another basis than lib: its variance). A steep line means that few features matter."
+        "In the basis lib, the importance of a feature is the mean squared effect that it has on "
+        "the next layer; in pca it is the variance. A steep line means that few features matter."
     )
     return Part(
         "importances", "Importance spectra", about, (drawn,),
@@ -85,26 +85,35 @@ def _no_examples(subject: Subject) -> Block:
 def _layer(layer: str, rows: pd.DataFrame, examples: pd.DataFrame | None) -> list[Block]:
     """Return a table of the first features of a layer, and the images among their examples."""
     total = rows["importance"].sum()
-    ends = {} if examples is None else ENDS
-    columns = ("feature", "importance", "of the layer", "label", *ends.values())
     cells, images = [], []
     for row in records_of(rows.head(FEATURES)):
-        found = None if examples is None else examples[examples["index"] == row["index"]]
-        share = row["importance"] / total if total > 0 else 0.0
-        texts = [_texts(found, sign) for sign in ends] if found is not None else []
         cells.append(
-            (str(row["index"]), f"{row['importance']:.4g}", f"{share:.1%}", row["label"] or "",
-             *texts)
-        )  # fmt: skip
-        if found is not None and found["image"].notna().any():
-            shown = found[(found["rank"] > 0) & found["image"].notna()]["image"]
-            encoded = tuple(base64.b64encode(image).decode() for image in shown)
-            images.append((str(row["index"]), encoded))
+            {
+                "feature": str(row["index"]),
+                "importance": f"{row['importance']:.4g}",
+                "of the layer": f"{row['importance'] / total:.1%}" if total > 0 else "",
+                "label": row["label"] or "",
+            }
+        )
+        if examples is not None:
+            own = examples[examples["index"] == row["index"]].sort_values("rank", key=abs)
+            cells[-1] |= {name: _lines(own[own["rank"] * sign > 0]) for sign, name in ENDS.items()}
+            images.append((str(row["index"]), _images(own[own["rank"] > 0])))
+    columns = tuple(name for name in cells[0] if any(row[name] for row in cells))
+    table = [tuple(row[name] for name in columns) for row in cells]
     numbers = frozenset(["feature", "importance", "of the layer"])
-    blocks: list[Block] = [Grid(layer, View(columns, cells, numbers))]
-    return [*blocks, Images(layer, tuple(images))] if images else blocks
+    shown = tuple(row for row in images if row[1])
+    grid = Grid(layer, View(columns, table, numbers))
+    return [grid, Images(layer, shown)] if shown else [grid]
 
 
-def _texts(examples: pd.DataFrame, sign: int) -> str:
-    rows = examples[examples["rank"] * sign > 0].sort_values("rank", key=abs)
-    return "\n".join(text or "" for text in rows["text"])
+def _lines(examples: pd.DataFrame) -> str:
+    """Return a line for each example: its text, else its number in the data."""
+    return "\n".join(
+        f"sample {row['sample']}" if row["text"] is None else " ".join(row["text"].split())
+        for row in records_of(examples)
+    )
+
+
+def _images(examples: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(base64.b64encode(image).decode() for image in examples["image"].dropna())

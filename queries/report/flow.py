@@ -19,7 +19,7 @@ from queries.views import circuits_view, interactions_view, paths_view, short_id
 __all__ = ["circuits_part", "interactions_part", "paths_part"]
 
 ROWS = 10  # of a table
-PATHS = 30  # of a picture
+PATHS = 15  # of a picture
 SIZE = 40  # interactions of the circuit that is grown
 MOST = 150  # interactions of a saved circuit that is drawn
 DRAWN = 6  # saved circuits that are drawn

@@ -14,7 +14,7 @@ __all__ = ["render"]
 TEMPLATES = Path(__file__).parent
 
 
-def render(title: str, parts: Sequence[Part]) -> str:
+def render(title: str, about: str, parts: Sequence[Part]) -> str:
     """Return a report as HTML. Everything but the pictures' own markup is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -24,4 +24,4 @@ def render(title: str, parts: Sequence[Part]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("page.html").render(title=title, parts=parts)
+    return environment.get_template("page.html").render(title=title, about=about, parts=parts)

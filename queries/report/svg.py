@@ -47,7 +47,7 @@ def inline_svg(figure: Figure, name: str, alternative: str) -> str:
     wide = round(points * PIXELS)
     for attribute in ("width", "height", "version"):
         root.attrib.pop(attribute, None)
-    root.set("style", f"stroke-linejoin:round;max-width:{wide}px;min-width:{round(LEAST * wide)}px")
+    root.set("style", f"stroke-linejoin:round;width:{wide}px;min-width:{round(LEAST * wide)}px")
     root.set("role", "img")
     root.set("aria-label", alternative)
     ElementTree.register_namespace("", SVG)
