@@ -164,7 +164,8 @@ def circuit(
     """Keep a whole circuit, in all sections at once, and nothing else.
 
     FILE is a circuit as 'lib-graph export circuit --format json' writes it. Random circuits have as
-    many interactions in each section.
+    many interactions in each section. A circuit that leads to one answer cannot score on accuracy
+    over all answers.
     """
     from lib_graph.ablation import (
         ablate_circuit,

@@ -135,6 +135,18 @@ def test_numbers_are_those_of_the_queries(plain: Run, page: Page) -> None:
     assert plain.id in page.texts["run"]
 
 
+def test_the_most_important_features_come_first(run: Run) -> None:
+    with open_graphs([str(run.path)]) as (graph,):
+        graph.write_cypher(
+            "MATCH (f:Feature {run: $run}) WHERE f.index = 6 SET f.importance = 1e9 + f.index"
+        )
+        grids = features_part(Subject(graph, run)).blocks[:3]
+    for grid in grids:
+        assert isinstance(grid, Grid)
+        assert [row[0] for row in grid.view.rows] == ["6", "1", "2", "3", "4"]
+        assert grid.view.rows[0][2] == "100.0%"
+
+
 def test_what_was_not_made_is_named_with_its_command(plain: Run, page: Page) -> None:
     assert f"lib-graph examples {plain.path}" in page.commands["features"]
     assert {f"lib-graph ablate {plain.path} {x}" for x in ("nodes", "edges")} <= set(
