@@ -66,6 +66,7 @@ VERBS = {
 }
 
 
+RESUMED = ("demo", "build", "ingest")  # verbs that go on where they were interrupted
 GRACE = 2.0  # seconds
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -204,7 +205,9 @@ def _report(error: BaseException, arguments: list[str]) -> int:
         return error.exit_code
     if isinstance(error, click.Abort | KeyboardInterrupt):
         again = shlex.join(["lib-graph", *map(_without_password, arguments)])
-        click.echo(f"Interrupted. What was finished is kept. To go on: {again}", err=True)
+        kept = arguments and arguments[0] in RESUMED
+        what = "What was finished is kept. To go on" if kept else "To start again"
+        click.echo(f"Interrupted. {what}: {again}", err=True)
         return 130
     if isinstance(error, BrokenPipeError):
         sys.stdout = open("/dev/null", "w")  # noqa: SIM115  the interpreter flushes it at exit
