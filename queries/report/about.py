@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lib_graph.output import View
-from queries.report.blocks import Block, Facts, Grid, Part
+from queries.report.blocks import Block, Facts, Grid, Missing, Part
 from queries.report.subject import Subject
 
 __all__ = ["layers_part", "run_part"]
@@ -61,11 +61,18 @@ def layers_part(subject: Subject) -> Part:
     about = (
         "Width is that of the activations, PCA rank the number of directions in which they vary, "
         "features those that the basis keeps. A raw layer is left as it is: its features are the "
-        "outputs. How degenerate the network is beyond these ranks (units that fire together, free "
-        "parameters) was not computed here."
+        "outputs."
     )
-    grid = Grid("", View(columns, rows, frozenset(columns) - {"layer", "kind"}))
-    return Part("layers", "Layers", about, (grid,), (f"lib-graph degeneracy {subject.path}",))
+    blocks: list[Block] = [Grid("", View(columns, rows, frozenset(columns) - {"layer", "kind"}))]
+    if subject.manifest.base is None:
+        blocks.append(
+            Missing(
+                "How degenerate the network is beyond these ranks (units that fire together, free "
+                "parameters) is not part of a report.",
+                (f"lib-graph degeneracy {subject.path}",),
+            )
+        )
+    return Part("layers", "Layers", about, tuple(blocks))
 
 
 def _versions(versions: dict[str, str]) -> str:

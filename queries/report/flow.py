@@ -46,13 +46,14 @@ def interactions_part(subject: Subject) -> Part:
         "make up 90 and 99 % of all strength, the Gini index and Hoyer's sparsity (1: a single "
         "interaction has all of it)."
     )
+    unusual = () if subject.manifest.base is None else (subject.ask("unusual"),)
     return Part(
         "interactions", "Interactions", about,
         (
             Grid("Sparsity", View(columns, rows, frozenset(columns[1:]))),
             Grid(f"The {len(strongest.rows)} strongest", strongest),
         ),
-        (subject.ask(f"interactions -n {ROWS}"),),
+        (subject.ask(f"interactions -n {ROWS}"), *unusual),
     )  # fmt: skip
 
 

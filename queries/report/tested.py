@@ -8,7 +8,7 @@ from lib_graph.output import View
 from lib_graph.table_files import records_of
 from queries.ablation_chart import draw_ablations
 from queries.ablations import Ablations
-from queries.report.blocks import Block, Grid, Missing, Part
+from queries.report.blocks import Block, Grid, Missing, Part, Words
 from queries.report.subject import Subject
 from queries.report.svg import picture
 
@@ -33,6 +33,8 @@ def ablation_part(subject: Subject) -> Part:
     )  # fmt: skip
     if found is not None:
         blocks = tuple(_blocks(found))
+    elif (base := subject.manifest.base) is not None:
+        blocks = (Words(f"One input is not ablated: the features are those of run {base}."),)
     about = (
         "The network's score on held-out data with only the most important features of a layer, or "
         "only the strongest interactions of a section; everything else is at its mean. Beside it: "

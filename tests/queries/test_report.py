@@ -16,9 +16,11 @@ from lib_graph.examples_file import NAME, write_examples
 from lib_graph.run import Run
 from queries.comparing import open_graphs
 from queries.report import Subject, write_report
-from queries.report.about import run_part
-from queries.report.blocks import Facts, Grid, Words
+from queries.report.about import layers_part, run_part
+from queries.report.blocks import Facts, Grid, Missing, Words
 from queries.report.features import features_part
+from queries.report.flow import interactions_part
+from queries.report.tested import ablation_part
 from queries.sparsity import sparsity
 from tests.ablated import ablate
 from tests.queries.pages import Page
@@ -252,9 +254,15 @@ def test_a_run_of_one_input_says_whose_features_it_has(tmp_path: Path) -> None:
         subject = Subject(graph, run)
         facts = run_part(subject).blocks[0]
         words = features_part(subject).blocks[-1]
+        (ablated,) = ablation_part(subject).blocks
+        layers = layers_part(subject).blocks
+        commands = interactions_part(subject).commands
     assert isinstance(facts, Facts)
     assert dict(facts.rows)["one input"] == "of run 0123456789ab, over the same features"
     assert words == Words("Examples are those of run 0123456789ab, whose features these are.")
+    assert ablated == Words("One input is not ablated: the features are those of run 0123456789ab.")
+    assert not [block for block in layers if isinstance(block, Missing)]
+    assert commands[-1] == f"lib-graph unusual --run {run.id}"
 
 
 def test_two_layers_have_no_maps(cli: Cli, tmp_path: Path) -> None:
