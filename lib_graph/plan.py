@@ -168,7 +168,7 @@ def _section_bytes(
     """Return the bytes at the peak of one chunk of either computation on a section."""
     source, target = section.source, section.target
     f = probe.activations[source.index]
-    part = _unit(source.width, f).only(torch.arange(min(chunk, carried[source.name])))
+    part = _unit(source.width, f).only(torch.arange(min(chunk, source.width, carried[source.name])))
     every, some = widths[target.name], carried[target.name]
     columns = _following(target.width, f, every if section.closed_form else chunk)
     following = _following(target.width, f, some)
