@@ -43,4 +43,4 @@ benchmark: $(VENV)/.installed-dev  ## measure what the README claims
 	$(BIN)/python -m benchmarks
 
 clean:  ## remove the environment and what the demo left
-	rm -rf $(VENV) build *.egg-info lib-graph-demo
+	rm -rf $(VENV) build *.egg-info lib-graph-demo lib-graph-reproduce

@@ -26,7 +26,7 @@ Narrow = Callable[[Tensor, Constants], Tensor]
 
 @dataclass(frozen=True)
 class _Ends:
-    """Where the coordinates lead, D and o, and along what the result is read, R (None: as it is)."""
+    """Where the coordinates lead, D and o, and what reads the result: R, or all of it."""
 
     directions: Float[Tensor, "k d"]
     offset: Float[Tensor, " d"]
