@@ -30,7 +30,8 @@ Function = Callable[..., Any]
 def ablate(context: click.Context, run: Path) -> None:
     """Score the network of RUN, on held-out data, with a part of its graph alone.
 
-    Results go to RUN/ablation.parquet, and the interactions required to RUN/masks.parquet.
+    Results go to RUN/ablation.parquet, and the interactions required to RUN/masks.parquet. For the
+    curves as a picture: 'lib-graph ingest RUN', then 'lib-graph plot FILE --of ablation'.
 
     \b
     lib-graph ablate my-run nodes
@@ -163,7 +164,8 @@ def circuit(
     """Keep a whole circuit, in all sections at once, and nothing else.
 
     FILE is a circuit as 'lib-graph export circuit --format json' writes it. Random circuits have as
-    many interactions in each section.
+    many interactions in each section. A circuit that leads to one answer cannot score on accuracy
+    over all answers.
     """
     from lib_graph.ablation import (
         ablate_circuit,

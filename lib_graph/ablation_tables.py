@@ -26,6 +26,7 @@ __all__ = [
     "KEPT",
     "MASKS",
     "TABLE",
+    "ablation_metric",
     "graph_of",
     "read_ablation",
     "smallest_kept",
@@ -84,6 +85,12 @@ def read_ablation(run: Run) -> pd.DataFrame:
     Raises RunError if there is none, if it is damaged, or if it is of another graph.
     """
     return _read(run, TABLE, ABLATION)
+
+
+def ablation_metric(run: Run) -> str:
+    """Return what the scores in a run's ablation.parquet are. Raises what `read_ablation` does."""
+    read_ablation(run)
+    return str((made_from(run.path / TABLE) or {})["metric"])
 
 
 def smallest_kept(run: Run) -> dict[str, float]:

@@ -62,6 +62,7 @@ VERBS = {
     "cypher": ("queries.cli_store:cypher", "Run a Cypher text of your own."),
     "export": ("queries.cli_files:export", "Write features, interactions or a circuit to a file."),
     "plot": ("queries.cli_files:plot", "Draw a circuit, the strongest paths, or a whole run."),
+    "report": ("queries.cli_report:report", "Write a run as one HTML page."),
     "delete": ("queries.cli_store:delete", "Delete a run from a store."),
 }
 

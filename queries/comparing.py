@@ -19,7 +19,7 @@ from queries.graph import Graph, open_graph
 from queries.sparsity import sparsity
 from queries.statements import Reader, Statement, read_text
 
-__all__ = ["RunComparison", "compare_runs", "open_graphs"]
+__all__ = ["RunComparison", "compare_runs", "layer_rows", "open_graphs"]
 
 RUN_COLUMNS = (
     "run", "name", "model", "basis", "features", "interactions", "modularity", "null_mean",
@@ -106,7 +106,7 @@ def compare_runs(
     layers: list[Record] = []
     statements: list[Statement] = []
     for graph in graphs:
-        found, texts = _layers(graph)
+        found, texts = layer_rows(graph)
         modules = graph.module_table(resolutions=[resolution], seed=seed, seeds=1, null=null)
         info = graph.run
         own = {"run": info.id, "name": info.name}
@@ -129,7 +129,7 @@ def compare_runs(
     )
 
 
-def _layers(graph: Graph) -> tuple[list[Record], tuple[Statement, ...]]:
+def layer_rows(graph: Graph) -> tuple[list[Record], tuple[Statement, ...]]:
     """Return what is compared of each layer, and what was read for it."""
     reader = Reader(graph.store, graph.run.id)
     (row,) = reader.rows(read_text("run_manifest"))

@@ -101,6 +101,25 @@ def test_the_last_bit_of_a_strength_counts(store: GraphStore, run: Run, tmp_path
         ingest.load(copy_with_strengths(run, tmp_path / "other", change), store)
 
 
+def test_large_sections_are_read_back_in_pieces(
+    store: GraphStore, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.stored.INTERACTIONS_AT_ONCE", 4)  # one source a time, of four
+    ingest.load(run, store)
+    assert ingest.load(run, store).outcome == "unchanged"
+    row = run.interactions.loc[7]
+    place = f"{row.source_layer}/{row.source} > {row.target_layer}/{row.target}"
+    with pytest.raises(ConflictError, match=f"in the strength of {place}"):
+        ingest.load(copy_with_strengths(run, tmp_path / "other", stronger(2.0)), store)
+    store.write(
+        "MATCH (s:Feature {layer_index: 0}) WITH s LIMIT 1 MATCH (t:Feature {layer: 'layer/1'}) "
+        "WITH s, t LIMIT 1 CREATE (x:Feature {id: 'x', run: s.run, layer_index: 0, index: 99})"
+        "-[:INTERACTS {run: s.run, layer_index: 0, strength: 1.0}]->(t)"
+    )
+    with pytest.raises(ConflictError, match="layer.0/99 >"):
+        ingest.load(run, store)
+
+
 def test_labels_follow_the_folder(store: GraphStore, run: Run) -> None:
     ingest.load(run, store)
     before = dump(store)
