@@ -116,7 +116,7 @@ def test_large_sections_are_read_back_in_pieces(
         "WITH s, t LIMIT 1 CREATE (x:Feature {id: 'x', run: s.run, layer_index: 0, index: 99})"
         "-[:INTERACTS {run: s.run, layer_index: 0, strength: 1.0}]->(t)"
     )
-    with pytest.raises(ConflictError, match="layer.0/99 >"):
+    with pytest.raises(ConflictError, match=r"layer.0/99 >"):
         ingest.load(run, store)
 
 
