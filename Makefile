@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SPREAD := --numprocesses auto --dist loadfile  # the files of tests, over the processors
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format benchmark clean
+.PHONY: help demo test check lint format benchmark notebooks clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,5 +42,8 @@ benchmark: $(VENV)/.installed-dev  ## measure what the README claims
 	$(BIN)/python -m pip install --quiet --editable '.[benchmark]'
 	$(BIN)/python -m benchmarks
 
+notebooks: $(VENV)/.installed-dev  ## run the notebooks in examples/ and keep their outputs
+	$(BIN)/python -m tools.notebooks
+
 clean:  ## remove the environment and what the demo left
-	rm -rf $(VENV) build *.egg-info lib-graph-demo
+	rm -rf $(VENV) build *.egg-info lib-graph-demo lib-graph-reproduce

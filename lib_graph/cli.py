@@ -56,6 +56,7 @@ VERBS = {
     "circuits": ("queries.cli_circuits:circuits", "List, show and compare saved circuits."),
     "communities": ("queries.cli_modules:communities", "Find modules: Leiden or Louvain."),
     "compare": ("queries.cli_compare:compare", "Compare runs: ranks, sparsity, modules."),
+    "reproduce": ("queries.cli_reproduce:reproduce", "Print our numbers beside published ones."),
     "queries": ("queries.cli_library:queries", "List the named queries, or show one."),
     "query": ("queries.cli_library:query", "Ask one of the named queries."),
     "cypher": ("queries.cli_store:cypher", "Run a Cypher text of your own."),
@@ -66,7 +67,7 @@ VERBS = {
 }
 
 
-RESUMED = ("demo", "build", "ingest")  # verbs that go on where they were interrupted
+RESUMED = ("demo", "build", "ingest", "reproduce")  # verbs that go on where they were interrupted
 GRACE = 2.0  # seconds
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 

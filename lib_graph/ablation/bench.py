@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from lib_graph.ablation.narrowing import narrowed
 from lib_graph.basis import LayerBasis, RawBasis
 from lib_graph.dictionary import Dictionary
 from lib_graph.errors import ModelError, UsageError
@@ -127,14 +128,25 @@ class Bench:
         return torch.cat([basis.coordinates(batch[layer.index]) for batch in self._runs()])
 
     @torch.no_grad()
-    def score(self, layer: Layer, features: Float[Tensor, "n s r"]) -> float:
+    def score(
+        self,
+        layer: Layer,
+        features: Float[Tensor, "n s k"],
+        kept: Int[Tensor, " k"] | None = None,
+    ) -> float:
         """Return the score of the network when a layer has the given features.
 
-        The layer is f̂ C⁺ + μ, and the rest of the network runs on from there.
+        They are all of the layer's, or those numbered `kept`, the others being at their mean. The
+        layer is f̂ C⁺ + μ, and the rest of the network runs on from there.
         """
         basis = self.bases[layer.name]
+        inverse = basis.inverse if kept is None else basis.inverse[kept]
+        if layer.index == len(self.network.sections):
+            return self._mean(features[at] @ inverse + basis.origin for at, _ in self.parts)
+        section = self.network.sections[layer.index]
+        narrow = narrowed(section, inverse, basis.origin)
         return self._mean(
-            self._run_on(layer, features[part.samples] @ basis.inverse + basis.origin, part)
+            self._run_on(section.target, narrow(features[part.samples], part.constants), part)
             for part in self.parts
         )
 

@@ -71,19 +71,12 @@ def ablate_nodes(
                         "kind": "node_curve",
                         "layer": layer.name,
                         "nodes": len(first) + 1,
-                        "score": bench.score(layer, _only(features, first)),
-                        "random_score": sampled.score(layer, _only(few, drawn)),
+                        "score": bench.score(layer, features[..., first], first),
+                        "random_score": sampled.score(layer, few[..., drawn], drawn),
                     }
                 )
             advance(1)
     return table_of(bench, rows)
-
-
-def _only(features: Tensor, kept: Tensor) -> Tensor:
-    """Return features with all but the kept ones at their mean."""
-    result = torch.zeros_like(features)
-    result[..., kept] = features[..., kept]
-    return result
 
 
 @dataclass(frozen=True, eq=False)

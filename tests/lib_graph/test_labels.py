@@ -1,14 +1,10 @@
-"""The labels of modular addition against waves that are known, and the published purity."""
+"""The labels of modular addition against waves that are known."""
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from lib_graph.labels import FourierLabeller, all_triples
-from lib_graph.networks import load_subject
-from lib_graph.tracing import record
-from tests.data import reference_data
 
 
 def wave(p, row_frequency, column_frequency, phase=0.0):
@@ -92,27 +88,3 @@ def test_a_constant_feature_has_no_label(dtype):
     constant = torch.full((49,), 1 / 3, dtype=dtype)
     rounding = constant * (1 + torch.finfo(dtype).eps * (torch.arange(49) % 2)).to(dtype)
     assert FourierLabeller(7)(features(constant, rounding, 0 * constant)) == [None] * 3
-
-
-PUBLISHED = {"lib": (0.86, 0.84, 0.77), "pca": (0.78, 0.90, 0.79)}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("basis", PUBLISHED)
-def test_purity_of_the_published_bases(basis):
-    """Means over seeds 0 to 2 of the first eight features of ln1.0, ln2.0 and unembed."""
-    purity = torch.zeros(3, 3)
-    for seed in range(3):
-        folder = reference_data(f"modular-addition/seed{seed}")
-        subject = load_subject(folder)
-        published = load_file(folder / f"reference-{basis}.safetensors")
-        layers = list(subject.layers.items())[:3]
-        found = record(
-            subject.module.double(), (subject.labeller.inputs,), [point for _, point in layers]
-        )
-        for i, (layer, point) in enumerate(layers):
-            rotation = published[f"{layer}.C"][:128, 1:9]  # feature 0 is the folded constant
-            values = (found[point] - published[f"{layer}.mean"][:128]) @ rotation
-            labels = subject.labeller(values)
-            purity[seed, i] = sum(label.score for label in labels) / 8
-    assert purity.mean(0).tolist() == pytest.approx(PUBLISHED[basis], abs=5e-3)

@@ -39,7 +39,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("columns", [1, 5])
+@pytest.mark.parametrize("columns", [1, 5, None])
 @pytest.mark.parametrize("kept", [0, 2])
 @pytest.mark.parametrize("name", KINDS)
 def test_narrow_is_the_section_itself(name, kept, columns):
@@ -48,8 +48,9 @@ def test_narrow_is_the_section_itself(name, kept, columns):
     layers = [Layer(0, "a", ((S, D),)), Layer(1, "b", (tuple(kind(f).shape[1:]),))]
     section = Section(*layers, lambda tensors, *_: [kind(tensors[0])], {}, (), kind)
     directions, offset = drawn(kept, D), drawn(D, seed=3)
-    toward = drawn(kind(f).shape[2], columns)
+    toward = None if columns is None else drawn(kind(f).shape[2], columns)
     coordinates = drawn(kept, 3, S).permute(1, 2, 0)
     found = narrowed(section, directions, offset, toward)(coordinates, ())
-    truth = kind(coordinates @ directions + offset) @ toward
+    truth = kind(coordinates @ directions + offset)
+    truth = truth if toward is None else truth @ toward
     assert torch.allclose(found, truth, rtol=1e-12, atol=1e-12)

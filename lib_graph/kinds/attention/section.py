@@ -105,10 +105,11 @@ class Attention:
     ) -> Float[Tensor, "h n s e"]:
         """Return n W + α b of every head, those of a group repeated for each of its queries."""
         flat = n @ weight.movedim(0, 1).flatten(1)
-        heads: Tensor = flat.unflatten(-1, (len(weight), -1)).movedim(2, 0)
         if bias is not None:
-            heads = heads + alpha * bias[:, None, None]
-        return heads.repeat_interleave(len(self.w_q) // len(weight), 0).contiguous()
+            flat = flat + alpha * bias.flatten()
+        heads: Tensor = flat.unflatten(-1, (len(weight), -1)).movedim(2, 0)
+        each = len(self.w_q) // len(weight)
+        return heads.contiguous() if each == 1 else heads.repeat_interleave(each, 0)
 
     def _inward(self) -> Float[Tensor, "3 d h e"]:
         """Return P Γ [W_V | W_K | W_Q]."""

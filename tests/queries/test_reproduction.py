@@ -1,0 +1,165 @@
+"""Our numbers beside the published ones, on networks small enough to be run here."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from lib_graph import reproducing
+from lib_graph.ablation import read_ablation
+from lib_graph.building import build
+from lib_graph.errors import RunError, UsageError
+from lib_graph.networks import load_subject
+from lib_graph.options import Options
+from lib_graph.published import EDGES_REQUIRED, MODULARITY, REPOSITORY, SEEDS, published_bases
+from lib_graph.reproducing import Case, cases
+from lib_graph.run import Run
+from queries.graph import open_graph
+from queries.reproduction import COLUMNS, Reproduction, reproduction_view
+from tests.lib_graph.nets import CONFIG, transformer
+from tests.queries.conftest import Answer
+
+Cli = Callable[..., Answer]
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A tiny network in the place of the shipped one."""
+    folder = tmp_path / "tiny"
+    save(folder, seed=0)
+    monkeypatch.setattr(reproducing, "shipped_model", lambda: folder)
+    return folder
+
+
+def save(folder: Path, seed: int) -> None:
+    folder.mkdir(exist_ok=True)
+    state = {name: value.float() for name, value in transformer(seed).state_dict().items()}
+    save_file(state, folder / "model.safetensors")
+    (folder / "config.json").write_text(CONFIG.model_dump_json())
+
+
+@pytest.mark.slow
+def test_every_number_is_that_of_its_own_command_and_found_once(
+    shipped: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    how = ("reproduce", "modular-addition", "--out", out, "--json", "-q")
+    with monkeypatch.context() as patch:
+        patch.setattr(reproducing, "ablate_edges", interrupted)
+        assert cli(*how).code == 130
+    built = out / "shipped-lib" / "features.parquet"
+    made = built.stat().st_mtime_ns
+    found = cli(*how)
+    assert found.code == 0
+    assert built.stat().st_mtime_ns == made
+    assert REPOSITORY in found.err
+    assert "--networks" in found.err
+    check_numbers(json.loads(found.out), out)
+    monkeypatch.setattr(reproducing, "ablate_edges", interrupted)
+    assert cli(*how).out == found.out
+
+
+def interrupted(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def check_numbers(records: list[dict[str, Any]], out: Path) -> None:
+    rows = {(row["quantity"], row["basis"], row["layer"]): row for row in records}
+    assert all(row[seed] is row["ours"] is None for row in records for seed in SEEDS)
+    for basis in ("lib", "pca"):
+        run = Run.open(out / f"shipped-{basis}")
+        ablated = read_ablation(run)
+        for row in ablated[ablated["kind"] == "edges_required"].itertuples():
+            here = rows["edges required", basis, row.layer]
+            assert here["shipped"] == row.edges
+            assert here["published"] == pytest.approx(sum(EDGES_REQUIRED[basis][row.layer]) / 3)
+        with open_graph(out / "lib-graph.kgl", run.manifest.name) as graph:
+            modules = rows["modularity", basis, None]
+            assert modules["shipped"] == graph.communities(weights="log").modularity
+            assert modules["published"] == MODULARITY[basis]
+        for layer in ("ln1.0", "ln2.0", "unembed"):
+            features = run.features[run.features["layer"] == layer]
+            purity = features.set_index("index")["label_score"].reindex(range(1, 9)).dropna()
+            assert rows["purity", basis, layer]["shipped"] == pytest.approx(purity.mean())
+
+
+@pytest.mark.slow
+def test_another_run_in_the_folder_is_replaced_only_if_asked_for(
+    shipped: Path, tmp_path: Path, cli: Cli
+) -> None:
+    folder = tmp_path / "out" / "shipped-lib"
+    build(load_subject(shipped), folder, Options(basis="neuron"))
+    how = ("reproduce", "modular-addition", "--out", tmp_path / "out", "-q")
+    refused = cli(*how)
+    assert refused.code == 4
+    assert "differs in basis. Choose another --out, or --replace" in refused.err
+    assert cli(*how, "--replace").code == 0
+    assert Run.open(folder).manifest.basis == "lib"
+
+
+def test_the_networks_of_a_folder(tmp_path: Path, shipped: Path, cli: Cli) -> None:
+    for seed in SEEDS:
+        shutil.copytree(shipped, tmp_path / "networks" / seed)
+    file = tmp_path / "networks" / "seed1" / "reference-pca.safetensors"
+    file.touch()
+    found = cases(tmp_path / "networks")
+    assert [case.name for case in found] == [
+        "shipped-lib", "shipped-pca", "seed0-lib", "seed0-pca", "seed1-lib", "seed1-pca",
+        "seed1-pca-published", "seed2-lib", "seed2-pca",
+    ]  # fmt: skip
+    assert found[6] == Case("seed1", file.parent, "pca", file)
+    (tmp_path / "networks" / "seed2" / "config.json").unlink()
+    with pytest.raises(UsageError, match=r"There is no seed2/config\.json in .*networks'\. Name"):
+        cases(tmp_path / "networks")
+    answer = cli("reproduce", "modular-addition", "--networks", tmp_path / "networks")
+    assert (answer.code, answer.err.count("\n")) == (2, 1)
+    assert cli("reproduce", "division").code == 2
+
+
+def test_a_published_basis_is_without_what_is_folded_in(tmp_path: Path) -> None:
+    drawn = torch.randn(5, 4, generator=torch.Generator().manual_seed(0)).double()
+    tensors = {}
+    for layer in ("ln1.0", "ln2.0", "unembed"):
+        tensors[f"{layer}.C"], tensors[f"{layer}.C_pinv"] = drawn.clone(), drawn.T.contiguous()
+        tensors[f"{layer}.mean"] = torch.arange(5.0)
+    tensors["ln2.0.Lambda"] = torch.arange(6.0)
+    save_file(tensors, tmp_path / "reference.safetensors")
+    found = published_bases(tmp_path / "reference.safetensors")
+    assert list(found) == ["ln1.0", "ln2.0", "unembed"]
+    assert torch.equal(found["ln1.0"].rotation, drawn[:4, 1:])
+    assert torch.equal(found["ln1.0"].inverse, drawn.T[1:, :4])
+    assert torch.equal(found["ln1.0"].mean, torch.arange(4.0))
+    assert found["ln1.0"].importance is None
+    assert torch.equal(found["ln2.0"].importance, torch.tensor([1.0, 2.0, 3.0]))
+
+
+@pytest.mark.parametrize("tensors", [{}, {"ln1.0.C": torch.ones(5, 4)}, None])
+def test_what_is_no_published_graph_is_an_error(tmp_path: Path, tensors: object) -> None:
+    file = tmp_path / "reference.safetensors"
+    file.write_text("no tensors") if tensors is None else save_file(tensors, file)
+    with pytest.raises(RunError, match=r"cannot be read as a published graph .* leave it out\."):
+        published_bases(file)
+
+
+def test_the_table_shows_what_was_run_in_the_units_of_each_row() -> None:
+    rows = [
+        ("edges required", "lib", "ln1.0", 284 / 3, None, 94.0, 130.0, 81.0, 71.0, None),
+        ("modularity", "lib", None, 0.264, None, 0.2575, 0.1, 0.2, 0.4725, None),
+        ("purity", "lib", "ln1.0", 0.86, None, 0.855, 0.8, 0.9, 0.865, None),
+    ]
+    view = reproduction_view(Reproduction(pd.DataFrame(rows, columns=COLUMNS)))
+    assert view.columns == ("quantity", "basis", "layer", "published", "ours", *SEEDS)
+    assert view.rows == [
+        ("edges required", "lib", "ln1.0", "94.7", "94", "130", "81", "71"),
+        ("modularity", "lib", "", "0.264", "0.258", "0.100", "0.200", "0.472"),
+        ("purity", "lib", "ln1.0", "86%", "86%", "80%", "90%", "86%"),
+    ]
+    assert "recomputed" not in view.below

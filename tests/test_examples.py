@@ -1,0 +1,81 @@
+"""The notebooks in examples/: all of them run, and what is kept of their outputs can be shown."""
+
+import base64
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tests.data import reference_data
+from tools.notebooks import EXAMPLES, executed
+
+NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
+
+
+def printed(notebook):
+    """Return what the cells print, and how many pictures they show."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    text = "".join(output.text for output in outputs if output.output_type == "stream")
+    return text, sum("image/png" in output.get("data", {}) for output in outputs)
+
+
+def numbers(pattern, text):
+    (found,) = re.findall(pattern, text)
+    return [float(number.replace(",", "")) for number in found]
+
+
+@pytest.mark.slow
+def test_modular_addition(tmp_path):
+    text, pictures = printed(executed(EXAMPLES / "modular-addition.ipynb", tmp_path))
+    alone, whole, random = numbers(
+        r"alone +([\d.]+)\n.* network +([\d.]+)\n.* circuits +([\d.]+)", text
+    )
+    assert whole - 0.01 <= alone
+    assert random < 0.1
+    required, most = numbers(r"([\d,]+) of ([\d,]+) interactions are required", text)
+    assert required < 0.1 * most
+    assert len(re.findall(r"^0\.\d+ ln1\.0/.* → output/5$", text, re.MULTILINE)) == 5
+    assert pictures == 3
+
+
+@pytest.mark.slow
+def test_a_language_model(tmp_path, monkeypatch):
+    monkeypatch.setenv("LIB_GRAPH_EXAMPLE_MODEL", str(reference_data("stories260k")))
+    stories = reference_data("tinystories/stories.txt")
+    monkeypatch.setenv("LIB_GRAPH_EXAMPLE_TEXT", str(stories))
+    text, pictures = printed(executed(EXAMPLES / "language-model.ipynb", tmp_path))
+    assert len(re.findall(r"^ *-?\d+\.\d\d  [^«]*«", text, re.MULTILINE)) == 6
+    assert len(re.findall(r"^0\.\d+ → ln1\.0/.* → '.+'$", text, re.MULTILINE)) == 5
+    assert pictures == 2
+
+
+@pytest.mark.slow
+def test_a_module_of_your_own(tmp_path):
+    """Two features of the last layer, each with a task of its own."""
+    text, pictures = printed(executed(EXAMPLES / "your-own-module.ipynb", tmp_path))
+    shares = re.findall(r"first task by ([\d.]+), with the second by ([\d.]+)", text)
+    (one, two), (other_one, other_two) = (map(float, pair) for pair in shares)
+    assert max(one, two) > 0.7 > 0.3 > min(one, two)
+    assert (one > two) != (other_one > other_two)
+    kept, score, whole, random = numbers(
+        r"(\d+) of \d+ interactions keep an accuracy of ([\d.]+)\n.* ([\d.]+), .* ([\d.]+)\n", text
+    )
+    assert kept < 60
+    assert random < 0.5 < whole - 0.0101 <= score
+    assert pictures == 2
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_is_kept_can_be_shown_anywhere(path):
+    notebook = nbformat.read(path, as_version=4)
+    text, pictures = printed(notebook)
+    assert text
+    assert pictures >= 2
+    assert not re.search(r"(/tmp|/home|/root|/Users|site-packages)\b", path.read_text())
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            assert output.output_type != "error"
+            assert len(base64.b64decode(output.get("data", {}).get("image/png", ""))) < 100_000
+        for link in re.findall(r"\]\((\.\./[^)]+)\)", cell.source):
+            assert (Path(EXAMPLES) / link).is_file()
