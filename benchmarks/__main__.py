@@ -9,7 +9,7 @@ import re
 import secrets
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
@@ -38,35 +38,54 @@ PACKAGES = ("torch", "neo4j", "kglite", "pandas")
               show_default=True, help="File to write.")  # fmt: skip
 @click.option("--neo4j/--no-neo4j", default=True, show_default=True,
               help="Also on a Neo4j: NEO4J_TEST_URI, else one started for this.")  # fmt: skip
-@click.option("--readme", is_flag=True, help="Put the table into README.md too.")
+@click.option("--readme", is_flag=True, help="Put the table of all parts into README.md.")
 def main(parts: tuple[str, ...], repeat: int, file: Path, neo4j: bool, readme: bool) -> None:
     """Measure what the README claims, each figure in new processes; PARTS of it, or all.
 
     `command` is what users run, on the shipped model; `sections` and `modular-addition` compare
     closed forms with loops over backward passes; `builds` holds whole builds against the memory
     they announced, and `smollm2` makes the graph of a language model of 135M parameters, once, in
-    about half an hour. CPU seconds mean something on a quiet machine only: waiting threads count as
-    busy.
+    about half an hour. The file keeps what other parts found on this machine before. CPU seconds
+    mean something on a quiet machine only: waiting threads count as busy.
     """
-    if readme and parts:
-        raise click.UsageError("--readme takes all parts.")
-    figures: list[Figure] = []
+    figures = _known(file)
     print(_machine_line())
     print(f"{'':52}{'median':>10}  {'from':>9} {'to':>9}  {'promised':>10}")
     for part in parts or PARTS:
+        figures[part] = []
         for new in _measure(part, repeat, neo4j):
-            figures.extend(new)
+            figures[part] += new
             for figure in new:
                 print(_row(figure), flush=True)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    rows = [asdict(figure) | {"median": figure.median} for figure in figures]
-    file.write_text(json.dumps({"machine": _machine(), "figures": rows}, indent=1) + "\n")
+        _write(file, figures)
     print(f"Written to {file}.")
     if readme:
-        table = "\n".join([*_markdown(figures), "", f"On {_machine_line()}.", ""])
+        if missing := set(PARTS) - set(figures):
+            raise click.UsageError(f"The table needs {', '.join(sorted(missing))} too.")
+        every = [figure for part in PARTS for figure in figures[part]]
+        table = "\n".join([*_markdown(every), "", f"On {_machine_line()}.", ""])
         README.write_text(TABLE.sub(lambda _: table, README.read_text(encoding="utf-8")))
-    if any(figure.kept is False for figure in figures):
+    if any(figure.kept is False for part in parts or PARTS for figure in figures[part]):
         sys.exit("Some promises are not kept here.")
+
+
+def _known(file: Path) -> dict[str, list[Figure]]:
+    """Return the figures in a file by part, if they are of this machine and these versions."""
+    if not file.is_file():
+        return {}
+    found = json.loads(file.read_text(encoding="utf-8"))
+    if {**found["machine"], "load": None} != {**_machine(), "load": None}:
+        return {}
+    return {
+        part: [Figure(**{**row, "values": tuple(row["values"])}) for row in rows]
+        for part, rows in found["parts"].items()
+    }
+
+
+def _write(file: Path, figures: Mapping[str, list[Figure]]) -> None:
+    parts = {part: [asdict(figure) for figure in found] for part, found in figures.items()}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"machine": _machine(), "parts": parts}, indent=1) + "\n")
 
 
 def _measure(part: str, repeat: int, neo4j: bool) -> Iterator[list[Figure]]:
