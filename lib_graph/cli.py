@@ -46,6 +46,7 @@ VERBS = {
         "Ranks, units in step, and free parameters of a run's network.",
     ),
     "ablate": ("lib_graph.ablate_command:ablate", "Score the network with a part of its graph."),
+    "match": ("lib_graph.match_command:match", "Find the features of two runs that are alike."),
     "ingest": ("ingest.cli:ingest", "Load a run folder into a graph store."),
     "runs": ("queries.cli:runs", "List the runs in a store."),
     "features": ("queries.cli:features", "List the features of a run."),

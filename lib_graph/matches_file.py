@@ -25,7 +25,6 @@ from lib_graph.errors import RunError
 from lib_graph.run import Run, made_from
 
 __all__ = [
-    "GOOD",
     "MATCHES",
     "Matches",
     "all_matches",
@@ -46,10 +45,8 @@ MATCHES = pa.schema(
         ("other_rank", pa.int32()),
     ]
 )
-GOOD = 0.9
-SUMMARY = (
-    "layer", "features", "median", "good", "other_features", "other_median", "other_good", "mutual",
-)  # fmt: skip
+GOOD = 0.9  # |r|
+SUMMARY = ("layer", "run", "features", "median", "above_09", "mutual")
 
 
 @dataclass(frozen=True)
@@ -94,18 +91,17 @@ def all_matches(run: Run) -> Iterator[Matches]:
 
 
 def matches_summary(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return how well features match, a row per layer: SUMMARY.
+    """Return how well features match, a row per layer and run: SUMMARY.
 
-    Of each run the number of features that vary, the median of the |r| of each with the one most
-    like it, and the share of them above 0.9; then how many pairs are most like each other.
+    The number of features that vary, the median of the |r| of each with the one of the other run
+    that is most like it, the share of them above 0.9, and how many pairs are most like each other.
     """
     found = []
     for layer, rows in frame.groupby("layer", sort=False):
-        size, first, other = rows["correlation"].abs(), rows["rank"] == 1, rows["other_rank"] == 1
-        best = [_how_good(size[side]) for side in (first, other)]
-        found.append((layer, *best[0], *best[1], int((first & other).sum())))
+        mutual = int(((rows["rank"] == 1) & (rows["other_rank"] == 1)).sum())
+        for run, rank in (("run", "rank"), ("other", "other_rank")):
+            best = rows[rows[rank] == 1]
+            size = best["correlation"].abs()
+            good = float((size > GOOD).mean())
+            found.append((layer, rows[run].iloc[0], len(best), float(size.median()), good, mutual))
     return pd.DataFrame(found, columns=list(SUMMARY))
-
-
-def _how_good(size: pd.Series[float]) -> tuple[int, float, float]:
-    return len(size), float(size.median()), float((size > GOOD).mean())

@@ -1,5 +1,6 @@
 """Features of two runs are matched by the correlation of their values on the same data."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +25,7 @@ from lib_graph.options import Options
 from lib_graph.progress import Silent
 from lib_graph.reopening import reopened_network
 from tests.lib_graph.nets import CONFIG, random_, transformer
+from tests.lib_graph.test_build_command import lib_graph as lib_graph_command
 
 NUMBERS = Options(basis="neuron")
 
@@ -133,8 +135,8 @@ def test_what_does_not_vary_has_no_match(tmp_path, dtype):
     assert sorted(set(found["index"])) == [1, 2, 4]
     assert sorted(set(found["other_index"])) == [1, 4]
     assert found["rank"].max() == 2
-    (summary,) = matches_summary(found).to_dict("records")
-    assert (summary["features"], summary["other_features"], summary["mutual"]) == (3, 2, 2)
+    summary = matches_summary(found)
+    assert (summary["features"].tolist(), summary["mutual"].tolist()) == ([3, 2], [2, 2])
 
 
 def test_positions_that_do_not_count_do_not_correlate(tmp_path):
@@ -156,15 +158,17 @@ def test_positions_that_do_not_count_do_not_correlate(tmp_path):
 def test_the_summary_says_how_well_features_match():
     frame = pd.DataFrame(
         [("a", 1, 1, 0.5, 1, 2), ("a", 1, 2, 0.2, 2, 1), ("a", 2, 1, -0.95, 1, 1),
-         ("b", 0, 0, 1, 1, 1)],
+         ("b", 0, 0, 1.0, 1, 1)],
         columns=["layer", "index", "other_index", "correlation", "rank", "other_rank"],
-    )  # fmt: skip
-    a, b = matches_summary(frame).to_dict("records")
-    assert a == {
-        "layer": "a", "features": 2, "median": 0.725, "good": 0.5, "other_features": 2,
-        "other_median": 0.575, "other_good": 0.5, "mutual": 1,
-    }  # fmt: skip
-    assert (b["layer"], b["median"], b["mutual"]) == ("b", 1.0, 1)
+    ).assign(run="one", other="two")  # fmt: skip
+    expected = [
+        ("a", "one", 2, 0.725, 0.5, 1),
+        ("a", "two", 2, 0.575, 0.5, 1),
+        ("b", "one", 1, 1.0, 1.0, 1),
+        ("b", "two", 1, 1.0, 1.0, 1),
+    ]
+    names = ["layer", "run", "features", "median", "above_09", "mutual"]
+    pd.testing.assert_frame_equal(matches_summary(frame), pd.DataFrame(expected, columns=names))
 
 
 @pytest.mark.slow
@@ -193,6 +197,24 @@ def test_matches_of_another_build_are_refused(runs, tmp_path):
     (other.path / path.name).write_bytes(path.read_bytes())
     with pytest.raises(RunError, match=r"of another build than that of run .* or delete it"):
         list(all_matches(other))
+
+
+@pytest.mark.slow
+def test_the_verb_shows_each_layer(runs, capsys):
+    paths = [str(run.path) for run in runs]
+    assert lib_graph_command("match", *paths, "-q", "--json", "--replace") == 0
+    frame = next(all_matches(runs[0])).frame
+    assert json.loads(capsys.readouterr().out) == matches_summary(frame).to_dict("records")
+    assert lib_graph_command("match", *paths, "-q") == 0
+    lines = capsys.readouterr().out.splitlines()
+    first, second = (f"{run.id} ({run.manifest.name})" for run in runs)
+    assert lines[0] == f"{first} and {second}, on the data of the first."
+    layers = ["ln1.0", "ln2.0", "unembed", "output"]
+    assert [line.split()[:2] for line in lines[2:10]] == [
+        [layer, run.id] for layer in layers for run in runs
+    ]
+    assert lib_graph_command("match", paths[0], paths[0]) == 2
+    assert capsys.readouterr().err.startswith(f"Error: Run {runs[0].id} cannot be matched with")
 
 
 def refused(error, says, *arguments, **options):
