@@ -28,12 +28,14 @@ def random_run(
     last: str = "raw",
     ties: bool = False,
     base: str | None = None,
+    bases: bytes = b"synthetic",
 ) -> Run:
     """Write a run of layers `layer.0`, `layer/1`, … with random interactions and open it.
 
     `widths` counts features without the constant. Layers with an odd number have a slash in their
     name. About `density` of all pairs interact; strengths span six orders of magnitude, or with
-    `ties` are all 1 or 2. `base` is the run whose features it is to have.
+    `ties` are all 1 or 2. `base` is the run whose features it is to have; `bases` is what stands
+    for its bases.
     """
     rng = np.random.default_rng(seed)
     run_id = run_id or f"{rng.integers(16**12):012x}"
@@ -54,7 +56,7 @@ def random_run(
             yield _tied(section, rng) if ties else section
 
     write_interactions(path / "interactions.parquet", sections(), origin)
-    (path / "bases.safetensors").write_bytes(b"synthetic")
+    (path / "bases.safetensors").write_bytes(bases)
     layers = [
         {
             "index": i, "name": names[i], "width": widths[i], "pca_rank": widths[i],
