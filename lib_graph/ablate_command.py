@@ -58,7 +58,8 @@ def _curves(function: Function) -> Function:
         click.option(
             "--against",
             type=click.Path(path_type=Path),
-            help="Also ablate this run of the same network, in another basis.",
+            help="Also ablate this run of the same network, in another basis, and write that to "
+            "both folders.",
         ),
         click.option("--layers", help="Layers, by commas.  [default: all]"),
     ):
@@ -85,14 +86,14 @@ def nodes(
     from lib_graph.ablation import ablate_nodes, write_ablation
 
     benches = list(_benches(settings.run, against, metric))
-    rows = pd.concat(
-        [
-            ablate_nodes(bench, layers=_listed(layers), seed=seed, progress=progress())
-            for bench in benches
-        ],
-        ignore_index=True,
-    )
+    found = [
+        ablate_nodes(bench, layers=_listed(layers), seed=seed, progress=progress())
+        for bench in benches
+    ]
+    rows = pd.concat(found, ignore_index=True)
     write_ablation(benches[0], rows, replace=replace)
+    for bench, own in zip(benches[1:], found[1:], strict=True):
+        write_ablation(bench, own, replace=replace)
     _show(rows, as_json, ["basis", "layer", "nodes", "score", "baseline", "random_score"])
 
 
@@ -130,6 +131,9 @@ def edges(
     rows = pd.concat([each.rows for each in found], ignore_index=True)
     write_ablation(benches[0], rows, replace=replace)
     write_masks(benches[0], pd.concat([each.masks for each in found]), replace=replace)
+    for bench, own in zip(benches[1:], found[1:], strict=True):
+        write_ablation(bench, own.rows, replace=replace)
+        write_masks(bench, own.masks, replace=replace)
     required = rows if as_json else rows[rows["kind"] == "edges_required"]
     _show(required, as_json, ["basis", "layer", "edges", "score", "baseline", "random_score"])
 

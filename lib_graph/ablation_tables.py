@@ -26,6 +26,7 @@ __all__ = [
     "KEPT",
     "MASKS",
     "TABLE",
+    "edges_required",
     "graph_of",
     "read_ablation",
     "smallest_kept",
@@ -98,6 +99,19 @@ def smallest_kept(run: Run) -> dict[str, float]:
     own = kept[kept["run"] == run.id]
     least = own.groupby("source_layer", sort=False)["strength"].min()
     return {str(layer): float(strength) for layer, strength in least.items()}
+
+
+def edges_required(run: Run) -> dict[str, int]:
+    """Return how many edges are required in each section that was ablated.
+
+    By the name of the source layer; empty if no edges were ablated. Raises RunError if what was
+    found is damaged or of another graph.
+    """
+    if not (run.path / TABLE).is_file():
+        return {}
+    found = _read(run, TABLE, ABLATION)
+    own = found[(found["run"] == run.id) & (found["kind"] == "edges_required")]
+    return {str(layer): int(n) for layer, n in zip(own["layer"], own["edges"], strict=True)}
 
 
 def _read(run: Run, name: str, schema: pa.Schema) -> pd.DataFrame:

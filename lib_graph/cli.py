@@ -56,7 +56,7 @@ VERBS = {
     "circuit": ("queries.cli_circuits:circuit", "Find the circuit that leads to a place."),
     "circuits": ("queries.cli_circuits:circuits", "List, show and compare saved circuits."),
     "communities": ("queries.cli_modules:communities", "Find modules: Leiden or Louvain."),
-    "compare": ("queries.cli_compare:compare", "Compare runs: ranks, sparsity, modules."),
+    "compare": ("queries.cli_compare:compare", "Compare runs: ranks, sparsity, matches, modules."),
     "queries": ("queries.cli_library:queries", "List the named queries, or show one."),
     "query": ("queries.cli_library:query", "Ask one of the named queries."),
     "cypher": ("queries.cli_store:cypher", "Run a Cypher text of your own."),

@@ -1,4 +1,4 @@
-"""Runs side by side: ranks, sparsity of the interactions, modules."""
+"""Runs side by side: ranks, sparsity of the interactions, edges required, matches, modules."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ RUN_COLUMNS = (
 )  # fmt: skip
 LAYER_COLUMNS = (
     "run", "name", "layer", "width", "pca_rank", "features", "interactions", "for_90", "for_99",
-    "gini", "hoyer",
+    "gini", "hoyer", "edges_required", "matched",
 )  # fmt: skip
+WHOLE = ("for_90", "for_99", "edges_required")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,10 @@ class RunComparison:
     `queries.module_table`. `layers` has a row per run and layer, LAYER_COLUMNS: width, PCA rank and
     features kept (the rank in the basis); and of the interactions out of the layer, those of the
     constant left out, their number and the sparsity of their strengths (`queries.sparsity`), over
-    all pairs of features, so that a pair without an interaction counts as 0.
+    all pairs of features, so that a pair without an interaction counts as 0. `edges_required` is
+    there where the edges were ablated, and `matched` where the run is matched with the first one:
+    the median, over the features that vary, of |r| with the one most like it there, on the first
+    run's data if it was measured on them.
     """
 
     runs: pd.DataFrame
@@ -106,7 +110,7 @@ def compare_runs(
     layers: list[Record] = []
     statements: list[Statement] = []
     for graph in graphs:
-        found, texts = _layers(graph)
+        found, texts = _layers(graph, graphs[0].run.id)
         modules = graph.module_table(resolutions=[resolution], seed=seed, seeds=1, null=null)
         info = graph.run
         own = {"run": info.id, "name": info.name}
@@ -124,14 +128,17 @@ def compare_runs(
         statements += [*texts, *modules.statements]
     return RunComparison(
         pd.DataFrame(runs)[list(RUN_COLUMNS)],
-        pd.DataFrame(layers)[list(LAYER_COLUMNS)].astype({"for_90": "Int64", "for_99": "Int64"}),
+        pd.DataFrame(layers)[list(LAYER_COLUMNS)].astype(dict.fromkeys(WHOLE, "Int64")),
         tuple(statements),
     )
 
 
-def _layers(graph: Graph) -> tuple[list[Record], tuple[Statement, ...]]:
+def _layers(graph: Graph, first: str) -> tuple[list[Record], tuple[Statement, ...]]:
     """Return what is compared of each layer, and what was read for it."""
     reader = Reader(graph.store, graph.run.id)
+    required = reader.rows(read_text("edges_required"))
+    edges = {row["layer"]: row["edges_required"] for row in required}
+    matched = _matched(reader, first)
     (row,) = reader.rows(read_text("run_manifest"))
     manifest = _Manifest.model_validate_json(row["manifest"])
     ranks = {layer.name: layer.pca_rank for layer in manifest.layers}
@@ -154,6 +161,17 @@ def _layers(graph: Graph) -> tuple[list[Record], tuple[Statement, ...]]:
                 "features": layer.features,
                 "interactions": len(strength),
                 **asdict(sparsity(strength, layer.features * sum(targets))),
+                "edges_required": edges.get(layer.index),
+                "matched": matched.get(layer.index),
             }
         )
     return rows, reader.statements
+
+
+def _matched(reader: Reader, first: str) -> dict[int, float]:
+    """Return, by layer, the median of the best |r| of the features with those of the first run."""
+    best = reader.frame(read_text("best_matches"), other=first)
+    if (best["data"] == first).any():
+        best = best[best["data"] == first]
+    medians = best.groupby("layer")["correlation"].median()
+    return dict(zip(medians.index.tolist(), medians.tolist(), strict=True))
