@@ -21,7 +21,7 @@ from lib_graph.reopening import Reopened
 
 __all__ = ["CrossMoments", "correlations", "every_pair", "same_column"]
 
-ENTRIES = 1 << 24  # features × positions × samples of a layer that are looked at together
+ENTRIES = 1 << 22  # features × positions × samples of a layer that are looked at together
 ROUNDING = 8  # of so many units in the last place an activation may be another in another batch
 
 Pairing = Callable[[Tensor, Tensor], Tensor]
