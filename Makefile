@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+SPREAD := --numprocesses auto --dist loadfile  # the files of tests, over the processors
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint format benchmark clean
@@ -23,10 +24,10 @@ demo: $(VENV)/.installed  ## build, load and query the graph of the shipped mode
 	$(BIN)/lib-graph demo
 
 test: $(VENV)/.installed-dev  ## all tests, a real Neo4j among them
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SPREAD)
 
 check: lint  ## lint and the quick tests, under a minute
-	$(BIN)/python -m pytest -q -m 'not slow and not neo4j'
+	$(BIN)/python -m pytest -q $(SPREAD) -m 'not slow and not neo4j'
 
 lint: $(VENV)/.installed-dev  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -38,6 +39,7 @@ format: $(VENV)/.installed-dev  ## rewrite the code in the project's format
 	$(BIN)/ruff format .
 
 benchmark: $(VENV)/.installed-dev  ## measure what the README claims
+	$(BIN)/python -m pip install --quiet --editable '.[benchmark]'
 	$(BIN)/python -m benchmarks
 
 clean:  ## remove the environment and what the demo left

@@ -1,25 +1,31 @@
 """What ablations found of a run, noted in the store whenever the run is loaded or looked at again.
 
-`Layer.edges_required` is the number of edges required in the section out of the layer, and
-`Layer.smallest_kept` the smallest strength that is kept there; null where no edges were ablated.
+`Run.ablations` is the table of ablation.parquet as JSON, with the metric; `Layer.smallest_kept` is
+the smallest strength out of the layer that is kept at the number of edges required. Both are null
+where nothing was ablated.
 """
 
 from __future__ import annotations
 
+import json
+
 from ingest.store.protocol import GraphStore
-from lib_graph.ablation_tables import edges_required, smallest_kept
+from lib_graph.ablation_tables import TABLE, ablation_metric, read_ablation, smallest_kept
 from lib_graph.run import Run
+from lib_graph.table_files import records_of
 
 __all__ = ["note_ablations"]
 
+NOTED_TABLE = "MATCH (r:Run {id: $run}) RETURN r.ablations AS ablations"
+NOTE_TABLE = "MATCH (r:Run {id: $run}) SET r.ablations = $ablations"
 NOTED = """
 MATCH (l:Layer {run: $run})
-RETURN l.name AS layer, l.edges_required AS edges_required, l.smallest_kept AS smallest_kept
+RETURN l.name AS layer, l.smallest_kept AS smallest_kept
 """
 NOTE = """
 UNWIND $layers AS noted
 MATCH (l:Layer {run: $run, name: noted.layer})
-SET l.edges_required = noted.edges_required, l.smallest_kept = noted.smallest_kept
+SET l.smallest_kept = noted.smallest_kept
 """
 
 
@@ -28,17 +34,28 @@ def note_ablations(graph: GraphStore, run: Run) -> bool:
 
     Raises RunError if the run's ablations are of another graph.
     """
-    required, kept = edges_required(run), smallest_kept(run)
-    layers = []
-    for noted in graph.execute(NOTED, {"run": run.id}):
-        layer = noted["layer"]
-        found = {
-            "layer": layer,
-            "edges_required": required.get(layer, noted["edges_required"]),
-            "smallest_kept": kept.get(layer, noted["smallest_kept"]),
-        }
-        if found != noted:
-            layers.append(found)
+    return any([_note_table(graph, run), _note_smallest_kept(graph, run)])
+
+
+def _note_table(graph: GraphStore, run: Run) -> bool:
+    if not (run.path / TABLE).is_file():
+        return False
+    found = {"metric": ablation_metric(run), "rows": records_of(read_ablation(run))}
+    parameters = {"run": run.id, "ablations": json.dumps(found)}
+    if graph.execute(NOTED_TABLE, {"run": run.id}) == [{"ablations": parameters["ablations"]}]:
+        return False
+    graph.transact(lambda tx: tx.execute(NOTE_TABLE, parameters))
+    return True
+
+
+def _note_smallest_kept(graph: GraphStore, run: Run) -> bool:
+    found = smallest_kept(run)
+    noted = {row["layer"]: row["smallest_kept"] for row in graph.execute(NOTED, {"run": run.id})}
+    layers = [
+        {"layer": layer, "smallest_kept": strength}
+        for layer, strength in found.items()
+        if noted.get(layer) != strength
+    ]
     if layers:
         graph.transact(lambda tx: tx.execute(NOTE, {"run": run.id, "layers": layers}))
     return bool(layers)

@@ -75,7 +75,7 @@ RUN = NodeTable(
     ),
 )
 LAYER = NodeTable("Layer", ("id", "run", "index", "name", "width", "features"))
-"""Where edges were ablated a layer also has `smallest_kept` and `edges_required`
+"""Where a part of the graph was ablated, the run also has `ablations`, and layers `smallest_kept`
 (`ingest.ablations`)."""
 
 FEATURE = NodeTable(

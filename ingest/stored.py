@@ -16,6 +16,9 @@ from ingest.store.protocol import GraphStore, Row, Transaction
 
 __all__ = ["Difference", "find_difference", "run_status", "update_labels"]
 
+INTERACTIONS_AT_ONCE = 1_000_000  # to read: the embedded store collects at most ten million items
+ANY_INDEX = 1 << 31
+
 STATUS = "MATCH (r:Run {id: $run}) RETURN r.status AS status"
 FEATURES = """
 MATCH (:Run {id: $run})-[:HAS_LAYER]->(l:Layer)-[:HAS_FEATURE]->(f:Feature)
@@ -31,6 +34,7 @@ SET f.label = row.label
 """
 INTERACTIONS = """
 MATCH (s:Feature {run: $run, layer_index: $layer})-[i:INTERACTS]->(t:Feature)
+WHERE s.index >= $first AND s.index < $end
 RETURN s.index AS source, collect(t.index) AS targets, collect(i.strength) AS strengths
 """
 
@@ -93,13 +97,21 @@ def _relabel(transaction: Transaction, *, rows: list[Row]) -> None:
 def _sections(
     graph: GraphStore, contents: Contents, stored_as: str
 ) -> Iterator[tuple[int, pd.DataFrame]]:
+    features = contents.features.groupby("layer_index").size()
     for layer in range(len(contents.run.layers)):
-        yield layer, _section(graph, stored_as, layer)
+        at_once = max(INTERACTIONS_AT_ONCE // int(features.get(layer + 1, 1)), 1)
+        firsts = range(0, int(features[layer]), at_once)
+        ends = [*firsts[1:], ANY_INDEX]  # whatever else is there counts too
+        pieces = [
+            _section(graph, {"run": stored_as, "layer": layer, "first": first, "end": end})
+            for first, end in zip(firsts, ends, strict=True)
+        ]
+        yield layer, pd.concat(pieces, ignore_index=True)
 
 
-def _section(graph: GraphStore, stored_as: str, layer: int) -> pd.DataFrame:
-    """Return source, target and strength of what the store holds from one layer on."""
-    rows = graph.execute(INTERACTIONS, {"run": stored_as, "layer": layer})
+def _section(graph: GraphStore, parameters: Row) -> pd.DataFrame:
+    """Return source, target and strength of what the store holds from some features on."""
+    rows = graph.execute(INTERACTIONS, parameters)
     return pd.DataFrame(
         {
             "source": np.repeat(

@@ -30,7 +30,8 @@ Function = Callable[..., Any]
 def ablate(context: click.Context, run: Path) -> None:
     """Score the network of RUN, on held-out data, with a part of its graph alone.
 
-    Results go to RUN/ablation.parquet, and the interactions required to RUN/masks.parquet.
+    Results go to RUN/ablation.parquet, and the interactions required to RUN/masks.parquet. For the
+    curves as a picture: 'lib-graph ingest RUN', then 'lib-graph plot FILE --of ablation'.
 
     \b
     lib-graph ablate my-run nodes
@@ -58,8 +59,7 @@ def _curves(function: Function) -> Function:
         click.option(
             "--against",
             type=click.Path(path_type=Path),
-            help="Also ablate this run of the same network, in another basis, and write that to "
-            "both folders.",
+            help="Also ablate this run of the same network, in another basis.",
         ),
         click.option("--layers", help="Layers, by commas.  [default: all]"),
     ):
@@ -86,14 +86,14 @@ def nodes(
     from lib_graph.ablation import ablate_nodes, write_ablation
 
     benches = list(_benches(settings.run, against, metric))
-    found = [
-        ablate_nodes(bench, layers=_listed(layers), seed=seed, progress=progress())
-        for bench in benches
-    ]
-    rows = pd.concat(found, ignore_index=True)
+    rows = pd.concat(
+        [
+            ablate_nodes(bench, layers=_listed(layers), seed=seed, progress=progress())
+            for bench in benches
+        ],
+        ignore_index=True,
+    )
     write_ablation(benches[0], rows, replace=replace)
-    for bench, own in zip(benches[1:], found[1:], strict=True):
-        write_ablation(bench, own, replace=replace)
     _show(rows, as_json, ["basis", "layer", "nodes", "score", "baseline", "random_score"])
 
 
@@ -131,9 +131,6 @@ def edges(
     rows = pd.concat([each.rows for each in found], ignore_index=True)
     write_ablation(benches[0], rows, replace=replace)
     write_masks(benches[0], pd.concat([each.masks for each in found]), replace=replace)
-    for bench, own in zip(benches[1:], found[1:], strict=True):
-        write_ablation(bench, own.rows, replace=replace)
-        write_masks(bench, own.masks, replace=replace)
     required = rows if as_json else rows[rows["kind"] == "edges_required"]
     _show(required, as_json, ["basis", "layer", "edges", "score", "baseline", "random_score"])
 
@@ -167,7 +164,8 @@ def circuit(
     """Keep a whole circuit, in all sections at once, and nothing else.
 
     FILE is a circuit as 'lib-graph export circuit --format json' writes it. Random circuits have as
-    many interactions in each section.
+    many interactions in each section. A circuit that leads to one answer cannot score on accuracy
+    over all answers.
     """
     from lib_graph.ablation import (
         ablate_circuit,

@@ -26,7 +26,7 @@ __all__ = [
     "KEPT",
     "MASKS",
     "TABLE",
-    "edges_required",
+    "ablation_metric",
     "graph_of",
     "read_ablation",
     "smallest_kept",
@@ -87,6 +87,12 @@ def read_ablation(run: Run) -> pd.DataFrame:
     return _read(run, TABLE, ABLATION)
 
 
+def ablation_metric(run: Run) -> str:
+    """Return what the scores in a run's ablation.parquet are. Raises what `read_ablation` does."""
+    read_ablation(run)
+    return str((made_from(run.path / TABLE) or {})["metric"])
+
+
 def smallest_kept(run: Run) -> dict[str, float]:
     """Return ε_l of each section l that was ablated: the smallest strength at the number required.
 
@@ -99,19 +105,6 @@ def smallest_kept(run: Run) -> dict[str, float]:
     own = kept[kept["run"] == run.id]
     least = own.groupby("source_layer", sort=False)["strength"].min()
     return {str(layer): float(strength) for layer, strength in least.items()}
-
-
-def edges_required(run: Run) -> dict[str, int]:
-    """Return how many edges are required in each section that was ablated.
-
-    By the name of the source layer; empty if no edges were ablated. Raises RunError if what was
-    found is damaged or of another graph.
-    """
-    if not (run.path / TABLE).is_file():
-        return {}
-    found = _read(run, TABLE, ABLATION)
-    own = found[(found["run"] == run.id) & (found["kind"] == "edges_required")]
-    return {str(layer): int(n) for layer, n in zip(own["layer"], own["edges"], strict=True)}
 
 
 def _read(run: Run, name: str, schema: pa.Schema) -> pd.DataFrame:

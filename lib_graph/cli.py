@@ -62,10 +62,12 @@ VERBS = {
     "cypher": ("queries.cli_store:cypher", "Run a Cypher text of your own."),
     "export": ("queries.cli_files:export", "Write features, interactions or a circuit to a file."),
     "plot": ("queries.cli_files:plot", "Draw a circuit, the strongest paths, or a whole run."),
+    "report": ("queries.cli_report:report", "Write a run as one HTML page."),
     "delete": ("queries.cli_store:delete", "Delete a run from a store."),
 }
 
 
+RESUMED = ("demo", "build", "ingest")  # verbs that go on where they were interrupted
 GRACE = 2.0  # seconds
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -204,7 +206,9 @@ def _report(error: BaseException, arguments: list[str]) -> int:
         return error.exit_code
     if isinstance(error, click.Abort | KeyboardInterrupt):
         again = shlex.join(["lib-graph", *map(_without_password, arguments)])
-        click.echo(f"Interrupted. What was finished is kept. To go on: {again}", err=True)
+        kept = arguments and arguments[0] in RESUMED
+        what = "What was finished is kept. To go on" if kept else "To start again"
+        click.echo(f"Interrupted. {what}: {again}", err=True)
         return 130
     if isinstance(error, BrokenPipeError):
         sys.stdout = open("/dev/null", "w")  # noqa: SIM115  the interpreter flushes it at exit

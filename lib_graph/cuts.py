@@ -22,7 +22,7 @@ from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.kinds import PositionLocal
 from lib_graph.network import Constants, Kind, Layer, Network, Section
 from lib_graph.recognising import recognise
-from lib_graph.selfcheck import check_chain, check_kinds, check_samples
+from lib_graph.selfcheck import check
 from lib_graph.tracing import TracedModule, is_variance, keep_precision, points, trace
 
 __all__ = [
@@ -97,13 +97,11 @@ def cut(
         )
         for source, target in pairwise(chain.layers)
     ]
-    network = Network(
-        chain.layers, tuple(sections), chain.head, {"held_tensors": chain.held} if partial else {}
-    )
-    check_chain(network, module, inputs, layers)
-    check_samples(network, inputs)
-    check_kinds(network, inputs)
-    return network
+    network = Network(chain.layers, tuple(sections), chain.head)
+    figures = check(network, module, inputs, layers)
+    if partial:
+        figures["held_tensors"] = chain.held
+    return replace(network, figures=figures)
 
 
 def _finest(module: nn.Module, inputs: tuple[Tensor, ...]) -> torch.dtype:

@@ -30,7 +30,6 @@ from lib_graph.progress import SILENT, Progress
 from lib_graph.recording import NOTICE, recorded
 from lib_graph.rules import Rule
 from lib_graph.samples import Samples
-from lib_graph.selfcheck import check_chain, check_kinds
 from lib_graph.world import ALONE, World
 
 __all__ = ["Job", "cast", "cut_or_recorded", "first_samples", "prepare"]
@@ -123,7 +122,7 @@ def prepare(
     given = None if file is None else given_bases(file, network.layers)
     plan = make_plan(
         network, example, *size, rule,
-        features={name: basis.features for name, basis in (given or {}).items()},
+        features={name: basis.features for name, basis in (given or {}).items()}, top=options.top,
         sections=[compose(network.sections)] if options.basis == "global" else [],
         processes=world.size, disk=_free(out),
     )  # fmt: skip
@@ -139,8 +138,6 @@ def prepare(
     last = options.last != "raw" or given is not None
     samples = Samples(network, inputs, plan, subject.counted, device, folder, last)
     job = Job(subject, network, samples, rule, options, origin, out, progress, device, world, given)
-    job.checks["chain_error"] = check_chain(network, module, example, subject.layers)
-    job.checks["kind_error"] = check_kinds(network, example)
     job.timings["trace"] = time.process_time() - start
     return job
 

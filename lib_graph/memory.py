@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import resource
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 
 from lib_graph.errors import UsageError
 
-__all__ = ["format_bytes", "parse_bytes", "peak_bytes"]
+__all__ = ["format_bytes", "highest_bytes", "parse_bytes", "peak_bytes", "resident_bytes"]
 
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -77,3 +80,18 @@ def peak_bytes(computation: Callable[[], object]) -> int:
         computation()
     peak: int = watch.peak
     return peak
+
+
+def highest_bytes() -> int:
+    """Return the most memory that this process has taken so far."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def resident_bytes() -> int:
+    """Return the memory that this process takes now; the most so far where that is not known."""
+    try:
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    except FileNotFoundError:
+        return highest_bytes()
+    return int(pages) * resource.getpagesize()

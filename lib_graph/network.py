@@ -187,7 +187,7 @@ class Batch:
 class Network:
     """Layers and the sections between them; `head` maps the inputs to the first layer.
 
-    `figures` is what a manifest says of how the network was cut, where that is not the usual way.
+    `figures` is what a manifest says of how the network was cut, and of the checks of that.
     """
 
     layers: tuple[Layer, ...]

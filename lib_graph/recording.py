@@ -25,7 +25,7 @@ from lib_graph.cuts import (
 from lib_graph.errors import ModelError
 from lib_graph.kinds import PositionLocal
 from lib_graph.network import Constants, Kind, Layer, Network, Section
-from lib_graph.selfcheck import check_chain, check_kinds, check_samples
+from lib_graph.selfcheck import check
 from lib_graph.tracing import recording
 
 __all__ = ["NOTICE", "recorded"]
@@ -68,9 +68,7 @@ def recorded(
         for source, target in pairwise(built)
     )
     network = Network(built, sections, recorder, recorder.figures)
-    check_chain(network, module, inputs, layers)
-    check_samples(network, inputs)
-    check_kinds(network, inputs)
+    recorder.figures |= check(network, module, inputs, layers)
     return network
 
 

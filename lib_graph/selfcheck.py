@@ -14,13 +14,26 @@ from lib_graph.forward import derivative
 from lib_graph.network import Batch, Network, Section
 from lib_graph.tracing import record
 
-__all__ = ["check_chain", "check_kinds", "check_samples"]
+__all__ = ["check", "check_kinds"]
 
 ROUGH = 1e-4  # what float32 can differ by
 
 
 @torch.no_grad()
-def check_chain(
+def check(
+    network: Network, module: nn.Module, inputs: tuple[Tensor, ...], layers: Mapping[str, str]
+) -> dict[str, float]:
+    """Return the figures of the checks of a network, which was cut at the given layers.
+
+    Raises ModelError if it is not what its module is, if samples influence each other, or if a kind
+    is not what was declared.
+    """
+    chain_error = _check_chain(network, module, inputs, layers)
+    _check_samples(network, inputs)
+    return {"chain_error": chain_error, "kind_error": check_kinds(network, inputs)}
+
+
+def _check_chain(
     network: Network, module: nn.Module, inputs: tuple[Tensor, ...], layers: Mapping[str, str]
 ) -> float:
     """Return the largest error of the chain of sections against the module itself, relative to the
@@ -44,8 +57,7 @@ def check_chain(
     return worst
 
 
-@torch.no_grad()
-def check_samples(network: Network, inputs: tuple[Tensor, ...]) -> None:
+def _check_samples(network: Network, inputs: tuple[Tensor, ...]) -> None:
     """Raise ModelError, naming the layer, if a sample's activations depend on its batch."""
     batch, alone = network.run(*inputs), network.run(*(x[:1] for x in inputs))
     for layer, among, single in zip(
@@ -59,7 +71,6 @@ def check_samples(network: Network, inputs: tuple[Tensor, ...]) -> None:
             )
 
 
-@torch.no_grad()
 def check_kinds(network: Network, inputs: tuple[Tensor, ...]) -> float:
     """Return the largest error of the declared kinds, in value and derivative, relative to the
     largest entry. Raises ModelError, naming the section, if a declaration is wrong.

@@ -52,7 +52,9 @@ def circuit(
 
     By default all features and interactions on some path whose every share is at least
     --min-share. With -k the union of the K strongest paths. With --size the one that grows from its
-    end: what is added next is the interaction through which most flows to the end.
+    end: what is added next is the interaction through which most flows to the end. A circuit that
+    leads to one answer, such as output/5, cannot score on accuracy over all answers; one that leads
+    to all of them, --to output, can.
 
     \b
     lib-graph circuit --to output/5

@@ -16,13 +16,14 @@ from queries.output import run_options
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from queries.ablations import Ablations
     from queries.circuits import Circuit
     from queries.graph import Graph
 
 __all__ = ["CHARTS", "export", "plot"]
 
 LAYERED = ("paths", "circuit", "interactions")
-CHARTS = ("importances", "modules", "strengths")
+CHARTS = ("importances", "modules", "strengths", "ablation")
 """Pictures of a whole run, which take no ends"""
 
 to_option = click.option("--to", "target", metavar="LAYER[/INDEX]", help="Where it ends.")
@@ -98,6 +99,7 @@ def _export(
     help="How many paths or interactions; how many features of each layer.",
 )
 @min_share_option
+@click.option("--saved", metavar="NAME", help="Of a circuit: one that is saved, in place of --to.")
 @click.option("--modules/--no-modules", default=True, show_default=True, help="Colour by module.")
 def plot(
     file: Path, store: str | None, run: str | None, what: str, modules: bool, **options: Any
@@ -106,11 +108,14 @@ def plot(
 
     Of paths, circuit and interactions the columns are layers, width is share, colour is module. Of
     a whole run: importances (by rank), modules (of every layer's features, the most important
-    first) and strengths (maps of each section, ordered by module). The suffix says PNG, SVG or PDF.
+    first), strengths (maps of each section, ordered by module) and ablation (scores of what
+    'lib-graph ablate' kept, as they were when the run was ingested). The suffix says PNG, SVG or
+    PDF.
 
     \b
     lib-graph plot paths.png --to output/5
     lib-graph plot circuit.svg --of circuit --to output/5 --min-share 0.1
+    lib-graph plot five.pdf --of circuit --saved five
     lib-graph plot strengths.pdf --of strengths
     """  # noqa: D301  \b is click's mark
     from queries.figures import check_suffix, save_figure
@@ -118,7 +123,9 @@ def plot(
     from queries.plot import plot_circuit
 
     check_suffix(file)
-
+    ends = options["source"] or options["target"]
+    if options["saved"] is not None and (what != "circuit" or ends):
+        raise UsageError("--saved goes with --of circuit, and without --from and --to.")
     with open_graph(store, run) as graph:
         if what in CHARTS:
             save_figure(_chart(graph, what, options["limit"]), file)
@@ -134,16 +141,29 @@ def plot(
 
 def _chart(graph: Graph, what: str, limit: int) -> Figure:
     """Return a picture of the whole run."""
+    from queries.ablation_chart import draw_ablations
     from queries.charts import draw_importances, draw_modules, draw_strengths
 
     title = f"{graph.run.name}: {what}"
     if what == "importances":
         return draw_importances(graph.features().frame, title=title)
+    if what == "ablation":
+        return draw_ablations(_ablations(graph), title=title)
     communities = graph.communities()
     if what == "modules":
         return draw_modules(communities, limit=limit, title=title)
     sections = [section.frame for section in graph.sections()]
     return draw_strengths(communities, sections, limit=limit, title=title)
+
+
+def _ablations(graph: Graph) -> Ablations:
+    found = graph.ablations()
+    if found is None:
+        raise UsageError(
+            f"Nothing of run {graph.run.id} ({graph.run.name}) was ablated. Take 'lib-graph ablate "
+            "FOLDER nodes' and 'edges', and 'lib-graph ingest FOLDER' again."
+        )
+    return found
 
 
 def _picture(
@@ -154,12 +174,18 @@ def _picture(
     target: str | None,
     limit: int,
     min_share: float,
+    saved: str | None,
 ) -> tuple[Circuit, str]:
     """Return what to draw, and its title."""
+    from queries.plot import describe_saved
+
+    if saved is not None:
+        circuit = graph.circuits.load(saved)
+        return circuit, describe_saved(circuit)
     where = f" from {source}" * (source is not None) + f" to {target}" * (target is not None)
     if what == "circuit":
         if target is None:
-            raise UsageError("A circuit needs an end. Give --to LAYER/INDEX.")
+            raise UsageError("A circuit needs an end. Give --to LAYER/INDEX, or --saved NAME.")
         circuit = graph.circuit(source=source, target=target, min_share=min_share)
         return circuit, f"circuit{where}, every share at least {min_share:g}"
     if what == "paths":

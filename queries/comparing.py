@@ -19,7 +19,7 @@ from queries.graph import Graph, open_graph
 from queries.sparsity import sparsity
 from queries.statements import Reader, Statement, read_text
 
-__all__ = ["RunComparison", "compare_runs", "open_graphs"]
+__all__ = ["RunComparison", "compare_runs", "layer_rows", "open_graphs"]
 
 RUN_COLUMNS = (
     "run", "name", "model", "basis", "features", "interactions", "modularity", "null_mean",
@@ -108,9 +108,10 @@ def compare_runs(
         raise UsageError("One run cannot be compared. Name two or more.")
     runs: list[Record] = []
     layers: list[Record] = []
-    statements: list[Statement] = []
+    required, statements = _edges_required(graphs)
     for graph in graphs:
-        found, texts = _layers(graph, graphs[0].run.id)
+        found, texts = layer_rows(graph)
+        matched, read = _matched(graph, graphs[0].run.id)
         modules = graph.module_table(resolutions=[resolution], seed=seed, seeds=1, null=null)
         info = graph.run
         own = {"run": info.id, "name": info.name}
@@ -124,8 +125,13 @@ def compare_runs(
                 **records_of(modules.frame)[0],
             }
         )
-        layers += [{**own, **row} for row in found]
-        statements += [*texts, *modules.statements]
+        for row in found:
+            more = {
+                "edges_required": required.get((info.id, row["layer"])),
+                "matched": matched.get(row["layer"]),
+            }
+            layers.append({**own, **row, **more})
+        statements += [*texts, *read, *modules.statements]
     return RunComparison(
         pd.DataFrame(runs)[list(RUN_COLUMNS)],
         pd.DataFrame(layers)[list(LAYER_COLUMNS)].astype(dict.fromkeys(WHOLE, "Int64")),
@@ -133,12 +139,9 @@ def compare_runs(
     )
 
 
-def _layers(graph: Graph, first: str) -> tuple[list[Record], tuple[Statement, ...]]:
+def layer_rows(graph: Graph) -> tuple[list[Record], tuple[Statement, ...]]:
     """Return what is compared of each layer, and what was read for it."""
     reader = Reader(graph.store, graph.run.id)
-    required = reader.rows(read_text("edges_required"))
-    edges = {row["layer"]: row["edges_required"] for row in required}
-    matched = _matched(reader, first)
     (row,) = reader.rows(read_text("run_manifest"))
     manifest = _Manifest.model_validate_json(row["manifest"])
     ranks = {layer.name: layer.pca_rank for layer in manifest.layers}
@@ -161,17 +164,36 @@ def _layers(graph: Graph, first: str) -> tuple[list[Record], tuple[Statement, ..
                 "features": layer.features,
                 "interactions": len(strength),
                 **asdict(sparsity(strength, layer.features * sum(targets))),
-                "edges_required": edges.get(layer.index),
-                "matched": matched.get(layer.index),
             }
         )
     return rows, reader.statements
 
 
-def _matched(reader: Reader, first: str) -> dict[int, float]:
+def _edges_required(
+    graphs: Sequence[Graph],
+) -> tuple[dict[tuple[str, str], int], list[Statement]]:
+    """Return the edges required by run and layer, and what was read for it.
+
+    A run may also have been ablated beside another one (`--against`); its own ablations count more.
+    """
+    found: dict[tuple[str, str], int] = {}
+    statements: list[Statement] = []
+    for graph in graphs:
+        ablations = graph.ablations()
+        if ablations is not None:
+            statements += ablations.statements
+            for row in records_of(ablations.of_kind("edges_required")):
+                key = (row["run"], row["layer"])
+                if row["run"] == graph.run.id or key not in found:
+                    found[key] = row["edges"]
+    return found, statements
+
+
+def _matched(graph: Graph, first: str) -> tuple[dict[str, float], tuple[Statement, ...]]:
     """Return, by layer, the median of the best |r| of the features with those of the first run."""
+    reader = Reader(graph.store, graph.run.id)
     best = reader.frame(read_text("best_matches"), other=first)
     if (best["data"] == first).any():
         best = best[best["data"] == first]
     medians = best.groupby("layer")["correlation"].median()
-    return dict(zip(medians.index.tolist(), medians.tolist(), strict=True))
+    return dict(zip(medians.index.tolist(), medians.tolist(), strict=True)), reader.statements

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from lib_graph.errors import UsageError
+from queries.ablations import Ablations, find_ablations
 from queries.answers import INTERACTION_COLUMNS, Table
 from queries.circuits import Circuit, circuit_from_pairs, circuit_from_shares
 from queries.communities import Communities, Method, find_communities, write_communities
@@ -304,6 +305,10 @@ class Graph:
     def save_communities(self, communities: Communities) -> None:
         """Store modules of this run, in place of those found by the same method and settings."""
         write_communities(self.store, communities)
+
+    def ablations(self) -> Ablations | None:
+        """Return what ablations of this run found, None where nothing was ablated."""
+        return find_ablations(self._reader(), self.layers)
 
     def query(self, name: str, **parameters: Any) -> Table:
         """Return the rows of a named query, such as `query("hubs", k=5)`.

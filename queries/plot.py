@@ -1,8 +1,12 @@
-"""The layered picture of a circuit: columns are layers, width is share, colour is module."""
+"""The layered picture of a circuit: columns are layers, width is share, colour is module.
+
+A feature also has its module's number, small, for those who cannot tell the colours apart.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +23,20 @@ if TYPE_CHECKING:
     from queries.circuits import Circuit
     from queries.communities import Communities
 
-__all__ = ["draw_circuit", "plot_circuit"]
+__all__ = ["describe_saved", "draw_circuit", "plot_circuit"]
 
 ROW = 0.26  # inches
 BOX = 0.20
-GAP = 2.3  # between columns
+GAP = (0.9, 2.3)  # between columns, at least and at most
+WIDTH = 12.0  # that columns are brought together for
 LETTER = 0.068  # width of a letter at FONT points
 FONT = 7.5
+NAME = 9.5  # points, as the names of layers are
+SMALL = 5.5
 MARGIN = 0.3
 HEADER = 0.75
 LONGEST = 22  # letters of a label
+LEAST = 5.6  # width of the legend
 WIDEST = 7.0  # points, at share 1
 
 
@@ -49,6 +57,18 @@ def plot_circuit(
     save_figure(draw_circuit(circuit, communities=communities, title=title), path)
 
 
+def describe_saved(circuit: Circuit) -> str:
+    """Return the name of a saved circuit and its three numbers: size, score, a random one's."""
+    size = f"{circuit.name}: {len(circuit)} interactions"
+    found = circuit.scores
+    if found is None:
+        return f"{size}, not tested"
+    return (
+        f"{size}, {found.metric or 'score'} {found.score:.4g} (whole network {found.baseline:.4g}, "
+        f"random circuits of this size {found.random_score:.4g})"
+    )
+
+
 def draw_circuit(
     circuit: Circuit, *, communities: Communities | None = None, title: str = ""
 ) -> Figure:
@@ -57,24 +77,50 @@ def draw_circuit(
 
     layout = lay_out(circuit, communities.membership() if communities else {})
     nodes = layout.nodes.assign(text=[_text(row) for row in layout.nodes.to_dict("records")])
-    box = 0.16 + LETTER * int(nodes["text"].str.len().max())
-    nodes["left"] = nodes["column"] * (box + GAP)
+    columns = _Columns.of(layout, nodes)
+    nodes["left"] = nodes["column"] * columns.pitch
     nodes["y"] = (nodes["y"] + 0.5) * ROW
     colours = module_colours(nodes["module"])
     nodes["colour"] = nodes["module"].map(colours)
     legend = _legend(nodes, colours)
 
-    width = len(layout.columns) * box + (len(layout.columns) - 1) * GAP
     height = layout.height * ROW
     bottom = height + 0.25 + 0.2 * (len(legend) + 1)
-    figure = Figure(figsize=(width + 2 * MARGIN, bottom + HEADER))
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(-MARGIN, width + MARGIN), ylim=(bottom, -HEADER))
+    margin = columns.margin
+    width = max(columns.width + 2 * margin, margin + LEAST, margin + 1.25 * LETTER * len(title))
+    figure = Figure(figsize=(width, bottom + HEADER))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(-margin, width - margin), ylim=(bottom, -HEADER))
     axes.set_axis_off()
-    _draw_interactions(axes, circuit, nodes.set_index("id"), box)
-    _draw_features(axes, nodes, box)
-    _draw_words(axes, layout, box, title)
+    _draw_interactions(axes, circuit, nodes.set_index("id"), columns.box)
+    _draw_features(axes, nodes, columns.box)
+    _draw_words(axes, layout, columns, title)
     _draw_legend(axes, legend, height + 0.35)
     return figure
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The width of a box, the distance from one column to the next, all of them, and what is beside
+    them, in inches.
+    """
+
+    box: float
+    pitch: float
+    width: float
+    margin: float
+
+    @classmethod
+    def of(cls, layout: Layout, nodes: pd.DataFrame) -> _Columns:
+        """Return columns that are wide enough for labels and for the names of layers."""
+        count, name = len(layout.columns), 1.15 * LETTER * NAME / FONT * _longest(layout.columns)
+        box = 0.16 + LETTER * _longest(nodes["text"]) + 0.12 * (nodes["module"] > 0).any()
+        gap = min(max(GAP[0], (WIDTH - count * box) / max(count - 1, 1)), GAP[1])
+        pitch = max(box + gap, name + 0.2)
+        return cls(box, pitch, (count - 1) * pitch + box, MARGIN + max(0.0, (name - box) / 2))
+
+
+def _longest(texts: Iterable[str]) -> int:
+    return max(map(len, texts))
 
 
 def _text(row: Mapping[Hashable, Any]) -> str:
@@ -158,11 +204,16 @@ def _draw_features(axes: Axes, nodes: pd.DataFrame, box: float) -> None:
                 zorder=2,
             )
         )
-        middle = row["left"] + box / 2
+        middle = row["left"] + (box - 0.12 * (row["module"] > 0)) / 2
         axes.text(
             middle, row["y"], row["text"], fontsize=FONT, color=INK, ha="center", va="center",
             zorder=3, parse_math=False,
         )  # fmt: skip
+        if row["module"] > 0:
+            axes.text(
+                row["left"] + box - 0.04, row["y"] - 0.03, row["module"], fontsize=SMALL, color=INK,
+                ha="right", va="center", zorder=3,
+            )  # fmt: skip
 
 
 def _tint(colour: str) -> tuple[float, ...]:
@@ -171,12 +222,12 @@ def _tint(colour: str) -> tuple[float, ...]:
     return tuple(0.45 * part + 0.55 for part in to_rgb(colour))
 
 
-def _draw_words(axes: Axes, layout: Layout, box: float, title: str) -> None:
+def _draw_words(axes: Axes, layout: Layout, columns: _Columns, title: str) -> None:
     axes.text(0, -HEADER + 0.1, title, fontsize=9, color=INK, ha="left", va="top", parse_math=False)
     for column, name in enumerate(layout.columns):
-        middle = column * (box + GAP) + box / 2
+        middle = column * columns.pitch + columns.box / 2
         axes.text(
-            middle, -0.1, name, fontsize=9.5, weight="bold", color=INK, ha="center", va="bottom",
+            middle, -0.1, name, fontsize=NAME, weight="bold", color=INK, ha="center", va="bottom",
             parse_math=False,
         )  # fmt: skip
 

@@ -19,11 +19,16 @@ import pytest
 from ingest.store import GraphStore, open_store
 from tools.neo4j import server
 
-GIVEN = dict(os.environ)  # before `clean_environment` empties it for each test
 # What the user of this machine has set must not change what the tests see.
 SETTINGS = [name for name in os.environ if name.startswith(("LIB_GRAPH_", "NEO4J_"))]
 GIVEN = {name: os.environ[name] for name in SETTINGS}
 KEPT = ("LIB_GRAPH_TEST_DATA", "LIB_GRAPH_NEO4J_CACHE", "NEO4J_TEST_URI")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return into how many processes `make test` goes: each starts a Neo4j, unless one is given."""
+    return 1 if GIVEN.get("NEO4J_TEST_URI") else min(os.cpu_count() or 1, 4)
 
 
 @dataclass(frozen=True)

@@ -110,12 +110,16 @@ def _blocks(family: Family, model: nn.Module) -> int:
 
 
 def is_one(model: str | Path) -> bool:
-    """Return whether this is the folder of a language model that is supported, or a hub's name."""
+    """Return whether this is the folder of a language model that is supported, or a hub's name.
+
+    What is missing from a folder that is there is no name of the hub's.
+    """
     folder = Path(model)
     if folder.exists():
         config = folder / CONFIG
         return config.is_file() and read_json(folder).get("model_type") in FAMILIES
-    return hub.is_hub_name(str(model))
+    beside = folder.parent.name and folder.parent.is_dir()
+    return hub.is_hub_name(str(model)) and not beside
 
 
 def load(place: str, text: Text | None, granularity: str) -> Subject:

@@ -4,6 +4,6 @@
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (:Run {id: $other, status: 'complete'})
 MATCH (f:Feature {run: $run})-[m:MATCHES]-(:Feature {run: $other})
-RETURN startNode(m).run AS data, f.layer_index AS layer, f.index AS feature,
+RETURN startNode(m).run AS data, f.layer AS layer, f.index AS feature,
        max(abs(m.correlation)) AS correlation
 ORDER BY data, layer, feature

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import ingest
-from ingest.store import GraphStore
+from ingest.store import GraphStore, open_store
 from lib_graph.errors import ConflictError, StoreError
 from lib_graph.run import Run
 from tests.ingest.graphs import comparable, copy_with_strengths, dump, expected, undated
@@ -42,6 +42,16 @@ def test_the_graph_is_that_of_the_tables(store: GraphStore, run: Run) -> None:
     assert (report.run_id, report.store) == (run.id, store.name)
     assert (report.features, report.interactions) == (12, len(run.interactions))
     assert report.strength_total == pytest.approx(run.interactions.strength.sum(), rel=1e-12)
+
+
+def test_features_with_many_targets_are_loaded_alike(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.store.embedded.WIDE", 0)
+    with open_store(tmp_path / "wide.kgl") as graph:
+        ingest.load(run, graph)
+        assert comparable(dump(graph)) == expected(run)
+        assert ingest.load(run, graph).outcome == "unchanged"
 
 
 def test_a_folder_is_as_good_as_a_run(store: GraphStore, store_target: str, run: Run) -> None:
@@ -99,6 +109,25 @@ def test_the_last_bit_of_a_strength_counts(store: GraphStore, run: Run, tmp_path
     ingest.load(run, store)
     with pytest.raises(ConflictError, match="e-16, in the strength"):
         ingest.load(copy_with_strengths(run, tmp_path / "other", change), store)
+
+
+def test_large_sections_are_read_back_in_pieces(
+    store: GraphStore, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.stored.INTERACTIONS_AT_ONCE", 4)  # one source a time, of four
+    ingest.load(run, store)
+    assert ingest.load(run, store).outcome == "unchanged"
+    row = run.interactions.loc[7]
+    place = f"{row.source_layer}/{row.source} > {row.target_layer}/{row.target}"
+    with pytest.raises(ConflictError, match=f"in the strength of {place}"):
+        ingest.load(copy_with_strengths(run, tmp_path / "other", stronger(2.0)), store)
+    store.write(
+        "MATCH (s:Feature {layer_index: 0}) WITH s LIMIT 1 MATCH (t:Feature {layer: 'layer/1'}) "
+        "WITH s, t LIMIT 1 CREATE (x:Feature {id: 'x', run: s.run, layer_index: 0, index: 99})"
+        "-[:INTERACTS {run: s.run, layer_index: 0, strength: 1.0}]->(t)"
+    )
+    with pytest.raises(ConflictError, match=r"layer\.0/99 >"):
+        ingest.load(run, store)
 
 
 def test_labels_follow_the_folder(store: GraphStore, run: Run) -> None:

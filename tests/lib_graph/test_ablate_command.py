@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 from lib_graph.ablation import read_ablation, smallest_kept
-from lib_graph.ablation_tables import edges_required
 from lib_graph.errors import ModelError
 from lib_graph.networks import load_subject
 from lib_graph.run import Run
@@ -54,12 +53,7 @@ def test_nodes_and_edges_in_two_bases_add_up(folder, capsys):
     assert set(table["kind"]) == {"node_curve", "edge_curve", "edges_required"}
     required = table[(table["kind"] == "edges_required") & (table["run"] == run.id)]
     assert required["layer"].tolist() == ["hidden"]
-    own = table[table["run"] == other.id].reset_index(drop=True)
-    pd.testing.assert_frame_equal(read_ablation(other), own)
-    for each in (run, other):
-        assert list(smallest_kept(each)) == ["hidden"]
-        edges = table[(table["kind"] == "edges_required") & (table["run"] == each.id)]["edges"]
-        assert edges_required(each) == {"hidden": edges.item()}
+    assert list(smallest_kept(run)) == ["hidden"]
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["basis", "layer", "nodes", "score", "baseline", "random_score"]
     assert [line.split()[:2] for line in lines[-2:]] == [["lib", "hidden"], ["pca", "hidden"]]

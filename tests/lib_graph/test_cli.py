@@ -34,13 +34,25 @@ def outcome(monkeypatch, capsys, error, *arguments):
         (OSError(errno.EACCES, "Permission denied", "b"), 1, "Error: 'b' cannot be used: Permi"),
         (MemoryError(), 1, "Error: Out of memory. Give the build a smaller --memory"),
         (KeyError("x\ny"), 1, "Error: Unexpected KeyError: 'x\\ny'. --debug shows where"),
-        (KeyboardInterrupt(), 130, "Interrupted. What was finished is kept. To go on: lib-graph f"),
+        (KeyboardInterrupt(), 130, "Interrupted. To start again: lib-graph fail\n"),
     ],
 )
 def test_an_error_is_one_line_and_an_exit_code(monkeypatch, capsys, error, code, says):
     found, line = outcome(monkeypatch, capsys, error)
     assert (found, line[: len(says)]) == (code, says)
     assert line.count("\n") == 1
+
+
+@pytest.mark.parametrize("verb", ["build", "ingest"])
+def test_what_goes_on_where_it_was_interrupted_says_so(monkeypatch, capsys, verb):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.cli, "main", interrupted)
+    with pytest.raises(SystemExit):
+        cli.main([verb, "x"])
+    said = f"Interrupted. What was finished is kept. To go on: lib-graph {verb} x\n"
+    assert capsys.readouterr().err == said
 
 
 def test_debug_shows_the_traceback(monkeypatch, capsys):

@@ -8,7 +8,7 @@ from lib_graph.cuts import cut
 from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.kinds import Linear
 from lib_graph.networks.modular_addition import LAYERS, kinds, split
-from lib_graph.selfcheck import check_chain
+from lib_graph.selfcheck import check
 from lib_graph.tracing import record
 from tests.lib_graph.nets import CONFIG, STACKED, random_, stacked_network, transformer
 
@@ -177,7 +177,7 @@ def test_activations_that_are_not_finite_are_named():
 
 def test_a_chain_that_parts_from_the_module_names_the_layer():
     module, network, inputs = stacked_network()
-    assert check_chain(network, module, (inputs,), STACKED) < 1e-14
+    assert check(network, module, (inputs,), STACKED)["chain_error"] < 1e-14
     for wrong, layer in enumerate("bcd"):
 
         def shifted(tensors, *rest, section=network.sections[wrong]):
@@ -186,7 +186,7 @@ def test_a_chain_that_parts_from_the_module_names_the_layer():
         sections = list(network.sections)
         sections[wrong] = replace(sections[wrong], function=shifted)
         with pytest.raises(ModelError, match=f"the module part at layer '{layer}'"):
-            check_chain(replace(network, sections=tuple(sections)), module, (inputs,), STACKED)
+            check(replace(network, sections=tuple(sections)), module, (inputs,), STACKED)
 
 
 def test_inputs_come_in_any_precision():

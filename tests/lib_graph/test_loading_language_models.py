@@ -64,6 +64,14 @@ def test_a_hub_out_of_reach_is_one_line(offline):
     assert "\n" not in str(caught.value)
 
 
+def test_what_is_missing_from_a_folder_is_not_asked_of_the_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models").mkdir()
+    monkeypatch.setattr("lib_graph.networks.hub.fetch", None)
+    with pytest.raises(ModelError, match=r"no model folder 'models/tiny'. Give a folder"):
+        load_subject("models/tiny")
+
+
 def test_an_architecture_that_is_none_of_ours(saved, offline, folder):
     config = folder / "model" / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"model_type": "bert"}))

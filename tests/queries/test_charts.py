@@ -48,23 +48,30 @@ def test_a_run_without_importances_has_no_spectrum(graph: queries.Graph) -> None
         draw_importances(graph.features().frame.assign(importance=np.nan))
 
 
-def test_keys_are_coloured_by_module(communities: queries.Communities) -> None:
+@pytest.mark.parametrize(("resolution", "alone"), [(1.5, False), (6.0, True)])
+def test_keys_are_coloured_by_module(graph: queries.Graph, resolution: float, alone: bool) -> None:
+    communities = graph.communities(resolution=resolution)
     axes = draw_modules(communities, limit=5).axes[0]
     table = communities.features
     order = table.sort_values(["layer_index", "importance"], ascending=[True, False])
     shown = order.groupby("layer_index").head(5)
-    colours = module_colours(shown["community"])
+    size = {each.index: each.size for each in communities.communities}
+    shown = shown.assign(module=[n if size[n] > 1 else 0 for n in shown["community"]])
+    assert alone == (0 in set(shown["module"]))
+    colours = module_colours(shown["module"])
     found = {
         (round(key.get_x() - 0.06), round(key.get_y())): to_hex(key.get_facecolor()).upper()
         for key in axes.patches
         if isinstance(key, Rectangle)
     }
     expected = {
-        (row["layer_index"], i % 5): colours[row["community"]].upper()
+        (row["layer_index"], i % 5): colours[row["module"]].upper()
         for i, row in enumerate(shown.to_dict("records"))
     }
     assert found == expected
     assert [label.get_text() for label in axes.get_xticklabels()] == list(shown["layer"].unique())
+    numbers = sorted(int(text.get_text()) for text in axes.texts)
+    assert numbers == sorted(module for module in shown["module"] if module)
 
 
 def test_a_map_shows_each_strength_at_its_features(
@@ -84,6 +91,20 @@ def test_a_map_shows_each_strength_at_its_features(
         levels = np.log10(np.maximum(table / table.max().max(), 10.0**-DECADES))
         (image,) = axes[place].images
         assert np.allclose(image.get_array(), levels)
+
+
+def test_maps_name_the_modules_and_leave_out_what_nothing_connects(
+    graph: queries.Graph, communities: queries.Communities
+) -> None:
+    section = next(graph.sections()).frame
+    some = section[section["target"].isin(section["target"].unique()[:3])]
+    (axes, _) = draw_strengths(communities, [some]).axes
+    module = communities.membership()
+    ends = [{end for end in some[side] if end in module} for side in ("target", "source")]
+    assert axes.images[0].get_array().shape == tuple(map(len, ends))
+    for axis, ids in zip((axes.yaxis, axes.xaxis), ends, strict=True):
+        names = [label.get_text() for label in axis.get_ticklabels()]
+        assert names == [str(number) for number in sorted({module[x] for x in ids})]
 
 
 def test_sections_that_show_nothing_are_left_out(communities: queries.Communities) -> None:

@@ -112,17 +112,23 @@ def test_edges_required_and_matches_are_there_where_they_were_found(
     table = pd.DataFrame(rows, columns=["kind", "layer", "edges"]).assign(
         run=two.id, basis="lib", nodes=None, score=1.0, baseline=1.0, random_score=0.5
     )
-    other = table.assign(run=one.id, edges=1)
-    write_table(two.path / TABLE, ABLATION, pd.concat([table, other]), graph_of(two))
+    beside = table.assign(run=one.id, edges=1)  # as --against does; what a run itself says wins
+    for run, tables in ((one, [table[:1].assign(run=one.id)]), (two, [table, beside])):
+        origin = {**graph_of(run), "metric": "accuracy"}
+        write_table(run.path / TABLE, ABLATION, pd.concat(tables), origin)
     for each in runs:
         ingest.load(each, store)
     graphs = [queries.open_graph(store, run.id) for run in runs]
-    found = compare_runs(graphs, null=1).layers
-    names = ["edges_required", "matched"]
-    assert found.loc[found["run"] == one.id, names].isna().all(axis=None)
-    required = found.loc[found["run"] == two.id, "edges_required"]
-    assert required.tolist() == [7, pd.NA, 3]
-    assert found["matched"].isna().all()
+    for order in (graphs, graphs[::-1]):
+        found = compare_runs(order, null=1).layers
+        assert found["matched"].isna().all()
+        required = found.dropna(subset="edges_required").set_index(["run", "layer"])
+        assert required["edges_required"].to_dict() == {
+            (one.id, "layer.0"): 7,
+            (one.id, "layer.2"): 1,
+            (two.id, "layer.0"): 7,
+            (two.id, "layer.2"): 3,
+        }
     for first, other, seed in ((two, one, 0), (one, two, 1)):  # on the data of either
         matches = random_matches(first, other, seed)
         assert ingest.load(two, store).outcome == "updated"

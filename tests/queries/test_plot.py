@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -11,9 +13,10 @@ import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.errors import UsageError
+from queries.circuits import Scores
 from queries.figures import PALETTE
 from queries.layout import lay_out
-from queries.plot import WIDEST, draw_circuit, plot_circuit
+from queries.plot import SMALL, WIDEST, describe_saved, draw_circuit, plot_circuit
 from tests.queries.test_cli import Cli
 from tests.synthetic import random_run
 
@@ -106,6 +109,39 @@ def test_the_picture_names_layers_features_and_labels(graph: queries.Graph) -> N
         assert f"{row[3]}  {row.label}" in texts
 
 
+def test_a_feature_has_the_number_of_its_module(graph: queries.Graph) -> None:
+    circuit, communities = graph.circuit_of(graph.paths(k=5)), graph.communities()
+    module = communities.membership()
+    for found, expected in (
+        (communities, [module[x] for x in circuit.features["id"] if x in module]),
+        (None, []),
+    ):
+        texts = draw_circuit(circuit, communities=found).axes[0].texts
+        small = [int(text.get_text()) for text in texts if text.get_fontsize() == SMALL]
+        assert sorted(small) == sorted(expected)
+
+
+@pytest.mark.parametrize("layers", [2, 4, 12])
+def test_names_of_layers_and_titles_have_room(tmp_path: Path, layers: int) -> None:
+    ingest.load(random_run(tmp_path / "run", (3,) * layers), tmp_path / "graph.kgl")
+    with queries.open_graph(tmp_path / "graph.kgl") as graph:
+        circuit = graph.circuit_of(graph.paths(k=3))
+    names = {
+        name: f"model.layers.{i}.input_layernorm"
+        for i, name in enumerate(circuit.features["layer"].unique())
+    }
+    features = circuit.features.assign(layer=circuit.features["layer"].map(names))
+    title = "A title that says at length what is to be seen in the picture below, and in which run"
+    figure = draw_circuit(dataclasses.replace(circuit, features=features), title=title)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    drawn = [text.get_window_extent(renderer) for text in figure.axes[0].texts]
+    assert all(figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1 for box in drawn)
+    heads = [text for text in figure.axes[0].texts if text.get_text() in names.values()]
+    boxes = sorted((text.get_window_extent(renderer) for text in heads), key=lambda box: box.x0)
+    assert len(boxes) == layers
+    assert all(a.x1 < b.x0 for a, b in pairwise(boxes))
+
+
 def test_texts_fit_their_boxes_and_the_page(graph: queries.Graph) -> None:
     figure = draw_circuit(graph.circuit(target="layer/3"), communities=graph.communities())
     renderer = FigureCanvasAgg(figure).get_renderer()
@@ -162,3 +198,25 @@ def test_the_verb_draws_a_circuit_paths_and_interactions(
         "interactions": lambda: graph.circuit_of(graph.interactions(target="layer/3/1", limit=6)),
     }[what]()
     assert f"{len(expected.features)} features, {len(expected)} interactions" in answer.err
+
+
+def test_the_verb_draws_a_saved_circuit(cli: Cli, tmp_path: Path) -> None:
+    store, out = str(tmp_path / "graph.kgl"), tmp_path / "five.svg"
+    ingest.load(random_run(tmp_path / "run"), store)
+    with queries.open_graph(store) as graph:
+        circuit = graph.circuits.save(graph.circuit(target="layer/3/1"), "five")
+        arguments = ("plot", out, "--of", "circuit", "--saved", "five", "--store", store)
+        answer = cli(*arguments)
+        size = f"{len(circuit.features)} features, {len(circuit)} interactions"
+        assert (answer.code, size in answer.err) == (0, True)
+        assert describe_saved(circuit) == f"five: {len(circuit)} interactions, not tested"
+        tested = dataclasses.replace(circuit, scores=Scores(0.5, 0.9, 0.1, "accuracy"))
+    assert describe_saved(tested) == (
+        f"five: {len(circuit)} interactions, accuracy 0.5 (whole network 0.9, random circuits of "
+        "this size 0.1)"
+    )
+    for more in (("--to", "layer/3/1"), ("--of", "paths"), ("--of", "modules")):
+        answer = cli(*arguments, *more)
+        assert (answer.code, "--saved goes with --of circuit" in answer.err) == (2, True)
+    answer = cli(*arguments[:-3], "fife", "--store", store)
+    assert (answer.code, "Closest: 'five'" in answer.err) == (2, True)

@@ -1,0 +1,27 @@
+"""The report as a page: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import jinja2
+
+from queries.report.blocks import Part
+
+__all__ = ["render"]
+
+TEMPLATES = Path(__file__).parent
+
+
+def render(title: str, about: str, parts: Sequence[Part]) -> str:
+    """Return a report as HTML. Everything but the pictures' own markup is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("page.html").render(title=title, about=about, parts=parts)
