@@ -16,7 +16,7 @@ from lib_graph.errors import StoreError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ServerTransaction"]
+__all__ = ["ServerTransaction", "records"]
 
 
 class ServerTransaction:
@@ -31,7 +31,7 @@ class ServerTransaction:
 
     def add_nodes(self, table: NodeTable, frame: pd.DataFrame) -> None:
         """Create a node per row."""
-        rows = _records(frame, table.properties)
+        rows = records(frame, table.properties)
         self.execute(f"UNWIND $rows AS row CREATE (n:{table.label}) SET n = row", {"rows": rows})
 
     def add_relationships(self, table: RelationshipTable, frame: pd.DataFrame) -> None:
@@ -54,7 +54,8 @@ def _relationships_text(table: RelationshipTable) -> str:
     )
 
 
-def _records(frame: pd.DataFrame, properties: tuple[str, ...]) -> list[Row]:
+def records(frame: pd.DataFrame, properties: tuple[str, ...]) -> list[Row]:
+    """Return a row's properties by name, for each row of a table."""
     columns = [_values(frame[name]) for name in properties]
     return [dict(zip(properties, row, strict=True)) for row in zip(*columns, strict=True)]
 

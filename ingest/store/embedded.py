@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import kglite
 
 from ingest.schema import CONSTRAINTS, FEATURE_INDEX, NodeTable, RelationshipTable
+from ingest.store.bulk import records
 from ingest.store.protocol import (
     Capabilities,
     Parameters,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["EmbeddedStore"]
 
 MAGIC = b"RGF"
+WIDE = 2000  # targets of a source: kglite's own bulk call compares each with all before it
 VIRTUAL = ("title", "type")  # kglite's own, beside the properties of a node
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -214,6 +216,9 @@ class _Written:
     def add_relationships(self, table: RelationshipTable, frame: pd.DataFrame) -> None:
         if not len(frame):
             return
+        if len(frame) > WIDE * frame["source"].nunique():
+            self._add_fans(table, frame)
+            return
         columns = frame[["source", "target", *table.properties]]
         with _kglite_errors(), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of nodes it made up: refused below
@@ -225,6 +230,27 @@ class _Written:
                 f"Of {len(frame)} {table.type} relationships {report['connections_created']} were "
                 f"new, and {report.get('stubs_vivified', 0)} nodes they need are not there."
             )
+
+    def _add_fans(self, table: RelationshipTable, frame: pd.DataFrame) -> None:
+        """Create relationships source by source, and look for none that are there already."""
+        text = _fan_text(table)
+        for source, rows in frame.groupby("source", sort=False):
+            targets = {"source": source, "rows": records(rows, ("target", *table.properties))}
+            written = self.execute(text, targets)[0]["written"]
+            if written != len(rows):
+                raise StoreError(
+                    f"Only {written} of {len(rows)} {table.type} relationships found both their "
+                    "nodes."
+                )
+
+
+def _fan_text(table: RelationshipTable) -> str:
+    values = ", ".join(f"{name}: row.{name}" for name in table.properties)
+    return (
+        f"MATCH (s:{table.source.label} {{id: $source}}) "
+        f"UNWIND $rows AS row MATCH (t:{table.target.label} {{id: row.target}}) "
+        f"CREATE (s)-[:{table.type} {{{values}}}]->(t) RETURN count(*) AS written"
+    )
 
 
 def _run(cypher: Callable[..., Any], text: str, parameters: Parameters | None) -> kglite.ResultView:
