@@ -16,6 +16,7 @@ from ingest.ablations import note_ablations
 from ingest.contents import Contents
 from ingest.deleting import delete_run, staged
 from ingest.filling import Filling
+from ingest.matches import note_matches
 from ingest.replacing import take_place
 from ingest.store import using_store
 from ingest.store.protocol import GraphStore
@@ -32,7 +33,7 @@ _DID: dict[Outcome, str] = {
     "resumed": "Finished loading",
     "replaced": "Replaced",
     "relabelled": "Updated the labels of",
-    "updated": "Added what ablations found to",
+    "updated": "Added what was found since to",
     "unchanged": "Nothing to do: the store already holds",
 }
 
@@ -70,10 +71,10 @@ def load(
     """Return what was done to bring a run folder into a store (any that `open_store` takes).
 
     A run that is there already, with the same numbers, is left as it is, but for labels that have
-    been written and what ablations have found since. A load that was cut off is resumed. Raises
-    ConflictError if the store holds the run with other numbers and not `replace`, or if another
-    process took over the load; RunError for a damaged run folder; StoreError and
-    StoreUnavailableError for the store.
+    been written, what ablations have found since, and matches with other runs that are there. A
+    load that was cut off is resumed. Raises ConflictError if the store holds the run with other
+    numbers and not `replace`, or if another process took over the load; RunError for a damaged run
+    folder; StoreError and StoreUnavailableError for the store.
 
     >>> load("runs/modular-addition", "graph.kgl").outcome  # doctest: +SKIP
     'loaded'
@@ -83,7 +84,8 @@ def load(
         contents = Contents.of(run)
         with graph.writing():
             outcome = _bring(graph, contents, replace, progress)
-            if note_ablations(graph, run) and outcome == "unchanged":
+            noted = [note_ablations(graph, run), note_matches(graph, run)]
+            if any(noted) and outcome == "unchanged":
                 outcome = "updated"
         features = sum(layer.features for layer in run.layers)
         return LoadReport(

@@ -3,6 +3,7 @@
     (:Run)-[:HAS_LAYER]->(:Layer)-[:FEEDS]->(:Layer)
     (:Layer)-[:HAS_FEATURE]->(:Feature)-[:INTERACTS]->(:Feature)
     (:Community)<-[:IN_COMMUNITY]-(:Feature)        (:Circuit)-[:CONTAINS]->(:Feature)
+    (:Feature)-[:MATCHES]->(:Feature), of two runs
 
 Every node has a unique `id`. Readers look only at runs whose status is 'complete'.
 
@@ -29,6 +30,7 @@ __all__ = [
     "INTERACTS_INDEX",
     "IN_COMMUNITY",
     "LAYER",
+    "MATCHES",
     "NODES",
     "RUN",
     "NodeTable",
@@ -128,6 +130,16 @@ INTERACTS = RelationshipTable(
         "effect",
         "share",  # null where the source is constant
         "cost",  # -ln share
+    ),
+)
+MATCHES = RelationshipTable(
+    "MATCHES",
+    FEATURE,  # of the run on whose data the two were compared
+    FEATURE,
+    (
+        "correlation",
+        "rank",  # of the target among the matches of the source, from 1
+        "other_rank",  # of the source among the matches of the target, from 1
     ),
 )
 IN_COMMUNITY = RelationshipTable("IN_COMMUNITY", FEATURE, COMMUNITY)

@@ -3,7 +3,8 @@
 >>> import lib_graph
 >>> sorted(lib_graph.__all__)
 ['Bench', 'Options', 'Run', 'Subject', 'Text', 'ablate_circuit', 'ablate_edges', 'ablate_nodes',
- 'build', 'find_examples', 'load_subject', 'shipped_model', 'smallest_circuit', 'trace']
+ 'build', 'find_examples', 'load_subject', 'match_runs', 'shipped_model', 'smallest_circuit',
+ 'trace']
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     )
     from lib_graph.building import build
     from lib_graph.examples import find_examples
+    from lib_graph.matching import match_runs
     from lib_graph.networks import Subject, load_subject, shipped_model
     from lib_graph.options import Options
     from lib_graph.run import Run
@@ -39,6 +41,7 @@ __all__ = [
     "build",
     "find_examples",
     "load_subject",
+    "match_runs",
     "shipped_model",
     "smallest_circuit",
     "trace",
@@ -56,6 +59,7 @@ _HOME = {
     "build": "lib_graph.building",
     "find_examples": "lib_graph.examples",
     "load_subject": "lib_graph.networks",
+    "match_runs": "lib_graph.matching",
     "shipped_model": "lib_graph.networks",
     "smallest_circuit": "lib_graph.ablation",
     "trace": "lib_graph.single_input",

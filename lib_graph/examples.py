@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -15,8 +14,7 @@ from lib_graph.dictionary import Basis
 from lib_graph.errors import ConflictError, UsageError
 from lib_graph.examples_file import NAME, read_examples, write_examples
 from lib_graph.files import locked
-from lib_graph.job import cast
-from lib_graph.network import Batch, Layer
+from lib_graph.network import Layer
 from lib_graph.networks import Subject
 from lib_graph.progress import SILENT, Progress
 from lib_graph.reopening import Reopened, reopened_network
@@ -112,33 +110,16 @@ def _ends(opened: Reopened, count: int, progress: Progress) -> dict[str, tuple[_
     """Return, per layer, the largest f̂ and the largest −f̂ of every feature."""
     ends: dict[str, tuple[_Top, _Top]] = {}
     with progress.stage("examples", len(opened.subject.inputs[0])) as advance:
-        for first, batch in _batches(opened):
+        for batch in opened.batches(max(1, ENTRIES // opened.entries)):
             for layer in opened.network.layers:
                 features = opened.bases[layer.name].coordinates(batch.activations[layer.index])
                 mask = batch.mask(layer)
-                tops = (_Top.of(features, mask, first), _Top.of(-features, mask, first))
+                up, down = (_Top.of(x, mask, batch.start) for x in (features, -features))
                 if layer.name in ends:
-                    up, down = ends[layer.name]
-                    tops = up.merge(tops[0]), down.merge(tops[1])
-                ends[layer.name] = tops[0].best(count), tops[1].best(count)
+                    up, down = ends[layer.name][0].merge(up), ends[layer.name][1].merge(down)
+                ends[layer.name] = up.best(count), down.best(count)
             advance(len(batch))
     return ends
-
-
-def _batches(opened: Reopened) -> Iterator[tuple[int, Batch]]:
-    """Yield the data in batches, each with the number of its first sample."""
-    subject, network = opened.subject, opened.network
-    dtype = opened.bases[network.layers[0].name].rotation.dtype
-    largest = max(
-        layer.positions * max(layer.width, opened.bases[layer.name].features)
-        for layer in network.layers
-    )
-    size = max(1, ENTRIES // largest)
-    for first in range(0, len(subject.inputs[0]), size):
-        here = slice(first, first + size)
-        batch = network.run(*(cast(x[here], dtype) for x in subject.inputs))
-        counted = None if subject.counted is None else subject.counted[here]
-        yield first, Batch(batch.activations, batch.constants, counted)
 
 
 class _Written:

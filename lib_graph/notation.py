@@ -32,6 +32,11 @@ class Notation:
     Of the module's arguments it shows the first.
     """
 
+    @property
+    def vocabulary(self) -> object:
+        """What the numbers in an input stand for, to be compared; None where nobody knows."""
+        return None
+
     def write(self, sample: Sample, position: int | None) -> str:
         """Return a line that shows a sample and, if given, marks one of its positions.
 
@@ -91,6 +96,11 @@ class Sums(Notation):
     """The notation of (a, b, =) modulo p: `a + b =`."""
 
     modulus: int
+
+    @property
+    def vocabulary(self) -> int:
+        """The modulus: numbers below it, and itself for the equals sign."""
+        return self.modulus
 
     def write(self, sample: Sample, position: int | None) -> str:
         """Return the sum, with a mark at a position if given.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,7 +12,7 @@ from lib_graph.bases_file import given_bases
 from lib_graph.dictionary import Basis
 from lib_graph.errors import ConflictError, ModelError, UsageError
 from lib_graph.job import cast, cut_or_recorded, first_samples
-from lib_graph.network import Network
+from lib_graph.network import Batch, Network
 from lib_graph.networks import Subject, load_subject
 from lib_graph.origin import tensors_sha256
 from lib_graph.run import Manifest, Run
@@ -30,6 +31,28 @@ class Reopened:
     subject: Subject
     network: Network
     bases: dict[str, Basis]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of network and bases."""
+        return self.bases[self.network.layers[0].name].rotation.dtype
+
+    @property
+    def entries(self) -> int:
+        """The numbers that one sample has in its largest layer, as activations or as features."""
+        return max(
+            layer.positions * max(layer.width, self.bases[layer.name].features)
+            for layer in self.network.layers
+        )
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """Yield the activations of all layers on all data, so many samples at a time."""
+        subject = self.subject
+        for start in range(0, len(subject.inputs[0]), size):
+            here = slice(start, start + size)
+            batch = self.network.run(*(cast(x[here], self.dtype) for x in subject.inputs))
+            counted = None if subject.counted is None else subject.counted[here]
+            yield replace(batch, counted=counted, start=start)
 
 
 def reopened(run: Run, subject: Subject | None = None) -> Subject:

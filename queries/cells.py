@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["fixed_cell", "list_cell", "spread_cell"]
+__all__ = ["count_cell", "fixed_cell", "list_cell", "spread_cell"]
 
 SHOWN = 4  # numbers of a list
+
+
+def count_cell(value: int | None) -> str:
+    """Return 12, or nothing."""
+    return "" if value is None else str(value)
 
 
 def fixed_cell(value: float | None) -> str:

@@ -10,7 +10,7 @@ from queries.output import Output, output_options, store_option
 __all__ = ["compare"]
 
 
-@command(short_help="Compare runs: ranks, sparsity, modules.")
+@command(short_help="Compare runs: ranks, sparsity, matches, modules.")
 @click.argument("runs", nargs=-1, required=True)
 @store_option
 @click.option("--resolution", default=1.0, show_default=True, help="Of the modules.")
@@ -29,8 +29,10 @@ def compare(
     """Compare RUNS: run folders, or ids, their beginnings or names in the store.
 
     Of each layer: width, PCA rank, features kept, interactions, how many of the strongest make up
-    90 and 99 % of the strength, the Gini index and Hoyer's sparsity. Of each run: modularity beside
-    that of graphs without modules, and how well the modules fit the labels.
+    90 and 99 % of the strength, the Gini index and Hoyer's sparsity; the edges required, where
+    'ablate' found them, and how well the features match those of the first run, where 'match' did.
+    Of each run: modularity beside that of graphs without modules, and how well the modules fit the
+    labels.
 
     \b
     lib-graph compare runs/lib runs/pca

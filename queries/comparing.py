@@ -1,4 +1,4 @@
-"""Runs side by side: ranks, sparsity of the interactions, modules."""
+"""Runs side by side: ranks, sparsity of the interactions, edges required, matches, modules."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ RUN_COLUMNS = (
 )  # fmt: skip
 LAYER_COLUMNS = (
     "run", "name", "layer", "width", "pca_rank", "features", "interactions", "for_90", "for_99",
-    "gini", "hoyer",
+    "gini", "hoyer", "edges_required", "matched",
 )  # fmt: skip
+WHOLE = ("for_90", "for_99", "edges_required")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,10 @@ class RunComparison:
     `queries.module_table`. `layers` has a row per run and layer, LAYER_COLUMNS: width, PCA rank and
     features kept (the rank in the basis); and of the interactions out of the layer, those of the
     constant left out, their number and the sparsity of their strengths (`queries.sparsity`), over
-    all pairs of features, so that a pair without an interaction counts as 0.
+    all pairs of features, so that a pair without an interaction counts as 0. `edges_required` is
+    there where the edges were ablated, and `matched` where the run is matched with the first one:
+    the median, over the features that vary, of |r| with the one most like it there, on the first
+    run's data if it was measured on them.
     """
 
     runs: pd.DataFrame
@@ -104,9 +108,10 @@ def compare_runs(
         raise UsageError("One run cannot be compared. Name two or more.")
     runs: list[Record] = []
     layers: list[Record] = []
-    statements: list[Statement] = []
+    required, statements = _edges_required(graphs)
     for graph in graphs:
         found, texts = layer_rows(graph)
+        matched, read = _matched(graph, graphs[0].run.id)
         modules = graph.module_table(resolutions=[resolution], seed=seed, seeds=1, null=null)
         info = graph.run
         own = {"run": info.id, "name": info.name}
@@ -120,11 +125,16 @@ def compare_runs(
                 **records_of(modules.frame)[0],
             }
         )
-        layers += [{**own, **row} for row in found]
-        statements += [*texts, *modules.statements]
+        for row in found:
+            more = {
+                "edges_required": required.get((info.id, row["layer"])),
+                "matched": matched.get(row["layer"]),
+            }
+            layers.append({**own, **row, **more})
+        statements += [*texts, *read, *modules.statements]
     return RunComparison(
         pd.DataFrame(runs)[list(RUN_COLUMNS)],
-        pd.DataFrame(layers)[list(LAYER_COLUMNS)].astype({"for_90": "Int64", "for_99": "Int64"}),
+        pd.DataFrame(layers)[list(LAYER_COLUMNS)].astype(dict.fromkeys(WHOLE, "Int64")),
         tuple(statements),
     )
 
@@ -157,3 +167,33 @@ def layer_rows(graph: Graph) -> tuple[list[Record], tuple[Statement, ...]]:
             }
         )
     return rows, reader.statements
+
+
+def _edges_required(
+    graphs: Sequence[Graph],
+) -> tuple[dict[tuple[str, str], int], list[Statement]]:
+    """Return the edges required by run and layer, and what was read for it.
+
+    A run may also have been ablated beside another one (`--against`); its own ablations count more.
+    """
+    found: dict[tuple[str, str], int] = {}
+    statements: list[Statement] = []
+    for graph in graphs:
+        ablations = graph.ablations()
+        if ablations is not None:
+            statements += ablations.statements
+            for row in records_of(ablations.of_kind("edges_required")):
+                key = (row["run"], row["layer"])
+                if row["run"] == graph.run.id or key not in found:
+                    found[key] = row["edges"]
+    return found, statements
+
+
+def _matched(graph: Graph, first: str) -> tuple[dict[str, float], tuple[Statement, ...]]:
+    """Return, by layer, the median of the best |r| of the features with those of the first run."""
+    reader = Reader(graph.store, graph.run.id)
+    best = reader.frame(read_text("best_matches"), other=first)
+    if (best["data"] == first).any():
+        best = best[best["data"] == first]
+    medians = best.groupby("layer")["correlation"].median()
+    return dict(zip(medians.index.tolist(), medians.tolist(), strict=True)), reader.statements

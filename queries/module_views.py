@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lib_graph.output import View
 from lib_graph.table_files import records_of
-from queries.cells import fixed_cell, list_cell, spread_cell
+from queries.cells import count_cell, fixed_cell, list_cell, spread_cell
 
 if TYPE_CHECKING:
     from queries.communities import Communities
@@ -84,8 +84,63 @@ def module_flow_view(found: ModuleFlow) -> View:
 
 
 def runs_compared_view(found: RunComparison) -> View:
-    """Return runs layer by layer, below what is said of each run as a whole."""
-    runs = [
+    """Return the interactions of runs layer by layer, below the features and the runs as wholes."""
+    layers = records_of(found.layers)
+    called = _called(found)
+    features = View(
+        ("run", "layer", "width", "PCA", "features", "matched"),
+        [
+            (
+                called[row["run"]],
+                row["layer"],
+                *(count_cell(row[name]) for name in ("width", "pca_rank", "features")),
+                fixed_cell(row["matched"]),
+            )
+            for row in layers
+        ],
+        frozenset(["width", "PCA", "features", "matched"]),
+    )
+    numbers = ("interactions", "n90", "n99", "Gini", "Hoyer", "required")
+    rows = [
+        (
+            called[row["run"]],
+            row["layer"],
+            *(count_cell(row[name]) for name in ("interactions", "for_90", "for_99")),
+            fixed_cell(row["gini"]),
+            fixed_cell(row["hoyer"]),
+            count_cell(row["edges_required"]),
+        )
+        for row in layers
+        if row["interactions"]
+    ]
+    below = (
+        "PCA: its rank. matched: median |r| of features with the one most like it in\n"
+        f"{found.runs['run'].iloc[0]}, where they were matched. n90, n99: interactions that make\n"
+        "up 90 and 99 % of the strength. required: edges required, where they were ablated."
+    )
+    return View(
+        ("run", "layer", *numbers),
+        rows,
+        frozenset(numbers),
+        frozenset(["layer"]),
+        above="\n".join([*_wholes(found).lines(), "", *features.lines(), ""]),
+        below=below,
+    )
+
+
+def _called(found: RunComparison) -> dict[str, str]:
+    """Return what each run is called, by id: its name, or its id if another has the same name."""
+    runs = found.runs
+    return dict(
+        zip(
+            runs["run"], runs["name"].mask(runs["name"].duplicated(False), runs["run"]), strict=True
+        )
+    )
+
+
+def _wholes(found: RunComparison) -> View:
+    """Return a row per run."""
+    rows = [
         (
             row["run"],
             row["name"],
@@ -99,31 +154,5 @@ def runs_compared_view(found: RunComparison) -> View:
         )
         for row in records_of(found.runs)
     ]
-    counts = ("features", "interactions")
-    above = View(
-        ("run", "name", "basis", *counts, "Q", "chance", "purity", "ARI"),
-        runs,
-        frozenset([*counts, "Q", "chance", "purity", "ARI"]),
-    )
-    numbers = ("width", "pca_rank", "features", "interactions", "for_90", "for_99")
-    rows = [
-        (
-            row["name"],
-            row["layer"],
-            *("" if row[name] is None else str(row[name]) for name in numbers),
-            fixed_cell(row["gini"]),
-            fixed_cell(row["hoyer"]),
-        )
-        for row in records_of(found.layers)
-    ]
-    columns = ("run", "layer", "width", "PCA", "features", "interactions", "n90", "n99", "Gini",
-               "Hoyer")  # fmt: skip
-    below = "PCA: its rank. n90, n99: interactions that make up 90 and 99 % of the strength."
-    return View(
-        columns,
-        rows,
-        frozenset(columns) - {"run", "layer"},
-        frozenset(["layer"]),
-        above="\n".join([*above.lines(), ""]),
-        below=below,
-    )
+    numbers = ("features", "interactions", "Q", "chance", "purity", "ARI")
+    return View(("run", "name", "basis", *numbers), rows, frozenset(numbers))

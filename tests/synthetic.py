@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lib_graph.matches_file import matches_path, write_matches
 from lib_graph.run import (
     Run,
     shares,
@@ -28,12 +29,14 @@ def random_run(
     last: str = "raw",
     ties: bool = False,
     base: str | None = None,
+    bases: bytes = b"synthetic",
 ) -> Run:
     """Write a run of layers `layer.0`, `layer/1`, … with random interactions and open it.
 
     `widths` counts features without the constant. Layers with an odd number have a slash in their
     name. About `density` of all pairs interact; strengths span six orders of magnitude, or with
-    `ties` are all 1 or 2. `base` is the run whose features it is to have.
+    `ties` are all 1 or 2. `base` is the run whose features it is to have; `bases` is what stands
+    for its bases.
     """
     rng = np.random.default_rng(seed)
     run_id = run_id or f"{rng.integers(16**12):012x}"
@@ -54,7 +57,7 @@ def random_run(
             yield _tied(section, rng) if ties else section
 
     write_interactions(path / "interactions.parquet", sections(), origin)
-    (path / "bases.safetensors").write_bytes(b"synthetic")
+    (path / "bases.safetensors").write_bytes(bases)
     layers = [
         {
             "index": i, "name": names[i], "width": widths[i], "pca_rank": widths[i],
@@ -85,6 +88,26 @@ def random_run(
             "checks": {},
         },
     )  # fmt: skip
+
+
+def random_matches(run: Run, other: Run, seed: int = 0, count: int = 3) -> pd.DataFrame:
+    """Write random matches of two runs, on the data of the first, into both folders."""
+    rng = np.random.default_rng(seed)
+    frames = []
+    for one, two in zip(run.layers, other.layers, strict=False):
+        r = rng.uniform(-1, 1, (one.features, two.features))
+        rank, other_rank = (1 + (-abs(r)).argsort(axis).argsort(axis) for axis in (1, 0))
+        index, other_index = np.nonzero((rank <= count) | (other_rank <= count))
+        columns = {"correlation": r, "rank": rank, "other_rank": other_rank}
+        frame = pd.DataFrame({name: x[index, other_index] for name, x in columns.items()})
+        places = {"index": index + one.first_index, "other_index": other_index + two.first_index}
+        frames.append(frame.assign(layer=one.name, **places))
+    found = pd.concat(frames, ignore_index=True).assign(run=run.id, other=other.id)
+    bases = {each.id: each.manifest.files["bases.safetensors"] for each in (run, other)}
+    origin = {"run": run.id, "other": other.id, "bases": bases, "count": count}
+    for each in (run, other):
+        write_matches(matches_path(each.path, run.id, other.id), found, origin)
+    return found
 
 
 def _features(

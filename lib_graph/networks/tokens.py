@@ -23,6 +23,11 @@ class Tokens(Notation):
 
     tokenizer: Callable[[], Any]
 
+    @property
+    def vocabulary(self) -> object:
+        """The number of each piece of text."""
+        return self.tokenizer().get_vocab()
+
     def write(self, sample: Sample, position: int | None) -> str:
         """Return the text of the tokens that count, one of them marked; ⏎ is a new line."""
         numbers = sample.inputs[0].tolist()

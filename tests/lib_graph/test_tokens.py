@@ -16,6 +16,9 @@ class Tokenizer:
     def convert_ids_to_tokens(self, numbers):
         return [PIECES[number] for number in numbers]
 
+    def get_vocab(self):
+        return {piece: number for number, piece in enumerate(PIECES)}
+
     def __call__(self, text, verbose):
         return {"input_ids": [PIECES.index(f"▁{word}") for word in text.split()]}
 
@@ -38,3 +41,8 @@ def test_a_prompt_is_read():
     assert NOTATION.read("once up").inputs[0].tolist() == [1, 2]
     with pytest.raises(UsageError, match="empty"):
         NOTATION.read("")
+
+
+def test_a_vocabulary_is_the_number_of_each_piece():
+    assert NOTATION.vocabulary == Tokens(Tokenizer).vocabulary
+    assert NOTATION.vocabulary["on"] == 3

@@ -11,14 +11,18 @@ import pandas as pd
 import pytest
 
 import ingest
+import lib_graph
 import queries
 from ingest.store import GraphStore
+from lib_graph.ablation_tables import ABLATION, TABLE, graph_of, write_table
 from lib_graph.errors import UsageError
+from lib_graph.networks.checkpoint import save
 from lib_graph.run import Run
 from queries.comparing import compare_runs, open_graphs
 from queries.sparsity import Sparsity, sparsity
+from tests.lib_graph.nets import CONFIG, transformer
 from tests.queries.conftest import Answer
-from tests.synthetic import random_run
+from tests.synthetic import random_matches, random_run
 
 Cli = Callable[..., Answer]
 
@@ -99,6 +103,72 @@ def test_runs_are_compared_by_what_their_folders_say(store: GraphStore, runs: li
                 assert pd.isna(row.gini)
 
 
+def test_edges_required_and_matches_are_there_where_they_were_found(
+    store: GraphStore, runs: list[Run]
+) -> None:
+    one, two = runs
+    rows = [("edges_required", "layer.0", 7), ("edges_required", "layer.2", 3),
+            ("edge_curve", "layer/1", 5)]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["kind", "layer", "edges"]).assign(
+        run=two.id, basis="lib", nodes=None, score=1.0, baseline=1.0, random_score=0.5
+    )
+    beside = table.assign(run=one.id, edges=1)  # as --against does; what a run itself says wins
+    for run, tables in ((one, [table[:1].assign(run=one.id)]), (two, [table, beside])):
+        origin = {**graph_of(run), "metric": "accuracy"}
+        write_table(run.path / TABLE, ABLATION, pd.concat(tables), origin)
+    for each in runs:
+        ingest.load(each, store)
+    graphs = [queries.open_graph(store, run.id) for run in runs]
+    for order in (graphs, graphs[::-1]):
+        found = compare_runs(order, null=1).layers
+        assert found["matched"].isna().all()
+        required = found.dropna(subset="edges_required").set_index(["run", "layer"])
+        assert required["edges_required"].to_dict() == {
+            (one.id, "layer.0"): 7,
+            (one.id, "layer.2"): 1,
+            (two.id, "layer.0"): 7,
+            (two.id, "layer.2"): 3,
+        }
+    for first, other, seed in ((two, one, 0), (one, two, 1)):  # on the data of either
+        matches = random_matches(first, other, seed)
+        assert ingest.load(two, store).outcome == "updated"
+        found = compare_runs(graphs, null=1).layers
+        assert found.loc[found["run"] == one.id, "matched"].isna().all()
+        own = ("layer", "other_index" if other is two else "index")
+        best = matches["correlation"].abs().groupby([matches[name] for name in own]).max()
+        expected = best.groupby("layer").median()
+        layers = [layer.name for layer in two.layers]
+        matched = found.loc[found["run"] == two.id, "matched"]
+        assert matched.tolist() == pytest.approx(expected[layers].tolist())
+
+
+@pytest.mark.slow
+def test_bases_and_checkpoints_of_a_network(tmp_path: Path, cli: Cli) -> None:
+    runs = []
+    for seed, basis in [(0, "lib"), (0, "global"), (0, "neuron"), (1, "pca")]:
+        model = tmp_path / f"checkpoint-{seed}"
+        if not model.exists():
+            save(model, transformer(seed).float(), CONFIG)
+        runs.append(lib_graph.build(model, tmp_path / basis, lib_graph.Options(basis=basis)))
+    for run in runs[1:]:
+        assert cli("match", runs[0].path, run.path, "-q").code == 0
+    arguments = ("compare", *(run.path for run in runs), "--null", 1)
+    found = json.loads(cli(*arguments, "--json").out)
+    assert [row["basis"] for row in found["runs"]] == ["lib", "global", "neuron", "pca"]
+    assert all(0 < row["purity"] <= 1 and row["labelled"] for row in found["runs"])
+    matched = {(row["run"], row["layer"]): row["matched"] for row in found["layers"]}
+    layers = [layer.name for layer in runs[0].layers]
+    assert [matched[runs[0].id, name] for name in layers] == [None] * 4
+    for run in runs[1:3]:
+        assert matched[run.id, "output"] == pytest.approx(1, abs=1e-9)
+    assert matched[runs[1].id, "unembed"] == pytest.approx(1, abs=1e-6)  # before a linear map
+    assert all(0 < matched[runs[3].id, name] < 0.999 for name in layers)
+    lines = cli(*arguments).out.splitlines()
+    rows = [line.split() for line in lines if line.startswith("modular-addition-pca ")]
+    shown = [f"{matched[runs[3].id, name]:.3f}" for name in layers]
+    assert [row[-1] for row in rows if row[1] in layers][:4] == shown
+
+
 def test_folders_and_stored_runs_can_be_mixed(runs: list[Run], tmp_path: Path, cli: Cli) -> None:
     store = tmp_path / "graph.kgl"
     ingest.load(runs[1], store)
@@ -112,6 +182,14 @@ def test_folders_and_stored_runs_can_be_mixed(runs: list[Run], tmp_path: Path, c
     assert all(run.id in table for run in runs)
     with queries.open_graph(store) as graph:  # the store is as it was
         assert [row["id"] for row in graph.runs().records()] == [runs[1].id]
+
+
+def test_runs_of_one_name_are_told_apart_by_their_ids(tmp_path: Path, cli: Cli) -> None:
+    names = ["seed", "seed", "mine"]
+    runs = [random_run(tmp_path / f"{n}", (3, 2), seed=n, name=x) for n, x in enumerate(names)]
+    lines = cli("compare", *(run.path for run in runs), "--null", 1).out.splitlines()
+    shown = {line.split()[0] for line in lines if "layer.0 " in line}
+    assert shown == {runs[0].id, runs[1].id, "mine"}
 
 
 def test_what_cannot_be_compared_is_one_clear_line(

@@ -2,9 +2,10 @@
 // Which interactions differ most between this run and another?
 //
 // Features are matched by layer and index, which means something where both runs have the same
-// bases (a run of one input and its base, or two builds with the same --bases). Compared are the
-// interactions with a share of at least $min_share in one of the runs; change is the difference of
-// the shares, other minus this, and one that is not there has strength and share 0.
+// bases (a run of one input and its base, or two builds with the same --bases); for other bases,
+// seeds and checkpoints there is matched_interactions. Compared are the interactions with a share
+// of at least $min_share in one of the runs; change is the difference of the shares, other minus
+// this, and one that is not there has strength and share 0.
 //
 // $other (run, required): the other run
 // $min_share (share): the least share, in either run
