@@ -47,9 +47,12 @@ def query(
     """  # noqa: D301  \b is click's mark
     from queries.graph import open_graph
     from queries.library import find_query
+    from queries.parameters import NUMBERS
     from queries.views import answer_view
 
-    found, parameters = find_query(name), parse_parameters(params)
+    found = find_query(name)
+    texts = [each.name for each in found.parameters if each.kind not in NUMBERS]
+    parameters = parse_parameters(params, texts)
     with open_graph(store, run) as graph:
         answer = graph.query(name, **parameters)
         output.emit(answer, lambda table: answer_view(table, graph.run.id, found.needs))

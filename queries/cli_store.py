@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sys
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -55,21 +57,23 @@ def cypher(
     output.emit(found, table_view)
 
 
-def parse_parameters(pairs: tuple[str, ...]) -> dict[str, Any]:
+def parse_parameters(pairs: tuple[str, ...], texts: Collection[str] = ()) -> dict[str, Any]:
     """Return NAME=VALUE pairs as parameters: VALUE as JSON where it is, else as a string.
 
-    >>> parse_parameters(("k=3", "name=ln1.0", 'ids=["a"]'))
-    {'k': 3, 'name': 'ln1.0', 'ids': ['a']}
+    `texts` are the names whose values are strings whatever they look like: 15e4 may begin an id.
+
+    >>> parse_parameters(("k=3", "name=ln1.0", 'ids=["a"]', "run=15e4"), texts=["run"])
+    {'k': 3, 'name': 'ln1.0', 'ids': ['a'], 'run': '15e4'}
     """
     parameters: dict[str, Any] = {}
     for pair in pairs:
         name, separator, value = pair.partition("=")
         if not (separator and name):
             raise UsageError(f"{pair!r} is not a parameter. Write NAME=VALUE.")
-        try:
-            parameters[name] = json.loads(value)
-        except ValueError:
-            parameters[name] = value
+        parameters[name] = value
+        if name not in texts:
+            with contextlib.suppress(ValueError):
+                parameters[name] = json.loads(value)
     return parameters
 
 

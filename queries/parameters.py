@@ -18,9 +18,10 @@ from queries.statements import Reader, read_text
 if TYPE_CHECKING:
     from queries.graph import Graph
 
-__all__ = ["read_parameter"]
+__all__ = ["NUMBERS", "read_parameter"]
 
 LEAST = {"count": 1, "index": 0}
+NUMBERS = (*LEAST, "number", "share")  # the kinds whose values are no text
 
 
 def read_parameter(graph: Graph, name: str, kind: str, value: Any) -> Any:

@@ -102,6 +102,14 @@ def test_features_circuits_and_questions(folder):
     assert "40" in scored
     (hubs,) = (out for line, out in printed.items() if "query hubs" in line)
     assert "ln2.0/" in hubs
+    for picture in ("ablation.svg", "five.svg"):
+        assert "</svg>" in (folder / picture).read_text()
+    (page,) = folder.glob("*.html")
+    assert "Edges required" in page.read_text() or "edges required" in page.read_text()
+    (compared,) = (out for line, out in printed.items() if line.startswith("lib-graph compare"))
+    assert {"lib", "pca"} <= set(compared.split())
+    (matches,) = (out for line, out in printed.items() if "query matches" in line)
+    assert len(matches.splitlines()) > 1
 
 
 @pytest.mark.slow

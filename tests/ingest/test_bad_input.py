@@ -315,6 +315,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("there_before", [False, True])
 def test_a_disk_that_is_full(tmp_path: Path, run: Run, there_before: bool) -> None:
     """Stands in for a full disk: no file may grow beyond 20 kB."""

@@ -41,6 +41,7 @@ def ablate(folder, *arguments):
     return lib_graph("ablate", str(folder / "lib"), *arguments)
 
 
+@pytest.mark.slow
 def test_nodes_and_edges_in_two_bases_add_up(folder, capsys):
     against = ["--against", str(folder / "pca"), "-q", "--metric", "cross-entropy"]
     assert ablate(folder, "nodes", *against) == 0

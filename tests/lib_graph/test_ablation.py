@@ -86,6 +86,7 @@ def brute(bench, section, features, mask):
     return torch.stack(columns, -1)
 
 
+@pytest.mark.slow
 def test_masks_against_a_loop_over_targets(bench):
     generator = torch.Generator().manual_seed(0)
     for section in bench.network.sections:
@@ -337,6 +338,7 @@ def test_what_cannot_be_asked_is_one_line(transformer):
         ablate_nodes(transformer, counts=[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
@@ -353,6 +355,7 @@ def test_data_that_give_no_score_are_one_line(transformer, change, error, words)
         Bench.of(transformer.run, subject=subject)
 
 
+@pytest.mark.slow
 def test_a_network_without_labels_is_one_line(transformer, tmp_path):
     with pytest.raises(UsageError, match="has no labelled data, so neither accuracy nor"):
         Bench.of(transformer.run, subject=replace(scored(), evaluation=None))
@@ -370,6 +373,7 @@ def test_fewer_answers_are_an_even_selection(transformer):
     assert transformer.sampled(len(TEST)) is transformer
 
 
+@pytest.mark.slow
 def test_results_add_up_in_the_run_folder(transformer):
     run = transformer.run
     for name in ("ablation.parquet", "masks.parquet"):

@@ -39,6 +39,7 @@ def whole(tmp_path_factory):
 STAGES = ["means and Gram matrices", "Jacobian of c", "Jacobian of a", "interactions of c"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batches", [1, 3])
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_build_goes_on_after_the_last_batch_and_ends_in_the_same_bytes(
@@ -58,6 +59,7 @@ def test_a_build_goes_on_after_the_last_batch_and_ends_in_the_same_bytes(
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_what_another_build_left_is_not_taken_up(whole, tmp_path):
     with pytest.raises(StoppedError):
         build(SUBJECT, tmp_path, Options(tau_lib=0.5), progress=StopAfter("Jacobian of c", 2))
@@ -66,6 +68,7 @@ def test_what_another_build_left_is_not_taken_up(whole, tmp_path):
     assert watched.seen["means and Gram matrices"][0] == 0
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_not_taken_up(whole, tmp_path):
     with pytest.raises(StoppedError):
         build(SUBJECT, tmp_path, progress=StopAfter("means and Gram matrices", 2))
@@ -91,6 +94,7 @@ def test_where_activations_are_kept_changes_nothing(whole, keep, tmp_path, monke
     assert not (tmp_path / ".partial").exists()
 
 
+@pytest.mark.slow
 def test_batches_on_disk_are_read_from_there(tmp_path, monkeypatch):
     job = prepare(SUBJECT, tmp_path, Options(), SILENT)
     samples = replace(job.samples, plan=replace(job.plan, keep="disk"), _kept={})
@@ -108,6 +112,7 @@ def test_batches_on_disk_are_read_from_there(tmp_path, monkeypatch):
     assert not list((tmp_path / ".partial").rglob("*.safetensors"))
 
 
+@pytest.mark.slow
 def test_memory_goes_before_disk_and_disk_before_computing_again(tmp_path):
     job = prepare(SUBJECT, tmp_path, Options(), SILENT)
     example, samples = (INPUTS[:4],), 10**6
@@ -120,6 +125,7 @@ def test_memory_goes_before_disk_and_disk_before_computing_again(tmp_path):
     assert keep(LIBRARIES + parse_bytes("50M"), parse_bytes("50M")) == "nowhere"
 
 
+@pytest.mark.slow
 def test_interactions_among_the_first_features(whole, tmp_path):
     run = build(SUBJECT, tmp_path, Options(top=2))
     rows, every = run.interactions, whole.interactions
@@ -136,6 +142,7 @@ def test_interactions_among_the_first_features(whole, tmp_path):
     assert totals.to_numpy() == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_interactions_from_a_sample_of_the_data(whole, tmp_path):
     run = build(SUBJECT, tmp_path / "some", Options(edge_samples=30))
     assert run.manifest.checks["edge_samples.a"] == 30
@@ -146,6 +153,7 @@ def test_interactions_from_a_sample_of_the_data(whole, tmp_path):
     assert Run.open(run.path).features.importance.equals(whole.features.importance)
 
 
+@pytest.mark.slow
 def test_a_pass_ends_when_its_interactions_are_known(tmp_path):
     run = build(SUBJECT, tmp_path / "loose", Options(target_error=0.9))
     checks = run.manifest.checks

@@ -106,6 +106,7 @@ def case(request):
     return module, inputs, cut(module, inputs, {point: point for point in layers})
 
 
+@pytest.mark.slow
 def test_the_chain_gives_the_modules_result(case):
     module, inputs, network = case
     more = tuple(torch.cat([x, 2 * x]) for x in inputs)
@@ -116,6 +117,7 @@ def test_the_chain_gives_the_modules_result(case):
         assert f.shape == (8, layer.positions, layer.width)
 
 
+@pytest.mark.slow
 def test_the_chains_derivative_is_the_modules(case):
     """Nothing reaches the result but through the first layer."""
     module, inputs, network = case
@@ -130,6 +132,7 @@ def test_the_chains_derivative_is_the_modules(case):
         assert torch.allclose(one, other, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_second_moment_of_every_section(case):
     _, inputs, network = case
     rule = Rule.named("gradient")
@@ -150,6 +153,7 @@ def test_the_second_moment_of_every_section(case):
         assert (found - truth).norm() <= 1e-11 * truth.norm()
 
 
+@pytest.mark.slow
 def test_tensors_with_other_numbers_of_positions_cannot_cross_together():
     class Pooling(nn.Module):
         def __init__(self):

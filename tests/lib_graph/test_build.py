@@ -39,6 +39,7 @@ def close(run, other, tolerance):
     return (first - second).abs().max() < tolerance * first.max()
 
 
+@pytest.mark.slow
 def test_a_run_holds_every_pair_of_features(run):
     counts = [layer.features for layer in run.layers]
     expected = [(a + 1) * b for a, b in pairwise(counts)]
@@ -82,6 +83,7 @@ def test_checks_are_recorded(run):
     assert checks["identity_error"] < 1e-6
 
 
+@pytest.mark.slow
 def test_the_same_build_has_the_same_id_and_bytes(run, tmp_path):
     again = build(SUBJECT, tmp_path)
     assert again.id == run.id
@@ -99,28 +101,33 @@ def test_other_weights_data_or_options_have_another_id(run, tmp_path):
     assert len({run.id, *(other.id for other in others)}) == 4
 
 
+@pytest.mark.slow
 def test_closed_forms_change_nothing(run, tmp_path):
     plain = build(dataclasses.replace(SUBJECT, kinds=None), tmp_path)
     assert close(run, plain, 1e-8)
 
 
+@pytest.mark.slow
 def test_memory_changes_nothing_but_rounding(run, tmp_path):
     small = build(SUBJECT, tmp_path, Options(memory=(512 << 20) + 200_000))
     assert small.id == run.id
     assert close(run, small, 1e-8)
 
 
+@pytest.mark.slow
 def test_too_little_memory_says_how_much_is_needed(tmp_path):
     with pytest.raises(UsageError, match=r"needs at least 5\d\d MiB.*--memory"):
         build(SUBJECT, tmp_path / "run", Options(memory=512 << 20))
 
 
+@pytest.mark.slow
 def test_float32_is_close_to_float64(run, tmp_path):
     single = build(SUBJECT, tmp_path, Options(dtype="float32", basis=run.path))
     assert close(run, single, 1e-4)
     assert not close(run, single, 1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("basis", ["pca", "neuron"])
 def test_other_bases(basis, tmp_path):
     found = build(SUBJECT, tmp_path, Options(basis=basis))
@@ -130,6 +137,7 @@ def test_other_bases(basis, tmp_path):
         assert all(layer.features == layer.width for layer in found.layers)
 
 
+@pytest.mark.slow
 def test_a_last_layer_in_its_pca_basis(tmp_path):
     found = build(SUBJECT, tmp_path, Options(last="pca"))
     assert found.layers[-1].kind == "basis"
@@ -138,6 +146,7 @@ def test_a_last_layer_in_its_pca_basis(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_given_bases_of_a_run_give_its_interactions(run, tmp_path):
     given = build(SUBJECT, tmp_path, Options(basis=run.path))
     assert given.id != run.id
@@ -206,12 +215,14 @@ def test_an_interrupted_build_goes_on_and_ends_in_the_same_bytes(run, stage, tmp
     assert ("means and Gram matrices" in watched.seen) == stage.startswith("Jacobian")
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_built_again(run):
     watched = Stopping(None)
     assert build(SUBJECT, run.path, progress=watched).id == run.id
     assert watched.seen == []
 
 
+@pytest.mark.slow
 def test_a_folder_of_another_run_is_kept(run):
     before = run.manifest
     with pytest.raises(ConflictError, match="it differs in basis, tau_lib"):
@@ -219,6 +230,7 @@ def test_a_folder_of_another_run_is_kept(run):
     assert Run.open(run.path).manifest == before
 
 
+@pytest.mark.slow
 def test_replace_takes_the_new_run(tmp_path):
     first = build(SUBJECT, tmp_path)
     second = build(SUBJECT, tmp_path, Options(basis="pca"), replace=True)
@@ -226,6 +238,7 @@ def test_replace_takes_the_new_run(tmp_path):
     assert Run.open(tmp_path).id == second.id
 
 
+@pytest.mark.slow
 def test_two_builds_at_once(tmp_path):
     with locked(tmp_path), pytest.raises(ConflictError, match="Another process"):
         build(SUBJECT, tmp_path)
@@ -247,6 +260,7 @@ def test_a_damaged_file_is_noticed(name, tmp_path):
         Run.open(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_damaged_manifest_is_noticed(tmp_path):
     build(SUBJECT, tmp_path)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
@@ -263,6 +277,7 @@ def subject_of(module, inputs, layers):
 LINES = {"a": "0:in", "b": "1:in", "out": "output"}
 
 
+@pytest.mark.slow
 def test_a_constant_layer_is_an_error(tmp_path):
     module = random_(nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 2)))
     module[0].weight.data.zero_()

@@ -26,6 +26,7 @@ def lib_graph(*arguments):
     return stop.value.code
 
 
+@pytest.mark.slow
 def test_build_writes_a_run_and_says_what(model, tmp_path, capsys):
     assert lib_graph("build", model, "--out", str(tmp_path / "run")) == 0
     out, err = capsys.readouterr()
@@ -35,11 +36,13 @@ def test_build_writes_a_run_and_says_what(model, tmp_path, capsys):
     assert "interactions of unembed" in err
 
 
+@pytest.mark.slow
 def test_quiet_is_quiet(model, tmp_path, capsys):
     assert lib_graph("build", model, "--out", str(tmp_path / "run"), "-q") == 0
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_a_manifest_is_a_config_that_builds_the_same_run(model, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     options = ["--basis", "pca", "--tau-pca", "1e-6", "--layers", "ln1.0,m=blocks.0.mlp:in,output"]
@@ -50,12 +53,14 @@ def test_a_manifest_is_a_config_that_builds_the_same_run(model, tmp_path):
     assert [layer.name for layer in Run.open(second).layers] == ["ln1.0", "m", "output"]
 
 
+@pytest.mark.slow
 def test_the_parameters_that_count_as_biases_can_be_chosen(model, tmp_path):
     names = "unembed.b_U, blocks.0.mlp.b_in"
     assert lib_graph("build", model, "--out", str(tmp_path / "run"), "-q", "--biases", names) == 0
     assert set(Run.open(tmp_path / "run").manifest.model.biases) == set(names.split(", "))
 
 
+@pytest.mark.slow
 def test_a_flag_wins_over_the_config(model, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"basis": "pca"}))
     arguments = ["--config", str(tmp_path / "config.json"), "--basis", "neuron", "-q"]

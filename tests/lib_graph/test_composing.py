@@ -49,6 +49,7 @@ def test_linear_maps_are_a_linear_map(biases):
     assert compose(network.sections[:1]) is network.sections[0]
 
 
+@pytest.mark.slow
 def test_the_global_basis_is_that_of_the_jacobian_to_the_last_layer(tmp_path):
     module, x = stacked(), torch.randn(20, 2, 3, dtype=torch.float64)
     layers = [f"{name}={point}" for name, point in STACKED.items()]
@@ -71,6 +72,7 @@ def test_the_global_basis_is_that_of_the_jacobian_to_the_last_layer(tmp_path):
         assert np.allclose(rows.variance, rows.importance, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_before_a_linear_map_both_are_the_same(tmp_path):
     """There the next layer's basis says all of what reaches the last; further back it does not."""
     lines = [nn.Linear(4, 4), nn.Linear(4, 4)]

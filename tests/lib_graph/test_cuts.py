@@ -48,6 +48,7 @@ class Bypass(nn.Module):
         return torch.tanh(self.named(x)) + (bypass[0] + bypass[1])
 
 
+@pytest.mark.slow
 def test_a_bypass_is_cut_where_it_is_narrowest_not_where_it_is_fewest():
     module = random_(Bypass())
     x = torch.randn(4, 5, dtype=torch.float64)
@@ -69,6 +70,7 @@ def test_nothing_reaches_a_layer_but_through_the_one_before():
     assert torch.allclose(chained, direct, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_module_is_left_as_it_was():
     module, _, inputs = stacked_network()
     before = {name: p.clone() for name, p in module.named_parameters()}
@@ -78,6 +80,7 @@ def test_the_module_is_left_as_it_was():
     assert all(p.requires_grad for p in module.parameters())
 
 
+@pytest.mark.slow
 def test_layers_of_the_transformer():
     network = cut(transformer(), (split(CONFIG)[0][:4],), LAYERS, kinds=kinds(transformer()))
     assert [(x.name, x.width, x.positions) for x in network.layers] == [
@@ -89,6 +92,7 @@ def test_layers_of_the_transformer():
     assert network.sections[0].biases == tuple(f"blocks.0.attn.b_{x}" for x in "QKVO")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layers", "error", "words"),
     [
@@ -104,6 +108,7 @@ def test_layers_that_make_no_chain(layers, error, words):
         cut(module, (inputs,), layers)
 
 
+@pytest.mark.slow
 def test_biases_that_are_no_parameters_are_named():
     module, _, inputs = stacked_network()
     some = next(iter(cut(module, (inputs,), STACKED).sections[0].parameters))
@@ -141,6 +146,7 @@ def test_samples_that_influence_each_other_are_an_error():
         cut(module, (x,), {"a": "0:in", "b": "1:in", "output": "output"})
 
 
+@pytest.mark.slow
 def test_a_wrong_declaration_is_caught():
     module = random_(nn.Sequential(nn.Linear(3, 4), nn.Tanh()))
     layers = {"a": "0:in", "b": "1:in", "c": "output"}
@@ -167,6 +173,7 @@ def test_a_declaration_with_the_right_value_and_a_wrong_derivative_is_caught():
         cut(module, (x,), layers, kinds={("a", "b"): wrong})
 
 
+@pytest.mark.slow
 def test_activations_that_are_not_finite_are_named():
     _, network, inputs = stacked_network()
     inputs = inputs.clone()

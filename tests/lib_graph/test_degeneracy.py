@@ -62,6 +62,7 @@ def outputs(found):
     return found.network.run(*found.subject.inputs).activations[-1]
 
 
+@pytest.mark.slow
 def test_ranks(run):
     """Units 0 and 1 of the first hidden layer are proportional, 2 is constant; one output is read
     off the other."""
@@ -77,6 +78,7 @@ def test_ranks(run):
     assert 1 <= rows.pca_effective_rank["a"] <= 3
 
 
+@pytest.mark.slow
 def test_what_is_read_is_what_the_outputs_depend_on(run):
     """The rank of the derivatives of the outputs on all inputs, side by side."""
     found = reopened_network(run, flawed())
@@ -175,6 +177,7 @@ def test_moves_along_free_directions_change_no_output(tmp_path, name):
     assert (outputs(found) - before).abs().max() > 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_the_number_of_free_directions_is_what_autograd_finds(tmp_path, name):
     """The nullity of the derivative of all outputs by the parameters of one map."""
@@ -354,6 +357,7 @@ def test_the_gauges_of_hidden_units():
     assert directions(both) == {"scale of each gated unit": h, "scale of each ReLU unit": h}
 
 
+@pytest.mark.slow
 def test_the_gauges_between_sections(run, tmp_path):
     gauges = degeneracy_of(run, flawed()).gauges
     assert gauges.to_dict("records") == [

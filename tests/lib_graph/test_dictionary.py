@@ -77,6 +77,7 @@ def pair_table(section):
     return section.pivot(index="source", columns="target", values="strength").fillna(0.0)
 
 
+@pytest.mark.slow
 def test_strengths_are_those_of_brute_force(case):
     subject, run, network, _, dictionaries = case
     for section, found in zip(network.sections, run.sections(), strict=True):
@@ -199,6 +200,7 @@ def good():
 RELU = {"activation": "relu"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "metadata", "error", "words"),
     [

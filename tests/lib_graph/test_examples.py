@@ -41,6 +41,7 @@ def run(model):
     return run
 
 
+@pytest.mark.slow
 def test_they_are_the_largest_and_the_most_negative(run, monkeypatch):
     found = read_examples(run)
     opened = reopened_network(run)

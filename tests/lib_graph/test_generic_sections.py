@@ -40,6 +40,7 @@ def local_network(declared):
     return cut(module, (x,), layers, kinds=kinds), x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RULE_NAMES)
 def test_jvps_where_they_are_fewer(name, monkeypatch):
     rule = Rule.named(name, 3 if name != "gradient" else None)
@@ -54,6 +55,7 @@ def test_jvps_where_they_are_fewer(name, monkeypatch):
         assert relative(second_moment(section, batch, rotation, rule, chunk), truth) < 1e-12
 
 
+@pytest.mark.slow
 def test_a_position_local_section_takes_a_backward_pass_per_column():
     (declared, x), (plain, _) = local_network(True), local_network(False)
     rotation = random_basis(4, 3).rotation
@@ -98,6 +100,7 @@ def test_fewer_positions_are_not_position_local():
         cut(Last(), (random_inputs(2, 5, 3),), {"x": "inner:in", "y": "output"}, kinds=kinds)
 
 
+@pytest.mark.slow
 def test_probes_are_right_on_average_and_know_their_error():
     x = random_inputs(40, 2, 3)
     network = cut(random_(Widening()), (x[:4],), {"x": "mix:in", "y": "output"})

@@ -66,6 +66,7 @@ def check(network, inputs, rule):
         assert torch.allclose(result.stderr, truth.stderr, rtol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RULE_NAMES)
 def test_any_section_by_jvps(name):
     _, network, inputs = stacked_network()
@@ -81,6 +82,7 @@ def test_closed_forms_of_the_transformer(name):
     check(network, tokens, rule_of(name))
 
 
+@pytest.mark.slow
 def test_chunks_and_batches_change_nothing():
     _, network, inputs = stacked_network()
     section, rule = network.sections[1], Rule.named("gradient")
@@ -120,6 +122,7 @@ def test_completeness(make):
     assert torch.allclose(total, reached.sum(1).mean(0), atol=1e-9 * reached.abs().max())
 
 
+@pytest.mark.slow
 def test_gradient_attributions_are_not_complete():
     """So that the law above is one: at the data point alone it does not hold."""
     module = transformer().requires_grad_(False)

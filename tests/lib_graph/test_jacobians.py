@@ -28,6 +28,7 @@ def relative(found, truth):
     return float((found - truth).norm() / truth.norm())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RULE_NAMES)
 def test_any_section_by_vjps(name):
     _, network, inputs = stacked_network()

@@ -69,6 +69,7 @@ def test_a_run_as_in_the_papers_on_padded_lines(place, tmp_path):
     assert shares.round(9).isin([0, 1]).all()
 
 
+@pytest.mark.slow
 def test_layers_of_a_language_model(place, capsys):
     assert lib_graph("layers", place / "model", "--json") == 0
     rows = {row["point"]: row for row in json.loads(capsys.readouterr().out)}

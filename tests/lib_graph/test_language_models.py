@@ -40,6 +40,7 @@ def test_logits_are_those_of_transformers(name, tmp_path):
     assert torch.equal(subject.module(tokens()), truth)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("granularity", GRANULARITIES)
 def test_the_chain_gives_the_logits_whatever_the_sizes(name, granularity):
     module, found = network(name, granularity)
@@ -135,6 +136,7 @@ def test_padding_changes_nothing(name, granularity):
             assert error < 1e-10 * getattr(single, part).abs().max()
 
 
+@pytest.mark.slow
 def test_stories260k_predicts_stories():
     text = Text(reference_data("tinystories/stories.txt"), context=512, tokens=512)
     subject = load_subject(reference_data("stories260k"), text)

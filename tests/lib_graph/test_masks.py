@@ -79,6 +79,7 @@ def test_means_and_gram_matrices(case):
         assert torch.allclose(found.gram, truth.gram, atol=1e-10 * truth.gram.abs().max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", [Rule.named("gradient"), Rule.named("trapezoid", 2)])
 def test_second_moments(case, rule):
     network, whole, alone = case

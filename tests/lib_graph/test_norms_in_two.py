@@ -121,6 +121,7 @@ def test_the_first_coordinate_stays_apart():
 SLOW = [pytest.param(basis, marks=pytest.mark.slow) for basis in ("pca", "neuron")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("basis", ["lib", *SLOW])
 def test_a_run_says_which_feature_is_the_variance(x, tmp_path, basis):
     module = random_(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2)))

@@ -143,6 +143,7 @@ def test_two_layers_cannot_have_one_name(file, tmp_path, capsys):
 LAYERS = ["x=0:in", "2:in", "output"]
 
 
+@pytest.mark.slow
 def test_a_module_in_python_is_what_it_is_from_a_file(file, tmp_path):
     subject = load_subject(f"{file}:make_model")
     module, (x,) = subject.module, subject.inputs

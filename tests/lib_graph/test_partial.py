@@ -22,6 +22,7 @@ def partial():
     return module, cut(module, (inputs,), STACKED, partial=True), inputs
 
 
+@pytest.mark.slow
 def test_layers_are_the_named_tensors_and_the_chain_is_the_module(partial):
     module, network, inputs = partial
     assert [layer.width for layer in network.layers] == [4, 4, 4, 4, 3]
@@ -54,6 +55,7 @@ def test_the_derivative_is_that_with_the_bypass_held_fixed(partial, name):
     assert relative(found, expected) < 1e-12
 
 
+@pytest.mark.slow
 def test_what_bypasses_the_target_is_not_held():
     """Only what goes around the source is: the target depends on the other all the same."""
     module = random_(nn.Sequential(nn.Linear(3, 4), Skip(4)))

@@ -78,6 +78,7 @@ def strengths(section, batch, features, targets, chunk):
     return interaction_moments(section, batch, *bases, GRADIENT, chunk)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("targets", [2, 6])
 def test_position_local_sections(targets, masked):
@@ -116,6 +117,7 @@ def test_position_local_sections_take_a_pass_for_all_positions(monkeypatch):
     assert seen == [[slice(None)]] * 2
 
 
+@pytest.mark.slow
 def test_one_position_is_local_without_a_word():
     _, network, x = local_networks(positions=1)
     section = network.sections[0]

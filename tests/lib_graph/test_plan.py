@@ -28,6 +28,7 @@ def measured(monkeypatch):
     return found
 
 
+@pytest.mark.slow
 def test_sections_that_are_alike_are_measured_once(measured):
     _, llama = network("llama")
     make_plan(llama, (tokens(),), 4, PLENTY, RULE)
@@ -37,6 +38,7 @@ def test_sections_that_are_alike_are_measured_once(measured):
     assert len(llama.sections) == 5
 
 
+@pytest.mark.slow
 def test_sections_that_differ_are_measured_each(measured):
     _, neo = network("gpt_neo")  # its second attention has a window
     make_plan(neo, (tokens(),), 4, PLENTY, RULE)

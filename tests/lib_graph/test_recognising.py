@@ -32,6 +32,7 @@ def test_slopes_are_derivatives(name):
     assert torch.allclose(ACTIVATIONS[name].slope(x), truth, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("name", MODULES)
 def test_a_linear_map_with_an_activation(name, bias):

@@ -56,11 +56,13 @@ def test_every_batch_takes_its_own_branches(turning):
     assert network.figures["recorded_courses"] > 1
 
 
+@pytest.mark.slow
 def test_derivatives_are_those_along_the_branch(turning):
     module, inputs = turning
     check(network_of(module, inputs), inputs, rule_of("gradient"))
 
 
+@pytest.mark.slow
 def test_it_is_what_tracing_gives_where_both_can():
     module = stacked()
     x = torch.randn(4, 2, 3, dtype=torch.float64)
@@ -72,6 +74,7 @@ def test_it_is_what_tracing_gives_where_both_can():
     assert (partial.figures["recorded_courses"], partial.figures["held_tensors"]) == (1, 1)
 
 
+@pytest.mark.slow
 def test_a_declared_kind_is_taken_and_checked(turning):
     module, inputs = turning
     kind = Linear(module[2].weight.T, module[2].bias)

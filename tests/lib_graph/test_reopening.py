@@ -22,6 +22,7 @@ def built(tmp_path_factory):
     return lib_graph.build(subject, folder / "run", lib_graph.Options(dtype="float32"))
 
 
+@pytest.mark.slow
 def test_the_network_comes_back_with_the_layers_and_bases_of_the_run(built):
     subject = reopened(built)
     assert subject.layers == {"ln1.0": "blocks.0:in", "m": "unembed:in"}
@@ -65,6 +66,7 @@ def test_a_module_of_a_session_has_to_be_given(tmp_path):
     assert reopened(run, subject).layers == {"0:in": "0:in", "output": "output"}
 
 
+@pytest.mark.slow
 def test_a_file_of_ones_own_comes_back_with_its_data(tmp_path):
     file = tmp_path / "net.py"
     file.write_text(

@@ -79,6 +79,7 @@ def test_it_has_the_features_of_its_base(run, tmp_path):
     pd.testing.assert_frame_equal(by_text.interactions, by_index.interactions)
 
 
+@pytest.mark.slow
 def test_an_input_that_is_not_in_the_data(run, tmp_path):
     subject = lib_graph.load_subject(run.manifest.model.source)
     sums = {tuple(pair) for pair in subject.inputs[0][:, :2].tolist()}
@@ -88,6 +89,7 @@ def test_an_input_that_is_not_in_the_data(run, tmp_path):
     assert trace(run, tmp_path, Sample((tokens,))).id == found.id
 
 
+@pytest.mark.slow
 def test_a_folder_is_traced_once(run, tmp_path):
     first = trace(run, tmp_path, 0)
     stamp = (tmp_path / "manifest.json").stat()
@@ -108,6 +110,7 @@ def lib_graph_command(*arguments):
     return stop.value.code
 
 
+@pytest.mark.slow
 def test_the_command(run, tmp_path, capsys):
     out = tmp_path / "out"
     assert lib_graph_command("trace", run.path, "--input", "5 + 2", "--out", out, "-q") == 0

@@ -47,6 +47,7 @@ def important(run, layer, count):
     return set(features.nlargest(count, "importance")["index"])
 
 
+@pytest.mark.slow
 def test_among_the_top_of_each_layer(whole, tmp_path):
     run = build(subject(), tmp_path, Options(top=2))
     rows, _ = same_where_both(run, whole)
@@ -92,6 +93,7 @@ def test_a_section_in_several_row_groups_is_the_same(whole, tmp_path, monkeypatc
     assert all(one.equals(other) for one, other in sections)
 
 
+@pytest.mark.slow
 def test_from_some_samples(tmp_path):
     run = build(linear_subject(), tmp_path / "some", Options(edge_samples=300))
     again = build(linear_subject(), tmp_path / "again", Options(edge_samples=300))
@@ -121,6 +123,7 @@ def test_until_they_are_known_well_enough(target, tmp_path):
         assert (carrying.stderr / carrying.strength).max() <= target
 
 
+@pytest.mark.slow
 def test_the_samples_taken_do_not_depend_on_memory(tmp_path, monkeypatch):
     options = Options(target_error=0.1)
     first = build(linear_subject(), tmp_path / "first", options)
@@ -149,6 +152,7 @@ class Lines:
         self.said.append(line)
 
 
+@pytest.mark.slow
 def test_a_target_that_the_data_cannot_reach_is_said(tmp_path):
     progress = Lines()
     run = build(linear_subject(50), tmp_path, Options(target_error=1e-3), progress=progress)

@@ -46,6 +46,7 @@ def test_the_config_says_how_it_was_trained(trained):
     assert record.torch == torch.__version__
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_weights_again_and_another_seed_others(trained, tmp_path):
     torch.manual_seed(5)  # the global generator must not matter
     train(tmp_path / "again", SMALL, QUICK)
@@ -57,6 +58,7 @@ def test_a_seed_gives_the_same_weights_again_and_another_seed_others(trained, tm
     assert not torch.equal(first["embed.W_E"], other["embed.W_E"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "reached"),
     [

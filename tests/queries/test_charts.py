@@ -121,6 +121,7 @@ def test_colours_go_to_the_commonest_modules() -> None:
     assert colours[0] == NONE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["importances", "modules", "strengths"])
 @pytest.mark.parametrize("suffix", ["svg", "pdf"])
 def test_the_verb_writes_each(

@@ -82,6 +82,7 @@ def give_examples(run: Run, *, text: str | None = "a «b» c", image: bytes | No
     write_examples(run.path / NAME, dict(list(frame.groupby("layer"))), origin)
 
 
+@pytest.mark.slow
 def test_every_part_is_there_and_in_the_contents(page: Page) -> None:
     assert list(page.tables) == SECTIONS
     assert page.references[: len(SECTIONS)] == [f"#{name}" for name in SECTIONS]
@@ -159,6 +160,7 @@ def test_what_was_not_made_is_named_with_its_command(plain: Run, page: Page) -> 
     assert page.tables["ablation"] == page.tables["circuits"] == []
 
 
+@pytest.mark.slow
 def test_ablations_and_examples_of_the_folder_are_shown(run: Run, cli: Cli, tmp_path: Path) -> None:
     rows = ablate(run, metric="cross-entropy")
     give_examples(run, image=PIXEL)
@@ -190,6 +192,7 @@ def test_examples_without_text_are_named_by_their_number(run: Run) -> None:
     assert ends["most negative on"] == "sample 7"
 
 
+@pytest.mark.slow
 def test_texts_of_data_are_escaped(run: Run, cli: Cli, tmp_path: Path) -> None:
     labels = [HOSTILE, *OTHERS]
     for layer in run.layers:
