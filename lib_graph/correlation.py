@@ -71,7 +71,8 @@ class CrossMoments:
     def merge(self, more: CrossMoments) -> CrossMoments:
         """Return the moments of both sets of rows."""
         steps = more.first.mean - self.first.mean, more.other.mean - self.other.mean
-        weight = self.first.count * more.first.count / (self.first.count + more.first.count)
+        counts = self.first.count, more.first.count
+        weight = counts[0] * counts[1] / max(sum(counts), 1)
         between = self.pairing(steps[0][None], steps[1][None]) * weight
         return CrossMoments(
             self.first.merge(more.first),

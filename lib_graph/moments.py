@@ -25,6 +25,16 @@ def counted_rows(
     return values.flatten(0, -2) if counted is None else values[counted]
 
 
+def _mean(rows: Float[Tensor, "rows d"]) -> Float[Tensor, " d"]:
+    """Return the mean of rows; of none, as where no position of a batch counts, zeros."""
+    return rows.mean(0) if len(rows) else rows.new_zeros(rows.shape[1])
+
+
+def _share(part: int, more: int) -> float:
+    """Return more / (part + more): how far a mean over part moves to that over more."""
+    return more / (part + more) if more else 0.0
+
+
 @dataclass(frozen=True)
 class Moments:
     """Mean and Gram matrix of activations over samples and positions.
@@ -47,17 +57,18 @@ class Moments:
         ([1.0, 2.0], [[1.0, 1.0], [1.0, 1.0]])
         """
         rows = exact(counted_rows(activations, counted))
-        mean = rows.mean(0)
+        mean = _mean(rows)
         rows = rows - mean
         return cls(len(rows), mean, rows.T @ rows)
 
     def merge(self, other: Moments) -> Moments:
         """Return the moments of both sets of rows."""
-        count = self.count + other.count
+        share = _share(self.count, other.count)
         step = other.mean - self.mean
-        mean = self.mean + step * (other.count / count)
-        between = torch.outer(step, step) * (self.count * other.count / count)
-        return Moments(count, mean, self.gram + other.gram + between)
+        between = torch.outer(step, step) * (self.count * share)
+        return Moments(
+            self.count + other.count, self.mean + step * share, self.gram + other.gram + between
+        )
 
     def part(self, coordinates: slice) -> Moments:
         """Return the moments of some of the coordinates."""
@@ -97,16 +108,16 @@ class Spread:
         ([1.0, 0.0], [2.0, 1.0])
         """
         rows = exact(counted_rows(features, counted))
-        mean = rows.mean(0)
+        mean = _mean(rows)
         return cls(len(rows), mean, (rows - mean).square_().sum(0))
 
     def merge(self, other: Spread) -> Spread:
         """Return the spread of both sets of rows."""
-        count = self.count + other.count
+        share = _share(self.count, other.count)
         step = other.mean - self.mean
-        mean = self.mean + step * (other.count / count)
-        between = step.square() * (self.count * other.count / count)
-        return Spread(count, mean, self.deviation + other.deviation + between)
+        between = step.square() * (self.count * share)
+        deviation = self.deviation + other.deviation + between
+        return Spread(self.count + other.count, self.mean + step * share, deviation)
 
     @property
     def variance(self) -> Float[Tensor, " r"]:

@@ -115,6 +115,16 @@ def test_a_sign_is_kept(tmp_path):
     assert r.to_dict() == pytest.approx({(i, i): -1.0 for i in (1, 2, 3)})
 
 
+def test_outputs_and_features_of_the_last_layer_have_their_own_numbers(tmp_path):
+    x = torch.randn(40, 3, dtype=torch.float64)
+    run, subject = linear(tmp_path / "raw", x, "neuron")
+    other = build(subject, tmp_path / "pca", Options(basis="neuron", last="pca"))
+    found = match_runs(run, other, subject, subject, count=9).query("layer == 'output'")
+    assert set(zip(found["index"], found["other_index"], strict=True)) == {
+        (0, 1), (0, 2), (1, 1), (1, 2)
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_what_does_not_vary_has_no_match(tmp_path, dtype):
     """A relu that is never on, and a coordinate that is the same for all but for rounding."""
@@ -139,9 +149,12 @@ def test_what_does_not_vary_has_no_match(tmp_path, dtype):
     assert (summary["features"].tolist(), summary["mutual"].tolist()) == ([3, 2], [2, 2])
 
 
-def test_positions_that_do_not_count_do_not_correlate(tmp_path):
+@pytest.mark.parametrize("entries", [1, 1 << 22])
+def test_positions_that_do_not_count_do_not_correlate(tmp_path, monkeypatch, entries):
+    """Of the first and the fifth sample none does: a batch may be without any that counts."""
+    monkeypatch.setattr(correlation_module, "ENTRIES", entries)
     x = torch.randn(9, 4, 3, dtype=torch.float64)
-    counted = torch.arange(4) < torch.arange(9)[:, None].clamp(1, 3)
+    counted = torch.arange(4) < (torch.arange(9)[:, None] % 4).clamp(max=3)
     subject = Subject.of(random_(nn.Sequential(nn.Linear(3, 2))), x, ("x=0:in", "output"))
     subject = replace(subject, counted=counted)
     one, two = (build(subject, tmp_path / b, Options(basis=b)) for b in ("neuron", "pca"))

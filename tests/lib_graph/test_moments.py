@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from lib_graph.moments import InteractionMoments, Moments, Spread
@@ -40,6 +41,17 @@ def test_spread_is_mean_and_variance_of_the_positions_that_count():
         assert spread.count == int(counted.sum())
         assert torch.allclose(spread.variance, rows.var(0, correction=0), rtol=1e-9)
         assert torch.allclose(spread.mean_square, rows.square().mean(0), rtol=1e-14)
+
+
+@pytest.mark.parametrize("kind", [Moments, Spread])
+def test_a_batch_in_which_nothing_counts_adds_nothing(kind):
+    f = torch.randn(6, 2, 3, dtype=torch.float64)
+    counted = torch.tensor([[False, False]] * 3 + [[True, False], [True, True], [False, False]])
+    whole = kind.of(f, counted)
+    found = merged([kind.of(f[i : i + 1], counted[i : i + 1]) for i in range(6)])
+    assert found.count == whole.count == 3
+    assert torch.allclose(found.mean, whole.mean)
+    assert torch.allclose(found.variance, whole.variance)
 
 
 def test_interaction_moments_are_means_over_samples():
