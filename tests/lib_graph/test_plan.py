@@ -57,6 +57,7 @@ def test_sections_of_one_shape_that_nothing_is_known_of_are_measured_each(measur
     assert {source for source, _ in measured} == {"a", "b", "c"}
 
 
+@pytest.mark.slow
 def test_the_plan_is_that_of_measuring_every_section(monkeypatch):
     _, llama = network("llama")
     little = plan.LIBRARIES + (3 << 20)
@@ -68,6 +69,7 @@ def test_the_plan_is_that_of_measuring_every_section(monkeypatch):
     assert once.batch < 64  # the memory is what limits the batches
 
 
+@pytest.mark.slow
 def test_fewer_features_take_less_memory():
     x = torch.randn(4, 300)
     module = nn.Sequential(nn.Linear(300, 300), nn.ReLU(), nn.Linear(300, 300), nn.Linear(300, 3))
