@@ -70,7 +70,9 @@ def test_the_plan_is_that_of_measuring_every_section(monkeypatch):
 
 
 @pytest.mark.slow
-def test_fewer_features_take_less_memory():
+def test_fewer_features_take_less_memory(monkeypatch):
+    for taken in ("resident_bytes", "highest_bytes"):  # by this process, for other tests
+        monkeypatch.setattr(plan, taken, lambda: 0)
     x = torch.randn(4, 300)
     module = nn.Sequential(nn.Linear(300, 300), nn.ReLU(), nn.Linear(300, 300), nn.Linear(300, 3))
     chain = cut(module, (x,), {"a": "0:in", "b": "2:in", "c": "3:in", "d": "output"})
