@@ -19,15 +19,14 @@ from lib_graph.bases_stage import Bases, bases_stage
 from lib_graph.basis import LayerBasis
 from lib_graph.devices import device_named
 from lib_graph.dictionary import Dictionary
-from lib_graph.examples_file import NAME as EXAMPLES
 from lib_graph.files import locked
 from lib_graph.interactions_stage import interactions_stage
 from lib_graph.job import Job, prepare
 from lib_graph.networks import Subject, subject_of
 from lib_graph.options import Options
-from lib_graph.origin import check_folder, run_id
+from lib_graph.origin import check_folder, clear_folder, run_id
 from lib_graph.progress import SILENT, Progress
-from lib_graph.run import DATA_FILES, DataInfo, LayerInfo, ModelInfo, Run, write_manifest
+from lib_graph.run import DataInfo, LayerInfo, ModelInfo, Run, write_manifest
 from lib_graph.text import Text
 from lib_graph.world import joined
 
@@ -80,8 +79,7 @@ def build(
     job = prepare(subject, out, options, speaking, where, world)
     with locked(out) if world.first else nullcontext():
         if replace and world.first:
-            for file in ("manifest.json", *DATA_FILES, EXAMPLES):
-                (out / file).unlink(missing_ok=True)
+            clear_folder(out)
         world.wait()
         run = Run.open(out) if (out / "manifest.json").exists() else None
         check_folder(out, job.origin)

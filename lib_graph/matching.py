@@ -113,8 +113,9 @@ def _correlations(
     data = replaced(second, inputs=first.subject.inputs, counted=first.subject.counted)
     with _on_data_of(run, other):
         opened = cut_again(other, data)
-        _check_layers(run, other, first.network, opened.network)
-        _say_left_out(run, other, progress)
+    _check_layers(run, other, first.network, opened.network)
+    _say_left_out(run, other, progress)
+    with _on_data_of(run, other):
         return correlations(first, opened, progress)
 
 
@@ -123,7 +124,7 @@ def _on_data_of(run: Run, other: Run) -> Iterator[None]:
     """Say in one line that the other network cannot run on the data of the first."""
     try:
         yield
-    except (ModelError, RuntimeError, LookupError, TypeError, ValueError) as error:
+    except (ModelError, UsageError, RuntimeError, LookupError, TypeError, ValueError) as error:
         first: BaseException = error
         while first.__cause__ is not None:
             first = first.__cause__

@@ -15,12 +15,13 @@ from lib_graph.bases_file import bases_made_from
 from lib_graph.errors import ConflictError
 from lib_graph.files import file_sha256, json_sha256
 from lib_graph.options import Options
-from lib_graph.run import made_from
+from lib_graph.run import DATA_FILES, made_from
 
-__all__ = ["Origin", "check_folder", "origin_of", "tensors_sha256"]
+__all__ = ["Origin", "check_folder", "clear_folder", "origin_of", "tensors_sha256"]
 
 Origin = Mapping[str, Any]
 ADVICE = "Choose another --out, or --replace what is there."
+FOUND_SINCE = ("examples.parquet", "ablation.parquet", "masks.parquet", "matches-*.parquet")
 
 
 def tensors_sha256(tensors: Iterable[tuple[str, Tensor]]) -> str:
@@ -64,7 +65,7 @@ def run_id(origin: Origin) -> str:
 
 def check_folder(out: Path, origin: Origin) -> None:
     """Raise ConflictError if a folder holds stages of another build, naming what differs."""
-    for name in ("bases.safetensors", "features.parquet", "interactions.parquet"):
+    for name in DATA_FILES:
         path = out / name
         found = bases_made_from(path) if name.endswith("safetensors") else made_from(path)
         if found is None and path.exists():
@@ -74,3 +75,10 @@ def check_folder(out: Path, origin: Origin) -> None:
             raise ConflictError(
                 f"{str(out)!r} holds another run: it differs in {', '.join(fields)}. {ADVICE}"
             )
+
+
+def clear_folder(out: Path) -> None:
+    """Delete the run in a folder, and what was found of it since: nothing of it fits another."""
+    for pattern in ("manifest.json", *DATA_FILES, *FOUND_SINCE):
+        for path in out.glob(pattern):
+            path.unlink()

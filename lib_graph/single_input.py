@@ -23,11 +23,11 @@ from lib_graph.moments import InteractionMoments
 from lib_graph.network import Batch
 from lib_graph.networks import Subject
 from lib_graph.notation import Sample
-from lib_graph.origin import Origin, check_folder, run_id, tensors_sha256
+from lib_graph.origin import Origin, check_folder, clear_folder, run_id, tensors_sha256
 from lib_graph.progress import SILENT, Progress
 from lib_graph.reopening import Reopened, cut_again, reopened
 from lib_graph.rules import Rule
-from lib_graph.run import DATA_FILES, Run, write_features, write_interactions, write_manifest
+from lib_graph.run import Run, write_features, write_interactions, write_manifest
 
 __all__ = ["trace"]
 
@@ -75,8 +75,7 @@ def trace(
     text = str(input) if isinstance(input, int | str) else subject.notation.write(sample, None)
     with locked(out):
         if replace:
-            for file in ("manifest.json", *DATA_FILES):
-                (out / file).unlink(missing_ok=True)
+            clear_folder(out)
         found = Run.open(out) if (out / "manifest.json").exists() else None
         check_folder(out, origin)
         if found is not None:

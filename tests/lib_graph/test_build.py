@@ -16,7 +16,8 @@ from lib_graph.errors import ConflictError, ModelError, NotFoundError, RunError,
 from lib_graph.files import locked
 from lib_graph.networks.subject import Subject
 from lib_graph.options import Options
-from lib_graph.run import Run
+from lib_graph.run import DATA_FILES, Run
+from tests.ablated import ablate
 from tests.lib_graph.nets import random_, transformer_subject
 
 SUBJECT = transformer_subject()
@@ -237,6 +238,19 @@ def test_replace_takes_the_new_run(tmp_path):
     second = build(SUBJECT, tmp_path, Options(basis="pca"), replace=True)
     assert first.id != second.id
     assert Run.open(tmp_path).id == second.id
+
+
+def test_replace_leaves_nothing_that_was_found_of_the_other_run(tmp_path):
+    """It would be of another graph, and refused wherever the new run is loaded."""
+    module = random_(nn.Sequential(nn.Linear(3, 2)))
+    subject = Subject.of(module, torch.randn(9, 3, dtype=torch.float64), ("x=0:in", "output"))
+    first = build(subject, tmp_path, Options(basis="neuron"))
+    ablate(first)
+    for name in ("masks.parquet", "examples.parquet", f"matches-{first.id}-{'0' * 12}.parquet"):
+        (tmp_path / name).touch()
+    build(subject, tmp_path, Options(basis="pca"), replace=True)
+    left = {path.name for path in tmp_path.iterdir() if not path.name.startswith(".")}
+    assert left == {"manifest.json", *DATA_FILES}
 
 
 @pytest.mark.slow

@@ -239,6 +239,8 @@ def test_runs_that_cannot_be_matched_are_one_clear_line(runs, tmp_path):
     other, wide = linear(tmp_path / "wide", torch.randn(9, 4, dtype=torch.float64), "pca")
     refused(ModelError, f"of run {other.id} cannot run on the data of run {run.id} \\(",
             run, other, subject, wide)  # fmt: skip
+    says = f"of run {run.id} cannot run on the data of run {runs[0].id} \\("
+    refused(ModelError, says, runs[0], run, None, subject)
     apart, named = linear(tmp_path / "apart", x, "pca", layers=("y=0:in", "z=output"))
     refused(UsageError, r"no layer in common \(x, output; y, z\)", run, apart, subject, named)
 
