@@ -38,14 +38,14 @@ def parse_bytes(text: str) -> int:
 def format_bytes(size: float) -> str:
     """Return a number of bytes for people.
 
-    >>> format_bytes(3 << 29)
-    '1.5 GiB'
+    >>> format_bytes(3 << 29), format_bytes(1010 << 20)
+    ('1.5 GiB', '1010 MiB')
     """
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.3g} {unit}"
-        size /= 1024
-    return f"{size:.3g} GiB"
+    unit = "B"
+    for larger in ("KiB", "MiB", "GiB"):
+        if size >= 1024:
+            size, unit = size / 1024, larger
+    return f"{size:.0f} {unit}" if size >= 1000 else f"{size:.3g} {unit}"
 
 
 class _Watch(TorchDispatchMode):

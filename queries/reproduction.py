@@ -71,9 +71,10 @@ def reproduce(
     shipped model is run. Raises what building, ablating and loading do: ConflictError where there
     are other runs and `replace` is false.
     """
+    wanted = cases(networks)
     out.mkdir(parents=True, exist_ok=True)
     found: dict[Case, dict[Quantity, float]] = {}
-    for case in cases(networks):
+    for case in wanted:
         run = reproduced_run(case, out, replace=replace, progress=progress)
         ingest.load(run, out / STORE, replace=replace, progress=progress)
         found[case] = dict(_measured(run, case.basis, out / STORE))

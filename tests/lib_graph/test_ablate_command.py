@@ -60,6 +60,7 @@ def test_nodes_and_edges_in_two_bases_add_up(folder, capsys):
     assert [line.split()[:2] for line in lines[-2:]] == [["lib", "hidden"], ["pca", "hidden"]]
 
 
+@pytest.mark.slow
 def test_json_has_all_rows(folder, capsys):
     assert ablate(folder, "edges", "-q", "--replace", "--json", "--delta", "0.2") == 0
     rows = pd.DataFrame(json.loads(capsys.readouterr().out))
@@ -67,6 +68,7 @@ def test_json_has_all_rows(folder, capsys):
     assert rows["score"].tolist() == read_ablation(Run.open(folder / "lib"))["score"].tolist()
 
 
+@pytest.mark.slow
 def test_a_circuit_is_found_written_and_tested_again(folder, tmp_path, capsys):
     path = tmp_path / "circuit.json"
     arguments = ["--keep-score", "0.1", "--out", str(path), "-q", "--replace", "--draws", "2"]

@@ -99,6 +99,7 @@ def test_masks_against_a_loop_over_targets(bench):
             assert torch.allclose(masked(mask), brute(bench, section, features, mask), atol=1e-9)
 
 
+@pytest.mark.slow
 def test_all_edges_are_the_section_and_none_are_its_value_at_the_mean(bench):
     for section in bench.network.sections:
         features, following = bench.features(section.source), bench.bases[section.target.name]

@@ -77,6 +77,7 @@ def test_a_damaged_checkpoint_is_not_taken_up(whole, tmp_path):
     assert build(SUBJECT, tmp_path).manifest.files == whole.manifest.files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", ["disk", "nowhere"])
 def test_where_activations_are_kept_changes_nothing(whole, keep, tmp_path, monkeypatch):
     seen = []

@@ -49,6 +49,7 @@ def test_a_run_holds_every_pair_of_features(run):
     assert Run.open(run.path).manifest == run.manifest
 
 
+@pytest.mark.slow
 def test_roles_and_indices(run):
     for layer in run.layers:
         rows = run.features[run.features.layer == layer.name]

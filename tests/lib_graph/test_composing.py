@@ -18,6 +18,7 @@ from tests.lib_graph.test_interactions import rule_of
 from tests.lib_graph.test_jacobians import brute, relative
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gradient", "trapezoid"])
 def test_the_derivative_is_that_of_the_whole(name):
     _, network, inputs = stacked_network()

@@ -13,6 +13,7 @@ from lib_graph.tracing import record
 from tests.lib_graph.nets import CONFIG, STACKED, random_, stacked_network, transformer
 
 
+@pytest.mark.slow
 def test_the_chain_of_sections_is_the_module_at_every_layer():
     module, network, inputs = stacked_network()
     batch = network.run(inputs)
@@ -56,6 +57,7 @@ def test_a_bypass_is_cut_where_it_is_narrowest_not_where_it_is_fewest():
     assert network.layers[1].shapes == ((3,), (1,), (1,))
 
 
+@pytest.mark.slow
 def test_nothing_reaches_a_layer_but_through_the_one_before():
     """The derivative of the chain is the derivative of the module."""
     module, network, inputs = stacked_network()
@@ -139,6 +141,7 @@ class Mixing(nn.Linear):
         return super().forward(x) * x.mean()
 
 
+@pytest.mark.slow
 def test_samples_that_influence_each_other_are_an_error():
     module = random_(nn.Sequential(nn.Linear(3, 3), Mixing(3, 3)))
     x = torch.randn(4, 3, dtype=torch.float64)
@@ -196,6 +199,7 @@ def test_a_chain_that_parts_from_the_module_names_the_layer():
             check(replace(network, sections=tuple(sections)), module, (inputs,), STACKED)
 
 
+@pytest.mark.slow
 def test_inputs_come_in_any_precision():
     _, network, inputs = stacked_network()
     found = network.run(inputs.float())

@@ -91,6 +91,7 @@ def test_what_is_read_is_what_the_outputs_depend_on(run):
         assert rows.read_rank[layer.name] == rank < layer.width
 
 
+@pytest.mark.slow
 def test_units_that_fire_together(run):
     rows = degeneracy_of(run, flawed(), share=0.3).units
     first = rows[rows.layer == "a"].set_index("share")
@@ -162,6 +163,7 @@ SUBJECTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_moves_along_free_directions_change_no_output(tmp_path, name):
     subject = SUBJECTS[name]()
@@ -375,6 +377,7 @@ def test_the_gauges_between_sections(run, tmp_path):
     assert between.directions.tolist() == [25]
 
 
+@pytest.mark.slow
 def test_sections_of_no_known_kind_have_no_maps(tmp_path):
     module = nn.Sequential(linear(torch.eye(3).double()), nn.Softmax(-1))
     subject = lib_graph.Subject.of(module, torch.randn(9, 3), ["0:in", "output"])

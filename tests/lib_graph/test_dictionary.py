@@ -116,6 +116,7 @@ def brute(section, constants, f, basis, following):
     return torch.cat([constant[None], others])
 
 
+@pytest.mark.slow
 def test_importance_is_the_mean_square_and_variance_the_variance(case):
     _, run, network, batch, dictionaries = case
     assert run.manifest.basis == "dictionary"
@@ -264,6 +265,7 @@ def test_the_command(tmp_path, capsys):
     assert "4 features of 3 coordinates" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_many_features_need_more_memory(tmp_path):
     """The plan counts the pairs of an overcomplete dictionary."""
     wide = {**tensors(3, 900), **tensors(5, 900, "hidden"), **tensors(4, 900, "linear")}

@@ -66,6 +66,7 @@ def test_they_are_the_largest_and_the_most_negative(run, monkeypatch):
     assert again.drop(columns="value").equals(found.drop(columns="value"))
 
 
+@pytest.mark.slow
 def test_they_show_sums_with_the_position_marked(run):
     found = read_examples(run, layer="ln1.0")
     (tokens,) = lib_graph.load_subject(run.manifest.model.source).inputs
@@ -108,6 +109,7 @@ def test_positions_that_do_not_count_are_no_examples(tmp_path):
     assert all(counted[row["sample"], row["position"]] for row in found.to_dict("records"))
 
 
+@pytest.mark.slow
 def test_images_come_as_png(tmp_path):
     mean, std = (0.5, 0.4, 0.3), (0.3, 0.2, 0.1)
     pixels = torch.rand(6, 3, 2, 2, dtype=torch.float64)

@@ -43,6 +43,7 @@ def test_any_section_by_vjps(name):
             assert relative(found, truth) < 1e-12
 
 
+@pytest.mark.slow
 def test_samples_add_up():
     _, network, inputs = stacked_network()
     rule = Rule.named("gradient")

@@ -51,6 +51,7 @@ def test_the_chain_gives_the_logits_whatever_the_sizes(name, granularity):
         assert error < 1e-6 * logits.abs().max()  # transformers' norms round to float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("granularity", GRANULARITIES)
 def test_jacobian_second_moments(name, granularity):
     _, found = network(name, granularity)

@@ -69,6 +69,7 @@ def case(request):
     return network, Batch(whole.activations, whole.constants, counted), alone
 
 
+@pytest.mark.slow
 def test_means_and_gram_matrices(case):
     network, whole, alone = case
     for layer in network.layers:

@@ -73,6 +73,7 @@ def by_definition(first, other, count):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entries", [150, 1 << 24])
 def test_matches_are_those_of_all_values_at_once(runs, opened, monkeypatch, entries):
     monkeypatch.setattr(correlation_module, "ENTRIES", entries)
@@ -103,6 +104,7 @@ def linear(tmp_path, x, basis, module=None, layers=("x=0:in", "output")):
     return build(subject, tmp_path, Options(basis=basis)), subject
 
 
+@pytest.mark.slow
 def test_a_sign_is_kept(tmp_path):
     x = torch.randn(40, 3, dtype=torch.float64)
     run, subject = linear(tmp_path / "run", x, "pca")
@@ -125,6 +127,7 @@ def test_outputs_and_features_of_the_last_layer_have_their_own_numbers(tmp_path)
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_what_does_not_vary_has_no_match(tmp_path, dtype):
     """A relu that is never on, and a coordinate that is the same for all but for rounding."""
@@ -149,6 +152,7 @@ def test_what_does_not_vary_has_no_match(tmp_path, dtype):
     assert (summary["features"].tolist(), summary["mutual"].tolist()) == ([3, 2], [2, 2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entries", [1, 1 << 22])
 def test_positions_that_do_not_count_do_not_correlate(tmp_path, monkeypatch, entries):
     """Of the first and the fifth sample none does: a batch may be without any that counts."""
@@ -283,6 +287,7 @@ def test_other_vocabularies_are_one_clear_line(runs, opened, tmp_path):
     assert len(match_runs(two, one, second, first))
 
 
+@pytest.mark.slow
 def test_layers_of_one_run_alone_are_said(tmp_path):
     said = []
 

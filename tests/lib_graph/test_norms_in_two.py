@@ -86,6 +86,7 @@ class HalfRMSNorm(nn.RMSNorm):
         return super().forward(x) / 2
 
 
+@pytest.mark.slow
 def test_what_is_called_a_norm_but_is_none(x):
     module = random_(nn.Sequential(nn.Linear(3, 4), HalfRMSNorm(4, eps=1e-3), nn.Linear(4, 2)))
     with pytest.raises(ModelError, match="part at layer 'out'"):

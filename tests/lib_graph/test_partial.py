@@ -33,6 +33,7 @@ def test_layers_are_the_named_tensors_and_the_chain_is_the_module(partial):
     assert network.figures["held_tensors"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gradient", "trapezoid"])
 def test_the_derivative_is_that_with_the_bypass_held_fixed(partial, name):
     module, network, inputs = partial

@@ -40,6 +40,7 @@ def test_whichever_passes_are_fewer(rule, passes, monkeypatch):
         assert relative(second_moment(section, batch, rotation, rule, chunk), truth) < 1e-12
 
 
+@pytest.mark.slow
 def test_forward_passes_only_where_their_products_fit(monkeypatch):
     _, network, inputs = stacked_network()
     section, batch = network.sections[2], network.run(inputs)
@@ -101,6 +102,7 @@ def test_position_local_sections(targets, masked):
         assert torch.allclose(one, other, rtol=1e-9, atol=1e-12 * float(other.abs().max()))
 
 
+@pytest.mark.slow
 def test_position_local_sections_take_a_pass_for_all_positions(monkeypatch):
     said, _, x = local_networks()
     section, batch = said.sections[0], said.run(x)

@@ -57,6 +57,35 @@ def test_sections_of_one_shape_that_nothing_is_known_of_are_measured_each(measur
     assert {source for source, _ in measured} == {"a", "b", "c"}
 
 
+def test_sections_of_other_features_are_measured_each(measured):
+    x = torch.randn(4, 3)
+    layers = {"a": "0:in", "b": "1:in", "c": "2:in", "d": "3:in", "e": "output"}
+    module = nn.Sequential(*(nn.Linear(3, 3) for _ in range(4)))
+    chain = cut(module, (x,), layers)
+    assert count(measured, chain, x) == 1
+    assert count(measured, chain, x, features={"b": 2}) == 3  # before b, after it, and the others
+    assert count(measured, chain, x, top=2) == 2  # the last layer takes all of its features
+
+
+def test_sections_of_other_positions_are_measured_each(measured):
+    class Last(nn.Module):
+        def forward(self, x):
+            return x[:, -1:]
+
+    x = torch.randn(4, 5, 3)
+    module = nn.Sequential(nn.Linear(3, 3), Last(), nn.Linear(3, 3))
+    chain = cut(module, (x,), {"a": "0:in", "b": "1:in", "c": "2:in", "d": "output"})
+    assert count(measured, chain, x) == 3
+
+
+def count(measured, chain, x, **options):
+    """How many of the sections a plan measures."""
+    measured.clear()
+    make_plan(chain, (x,), 4, PLENTY, RULE, **options)
+    return len(set(measured))
+
+
+@pytest.mark.slow
 def test_the_plan_is_that_of_measuring_every_section(monkeypatch):
     _, llama = network("llama")
     little = plan.LIBRARIES + (3 << 20)
@@ -68,7 +97,10 @@ def test_the_plan_is_that_of_measuring_every_section(monkeypatch):
     assert once.batch < 64  # the memory is what limits the batches
 
 
-def test_fewer_features_take_less_memory():
+@pytest.mark.slow
+def test_fewer_features_take_less_memory(monkeypatch):
+    for taken in ("resident_bytes", "highest_bytes"):  # by this process, for other tests
+        monkeypatch.setattr(plan, taken, lambda: 0)
     x = torch.randn(4, 300)
     module = nn.Sequential(nn.Linear(300, 300), nn.ReLU(), nn.Linear(300, 300), nn.Linear(300, 3))
     chain = cut(module, (x,), {"a": "0:in", "b": "2:in", "c": "3:in", "d": "output"})

@@ -42,6 +42,7 @@ def turning():
     return module, torch.randn(6, 3, generator=generator, dtype=torch.float64)
 
 
+@pytest.mark.slow
 def test_every_batch_takes_its_own_branches(turning):
     module, inputs = turning
     network = network_of(module, inputs)

@@ -34,6 +34,7 @@ def test_the_network_comes_back_with_the_layers_and_bases_of_the_run(built):
     assert features.square().mean((0, 1)).tolist() == pytest.approx(importance.tolist(), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_network_that_moved_is_one_line(built, tmp_path):
     run = shutil.copytree(built.path.parent, tmp_path / "moved")
     text = (run / "run" / "manifest.json").read_text()

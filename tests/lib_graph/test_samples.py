@@ -47,6 +47,7 @@ def count_runs(monkeypatch, found):
     return calls
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", KEPT)
 def test_one_forward_pass_if_they_are_kept(keep, tmp_path, monkeypatch):
     found = samples(keep, tmp_path / "kept")
@@ -59,6 +60,7 @@ def test_one_forward_pass_if_they_are_kept(keep, tmp_path, monkeypatch):
             assert torch.equal(one.activations[layer.index], other.activations[layer.index])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", ["memory", "disk"])
 def test_values_of_the_last_layer_can_be_left_out(keep, tmp_path):
     found = samples(keep, tmp_path / "kept", last=False)
@@ -68,6 +70,7 @@ def test_values_of_the_last_layer_can_be_left_out(keep, tmp_path):
     assert torch.equal(again.activations[-2], first.activations[-2])
 
 
+@pytest.mark.slow
 def test_files_go_when_they_are_closed(tmp_path):
     found = samples("disk", tmp_path / "kept")
     batch: Batch = found[0]
@@ -81,6 +84,7 @@ def failing(*_):
     raise ModelError("no")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", ["disk"], indirect=True)
 def test_files_go_when_a_build_fails(keep, tmp_path, monkeypatch):
     monkeypatch.setattr("lib_graph.bases_stage.lib_basis", failing)

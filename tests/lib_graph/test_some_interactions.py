@@ -61,6 +61,7 @@ def test_among_the_top_of_each_layer(whole, tmp_path):
     assert np.allclose(shares, 1)
 
 
+@pytest.mark.slow
 def test_among_features_above_a_share_of_the_largest_importance(whole, tmp_path):
     features = whole.features[whole.features.role == "feature"]
     relative = features.importance / features.groupby("layer").importance.transform("max")
@@ -85,6 +86,7 @@ def test_importance_decides_and_not_the_order():
     assert most_important(RawBasis(3), top=1).tolist() == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_a_section_in_several_row_groups_is_the_same(whole, tmp_path, monkeypatch):
     monkeypatch.setattr(frames, "ROWS", 10)
     run = build(subject(), tmp_path)
@@ -168,6 +170,7 @@ def test_a_share_that_cannot_be_used(share):
         Options(min_importance=share)
 
 
+@pytest.mark.slow
 def test_a_run_of_some_interactions_opens(tmp_path):
     run = build(subject(), tmp_path, Options(top=1, edge_samples=10))
     assert Run.open(tmp_path).manifest == run.manifest

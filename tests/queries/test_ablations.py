@@ -103,6 +103,7 @@ def test_circuits_alone_give_no_picture(ablations: Ablations) -> None:
         draw_ablations(type(ablations)(ablations.run, "accuracy", circuits))
 
 
+@pytest.mark.slow
 def test_the_verb_draws_them_or_says_how_to_make_them(run: Run, cli: Cli, tmp_path: Path) -> None:
     store, file = str(tmp_path / "graph.kgl"), tmp_path / "ablation.svg"
     ingest.load(run, store)

@@ -58,6 +58,7 @@ def growth(run: Run, source: Place, target: Place) -> Iterator[set[Pair]]:
 ENDS: list[tuple[Place, Place]] = [((0, None), (3, 1)), ((0, 2), (3, None)), ((1, None), (2, 1))]
 
 
+@pytest.mark.slow
 def test_a_circuit_grows_by_what_flows(store: GraphStore, tmp_path: Path) -> None:
     for number, (source, target) in enumerate(ENDS):
         run = random_run(tmp_path / str(number), (6, 6, 6, 4), density=0.9, seed=number)

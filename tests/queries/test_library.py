@@ -495,6 +495,7 @@ def from_here(run: Run) -> pd.DataFrame:
     return pd.concat(sides, ignore_index=True)
 
 
+@pytest.mark.slow
 def test_each_query_answers_as_pandas_does(store: GraphStore, runs: tuple[Run, Run]) -> None:
     graph = queries.open_graph(store, RUN)
     modules = graph.communities()

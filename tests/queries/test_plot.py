@@ -109,6 +109,7 @@ def test_the_picture_names_layers_features_and_labels(graph: queries.Graph) -> N
         assert f"{row[3]}  {row.label}" in texts
 
 
+@pytest.mark.slow
 def test_a_feature_has_the_number_of_its_module(graph: queries.Graph) -> None:
     circuit, communities = graph.circuit_of(graph.paths(k=5)), graph.communities()
     module = communities.membership()

@@ -90,6 +90,7 @@ def test_every_part_is_there_and_in_the_contents(page: Page) -> None:
     assert len(page.ids) == len(set(page.ids))
 
 
+@pytest.mark.slow
 def test_the_page_needs_nothing_else(page: Page, plain: Run) -> None:
     inside = {f"#{name}" for name in page.ids}
     assert all(x in inside or x.startswith("data:image/png;base64,") for x in page.references)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+import ingest
 from lib_graph import reproducing
 from lib_graph.ablation import read_ablation
 from lib_graph.building import build
@@ -20,12 +22,15 @@ from lib_graph.errors import RunError, UsageError
 from lib_graph.networks import load_subject
 from lib_graph.options import Options
 from lib_graph.published import EDGES_REQUIRED, MODULARITY, REPOSITORY, SEEDS, published_bases
-from lib_graph.reproducing import Case, cases
+from lib_graph.reproducing import BASES, Case, cases
 from lib_graph.run import Run
+from queries import reproduction
 from queries.graph import open_graph
 from queries.reproduction import COLUMNS, Reproduction, reproduction_view
+from tests.ablated import ablate
 from tests.lib_graph.nets import CONFIG, transformer
 from tests.queries.conftest import Answer
+from tests.synthetic import random_run
 
 Cli = Callable[..., Answer]
 
@@ -122,6 +127,42 @@ def test_the_networks_of_a_folder(tmp_path: Path, shipped: Path, cli: Cli) -> No
     answer = cli("reproduce", "modular-addition", "--networks", tmp_path / "networks")
     assert (answer.code, answer.err.count("\n")) == (2, 1)
     assert cli("reproduce", "division").code == 2
+
+
+def test_numbers_in_our_bases_and_in_the_published_ones_are_kept_apart(
+    tmp_path: Path, shipped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in SEEDS:
+        shutil.copytree(shipped, tmp_path / seed)
+        (tmp_path / seed / "reference-lib.safetensors").touch()
+    (tmp_path / "seed2" / "reference-pca.safetensors").touch()
+    quantity = {basis: reproduction.Quantity("modularity", basis, None) for basis in BASES}
+    values = iter(range(100))
+    found = {case.name: float(next(values)) for case in cases(tmp_path)}
+    monkeypatch.setattr(reproduction, "reproduced_run", lambda case, *_, **__: case.name)
+    monkeypatch.setattr(ingest, "load", lambda *_, **__: None)
+    monkeypatch.setattr(
+        reproduction, "_measured", lambda run, basis, _: [(quantity[basis], found[run])]
+    )
+    rows = reproduction.reproduce(tmp_path / "out", tmp_path).frame.query("quantity=='modularity'")
+    for row in rows.to_dict("records"):
+        own = [found[f"{seed}-{row['basis']}"] for seed in SEEDS]
+        assert [row[seed] for seed in SEEDS] == own
+        assert row["ours"] == sum(own) / 3
+        assert row["shipped"] == found[f"shipped-{row['basis']}"]
+    published = [found[f"{seed}-lib-published"] for seed in SEEDS]
+    assert rows["recomputed"].iloc[0] == sum(published) / 3
+    assert pd.isna(rows["recomputed"].iloc[1])  # of PCA two are missing
+
+
+def test_only_ablations_of_the_run_itself_count(tmp_path: Path) -> None:
+    """The folder may also have those of another basis, from 'ablate --against'."""
+    run = random_run(tmp_path / "run")
+    rows = ablate(run)
+    rows = rows[(rows["kind"] == "edges_required") & (rows["run"] == run.id)]
+    measured = reproduction._measured(run, "lib", tmp_path)
+    found = [(quantity.layer, edges) for quantity, edges in islice(measured, len(rows))]
+    assert found == list(zip(rows["layer"], rows["edges"], strict=True))
 
 
 def test_a_published_basis_is_without_what_is_folded_in(tmp_path: Path) -> None:
