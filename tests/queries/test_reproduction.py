@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 import ingest
 from lib_graph import reproducing
 from lib_graph.ablation import read_ablation
+from lib_graph.ablation_tables import KEPT, MASKS, graph_of, write_table
 from lib_graph.building import build
 from lib_graph.errors import RunError, UsageError
 from lib_graph.networks import load_subject
@@ -163,6 +164,23 @@ def test_only_ablations_of_the_run_itself_count(tmp_path: Path) -> None:
     measured = reproduction._measured(run, "lib", tmp_path)
     found = [(quantity.layer, edges) for quantity, edges in islice(measured, len(rows))]
     assert found == list(zip(rows["layer"], rows["edges"], strict=True))
+
+
+def test_a_run_is_ablated_when_all_its_sections_are(tmp_path: Path) -> None:
+    run = random_run(tmp_path / "run")
+    sections = [layer.name for layer in run.layers[:-1]]
+    rows = [
+        {"run": run.id, "source_layer": name, "source": 1, "target": 1, "strength": 1.0}
+        for name in sections
+    ]
+    masks = pd.DataFrame(rows, columns=MASKS.names)
+    assert not reproducing._ablated(run)
+    write_table(run.path / KEPT, MASKS, masks[1:], graph_of(run))
+    assert not reproducing._ablated(run)
+    write_table(run.path / KEPT, MASKS, masks, graph_of(run))
+    assert reproducing._ablated(run)
+    write_table(run.path / KEPT, MASKS, masks, {**graph_of(run), "interactions": "others"})
+    assert not reproducing._ablated(run)
 
 
 def test_a_published_basis_is_without_what_is_folded_in(tmp_path: Path) -> None:
