@@ -216,8 +216,10 @@ class _Written:
     def add_relationships(self, table: RelationshipTable, frame: pd.DataFrame) -> None:
         if not len(frame):
             return
-        if len(frame) > WIDE * frame["source"].nunique():
-            self._add_fans(table, frame)
+        wide = frame.groupby("source")["target"].transform("size") > WIDE
+        if wide.any():
+            self._add_fans(table, frame[wide])
+            self.add_relationships(table, frame[~wide])
             return
         columns = frame[["source", "target", *table.properties]]
         with _kglite_errors(), warnings.catch_warnings():

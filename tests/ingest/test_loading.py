@@ -44,10 +44,11 @@ def test_the_graph_is_that_of_the_tables(store: GraphStore, run: Run) -> None:
     assert report.strength_total == pytest.approx(run.interactions.strength.sum(), rel=1e-12)
 
 
+@pytest.mark.parametrize("wide", [0, 1, 2])
 def test_features_with_many_targets_are_loaded_alike(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wide: int
 ) -> None:
-    monkeypatch.setattr("ingest.store.embedded.WIDE", 0)
+    monkeypatch.setattr("ingest.store.embedded.WIDE", wide)
     with open_store(tmp_path / "wide.kgl") as graph:
         ingest.load(run, graph)
         assert comparable(dump(graph)) == expected(run)
