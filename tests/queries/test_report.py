@@ -106,12 +106,14 @@ def test_the_page_needs_nothing_else(page: Page, plain: Run) -> None:
 def test_numbers_are_those_of_the_queries(plain: Run, page: Page) -> None:
     with open_graphs([str(plain.path)]) as (graph,):
         for number, layer in enumerate(graph.layers[:-1]):
-            features = graph.features(layer=layer.name, sort="importance").frame.head(5)
+            every = graph.features(layer=layer.name, sort="importance").frame
+            features, total = every.head(5), every["importance"].sum()
             rows = page.rows("features", number)
             assert [row["feature"] for row in rows] == features["index"].astype(str).tolist()
             assert [row["label"] for row in rows] == features["label"].tolist()
             for row, importance in zip(rows, features["importance"], strict=True):
                 assert float(row["importance"]) == pytest.approx(importance, rel=1e-3)
+                assert row["of the layer"] == f"{importance / total:.1%}"
         for number, section in enumerate(graph.sections()):
             strength = section.frame.loc[section.frame["share"].notna(), "strength"].to_numpy()
             expected = sparsity(strength, WIDTHS[number] * WIDTHS[number + 1])
