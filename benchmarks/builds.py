@@ -100,6 +100,7 @@ def _modular_addition() -> Case:
 
 def _mlp() -> Case:
     """An MLP of CIFAR-10's shape, on 5,000 random images."""
+    torch.manual_seed(0)
     sizes = (3072, 100, 100, 10)
     linear = [nn.Linear(a, b) for a, b in pairwise(sizes)]
     module = nn.Sequential(linear[0], nn.ReLU(), linear[1], nn.ReLU(), linear[2])

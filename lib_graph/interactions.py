@@ -43,14 +43,15 @@ def interaction_moments(
     features = basis.coordinates(f)
     if mask is not None:
         features = features * mask[..., None]
+    shape = (basis.features, next_basis.features)
     arguments = (features, basis.inverse, _readout(section, batch, next_basis), rule, chunk)
     if section.closed_form is not None:
         parts = section.closed_form.interactions(f, *arguments)
     elif section.local and next_basis.features < basis.features:
-        return InteractionMoments.stack(list(_by_vjps(section, batch, *arguments)), axis=1)
+        return InteractionMoments.filled(shape, _by_vjps(section, batch, *arguments), axis=1)
     else:
         parts = _by_jvps(section, batch, *arguments)
-    return InteractionMoments.stack(list(parts))
+    return InteractionMoments.filled(shape, parts)
 
 
 def _readout(section: Section, batch: Batch, next_basis: Basis) -> Readout:

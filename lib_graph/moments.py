@@ -6,7 +6,7 @@ so the result does not depend on the batches beyond rounding.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -156,15 +156,41 @@ class InteractionMoments:
         return cls(count, positions, mean, deviation, signed)
 
     @classmethod
-    def stack(cls, parts: Sequence[InteractionMoments], axis: int = 0) -> InteractionMoments:
-        """Return the moments of all sources (axis 0) or targets (1), given those of some each."""
+    def stack(cls, parts: Sequence[InteractionMoments]) -> InteractionMoments:
+        """Return the moments of all sources, given those of some each."""
         return cls(
             parts[0].count,
             parts[0].positions,
-            torch.cat([part.square for part in parts], axis),
-            torch.cat([part.deviation for part in parts], axis),
-            torch.cat([part.signed for part in parts], axis),
+            torch.cat([part.square for part in parts]),
+            torch.cat([part.deviation for part in parts]),
+            torch.cat([part.signed for part in parts]),
         )
+
+    @classmethod
+    def filled(
+        cls, shape: tuple[int, int], parts: Iterable[InteractionMoments], axis: int = 0
+    ) -> InteractionMoments:
+        """Return the moments of all pairs from those of some sources (axis 0) or targets (1) each.
+
+        No part is held while the next is made: small results that stay among large temporaries
+        break the heap up, until it is several times as large as what is in use.
+        """
+        whole, done = None, 0
+        for part in parts:
+            if whole is None:
+                tables = [table.new_empty(shape) for table in part._tables]
+                whole = cls(part.count, part.positions, *tables)
+            length = part.square.shape[axis]
+            for table, some in zip(whole._tables, part._tables, strict=True):
+                table.narrow(axis, done, length).copy_(some)
+            done += length
+            del part
+        assert whole is not None
+        return whole
+
+    @property
+    def _tables(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.square, self.deviation, self.signed
 
     def merge(self, other: InteractionMoments) -> InteractionMoments:
         """Return the moments of both sets of samples."""

@@ -1,3 +1,5 @@
+import weakref
+
 import pytest
 import torch
 
@@ -76,3 +78,23 @@ def test_interaction_moments_do_not_depend_on_batches():
 
 def test_one_sample_has_no_standard_error():
     assert InteractionMoments.of(ATTRIBUTIONS[:, :1], 3).stderr.isnan().all()
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_moments_of_some_pairs_each_fill_those_of_all_and_none_is_held(axis):
+    attributions = torch.randn(5, 7, 3, 5, dtype=torch.float64)
+    whole = InteractionMoments.of(attributions, 21)
+    before = []
+
+    def parts():
+        for some in torch.arange(5).split(2):
+            assert all(part() is None for part in before)
+            part = InteractionMoments.of(attributions.index_select(-axis, some), 21)
+            before.append(weakref.ref(part.square))
+            yield part
+            del part
+
+    found = InteractionMoments.filled((5, 5), parts(), axis)
+    assert (found.count, found.positions) == (whole.count, whole.positions)
+    for name in ("square", "deviation", "signed"):
+        torch.testing.assert_close(getattr(found, name), getattr(whole, name))
