@@ -53,23 +53,24 @@ def accumulate(
 
     Of several processes each takes every so-many-th batch. Where the build was cut off in this
     pass, it goes on after the last batch, and ends in the same bits. `enough` ends the pass early;
-    it is asked after 32, 64, 96, … samples, ever more rarely.
+    all processes together ask it after 32, 64, 96, … samples, ever more rarely.
     """
     mine = range(job.world.rank, len(samples), job.world.size)
     rounds = len(samples) // job.world.size  # that all processes take part in
     each = samples.plan.batch * job.world.size  # samples in a round
     file = _Partial(job, name, len(samples))
-    so_far = file.read() if enough is None or job.world.size == 1 else _Sum(0, None, False)
+    so_far = file.read()
+    asked, end = (0, len(mine)) if enough is None else _asked(job, so_far, len(mine))
     with job.stage(name, len(mine)) as advance:
         advance(so_far.done)
         try:
-            while so_far.done < len(mine) and not so_far.finished:
-                found = part(samples[mine[so_far.done]])
-                so_far = _Sum(so_far.done + 1, _merged(so_far.parts, found), False)
+            while so_far.done < end and not so_far.finished:
+                done = so_far.done + 1
+                parts = _merged(so_far.parts, part(samples[mine[so_far.done]]))
+                asks = asked < done <= rounds and _looks((done - 1) * each, done * each)
+                finished = asks and enough is not None and enough(_of_all(job, parts))
+                so_far = _Sum(done, parts, finished)
                 advance(1)
-                before, after = (so_far.done - 1) * each, so_far.done * each
-                if enough is not None and so_far.done <= rounds and _looks(before, after):
-                    so_far = so_far._replace(finished=enough(_of_all(job, so_far.parts)))
                 file.keep(so_far)
         finally:
             file.write(so_far)
@@ -82,6 +83,17 @@ class _Sum(NamedTuple):
     done: int
     parts: Parts[Any] | None
     finished: bool
+
+
+def _asked(job: Job, so_far: _Sum, most: int) -> tuple[int, int]:
+    """Return up to where `enough` was asked before the pass was cut off, and where it ends.
+
+    No process comes past a round in which it is asked without all others. So what one of them has
+    done was not enough for any of them, and where one has finished all do.
+    """
+    own = {"done": torch.tensor(so_far.done), "finished": torch.tensor(so_far.finished)}
+    found = [(int(each["done"]), bool(each["finished"])) for each in job.world.gathered(own)]
+    return max(done for done, _ in found), min((done for done, yes in found if yes), default=most)
 
 
 def _looks(before: int, after: int) -> bool:

@@ -1,20 +1,24 @@
 """Sums over batches: where they are kept, going on where one was cut off, ending early."""
 
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from queue import Queue
 
 import pytest
 import torch
 
+from lib_graph.accumulating import accumulate
 from lib_graph.building import build
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.interactions_stage import reached_error
 from lib_graph.job import prepare
 from lib_graph.memory import parse_bytes
-from lib_graph.moments import InteractionMoments
+from lib_graph.moments import InteractionMoments, Moments
 from lib_graph.options import Options
 from lib_graph.plan import LIBRARIES, make_plan
 from lib_graph.progress import SILENT
 from lib_graph.run import Run
+from lib_graph.world import World
 from tests.lib_graph.nets import stacked
 from tests.lib_graph.stopping import StopAfter, StoppedError
 from tests.lib_graph.test_build import subject_of
@@ -22,6 +26,7 @@ from tests.lib_graph.test_build import subject_of
 LAYERS = {"a": "1:in", "c": "2:in", "result": "output"}
 INPUTS = torch.randn(40, 2, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
 SUBJECT = subject_of(stacked(), INPUTS, LAYERS)
+BATCH = 2  # samples, where processes share them
 
 
 @pytest.fixture(autouse=True)
@@ -198,3 +203,87 @@ def test_a_device_that_is_not_there(tmp_path):
     if not torch.cuda.is_available():
         with pytest.raises(UsageError, match="There is no device cuda:0 here"):
             build(SUBJECT, tmp_path, device="cuda")
+
+
+@dataclass(frozen=True)
+class Thread(World):
+    """One of two processes of a build, as a thread of this one; `inbox` is what it is sent."""
+
+    inbox: Queue = field(default_factory=Queue)
+    other: Queue = field(default_factory=Queue)
+
+    def gathered(self, tensors):
+        self.other.put(tensors)
+        if (theirs := self.inbox.get(timeout=10)) is None:
+            raise StoppedError
+        return [tensors, theirs] if self.first else [theirs, tensors]
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
+    return prepare(SUBJECT, tmp_path_factory.mktemp("two"), Options(), SILENT)
+
+
+def pass_of_two(alone, folder, stops=(None, None), looking=None):
+    """What a pass of two processes gives each, and the batches that each has seen.
+
+    They look at it after every second batch, and after the sixth it is enough. `stops` says after
+    how many a process is cut off, `looking` which one is where it is enough.
+    """
+    inboxes = [Queue(), Queue()]
+    watched = [StopAfter("pass", stop or 10**6) for stop in stops]
+
+    def one(rank):
+        def enough(parts):
+            if (ends := parts[0].count >= 6 * 2 * BATCH * 2) and rank == looking:
+                raise StoppedError
+            return ends
+
+        world = Thread(rank, 2, inbox=inboxes[rank], other=inboxes[1 - rank])
+        job = replace(alone, out=folder, world=world, progress=watched[rank])
+        samples = replace(job.samples, plan=replace(job.plan, batch=BATCH), _kept={})
+        try:
+            return accumulate(
+                job, "pass", samples, lambda b: (Moments.of(b.activations[0]),), enough=enough
+            )[0]
+        except StoppedError:
+            world.other.put(None)
+            return None
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(one, range(2)))
+    return found, [each.seen["pass"] for each in watched]
+
+
+@pytest.mark.parametrize(
+    ("cut_off", "done"),
+    [
+        ({"stops": (3, 3)}, (3, 3)),
+        ({"stops": (5, 4)}, (5, 4)),
+        ({"stops": (2, 3)}, (2, 3)),
+        ({"looking": 1}, (6, 5)),
+        ({"looking": 0}, (5, 6)),
+    ],
+)
+def test_processes_that_were_cut_off_apart_end_together(job, cut_off, done, tmp_path, monkeypatch):
+    monkeypatch.setattr("lib_graph.accumulating.LOOK", 4 * BATCH)
+    (whole, other), batches = pass_of_two(job, tmp_path / "whole")
+    assert [sum(each) for each in batches] == [6, 6]
+    assert torch.equal(whole.gram, other.gram)
+    pass_of_two(job, tmp_path, **cut_off)
+    found, batches = pass_of_two(job, tmp_path)
+    assert [each[0] for each in batches] == list(done)
+    assert [sum(each) for each in batches] == [6, 6]
+    assert all(torch.equal(each.gram, whole.gram) and each.count == whole.count for each in found)
+
+
+def test_a_process_that_was_killed_catches_up(job, tmp_path, monkeypatch):
+    monkeypatch.setattr("lib_graph.accumulating.LOOK", 4 * BATCH)
+    whole = pass_of_two(job, tmp_path / "whole")[0][0]
+    pass_of_two(job, tmp_path, stops=(5, 4))
+    (file,) = (tmp_path / ".partial").glob("*.1-2.safetensors")
+    file.unlink()
+    found, batches = pass_of_two(job, tmp_path)
+    assert [each[0] for each in batches] == [5, 0]
+    assert [sum(each) for each in batches] == [6, 6]
+    assert all(torch.equal(each.gram, whole.gram) for each in found)
