@@ -151,7 +151,7 @@ class InteractionMoments:
         count = attributions.shape[1]
         square = _over_positions(attributions.square())
         mean = _over_samples(square) / count
-        deviation = _over_samples((square - mean.to(square)[:, None]).square_())
+        deviation = _over_samples(square.sub_(mean.to(square)[:, None]).square_())
         signed = _over_samples(_over_positions(attributions)) / count
         return cls(count, positions, mean, deviation, signed)
 
