@@ -44,6 +44,7 @@ ABLATION = pa.schema(
         ("score", pa.float64()),
         ("baseline", pa.float64()),
         ("random_score", pa.float64()),
+        ("delta", pa.float64()),  # of edges required: by how much the score may be worse
     ]
 )
 MASKS = pa.schema(

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lib_graph.ablation import Bench, ablate_edges, smallest_kept, write_ablation, write_masks
+from lib_graph.ablation import (
+    DELTA,
+    Bench,
+    ablate_edges,
+    read_ablation,
+    smallest_kept,
+    write_ablation,
+    write_masks,
+)
 from lib_graph.bases_file import write_bases
 from lib_graph.building import build
 from lib_graph.errors import RunError, UsageError
@@ -87,8 +95,16 @@ def reproduced_run(
 
 
 def _ablated(run: Run) -> bool:
-    """Return whether the edges of all sections have been ablated, in this very graph."""
+    """Return whether the edges of all sections have been ablated, in this very graph, to DELTA."""
+    sections = {layer.name for layer in run.layers[:-1]}
     try:
-        return smallest_kept(run).keys() == {layer.name for layer in run.layers[:-1]}
+        rows = read_ablation(run)
+        required = rows[(rows["kind"] == "edges_required") & (rows["run"] == run.id)]
+        kept = smallest_kept(run)
     except RunError:
         return False
+    return (
+        set(required["layer"]) == sections
+        and bool((required["delta"] == DELTA).all())
+        and kept.keys() == set(required["layer"][required["edges"] > 0])
+    )

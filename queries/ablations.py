@@ -40,7 +40,7 @@ def find_ablations(reader: Reader, layers: Sequence[Layer]) -> Ablations | None:
         return None
     found = json.loads(row["ablations"])
     frame = pd.DataFrame(found["rows"], columns=ABLATION.names)
-    scores = dict.fromkeys(("score", "baseline", "random_score"), "float64")
+    scores = dict.fromkeys(("score", "baseline", "random_score", "delta"), "float64")
     frame = frame.astype({"edges": "Int64", "nodes": "Int64", **scores})
     order = {layer.name: layer.index for layer in layers}
     frame = frame.sort_values("layer", key=lambda names: names.map(order), kind="stable")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from lib_graph.ablation import DELTA
 from lib_graph.ablation_tables import ABLATION, TABLE, graph_of, write_table
 from lib_graph.run import Run
 
@@ -23,10 +24,11 @@ def ablate(run: Run, *, metric: str = "accuracy") -> pd.DataFrame:
             for edges in (0, 3, 12 + layer.index):
                 score = {"score": 0.2 * number + 0.02 * edges, "random_score": 0.04}
                 rows.append({**common, "kind": "edge_curve", "edges": edges, **score})
-            required = {"edges": 3 + number, "score": 0.26, "random_score": 0.04}
+            required = {"edges": 3 + number, "score": 0.26, "random_score": 0.04, "delta": DELTA}
             rows.append({**common, "kind": "edges_required", **required})
     circuit = {"kind": "circuit", "run": run.id, "basis": "lib", "edges": 7, "nodes": 5}
     rows.append({**circuit, "score": 0.5, "baseline": BASELINE, "random_score": 0.1})
-    frame = pd.DataFrame(rows, columns=ABLATION.names).astype({"edges": "Int64", "nodes": "Int64"})
+    types = {"edges": "Int64", "nodes": "Int64", "delta": "float64"}
+    frame = pd.DataFrame(rows, columns=ABLATION.names).astype(types)
     write_table(run.path / TABLE, ABLATION, frame, {**graph_of(run), "metric": metric})
     return frame

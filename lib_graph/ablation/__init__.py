@@ -5,11 +5,12 @@ from __future__ import annotations
 from lib_graph.ablation.bench import Bench
 from lib_graph.ablation.circuit_json import read_circuit
 from lib_graph.ablation.circuits import CircuitScore, ablate_circuit, smallest_circuit
-from lib_graph.ablation.curves import EdgeAblation, ablate_edges, ablate_nodes
+from lib_graph.ablation.curves import DELTA, EdgeAblation, ablate_edges, ablate_nodes
 from lib_graph.ablation.results import write_ablation, write_masks
 from lib_graph.ablation_tables import read_ablation, smallest_kept
 
 __all__ = [
+    "DELTA",
     "Bench",
     "CircuitScore",
     "EdgeAblation",

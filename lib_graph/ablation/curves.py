@@ -116,7 +116,8 @@ def ablate_edges(
     edges = edges_of(bench.run)
     chosen = _chosen(bench, layers, list(edges))
     sampled, generator = bench.sampled(RANDOM_ANSWERS), torch.Generator().manual_seed(seed)
-    rows, masks = [], []
+    rows: list[dict[str, object]] = []
+    masks = []
     with progress.stage("edges", len(chosen)) as advance:
         for layer in chosen:
             own = edges[layer.name]
@@ -132,6 +133,7 @@ def ablate_edges(
                     "edges": n,
                     "score": scores[n],
                     "random_score": random[n],
+                    "delta": delta if kind == "edges_required" else None,
                 }
                 for kind, n in curve
             ]
@@ -180,4 +182,4 @@ def table_of(bench: Bench, rows: Sequence[dict[str, object]]) -> pd.DataFrame:
     run = bench.run
     common = {"run": run.id, "basis": run.manifest.basis, "baseline": bench.baseline}
     frame = pd.DataFrame([{**common, **row} for row in rows], columns=ABLATION.names)
-    return frame.astype({"edges": "Int64", "nodes": "Int64"})
+    return frame.astype({"edges": "Int64", "nodes": "Int64", "delta": "float64"})

@@ -16,7 +16,7 @@ __all__ = ["ablation_part"]
 
 SCORES = ("score", "baseline", "random_score")
 TABLES = (  # kind, title, columns, folded
-    ("edges_required", "Interactions required", ("layer", "basis", "edges"), False),
+    ("edges_required", "Interactions required", ("layer", "basis", "delta", "edges"), False),
     ("circuit", "Circuits", ("edges", "nodes"), False),
     ("node_curve", "All numbers: features kept", ("layer", "basis", "nodes"), True),
     ("edge_curve", "All numbers: interactions kept", ("layer", "basis", "edges"), True),
@@ -62,4 +62,4 @@ def _view(rows: pd.DataFrame, columns: tuple[str, ...]) -> View:
         (*(str(row[name]) for name in columns), *(f"{row[name]:.4g}" for name in SCORES))
         for row in records_of(rows)
     ]
-    return View((*columns, *SCORES), cells, frozenset(("edges", "nodes", *SCORES)))
+    return View((*columns, *SCORES), cells, frozenset(("delta", "edges", "nodes", *SCORES)))

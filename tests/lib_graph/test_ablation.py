@@ -159,6 +159,7 @@ def test_edge_curves_and_the_number_required(bench):
             assert int(mask.sum()) == n
             assert bench.score(section.target, masked(mask)) == pytest.approx(score)
         n = found.required[layer]
+        assert required["delta"] == 0.05
         assert required["score"] - bench.baseline <= 0.05
         assert n in curve.index
         if n > 1:

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 import ingest
 from lib_graph import reproducing
 from lib_graph.ablation import read_ablation
-from lib_graph.ablation_tables import KEPT, MASKS, graph_of, write_table
+from lib_graph.ablation_tables import ABLATION, KEPT, MASKS, TABLE, graph_of, write_table
 from lib_graph.building import build
 from lib_graph.errors import RunError, UsageError
 from lib_graph.networks import load_subject
@@ -168,12 +168,12 @@ def test_only_ablations_of_the_run_itself_count(tmp_path: Path) -> None:
 
 def test_a_run_is_ablated_when_all_its_sections_are(tmp_path: Path) -> None:
     run = random_run(tmp_path / "run")
-    sections = [layer.name for layer in run.layers[:-1]]
-    rows = [
+    table, sections = ablate(run), [layer.name for layer in run.layers[:-1]]
+    kept = [
         {"run": run.id, "source_layer": name, "source": 1, "target": 1, "strength": 1.0}
         for name in sections
     ]
-    masks = pd.DataFrame(rows, columns=MASKS.names)
+    masks = pd.DataFrame(kept, columns=MASKS.names)
     assert not reproducing._ablated(run)
     write_table(run.path / KEPT, MASKS, masks[1:], graph_of(run))
     assert not reproducing._ablated(run)
@@ -181,6 +181,19 @@ def test_a_run_is_ablated_when_all_its_sections_are(tmp_path: Path) -> None:
     assert reproducing._ablated(run)
     write_table(run.path / KEPT, MASKS, masks, {**graph_of(run), "interactions": "others"})
     assert not reproducing._ablated(run)
+    write_table(run.path / KEPT, MASKS, masks, graph_of(run))
+    required = table["kind"] == "edges_required"
+    for missing in (table[~required], table.assign(delta=0.01), table[table["run"] != run.id]):
+        write_table(run.path / TABLE, ABLATION, missing, graph_of(run))
+        assert not reproducing._ablated(run)
+
+
+def test_a_section_that_needs_no_interaction_is_ablated_too(tmp_path: Path) -> None:
+    run = random_run(tmp_path / "run")
+    table = ablate(run)
+    write_table(run.path / TABLE, ABLATION, table.assign(edges=0), graph_of(run))
+    write_table(run.path / KEPT, MASKS, pd.DataFrame(columns=MASKS.names), graph_of(run))
+    assert reproducing._ablated(run)
 
 
 def test_a_published_basis_is_without_what_is_folded_in(tmp_path: Path) -> None:
