@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from lib_graph.cli import command
 from lib_graph.errors import UsageError
@@ -126,6 +127,8 @@ def plot(
     ends = options["source"] or options["target"]
     if options["saved"] is not None and (what != "circuit" or ends):
         raise UsageError("--saved goes with --of circuit, and without --from and --to.")
+    if options["saved"] is not None and (given := _given("limit", "min_share")):
+        raise UsageError(f"--saved takes the circuit as it is, without {' and '.join(given)}.")
     with open_graph(store, run) as graph:
         if what in CHARTS:
             save_figure(_chart(graph, what, options["limit"]), file)
@@ -137,6 +140,17 @@ def plot(
     click.echo(
         f"Wrote {file}: {len(circuit.features)} features, {len(circuit)} interactions.", err=True
     )
+
+
+def _given(*names: str) -> list[str]:
+    """Return the options, by their long names, that were typed and not left at their default."""
+    context = click.get_current_context()
+    return [
+        max(parameter.opts, key=len)
+        for parameter in context.command.params
+        if parameter.name in names
+        and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]
 
 
 def _chart(graph: Graph, what: str, limit: int) -> Figure:

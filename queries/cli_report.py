@@ -41,10 +41,10 @@ def report(run: str, store: str | None, out: Path) -> None:
     from queries.report import Subject, write_report
 
     folder = Run.open(run) if Path(run).is_dir() else None
-    if folder is not None and store is None:
-        with open_graphs([run]) as (graph,):
-            write_report(Subject(graph, folder), out, progress=progress())
+    if folder is not None and store is not None:
+        with open_graph(store, folder.id) as graph:
+            write_report(Subject(graph, folder, store), out, progress=progress())
     else:
-        with open_graph(store, folder.id if folder else run) as graph:
+        with open_graphs([run], store) as (graph,):
             write_report(Subject(graph, folder, store), out, progress=progress())
     click.echo(f"Wrote {out}.", err=True)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from lib_graph.errors import UsageError
+from lib_graph.errors import NotFoundError, StoreUnavailableError, UsageError
 from lib_graph.table_files import Record, records_of
 from queries.graph import Graph, open_graph
 from queries.sparsity import sparsity
@@ -78,7 +78,8 @@ class _Manifest(BaseModel):
 def open_graphs(runs: Sequence[str], store: Any = None) -> Iterator[list[Graph]]:
     """Yield the graphs of runs: run folders, or ids, their beginnings or names in a store.
 
-    Run folders are loaded into a store of their own, which is gone afterwards.
+    Run folders are loaded into a store of their own, which is gone afterwards. Raises what
+    `open_graph` and loading do; that there is no such run is a UsageError.
     """
     import ingest
 
@@ -91,10 +92,20 @@ def open_graphs(runs: Sequence[str], store: Any = None) -> Iterator[list[Graph]]
                 loaded[folder] = ingest.load(folder, own).run_id
         yield [
             stack.enter_context(
-                open_graph(own, loaded[run]) if run in loaded else open_graph(store, run)
+                open_graph(own, loaded[run]) if run in loaded else _in_store(store, run)
             )
             for run in runs
         ]
+
+
+def _in_store(store: Any, run: str) -> Graph:
+    """Open a run of a store that might have been meant to be a folder."""
+    try:
+        return open_graph(store, run)
+    except NotFoundError as error:
+        raise UsageError(f"There is no run folder {run!r}. {error}") from error
+    except StoreUnavailableError as error:
+        raise StoreUnavailableError(f"There is no run folder {run!r}. {error}") from error
 
 
 def compare_runs(

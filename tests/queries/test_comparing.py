@@ -110,7 +110,7 @@ def test_edges_required_and_matches_are_there_where_they_were_found(
     rows = [("edges_required", "layer.0", 7), ("edges_required", "layer.2", 3),
             ("edge_curve", "layer/1", 5)]  # fmt: skip
     table = pd.DataFrame(rows, columns=["kind", "layer", "edges"]).assign(
-        run=two.id, basis="lib", nodes=None, score=1.0, baseline=1.0, random_score=0.5
+        run=two.id, basis="lib", nodes=None, score=1.0, baseline=1.0, random_score=0.5, delta=1e-3
     )
     beside = table.assign(run=one.id, edges=1)  # as --against does; what a run itself says wins
     for run, tables in ((one, [table[:1].assign(run=one.id)]), (two, [table, beside])):
@@ -204,4 +204,7 @@ def test_what_cannot_be_compared_is_one_clear_line(
     ingest.load(runs[0], store)
     answer = cli("compare", "one", "tow", "--store", store)
     assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1)
-    assert "Run 'tow' not found" in answer.err
+    assert "There is no run folder 'tow'. Run 'tow' not found" in answer.err
+    answer = cli("compare", "one", "two", "--store", tmp_path / "none.kgl")
+    assert (answer.code, answer.out, answer.err.count("\n")) == (3, "", 1)
+    assert "There is no run folder 'one'. There is no store" in answer.err

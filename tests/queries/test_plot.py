@@ -219,5 +219,7 @@ def test_the_verb_draws_a_saved_circuit(cli: Cli, tmp_path: Path) -> None:
     for more in (("--to", "layer/3/1"), ("--of", "paths"), ("--of", "modules")):
         answer = cli(*arguments, *more)
         assert (answer.code, "--saved goes with --of circuit" in answer.err) == (2, True)
+    answer = cli(*arguments, "-n", 30, "--min-share", 0.1)
+    assert (answer.code, "without --limit and --min-share." in answer.err) == (2, True)
     answer = cli(*arguments[:-3], "fife", "--store", store)
     assert (answer.code, "Closest: 'five'" in answer.err) == (2, True)

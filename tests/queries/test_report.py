@@ -305,7 +305,7 @@ def test_the_commands_are_the_ones_to_type(
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["nowhere"], 2, "run 'nowhere' not found"),
+        (["nowhere"], 2, "no run folder 'nowhere'. run 'nowhere' not found"),
         (["empty"], 1, "has no manifest.json"),
         (["run", "--out", "empty"], 2, "is a directory"),
         (["run", "--store", "other.kgl"], 2, "not found"),
