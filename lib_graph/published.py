@@ -23,11 +23,19 @@ __all__ = [
     "PURITY",
     "REPOSITORY",
     "SEEDS",
+    "WEIGHTS",
     "published_bases",
 ]
 
 REPOSITORY = "https://github.com/ApolloResearch/rib"
 SEEDS = ("seed0", "seed1", "seed2")
+WEIGHTS = {
+    "seed0": "c370788921a3c5760c871e7b27b4355a3f92c8bfcc0179ecba1507203f17eea5",
+    "seed1": "82935be604b9878bba57b1fa631bc670c144530fafb44e6c9d2e5001bbfe09c6",
+    "seed2": "2dbd54227fa806d2ccbeef04db7cccc5f98c4fe130e1494071a1b7f0ae60e0d3",
+}
+"""seed → SHA-256 of its network's weights, as manifest.json has it"""
+
 FIRST = 8  # features of a layer whose purity counts
 
 EDGES_REQUIRED = {

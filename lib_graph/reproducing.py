@@ -21,7 +21,7 @@ from lib_graph.errors import RunError, UsageError
 from lib_graph.networks import load_subject, shipped_model
 from lib_graph.options import Options
 from lib_graph.progress import SILENT, Progress
-from lib_graph.published import REPOSITORY, SEEDS, published_bases
+from lib_graph.published import REPOSITORY, SEEDS, WEIGHTS, published_bases
 from lib_graph.run import Run
 
 __all__ = ["BASES", "SHIPPED", "Case", "cases", "reproduced_run"]
@@ -75,8 +75,8 @@ def reproduced_run(
 ) -> Run:
     """Return the run of a case, its edges ablated, in a folder of its name in `out`.
 
-    What is there already is not made again. Raises ConflictError where another run is there and
-    `replace` is false.
+    What is there already is not made again. `progress` is told of a network in the place of a
+    published one. Raises ConflictError where another run is there and `replace` is false.
     """
     options = Options(basis=case.basis)
     if case.reference is not None:
@@ -86,6 +86,9 @@ def reproduced_run(
     subject = load_subject(case.model)
     folder = out / case.name
     run = build(subject, folder, options, name=case.name, replace=replace, progress=progress)
+    weights = run.manifest.model.sha256
+    if weights != WEIGHTS.get(case.network, weights):
+        progress.say(f"{case.network} is not the published network: its weights are others.")
     if not _ablated(run):
         bench = Bench.of(run, subject=subject)
         found = ablate_edges(bench, progress=progress)

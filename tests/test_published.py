@@ -18,7 +18,7 @@ from lib_graph.job import prepare
 from lib_graph.networks import load_subject
 from lib_graph.options import Options
 from lib_graph.progress import SILENT
-from lib_graph.published import EDGES_REQUIRED, MODULARITY, PURITY, SEEDS, published_bases
+from lib_graph.published import EDGES_REQUIRED, MODULARITY, PURITY, SEEDS, WEIGHTS, published_bases
 from lib_graph.reproducing import Case, reproduced_run
 from queries.modularity import Edges, leiden, modularity
 from queries.reproduction import reproduce
@@ -86,6 +86,7 @@ def strengths_of(run, layer):
 @each_basis
 def test_strengths_in_the_published_bases(seed, basis, published_run):
     run = published_run(seed, basis)
+    assert run.manifest.model.sha256 == WEIGHTS[seed]
     for layer, truth in published_strengths(seed, basis).items():
         found = strengths_of(run, layer)
         assert found.shape == truth.shape

@@ -22,6 +22,7 @@ from lib_graph.building import build
 from lib_graph.errors import RunError, UsageError
 from lib_graph.networks import load_subject
 from lib_graph.options import Options
+from lib_graph.progress import ConsoleProgress
 from lib_graph.published import EDGES_REQUIRED, MODULARITY, REPOSITORY, SEEDS, published_bases
 from lib_graph.reproducing import BASES, Case, cases
 from lib_graph.run import Run
@@ -128,6 +129,18 @@ def test_the_networks_of_a_folder(tmp_path: Path, shipped: Path, cli: Cli) -> No
     answer = cli("reproduce", "modular-addition", "--networks", tmp_path / "networks")
     assert (answer.code, answer.err.count("\n")) == (2, 1)
     assert cli("reproduce", "division").code == 2
+
+
+@pytest.mark.slow
+def test_a_network_in_the_place_of_a_published_one_is_told(
+    shipped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for network in ("seed1", reproducing.SHIPPED):
+        reproducing.reproduced_run(
+            Case(network, shipped, "pca"), tmp_path / network, progress=ConsoleProgress()
+        )
+    told = [line for line in capsys.readouterr().err.splitlines() if "published network" in line]
+    assert told == ["seed1 is not the published network: its weights are others."]
 
 
 def test_numbers_in_our_bases_and_in_the_published_ones_are_kept_apart(
