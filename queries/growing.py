@@ -24,14 +24,18 @@ def grow_circuit(reader: Reader, source: End, target: End, *, size: int) -> Circ
     circuit is what of these lies on a path from `source` to `target`; it has grown when one more
     would make it larger than `size` interactions.
 
-    Raises UsageError if `size` < 1 or the ends are in the wrong order.
+    Raises UsageError if the ends are in the wrong order, or if `size` is less than a single path
+    has.
     """
-    if size < 1:
-        raise UsageError(f"The size is {size}. Ask for at least 1 interaction.")
     if source.layer >= target.layer:
         raise UsageError(
             f"No circuit leads from '{source.place}' to '{target.place}': the layer of the first "
             "must come before the layer of the second."
+        )
+    if size < (least := target.layer - source.layer):
+        raise UsageError(
+            f"The size is {size}. A path from '{source.place}' to '{target.place}' has {least} "
+            f"interactions: ask for at least {least}."
         )
     growth = _Growth(reader, source, target)
     kept: set[Pair] = set()

@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 ARROW = " → "
+LONG, ENDS = 12, 4  # features of a path: longer ones are shown by so many at either end
 
 
 def short_id(feature: str) -> str:
@@ -107,19 +108,28 @@ def interactions_view(table: Table | Circuit) -> View:
 
 
 def paths_view(paths: Paths) -> View:
-    """Return paths, the strongest first."""
+    """Return paths, the strongest first; of long ones the middle is left out."""
     columns = ("strength", "cost", "path", "shares")
     rows = [
         (
             _number(path.strength),
             f"{path.cost:.3f}",
-            ARROW.join(short_id(feature) for feature in path.path),
-            " ".join(f"{share:.3f}" for share in path.shares),
+            ARROW.join(_ends([short_id(feature) for feature in path.path])),
+            " ".join(_ends([f"{share:.3f}" for share in path.shares])),
         )
         for path in paths.paths
     ]
     below = "" if rows else "There is no path between these ends."
+    if any(len(path.path) > LONG for path in paths.paths):
+        below = "Of these paths only the ends are shown: --json, --csv and --parquet have all."
     return View(columns, rows, frozenset(["strength", "cost", "shares"]), below=below)
+
+
+def _ends(parts: list[str]) -> list[str]:
+    """Return the first and the last parts of many, with the number of those left out."""
+    if len(parts) <= LONG:
+        return parts
+    return [*parts[:ENDS], f"… {len(parts) - 2 * ENDS} more …", *parts[-ENDS:]]
 
 
 def circuit_view(circuit: Circuit) -> View:

@@ -20,7 +20,8 @@ __all__ = ["circuits_part", "interactions_part", "paths_part"]
 
 ROWS = 10  # of a table
 PATHS = 15  # of a picture
-SIZE = 40  # interactions of the circuit that is grown
+SIZE = 40  # interactions of the circuit that is grown, or PER_SECTION for each section if more
+PER_SECTION = 2
 MOST = 150  # interactions of a saved circuit that is drawn
 DRAWN = 6  # saved circuits that are drawn
 
@@ -100,15 +101,19 @@ def _grown(subject: Subject, communities: Communities) -> tuple[list[Block], tup
     if not best:
         return [], ()
     target = short_id(best[0].path[-1])
-    circuit = subject.graph.grow_circuit(target=target, size=SIZE)
+    size = max(SIZE, PER_SECTION * (len(subject.graph.layers) - 1))
+    circuit = subject.graph.grow_circuit(target=target, size=size)
     caption = (
         f"What leads to {target}, the end of the strongest path: the circuit of {len(circuit)} "
         f"interactions between {len(circuit.features)} features through which most flows. {KEY}"
     )
     commands = (
-        subject.ask(f"circuit --to {shlex.quote(target)} --size {SIZE} --save grown"),
+        subject.ask(f"circuit --to {shlex.quote(target)} --size {size} --save grown"),
         subject.ask("plot circuit.svg --of circuit --saved grown"),
     )
+    if not len(circuit):
+        words = f"No circuit of up to {size} interactions reaches {target} from the first layer."
+        return [Words(words)], commands[:1]
     return [_layered("grown", circuit, communities, caption)], commands
 
 

@@ -66,7 +66,7 @@ def test_a_circuit_grows_by_what_flows(store: GraphStore, tmp_path: Path) -> Non
         graph = queries.open_graph(store, run.id)
         ends = {"source": text(run, source), "target": text(run, target)}
         stages = list(growth(run, source, target))
-        for size in (1, 7, 14, 1000):
+        for size in (target[0] - source[0], 7, 14, 1000):
             found = graph.grow_circuit(**ends, size=size)
             assert set(found.pairs()) == [stage for stage in stages if len(stage) <= size][-1]
         assert len(found) > 2
@@ -77,7 +77,12 @@ def test_a_circuit_grows_by_what_flows(store: GraphStore, tmp_path: Path) -> Non
 def test_what_cannot_grow_is_a_clear_error(tmp_path: Path) -> None:
     ingest.load(random_run(tmp_path / "run"), tmp_path / "graph.kgl")
     with queries.open_graph(tmp_path / "graph.kgl") as graph:
-        with pytest.raises(UsageError, match="at least 1"):
-            graph.grow_circuit(target="layer/3", size=0)
+        with pytest.raises(
+            UsageError, match=r"from 'layer\.2' to 'layer/3/1' has 1 interactions: ask"
+        ):
+            graph.grow_circuit(source="layer.2", target="layer/3/1", size=0)
+        with pytest.raises(UsageError, match=r"The size is 2\. .*has 3 interactions: ask for at"):
+            graph.grow_circuit(target="layer/3/1", size=2)
+        assert len(graph.grow_circuit(target="layer/3/1", size=3)) in (0, 3)
         with pytest.raises(UsageError, match="must come before"):
             graph.grow_circuit(source="layer/3", target="layer/1")

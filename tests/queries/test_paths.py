@@ -12,6 +12,7 @@ import queries
 from ingest.store import GraphStore
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.run import Run
+from queries.views import ENDS, LONG, paths_view, short_id
 from tests.queries.oracle import Oracle, Place
 from tests.synthetic import random_run
 
@@ -152,6 +153,24 @@ def test_an_answer_is_a_frame_and_a_graph(store: GraphStore, tmp_path: Path) -> 
     for path in found.paths:
         for pair, share in zip(pairwise(path.path), path.shares, strict=True):
             assert graph.edges[pair]["share"] == share
+
+
+@pytest.mark.parametrize("layers", [LONG, LONG + 3])
+def test_of_long_paths_a_person_sees_the_ends(layers: int, tmp_path: Path) -> None:
+    ingest.load(random_run(tmp_path / "run", (2,) * layers, density=1.0), tmp_path / "graph.kgl")
+    with queries.open_graph(tmp_path / "graph.kgl") as graph:
+        paths = graph.paths(k=2)
+    view, short = paths_view(paths), layers > LONG
+    assert len(view.rows) == 2
+    for (_, _, path, shares), truth in zip(view.rows, paths.paths, strict=True):
+        features, numbers = path.split(" → "), shares.split()
+        assert len(features) == (2 * ENDS + 1 if short else layers)
+        assert (features[0], features[-1]) == tuple(map(short_id, truth.path[:: layers - 1]))
+        assert (f"… {layers - 2 * ENDS} more …" in features) == short
+        assert (float(numbers[0]), float(numbers[-1])) == pytest.approx(
+            truth.shares[:: layers - 2], abs=1e-3
+        )
+    assert ("--json" in view.below) == short
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,10 @@ from queries.report import Subject, write_report
 from queries.report.about import layers_part, run_part
 from queries.report.blocks import Facts, Grid, Missing, Words
 from queries.report.features import features_part
-from queries.report.flow import interactions_part
+from queries.report.flow import PER_SECTION, SIZE, interactions_part
 from queries.report.tested import ablation_part
 from queries.sparsity import sparsity
+from queries.views import short_id
 from tests.ablated import ablate
 from tests.queries.pages import Page
 from tests.queries.test_cli import Cli
@@ -276,6 +277,32 @@ def test_two_layers_have_no_maps(cli: Cli, tmp_path: Path) -> None:
     page = report(cli, tmp_path, tmp_path / "two")
     assert "nothing to draw" in page.texts["modules"]
     assert list(page.tables) == SECTIONS
+
+
+@pytest.mark.slow
+def test_a_deep_network_has_a_circuit_through_all_its_layers(cli: Cli, tmp_path: Path) -> None:
+    run = random_run(tmp_path / "deep", (2,) * (SIZE + 5), density=1.0)
+    page = report(cli, tmp_path, run.path)
+    size = PER_SECTION * (SIZE + 4)
+    assert f"--size {size} --save grown" in page.texts["circuits"]
+    with open_graphs([str(run.path)]) as (graph,):
+        end = graph.paths(k=1).paths[0].path[-1]
+        grown = graph.grow_circuit(target=short_id(end), size=size)
+    assert f"circuit of {len(grown)} interactions" in page.texts["circuits"]
+
+
+@pytest.mark.slow
+def test_a_circuit_that_does_not_reach_the_first_layer_is_said(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("queries.report.flow.SIZE", 4)
+    monkeypatch.setattr("queries.report.flow.PER_SECTION", 1)
+    run = random_run(tmp_path / "run", (9, 2, 2, 2, 2), seed=11, density=1.0)
+    with open_graphs([str(run.path)]) as (graph,):
+        end = short_id(graph.paths(k=1).paths[0].path[-1])
+        assert not len(graph.grow_circuit(target=end, size=4))  # the first step in makes it larger
+    words = report(cli, tmp_path, run.path).texts["circuits"]
+    assert f"No circuit of up to 4 interactions reaches {end} from the first layer" in words
 
 
 @pytest.mark.slow
