@@ -186,6 +186,7 @@ class InteractionMoments:
             done += length
             del part
         assert whole is not None
+        assert done == shape[axis]
         return whole
 
     @property

@@ -34,8 +34,8 @@ def grow_circuit(reader: Reader, source: End, target: End, *, size: int) -> Circ
         )
     if size < (least := target.layer - source.layer):
         raise UsageError(
-            f"The size is {size}. A path from '{source.place}' to '{target.place}' has {least} "
-            f"interactions: ask for at least {least}."
+            f"The size is {size}. Ask for at least {least}: so many interactions has a path from "
+            f"'{source.place}' to '{target.place}'."
         )
     growth = _Growth(reader, source, target)
     kept: set[Pair] = set()

@@ -138,8 +138,9 @@ class HiddenUnits(ABC):
         ):
             through = (c.mT[..., None] * out[:, None]).flatten(2).flatten(0, 1)  # bh jr
             attributions = (rows @ readout.rotation).expand(f.shape[:2].numel(), -1, -1).clone()
+            flat = attributions.view(len(attributions), -1)
             for weight, (slopes, carried, n_hat) in along:
-                attributions.flatten(1).addmm_(slopes.flatten(1), through, alpha=weight)
+                flat.addmm_(slopes.flatten(1), through, alpha=weight)
                 if carried is not None and n_hat is not None:
                     turned = (n_hat @ rows.T)[..., None] * (-weight / n_hat.shape[1])
                     attributions.addcmul_(turned, (carried @ out)[:, None])

@@ -77,12 +77,9 @@ def test_a_circuit_grows_by_what_flows(store: GraphStore, tmp_path: Path) -> Non
 def test_what_cannot_grow_is_a_clear_error(tmp_path: Path) -> None:
     ingest.load(random_run(tmp_path / "run"), tmp_path / "graph.kgl")
     with queries.open_graph(tmp_path / "graph.kgl") as graph:
-        with pytest.raises(
-            UsageError, match=r"from 'layer\.2' to 'layer/3/1' has 1 interactions: ask"
-        ):
+        with pytest.raises(UsageError, match=r"is 0\. Ask for at least 1: .* from 'layer\.2' to"):
             graph.grow_circuit(source="layer.2", target="layer/3/1", size=0)
-        with pytest.raises(UsageError, match=r"The size is 2\. .*has 3 interactions: ask for at"):
+        with pytest.raises(UsageError, match=r"The size is 2\. Ask for at least 3: "):
             graph.grow_circuit(target="layer/3/1", size=2)
-        assert len(graph.grow_circuit(target="layer/3/1", size=3)) in (0, 3)
         with pytest.raises(UsageError, match="must come before"):
             graph.grow_circuit(source="layer/3", target="layer/1")
