@@ -19,7 +19,7 @@ from lib_graph.firing import Firing, firing_of
 from lib_graph.gauges import gauges_of
 from lib_graph.jacobians import second_moment
 from lib_graph.job import first_samples
-from lib_graph.linear_maps import LinearMap, Space, maps_of, span_of
+from lib_graph.linear_map import LinearMap
 from lib_graph.moments import Moments, counted_rows
 from lib_graph.network import Batch, Section
 from lib_graph.networks import Subject
@@ -29,6 +29,7 @@ from lib_graph.reopening import Reopened, reopened_network
 from lib_graph.rules import Rule
 from lib_graph.run import Run
 from lib_graph.samples import Samples
+from lib_graph.spaces import Space, span_of
 from lib_graph.table_files import Record, records_of
 
 __all__ = ["TABLES", "Degeneracy", "FreeMap", "degeneracy_of", "effective_rank", "free_maps"]
@@ -216,7 +217,7 @@ def _free_maps(
 
     What is not looked at (what reads the queries, say) counts as used.
     """
-    maps = [(s, each) for s in data.samples.network.sections for each in maps_of(s.kind)]
+    maps = [(s, each) for s in data.samples.network.sections for each in s.kind.linear_maps()]
 
     def merge(one: list[_LookedAt], two: list[_LookedAt]) -> list[_LookedAt]:
         return [a.merge(b) for a, b in zip(one, two, strict=True)]

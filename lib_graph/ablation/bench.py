@@ -14,6 +14,7 @@ from torch import Tensor
 from lib_graph.ablation.narrowing import narrowed
 from lib_graph.basis import LayerBasis, RawBasis
 from lib_graph.dictionary import Dictionary
+from lib_graph.ends import Ends
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.evaluation import Evaluation, Metric, Total
 from lib_graph.job import cast
@@ -144,7 +145,7 @@ class Bench:
         if layer.index == len(self.network.sections):
             return self._mean(features[at] @ inverse + basis.origin for at, _ in self.parts)
         section = self.network.sections[layer.index]
-        narrow = narrowed(section, inverse, basis.origin)
+        narrow = narrowed(section, Ends(inverse, basis.origin))
         return self._mean(
             self._run_on(section.target, narrow(features[part.samples], part.constants), part)
             for part in self.parts

@@ -11,15 +11,14 @@ from torch import Tensor, nn
 
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.evaluation import Evaluation
-from lib_graph.kinds import PositionLocal
+from lib_graph.kind import Kind
 from lib_graph.labels import Labeller
-from lib_graph.network import Kind
 from lib_graph.notation import Notation, Sample
 from lib_graph.tracing import points
 
 __all__ = ["Kinds", "Subject"]
 
-Kinds = Mapping[tuple[str, str], Kind | PositionLocal]
+Kinds = Mapping[tuple[str, str], Kind]
 NUMBERS = Notation()
 LIST = "List what can be a layer with 'lib-graph layers"
 

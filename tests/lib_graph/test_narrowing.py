@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from lib_graph.ablation.narrowing import narrowed
+from lib_graph.ends import Ends
 from lib_graph.kinds import Attention, GatedMLP, Linear, Norm, Perceptron, ResidualMLP, Rotary
 from lib_graph.network import Layer, Section
 
@@ -50,7 +51,7 @@ def test_narrow_is_the_section_itself(name, kept, columns):
     directions, offset = drawn(kept, D), drawn(D, seed=3)
     toward = None if columns is None else drawn(kind(f).shape[2], columns)
     coordinates = drawn(kept, 3, S).permute(1, 2, 0)
-    found = narrowed(section, directions, offset, toward)(coordinates, ())
+    found = narrowed(section, Ends(directions, offset, toward))(coordinates, ())
     truth = kind(coordinates @ directions + offset)
     truth = truth if toward is None else truth @ toward
     assert torch.allclose(found, truth, rtol=1e-12, atol=1e-12)

@@ -8,7 +8,7 @@ import torch
 from lib_graph.basis import RawBasis
 from lib_graph.kinds import Attention, GatedMLP, Norm, NormLinear, ResidualMLP
 from lib_graph.moments import InteractionMoments
-from lib_graph.networks.family import beside_residual
+from lib_graph.question import Question
 from lib_graph.readout import Readout
 from lib_graph.rules import Rule
 from tests.lib_graph.nets import jacobian_of, random_basis
@@ -65,7 +65,7 @@ def test_the_interactions(kind, f, rule, chunk, bent, raw):
     slopes = random(N, S, C.shape[1], seed=9) if bent else None
     rotation = RawBasis(V).rotation if raw else C
     readout = Readout(rotation, N * S, None, slopes)
-    parts = kind.interactions(f, features, basis.inverse, readout, rule, chunk)
+    parts = kind.interactions(Question(f, features, basis.inverse, readout, rule, chunk))
     found = InteractionMoments.stack(list(parts))
     A = torch.stack(
         [
@@ -85,7 +85,7 @@ def test_strengths_are_not_negative_where_they_cancel():
     norm = Norm(torch.ones(D), None, 0.0, centred=False)
     kind, f = NormLinear(norm, random(D, V).float()), torch.ones(3, 2, D)
     readout = Readout(torch.eye(V), 6)
-    (found,) = kind.interactions(f, f[..., :1], f[0, :1], readout, RULES[0], 1)
+    (found,) = kind.interactions(Question(f, f[..., :1], f[0, :1], readout, RULES[0], 1))
     assert (found.strength >= 0).all()
     assert found.strength.max() < 1e-9
 
@@ -103,7 +103,7 @@ WHOLE = {
 def test_a_part_beside_the_residual_stream(whole, f):
     """[n, f] ↦ f + G(n) of f ↦ f + G(norm(f)), its moment and its interactions."""
     norm = NORMS["layer"]
-    tail = beside_residual(replace(WHOLE[whole], norm=norm))
+    tail = replace(WHOLE[whole], norm=norm).beside_residual()
     both = torch.cat([norm(f), f], -1)
     assert torch.allclose(tail(both), replace(WHOLE[whole], norm=norm)(f), rtol=1e-12)
     rule, C, basis = RULES[0], random(D, 3, seed=8), random_basis(2 * D, 4)
@@ -111,7 +111,7 @@ def test_a_part_beside_the_residual_stream(whole, f):
     truth = sum(torch.einsum("tisa,ir,jr,tjsb->ab", j, C, C, j) for j in J)
     assert (tail.second_moment(both, C, rule) - truth).norm() < 1e-12 * truth.norm()
     features = basis.coordinates(both)
-    parts = tail.interactions(both, features, basis.inverse, Readout(C, N * S), rule, 3)
+    parts = tail.interactions(Question(both, features, basis.inverse, Readout(C, N * S), rule, 3))
     A = [
         torch.einsum("sj,jd,tesd,ei->jti", f_hat, basis.inverse, j, C)
         for j, f_hat in zip(J, features, strict=True)
