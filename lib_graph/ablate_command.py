@@ -11,7 +11,7 @@ import click
 
 from lib_graph.cli import command, progress
 from lib_graph.errors import ConflictError, UsageError
-from lib_graph.files import write_json
+from lib_graph.support.files import write_json
 
 if TYPE_CHECKING:
     import pandas as pd

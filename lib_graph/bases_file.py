@@ -20,8 +20,8 @@ from torch import Tensor
 from lib_graph.basis import LayerBasis, RawBasis
 from lib_graph.dictionary import ACTIVATIONS, Basis, Dictionary
 from lib_graph.errors import NotFoundError, RunError, UsageError
-from lib_graph.files import whole_file
 from lib_graph.network import Layer
+from lib_graph.support.files import whole_file
 
 __all__ = ["bases_made_from", "given_bases", "read_bases", "write_bases"]
 

@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lib_graph.devices import CPU
 from lib_graph.errors import ModelError
 from lib_graph.identity import Identity
 from lib_graph.moments import Moments
+from lib_graph.support.devices import CPU
 
 __all__ = [
     "BASES",

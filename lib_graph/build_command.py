@@ -141,8 +141,8 @@ def build(
     torchrun --nproc-per-node 2 -m lib_graph build my-model --out my-run
     """  # noqa: D301  \b is click's mark
     from lib_graph.building import build as build_run
-    from lib_graph.memory import parse_bytes
     from lib_graph.options import Options
+    from lib_graph.support.memory import parse_bytes
 
     examples = given.pop("examples")
     text = _text(**{name: given.pop(name) for name in ("text", "context", "tokens", "padding")})

@@ -17,18 +17,18 @@ from torch import Tensor, nn
 
 from lib_graph.bases_stage import Bases, bases_stage
 from lib_graph.basis import LayerBasis
-from lib_graph.devices import device_named
 from lib_graph.dictionary import Dictionary
-from lib_graph.files import locked
 from lib_graph.interactions_stage import interactions_stage
 from lib_graph.job import Job, prepare
 from lib_graph.networks import Subject, subject_of
 from lib_graph.options import Options
 from lib_graph.origin import check_folder, clear_folder, run_id
-from lib_graph.progress import SILENT, Progress
 from lib_graph.run import DataInfo, LayerInfo, ModelInfo, Run, write_manifest
+from lib_graph.support.devices import device_named
+from lib_graph.support.files import locked
+from lib_graph.support.processes import joined
+from lib_graph.support.progress import SILENT, Progress
 from lib_graph.text import Text
-from lib_graph.world import joined
 
 __all__ = ["build"]
 

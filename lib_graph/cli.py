@@ -25,7 +25,7 @@ import click
 from lib_graph.errors import LibGraphError
 
 if TYPE_CHECKING:
-    from lib_graph.progress import Progress
+    from lib_graph.support.progress import Progress
 
 __all__ = ["Command", "command", "main", "progress"]
 
@@ -111,7 +111,7 @@ def command(**kwargs: Any) -> Callable[[Callable[..., Any]], click.Command]:
 
 def progress() -> Progress:
     """Return the progress display that the invocation asked for."""
-    from lib_graph.progress import SILENT, ConsoleProgress
+    from lib_graph.support.progress import SILENT, ConsoleProgress
 
     settings = click.get_current_context().find_root().ensure_object(Settings)
     if settings.verbose:

@@ -12,12 +12,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from lib_graph.devices import exact
 from lib_graph.dictionary import Basis
 from lib_graph.moments import Spread, counted_rows
 from lib_graph.network import Batch, Layer
-from lib_graph.progress import SILENT, Progress
 from lib_graph.reopening import Reopened
+from lib_graph.support.devices import exact
+from lib_graph.support.progress import SILENT, Progress
 
 __all__ = ["CrossMoments", "correlations", "every_pair", "same_column"]
 

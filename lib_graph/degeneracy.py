@@ -24,12 +24,12 @@ from lib_graph.moments import Moments, counted_rows
 from lib_graph.network import Batch, Section
 from lib_graph.networks import Subject
 from lib_graph.plan import make_plan
-from lib_graph.progress import SILENT, Progress
 from lib_graph.reopening import Reopened, reopened_network
 from lib_graph.rules import Rule
 from lib_graph.run import Run
 from lib_graph.samples import Samples
-from lib_graph.table_files import Record, records_of
+from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.tables import Record, records_of
 
 __all__ = ["TABLES", "Degeneracy", "FreeMap", "degeneracy_of", "effective_rank", "free_maps"]
 

@@ -62,9 +62,9 @@ def degeneracy(
     """
     from lib_graph.degeneracy import degeneracy_of
     from lib_graph.errors import UsageError
-    from lib_graph.memory import parse_bytes
     from lib_graph.networks import load_subject
     from lib_graph.run import Run
+    from lib_graph.support.memory import parse_bytes
 
     if data is not None and model is None:
         raise UsageError("--data goes with --model. Give both.")

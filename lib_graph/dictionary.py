@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lib_graph.basis import LayerBasis, RawBasis
-from lib_graph.devices import CPU
+from lib_graph.support.devices import CPU
 
 __all__ = ["ACTIVATIONS", "Basis", "Dictionary", "most_important"]
 

@@ -13,12 +13,12 @@ from torch import Tensor
 from lib_graph.dictionary import Basis
 from lib_graph.errors import ConflictError, UsageError
 from lib_graph.examples_file import NAME, read_examples, write_examples
-from lib_graph.files import locked
 from lib_graph.network import Layer
 from lib_graph.networks import Subject
-from lib_graph.progress import SILENT, Progress
 from lib_graph.reopening import Reopened, reopened_network
 from lib_graph.run import Run, made_from
+from lib_graph.support.files import locked
+from lib_graph.support.progress import SILENT, Progress
 
 __all__ = ["find_examples"]
 

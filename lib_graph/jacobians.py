@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lib_graph.devices import exact
 from lib_graph.forward import push_forward
 from lib_graph.network import Batch, Section
 from lib_graph.rules import Rule
+from lib_graph.support.devices import exact
 
 __all__ = [
     "JacobianMoment",

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from lib_graph.errors import RunError
-from lib_graph.files import locked, write_json
+from lib_graph.support.files import locked, write_json
 
 __all__ = ["NAME", "read_labels", "write_label"]
 

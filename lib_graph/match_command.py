@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lib_graph.run import Run
-    from lib_graph.table_files import Record
+    from lib_graph.support.tables import Record
 
 __all__ = ["match"]
 
@@ -56,7 +56,7 @@ class _Summary:
 
     def json_value(self) -> list[Record]:
         """Return a row per layer."""
-        from lib_graph.table_files import records_of
+        from lib_graph.support.tables import records_of
 
         return records_of(self.frame)
 

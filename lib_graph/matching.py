@@ -15,13 +15,13 @@ from torch import Tensor
 
 from lib_graph.correlation import correlations
 from lib_graph.errors import ConflictError, ModelError, UsageError
-from lib_graph.files import locked
 from lib_graph.matches_file import MATCHES, all_matches, matches_path, write_matches
 from lib_graph.network import Network
 from lib_graph.networks import Subject
-from lib_graph.progress import SILENT, Progress
 from lib_graph.reopening import cut_again, reopened, reopened_network
 from lib_graph.run import Run, made_from
+from lib_graph.support.files import locked
+from lib_graph.support.progress import SILENT, Progress
 
 __all__ = ["match_runs"]
 

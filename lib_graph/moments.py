@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from lib_graph.devices import exact
+from lib_graph.support.devices import exact
 
 __all__ = ["InteractionMoments", "Moments", "Spread", "counted_rows"]
 

@@ -84,8 +84,8 @@ class Output:
 
     def emit(self, rows: R, view: Callable[[R], View]) -> None:
         """Print rows in the way that was asked for; `view` makes their table."""
-        from lib_graph.files import whole_file
-        from lib_graph.table_files import write_csv, write_parquet
+        from lib_graph.support.files import whole_file
+        from lib_graph.support.tables import write_csv, write_parquet
 
         if self.as_json:
             click.echo(json.dumps(rows.json_value(), indent=1, ensure_ascii=False, default=str))

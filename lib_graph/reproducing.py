@@ -20,9 +20,9 @@ from lib_graph.building import build
 from lib_graph.errors import RunError, UsageError
 from lib_graph.networks import load_subject, shipped_model
 from lib_graph.options import Options
-from lib_graph.progress import SILENT, Progress
 from lib_graph.published import REPOSITORY, SEEDS, WEIGHTS, published_bases
 from lib_graph.run import Run
+from lib_graph.support.progress import SILENT, Progress
 
 __all__ = ["BASES", "SHIPPED", "Case", "cases", "reproduced_run"]
 

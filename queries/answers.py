@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lib_graph.table_files import Record, records_of
+from lib_graph.support.tables import Record, records_of
 from queries.statements import Statement
 
 __all__ = [

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lib_graph.errors import UsageError
-from lib_graph.files import write_json
-from lib_graph.table_files import Record, records_of
+from lib_graph.support.files import write_json
+from lib_graph.support.tables import Record, records_of
 from queries.answers import FEATURE_COLUMNS, INTERACTION_COLUMNS, stacked
 from queries.places import End
 from queries.statements import Reader, Statement, read_text

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from lib_graph.cli import command
 from lib_graph.errors import UsageError
-from lib_graph.files import whole_file
+from lib_graph.support.files import whole_file
 from queries.output import run_options
 
 if TYPE_CHECKING:

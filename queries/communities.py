@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lib_graph.errors import UsageError
-from lib_graph.table_files import Record
+from lib_graph.support.tables import Record
 from queries.modularity import leiden, louvain, modularity, number_by_size
 from queries.module_graph import Weights, read_module_graph
 from queries.places import Layer

@@ -14,7 +14,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from lib_graph.errors import NotFoundError, StoreUnavailableError, UsageError
-from lib_graph.table_files import Record, records_of
+from lib_graph.support.tables import Record, records_of
 from queries.graph import Graph, open_graph
 from queries.sparsity import sparsity
 from queries.statements import Reader, Statement, read_text

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib_graph.errors import UsageError
-from lib_graph.files import whole_file
+from lib_graph.support.files import whole_file
 
 if TYPE_CHECKING:
     from lib_graph.feature import Feature

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lib_graph.output import View
-from lib_graph.table_files import Record, records_of
+from lib_graph.support.tables import Record, records_of
 
 if TYPE_CHECKING:
     import pandas as pd

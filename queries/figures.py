@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lib_graph.errors import UsageError
-from lib_graph.files import whole_file
+from lib_graph.support.files import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lib_graph.table_files import Record, records_of
+from lib_graph.support.tables import Record, records_of
 from queries.answers import Table
 from queries.communities import Communities
 from queries.statements import Statement

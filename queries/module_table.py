@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from lib_graph.errors import UsageError
-from lib_graph.table_files import Record, records_of
+from lib_graph.support.tables import Record, records_of
 from queries.communities import METHODS, Method, check_settings
 from queries.modularity import Floats, Ints, modularity, number_by_size
 from queries.module_graph import ModuleGraph, Weights, read_module_graph

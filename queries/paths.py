@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from lib_graph.errors import UsageError
-from lib_graph.table_files import Record
+from lib_graph.support.tables import Record
 from queries.places import End
 from queries.statements import Reader, Statement, read_text
 

@@ -12,11 +12,11 @@ import pandas as pd
 import ingest
 from lib_graph.ablation import read_ablation
 from lib_graph.output import View
-from lib_graph.progress import SILENT, Progress
 from lib_graph.published import EDGES_REQUIRED, FIRST, MODULARITY, PURITY, REPOSITORY, SEEDS
 from lib_graph.reproducing import SHIPPED, Case, cases, reproduced_run
 from lib_graph.run import Run
-from lib_graph.table_files import Record, records_of
+from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.tables import Record, records_of
 from queries.graph import open_graph
 
 __all__ = ["COLUMNS", "Reproduction", "reproduce", "reproduction_view"]

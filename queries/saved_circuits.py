@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lib_graph.errors import ConflictError, NotFoundError, UsageError
-from lib_graph.table_files import Record
+from lib_graph.support.tables import Record
 from queries.answers import Table
 from queries.circuit_file import read_circuit
 from queries.circuits import SCORES, Circuit, Scores, circuit_from_pairs

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lib_graph.output import View
-from lib_graph.table_files import records_of
+from lib_graph.support.tables import records_of
 from queries.answers import Table
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from lib_graph.basis import RawBasis, lib_basis
 from lib_graph.job import prepare
 from lib_graph.networks import load_subject
 from lib_graph.options import Options
-from lib_graph.progress import SILENT
 from lib_graph.published import EDGES_REQUIRED, MODULARITY, PURITY, SEEDS, WEIGHTS, published_bases
 from lib_graph.reproducing import Case, reproduced_run
+from lib_graph.support.progress import SILENT
 from queries.modularity import Edges, leiden, modularity
 from queries.reproduction import reproduce
 from tests.data import reference_data

@@ -17,7 +17,7 @@ from lib_graph.ablation.circuit_json import Ranks, circuit_json, ranks_of
 from lib_graph.ablation.curves import RANDOM_ANSWERS, table_of
 from lib_graph.ablation.masks import Edges, MaskedSection, edges_of
 from lib_graph.errors import NotFoundError, UsageError
-from lib_graph.progress import SILENT, Progress
+from lib_graph.support.progress import SILENT, Progress
 
 __all__ = ["RANKS", "CircuitScore", "ablate_circuit", "masked_score", "smallest_circuit"]
 

@@ -15,7 +15,7 @@ from lib_graph.ablation.masks import Edges, MaskedSection, edges_of
 from lib_graph.ablation_tables import ABLATION, MASKS
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.network import Layer
-from lib_graph.progress import SILENT, Progress
+from lib_graph.support.progress import SILENT, Progress
 
 __all__ = ["DELTA", "RANDOM_ANSWERS", "EdgeAblation", "ablate_edges", "ablate_nodes", "node_counts"]
 

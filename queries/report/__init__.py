@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lib_graph.files import whole_file
 from lib_graph.output import View
-from lib_graph.progress import SILENT, Progress
+from lib_graph.support.files import whole_file
+from lib_graph.support.progress import SILENT, Progress
 from queries.library import queries_table
 from queries.report.about import layers_part, run_part
 from queries.report.blocks import Grid, Part

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from lib_graph.output import View
-from lib_graph.table_files import records_of
+from lib_graph.support.tables import records_of
 from queries.ablation_chart import draw_ablations
 from queries.ablations import Ablations
 from queries.report.blocks import Block, Grid, Missing, Part, Words

@@ -12,13 +12,13 @@ from lib_graph.building import build
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.interactions_stage import reached_error
 from lib_graph.job import prepare
-from lib_graph.memory import parse_bytes
 from lib_graph.moments import InteractionMoments, Moments
 from lib_graph.options import Options
 from lib_graph.plan import LIBRARIES, make_plan
-from lib_graph.progress import SILENT
 from lib_graph.run import Run
-from lib_graph.world import World
+from lib_graph.support.memory import parse_bytes
+from lib_graph.support.processes import World
+from lib_graph.support.progress import SILENT
 from tests.lib_graph.nets import stacked
 from tests.lib_graph.stopping import StopAfter, StoppedError
 from tests.lib_graph.test_build import subject_of

@@ -22,8 +22,8 @@ from lib_graph.networks.checkpoint import save
 from lib_graph.networks.subject import Subject
 from lib_graph.notation import Sums
 from lib_graph.options import Options
-from lib_graph.progress import Silent
 from lib_graph.reopening import reopened_network
+from lib_graph.support.progress import Silent
 from tests.lib_graph.nets import CONFIG, random_, transformer
 from tests.lib_graph.test_build_command import lib_graph as lib_graph_command
 

@@ -9,7 +9,7 @@ import torch
 
 import lib_graph
 from lib_graph.bases_file import read_bases
-from lib_graph.world import ALONE
+from lib_graph.support.processes import ALONE
 
 BUILDS = """
 import sys

@@ -7,9 +7,9 @@ from torch import nn
 import lib_graph
 from lib_graph.errors import ModelError, UntraceableError, UsageError
 from lib_graph.kinds import Linear
-from lib_graph.progress import Silent
 from lib_graph.recording import NOTICE, recorded
 from lib_graph.reopening import reopened_network
+from lib_graph.support.progress import Silent
 from lib_graph.tracing import record
 from tests.lib_graph.nets import STACKED, random_, stacked
 from tests.lib_graph.test_interactions import check, rule_of

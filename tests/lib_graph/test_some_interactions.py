@@ -146,7 +146,7 @@ class Lines:
         self.said = []
 
     def stage(self, name, total):
-        from lib_graph.progress import SILENT
+        from lib_graph.support.progress import SILENT
 
         return SILENT.stage(name, total)
 

@@ -22,10 +22,10 @@ from lib_graph.building import build
 from lib_graph.errors import RunError, UsageError
 from lib_graph.networks import load_subject
 from lib_graph.options import Options
-from lib_graph.progress import ConsoleProgress
 from lib_graph.published import EDGES_REQUIRED, MODULARITY, REPOSITORY, SEEDS, published_bases
 from lib_graph.reproducing import BASES, Case, cases
 from lib_graph.run import Run
+from lib_graph.support.progress import ConsoleProgress
 from queries import reproduction
 from queries.graph import open_graph
 from queries.reproduction import COLUMNS, Reproduction, reproduction_view

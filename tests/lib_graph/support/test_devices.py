@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from lib_graph.cli import main
-from lib_graph.devices import CPU, device_named, exact
 from lib_graph.errors import NotFoundError, UsageError
+from lib_graph.support.devices import CPU, device_named, exact
 
 
 def test_the_processor():

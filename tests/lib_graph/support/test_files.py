@@ -3,7 +3,7 @@ import os
 import pytest
 
 from lib_graph.errors import ConflictError
-from lib_graph.files import locked, whole_file
+from lib_graph.support.files import locked, whole_file
 
 
 def write_half(path):

@@ -3,7 +3,7 @@
 import pytest
 from rich.console import Console
 
-from lib_graph.progress import ConsoleProgress
+from lib_graph.support.progress import ConsoleProgress
 
 
 def test_elsewhere_than_on_a_terminal_a_stage_is_a_line(capsys):

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, distributed
 
-from lib_graph.devices import CPU
 from lib_graph.errors import UsageError
+from lib_graph.support.devices import CPU
 
 __all__ = ["ALONE", "World", "joined"]
 
