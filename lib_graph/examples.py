@@ -12,11 +12,11 @@ from torch import Tensor
 
 from lib_graph.dictionary import Basis
 from lib_graph.errors import ConflictError, UsageError
-from lib_graph.examples_file import NAME, read_examples, write_examples
 from lib_graph.network import Layer
 from lib_graph.networks import Subject
 from lib_graph.reopening import Reopened, reopened_network
 from lib_graph.run import Run, made_from
+from lib_graph.run.examples import NAME, read_examples, write_examples
 from lib_graph.support.files import locked
 from lib_graph.support.progress import SILENT, Progress
 
@@ -37,7 +37,7 @@ def find_examples(
 
     Of every feature, the `count` samples with the largest values above 0 and the `count` with the
     most negative ones, each at the position where it is largest: signs of LIB and PCA features are
-    arbitrary, so both ends tell something. The columns are those of `lib_graph.examples_file`.
+    arbitrary, so both ends tell something. The columns are those of `lib_graph.run.examples`.
     `subject` is needed where the network was built from a module of a Python session. Examples
     that are there already are not looked for again.
 

@@ -37,9 +37,9 @@ def match(run: Path, other: Path, count: int, replace: bool, output: Output) -> 
     lib-graph match my-run my-run-pca
     lib-graph match seed-0 seed-1 --json
     """  # noqa: D301  \b is click's mark
-    from lib_graph.matches_file import matches_summary
     from lib_graph.matching import match_runs
     from lib_graph.run import Run
+    from lib_graph.run.matches import matches_summary
 
     runs = Run.open(run), Run.open(other)
     found = match_runs(*runs, count=count, replace=replace, progress=progress())

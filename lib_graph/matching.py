@@ -15,11 +15,11 @@ from torch import Tensor
 
 from lib_graph.correlation import correlations
 from lib_graph.errors import ConflictError, ModelError, UsageError
-from lib_graph.matches_file import MATCHES, all_matches, matches_path, write_matches
 from lib_graph.network import Network
 from lib_graph.networks import Subject
 from lib_graph.reopening import cut_again, reopened, reopened_network
 from lib_graph.run import Run, made_from
+from lib_graph.run.matches import MATCHES, all_matches, matches_path, write_matches
 from lib_graph.support.files import locked
 from lib_graph.support.progress import SILENT, Progress
 
@@ -41,7 +41,7 @@ def match_runs(
     Both networks run over the data of `run`, and in every layer that both runs have, by name, the
     features of the one are correlated with those of the other. Of every feature that varies the
     `count` are kept that are most like it; outputs of raw layers go with the same output. The
-    columns are those of `lib_graph.matches_file`. `subject` and `other_subject` are needed where a
+    columns are those of `lib_graph.run.matches`. `subject` and `other_subject` are needed where a
     network was built from a module of a Python session. Matches that are there already are not
     looked for again.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from lib_graph.ablation_tables import ABLATION
+from lib_graph.run.ablations import ABLATION
 from queries.places import Layer
 from queries.statements import Reader, Statement, read_text
 

@@ -12,7 +12,7 @@ from lib_graph.cli import command
 from lib_graph.errors import UsageError
 
 if TYPE_CHECKING:
-    from lib_graph.feature import Feature
+    from lib_graph.run.feature import Feature
 
 __all__ = ["feature"]
 
@@ -36,8 +36,8 @@ def feature(
     lib-graph feature my-run/ln2.0/3
     lib-graph feature my-run/ln2.0/3 --label 'multiples of 7'
     """  # noqa: D301  \b is click's mark
-    from lib_graph.feature import find_feature, read_feature
     from lib_graph.output import print_view
+    from lib_graph.run.feature import find_feature, read_feature
     from queries.feature_views import feature_json, feature_views
 
     if limit < 1:

@@ -10,7 +10,7 @@ from lib_graph.errors import UsageError
 from lib_graph.support.files import whole_file
 
 if TYPE_CHECKING:
-    from lib_graph.feature import Feature
+    from lib_graph.run.feature import Feature
 
 __all__ = ["draw_images"]
 

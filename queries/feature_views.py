@@ -10,7 +10,7 @@ from lib_graph.support.tables import Record, records_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lib_graph.feature import Feature
+    from lib_graph.run.feature import Feature
 
 __all__ = ["feature_json", "feature_views"]
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib_graph.matches_file import matches_path, write_matches
 from lib_graph.run import (
     Run,
     shares,
@@ -16,6 +15,7 @@ from lib_graph.run import (
     write_interactions,
     write_manifest,
 )
+from lib_graph.run.matches import matches_path, write_matches
 
 
 def random_run(

@@ -12,9 +12,9 @@ from torch import Tensor
 from lib_graph.ablation.bench import Bench
 from lib_graph.ablation.bisection import bisect, check_reachable
 from lib_graph.ablation.masks import Edges, MaskedSection, edges_of
-from lib_graph.ablation_tables import ABLATION, MASKS
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.network import Layer
+from lib_graph.run.ablations import ABLATION, MASKS
 from lib_graph.support.progress import SILENT, Progress
 
 __all__ = ["DELTA", "RANDOM_ANSWERS", "EdgeAblation", "ablate_edges", "ablate_nodes", "node_counts"]

@@ -16,13 +16,13 @@ from lib_graph.building import build
 from lib_graph.correlation import correlations
 from lib_graph.dictionary import Dictionary
 from lib_graph.errors import ConflictError, ModelError, RunError, UsageError
-from lib_graph.matches_file import all_matches, matches_path, matches_summary
 from lib_graph.matching import match_runs
 from lib_graph.networks.checkpoint import save
 from lib_graph.networks.subject import Subject
 from lib_graph.notation import Sums
 from lib_graph.options import Options
 from lib_graph.reopening import reopened_network
+from lib_graph.run.matches import all_matches, matches_path, matches_summary
 from lib_graph.support.progress import Silent
 from tests.lib_graph.nets import CONFIG, random_, transformer
 from tests.lib_graph.test_build_command import lib_graph as lib_graph_command

@@ -9,9 +9,9 @@ import pytest
 import ingest
 import queries
 from ingest.store import GraphStore
-from lib_graph.ablation_tables import KEPT, MASKS, graph_of, write_table
 from lib_graph.errors import UsageError
 from lib_graph.run import Run
+from lib_graph.run.ablations import KEPT, MASKS, graph_of, write_table
 from tests.synthetic import random_run
 
 MEMBERS = """

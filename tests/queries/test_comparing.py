@@ -14,10 +14,10 @@ import ingest
 import lib_graph
 import queries
 from ingest.store import GraphStore
-from lib_graph.ablation_tables import ABLATION, TABLE, graph_of, write_table
 from lib_graph.errors import UsageError
 from lib_graph.networks.checkpoint import save
 from lib_graph.run import Run
+from lib_graph.run.ablations import ABLATION, TABLE, graph_of, write_table
 from queries.comparing import compare_runs, open_graphs
 from queries.sparsity import Sparsity, sparsity
 from tests.lib_graph.nets import CONFIG, transformer

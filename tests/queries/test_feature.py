@@ -11,8 +11,8 @@ import pytest
 
 import ingest
 import queries
-from lib_graph.examples_file import write_examples
 from lib_graph.run import Run
+from lib_graph.run.examples import write_examples
 from tests.queries.conftest import Answer
 from tests.synthetic import random_run
 

@@ -16,8 +16,8 @@ import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.errors import NotFoundError, UsageError
-from lib_graph.matches_file import all_matches
 from lib_graph.run import Run
+from lib_graph.run.matches import all_matches
 from queries.library import all_queries, find_query
 from queries.statements import CYPHER
 from tests.queries.conftest import Answer

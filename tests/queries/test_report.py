@@ -12,8 +12,8 @@ import pytest
 import ingest
 import queries
 from ingest.store import GraphStore
-from lib_graph.examples_file import NAME, write_examples
 from lib_graph.run import Run
+from lib_graph.run.examples import NAME, write_examples
 from queries.comparing import open_graphs
 from queries.report import Subject, write_report
 from queries.report.about import layers_part, run_part

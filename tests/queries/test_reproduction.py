@@ -17,7 +17,6 @@ from safetensors.torch import save_file
 import ingest
 from lib_graph import reproducing
 from lib_graph.ablation import read_ablation
-from lib_graph.ablation_tables import ABLATION, KEPT, MASKS, TABLE, graph_of, write_table
 from lib_graph.building import build
 from lib_graph.errors import RunError, UsageError
 from lib_graph.networks import load_subject
@@ -25,6 +24,7 @@ from lib_graph.options import Options
 from lib_graph.published import EDGES_REQUIRED, MODULARITY, REPOSITORY, SEEDS, published_bases
 from lib_graph.reproducing import BASES, Case, cases
 from lib_graph.run import Run
+from lib_graph.run.ablations import ABLATION, KEPT, MASKS, TABLE, graph_of, write_table
 from lib_graph.support.progress import ConsoleProgress
 from queries import reproduction
 from queries.graph import open_graph

@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lib_graph.errors import NotFoundError, RunError, UsageError
-from lib_graph.labels_file import read_labels, write_label
+from lib_graph.run.labels import read_labels, write_label
 from lib_graph.support.files import file_sha256, whole_file, write_json
 
 __all__ = [

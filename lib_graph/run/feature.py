@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from lib_graph.errors import UsageError
-from lib_graph.examples_file import NAME, read_examples
 from lib_graph.run import INTERACTIONS, FeatureId, Run
+from lib_graph.run.examples import NAME, read_examples
 
 __all__ = ["Feature", "find_feature", "read_feature"]
 
@@ -20,7 +20,7 @@ class Feature:
     """A feature with its examples and its strongest interactions.
 
     `share` is its part of the layer's importance, and `rank` its place by importance, from 1; both
-    are None where it has none. `examples` has the columns of `lib_graph.examples_file`, None where
+    are None where it has none. `examples` has the columns of `lib_graph.run.examples`, None where
     none were made. `inputs` and `outputs` are rows of interactions.parquet, the strongest first,
     those of constant features left out, with the label of the other end as `label`.
     """

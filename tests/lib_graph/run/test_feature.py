@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from lib_graph.errors import NotFoundError, RunError, UsageError
-from lib_graph.feature import find_feature, read_feature
 from lib_graph.run import Run
+from lib_graph.run.feature import find_feature, read_feature
 from tests.synthetic import random_run
 
 

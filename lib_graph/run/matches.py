@@ -20,9 +20,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lib_graph.ablation_tables import write_table
 from lib_graph.errors import RunError
 from lib_graph.run import Run, made_from
+from lib_graph.run.ablations import write_table
 
 __all__ = [
     "MATCHES",
