@@ -29,7 +29,7 @@ from lib_graph.moments import Moments, Spread
 from lib_graph.network import Batch, Section
 from lib_graph.options import Options
 from lib_graph.origin import run_id
-from lib_graph.run import made_from, write_features
+from lib_graph.run.writing import made_from, write_features
 from lib_graph.samples import Samples
 
 __all__ = ["Bases", "bases_stage", "moments_of", "second_moment_of"]

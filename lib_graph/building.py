@@ -23,7 +23,8 @@ from lib_graph.job import Job, prepare
 from lib_graph.networks import Subject, subject_of
 from lib_graph.options import Options
 from lib_graph.origin import check_folder, clear_folder, run_id
-from lib_graph.run import DataInfo, LayerInfo, ModelInfo, Run, write_manifest
+from lib_graph.run import DataInfo, LayerInfo, ModelInfo, Run
+from lib_graph.run.writing import write_manifest
 from lib_graph.support.devices import device_named
 from lib_graph.support.files import locked
 from lib_graph.support.processes import joined

@@ -15,8 +15,9 @@ from lib_graph.errors import ConflictError, UsageError
 from lib_graph.network import Layer
 from lib_graph.networks import Subject
 from lib_graph.reopening import Reopened, reopened_network
-from lib_graph.run import Run, made_from
+from lib_graph.run import Run
 from lib_graph.run.examples import NAME, read_examples, write_examples
+from lib_graph.run.writing import made_from
 from lib_graph.support.files import locked
 from lib_graph.support.progress import SILENT, Progress
 

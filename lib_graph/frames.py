@@ -15,9 +15,8 @@ from lib_graph.dictionary import Basis
 from lib_graph.labels import Label
 from lib_graph.moments import InteractionMoments
 from lib_graph.network import Layer
-from lib_graph.run import shares
 
-__all__ = ["feature_frame", "json_rows", "section_frames"]
+__all__ = ["feature_frame", "json_rows", "section_frames", "shares"]
 
 ROWS = 1 << 18  # of a table, beside which there is its copy in the file's format
 
@@ -95,6 +94,26 @@ def section_frames(
 def _array(values: Tensor) -> np.ndarray[Any, Any]:
     array: np.ndarray[Any, Any] = values.cpu().numpy()
     return array
+
+
+def shares(
+    strength: np.ndarray[Any, np.dtype[np.float64]],
+    target: np.ndarray[Any, np.dtype[np.int32]],
+    from_constant: np.ndarray[Any, np.dtype[np.bool_]],
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return each interaction's share of the strength into its target, within one section.
+
+    Sources with role constant are left out: their share is NaN, and so are the shares into a
+    target that nothing else flows into. All other shares into one target sum to 1.
+
+    >>> shares(np.array([9.0, 1.0, 3.0]), np.array([5, 5, 5]), np.array([True, False, False]))
+    array([ nan, 0.25, 0.75])
+    """
+    counted = np.where(from_constant, 0.0, strength)
+    total = np.bincount(target, weights=counted)[target] if len(target) else counted
+    share = np.full(len(counted), np.nan)
+    np.divide(counted, total, out=share, where=(total > 0) & ~from_constant)
+    return share
 
 
 def json_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from lib_graph.job import Job
 from lib_graph.moments import InteractionMoments
 from lib_graph.network import Batch, Section
 from lib_graph.origin import run_id
-from lib_graph.run import made_from, write_interactions
+from lib_graph.run.writing import made_from, write_interactions
 from lib_graph.samples import Samples
 
 __all__ = ["interactions_stage", "reached_error"]

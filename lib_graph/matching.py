@@ -18,8 +18,9 @@ from lib_graph.errors import ConflictError, ModelError, UsageError
 from lib_graph.network import Network
 from lib_graph.networks import Subject
 from lib_graph.reopening import cut_again, reopened, reopened_network
-from lib_graph.run import Run, made_from
+from lib_graph.run import Run
 from lib_graph.run.matches import MATCHES, all_matches, matches_path, write_matches
+from lib_graph.run.writing import made_from
 from lib_graph.support.files import locked
 from lib_graph.support.progress import SILENT, Progress
 

@@ -14,7 +14,8 @@ from torch import Tensor
 from lib_graph.bases_file import bases_made_from
 from lib_graph.errors import ConflictError
 from lib_graph.options import Options
-from lib_graph.run import DATA_FILES, made_from
+from lib_graph.run.schema import DATA_FILES
+from lib_graph.run.writing import made_from
 from lib_graph.support.files import file_sha256, json_sha256
 
 __all__ = ["Origin", "check_folder", "clear_folder", "origin_of", "tensors_sha256"]

@@ -25,7 +25,8 @@ from lib_graph.notation import Sample
 from lib_graph.origin import Origin, check_folder, clear_folder, run_id, tensors_sha256
 from lib_graph.reopening import Reopened, cut_again, reopened
 from lib_graph.rules import Rule
-from lib_graph.run import Run, write_features, write_interactions, write_manifest
+from lib_graph.run import Run
+from lib_graph.run.writing import write_features, write_interactions, write_manifest
 from lib_graph.support.files import locked
 from lib_graph.support.progress import SILENT, Progress
 

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from lib_graph.ablation.bench import Bench
 from lib_graph.errors import ConflictError
 from lib_graph.origin import tensors_sha256
-from lib_graph.run import made_from
 from lib_graph.run.ablations import ABLATION, KEPT, MASKS, TABLE, graph_of, write_table
+from lib_graph.run.writing import made_from
 
 __all__ = ["write_ablation", "write_masks"]
 

@@ -11,40 +11,24 @@ A folder without a manifest is an unfinished run. The manifest holds the SHA-256
 file it vouches for, so a damaged or mixed-up folder is noticed when it is opened.
 """
 
-from lib_graph.run.folder import (
-    DATA_FILES,
+from lib_graph.run.folder import Run
+from lib_graph.run.schema import (
     FEATURES,
     INTERACTIONS,
-    SCHEMA_VERSION,
     DataInfo,
     FeatureId,
     LayerInfo,
     Manifest,
     ModelInfo,
-    Run,
-    made_from,
-    row_group_layer,
-    shares,
-    write_features,
-    write_interactions,
-    write_manifest,
 )
 
 __all__ = [
-    "DATA_FILES",
     "FEATURES",
     "INTERACTIONS",
-    "SCHEMA_VERSION",
     "DataInfo",
     "FeatureId",
     "LayerInfo",
     "Manifest",
     "ModelInfo",
     "Run",
-    "made_from",
-    "row_group_layer",
-    "shares",
-    "write_features",
-    "write_interactions",
-    "write_manifest",
 ]

@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lib_graph.errors import RunError
-from lib_graph.run import Run, made_from
+from lib_graph.run.folder import Run
+from lib_graph.run.writing import made_from
 from lib_graph.support.files import whole_file
 
 __all__ = ["EXAMPLES", "NAME", "read_examples", "write_examples"]

@@ -9,8 +9,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from lib_graph.errors import UsageError
-from lib_graph.run import INTERACTIONS, FeatureId, Run
 from lib_graph.run.examples import NAME, read_examples
+from lib_graph.run.folder import Run
+from lib_graph.run.schema import INTERACTIONS, FeatureId
 
 __all__ = ["Feature", "find_feature", "read_feature"]
 

@@ -1,171 +1,28 @@
-"""The run folder: what a build leaves, and all that ingest and queries know of a network.
-
-    RUN/manifest.json          what was built, from what, and how; written last
-    RUN/features.parquet       a row per feature, the constant feature included
-    RUN/interactions.parquet   a row per interaction, a row group per section
-    RUN/bases.safetensors      rotation, inverse, mean, pca_eigenvalues, importance of each layer
-    RUN/labels.json            labels that people have written, when they have
-    RUN/examples.parquet       inputs on which features are largest, when made
-
-A folder without a manifest is an unfinished run. The manifest holds the SHA-256 of every other
-file it vouches for, so a damaged or mixed-up folder is noticed when it is opened.
-"""
+"""A run folder that is complete, and what can be read from it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from lib_graph.errors import NotFoundError, RunError, UsageError
+from lib_graph.errors import NotFoundError, RunError
 from lib_graph.run.labels import read_labels, write_label
-from lib_graph.support.files import file_sha256, whole_file, write_json
+from lib_graph.run.schema import DATA_FILES, FEATURES, INTERACTIONS, FeatureId, LayerInfo, Manifest
+from lib_graph.support.files import file_sha256
 
-__all__ = [
-    "FEATURES",
-    "INTERACTIONS",
-    "SCHEMA_VERSION",
-    "DataInfo",
-    "FeatureId",
-    "LayerInfo",
-    "Manifest",
-    "ModelInfo",
-    "Run",
-    "shares",
-]
+__all__ = ["Run", "row_group_layer"]
 
-SCHEMA_VERSION: Literal[1] = 1
-
-FEATURES = pa.schema(
-    [
-        ("run", pa.string()),
-        ("layer", pa.string()),
-        ("layer_index", pa.int32()),
-        ("index", pa.int32()),
-        ("role", pa.string()),  # feature | constant | variance | output
-        ("importance", pa.float64()),
-        ("variance", pa.float64()),
-        ("label", pa.string()),
-        ("label_score", pa.float64()),
-    ]
-)
-INTERACTIONS = pa.schema(
-    [
-        ("run", pa.string()),
-        ("source_layer", pa.string()),
-        ("source", pa.int32()),
-        ("target_layer", pa.string()),
-        ("target", pa.int32()),
-        ("strength", pa.float64()),
-        ("stderr", pa.float64()),
-        ("effect", pa.float64()),
-        ("share", pa.float64()),
-    ]
-)
 AGAIN = "Build the run again with --replace."
-DATA_FILES = ("bases.safetensors", "features.parquet", "interactions.parquet")
-
-
-@dataclass(frozen=True, order=True)
-class FeatureId:
-    """A feature's id, written RUN_ID/LAYER/INDEX.
-
-    >>> str(FeatureId("0123456789ab", "blocks/0.mlp", 3))
-    '0123456789ab/blocks/0.mlp/3'
-    """
-
-    run: str
-    layer: str
-    index: int
-
-    def __str__(self) -> str:
-        return f"{self.run}/{self.layer}/{self.index}"
-
-    @classmethod
-    def parse(cls, text: str) -> FeatureId:
-        """Split an id at its first and last slash: layer names may contain slashes.
-
-        Raises UsageError if the text is no id.
-
-        >>> FeatureId.parse("0123456789ab/blocks/0.mlp/3").layer
-        'blocks/0.mlp'
-        """
-        run, _, rest = text.partition("/")
-        layer, _, index = rest.rpartition("/")
-        if not (run and layer and index.isdecimal()):
-            raise UsageError(f"{text!r} is not a feature id. Write RUN_ID/LAYER/INDEX.")
-        return cls(run, layer, int(index))
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
-
-
-class LayerInfo(_Record):
-    """A layer of a run. `features` counts the kept ones, the constant feature left out."""
-
-    index: int
-    name: str
-    width: int
-    pca_rank: int
-    features: int
-    positions: int
-    kind: Literal["basis", "raw"]
-
-    @property
-    def first_index(self) -> int:
-        """Index of the first feature that is not the constant: 0 in a raw layer, else 1."""
-        return 0 if self.kind == "raw" else 1
-
-
-class ModelInfo(_Record):
-    """The network that was analysed. `biases`: the parameters that count as biases."""
-
-    name: str
-    source: str
-    sha256: str
-    parameters: int
-    biases: tuple[str, ...]
-
-
-class DataInfo(_Record):
-    """The data the averages are over. `positions`: input positions that were counted."""
-
-    name: str
-    sha256: str
-    samples: int
-    positions: int
-
-
-class Manifest(_Record):
-    """What manifest.json holds."""
-
-    schema_version: Literal[1]
-    run_id: str
-    name: str
-    created: str
-    versions: dict[str, str]
-    seed: int
-    dtype: Literal["float64", "float32"]
-    config: dict[str, Any]
-    model: ModelInfo
-    data: DataInfo
-    basis: str
-    base: str | None
-    layers: tuple[LayerInfo, ...]
-    cutoffs: dict[str, float]
-    timings: dict[str, float]
-    checks: dict[str, float]
-    files: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -291,76 +148,3 @@ def _read_manifest(path: Path) -> Manifest:
     if missing := [name for name in DATA_FILES if name not in manifest.files]:
         raise RunError(f"{str(path)!r} does not name {missing}. {AGAIN}")
     return manifest
-
-
-def shares(
-    strength: np.ndarray[Any, np.dtype[np.float64]],
-    target: np.ndarray[Any, np.dtype[np.int32]],
-    from_constant: np.ndarray[Any, np.dtype[np.bool_]],
-) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return each interaction's share of the strength into its target, within one section.
-
-    Sources with role constant are left out: their share is NaN, and so are the shares into a
-    target that nothing else flows into. All other shares into one target sum to 1.
-
-    >>> shares(np.array([9.0, 1.0, 3.0]), np.array([5, 5, 5]), np.array([True, False, False]))
-    array([ nan, 0.25, 0.75])
-    """
-    counted = np.where(from_constant, 0.0, strength)
-    total = np.bincount(target, weights=counted)[target] if len(target) else counted
-    share = np.full(len(counted), np.nan)
-    np.divide(counted, total, out=share, where=(total > 0) & ~from_constant)
-    return share
-
-
-def write_manifest(path: Path, fields: dict[str, Any]) -> Run:
-    """Write manifest.json, which makes the folder a complete run, and return that run.
-
-    `fields` is all of Manifest but `schema_version` and `files`, which are filled in here.
-    """
-    files = {name: file_sha256(path / name) for name in DATA_FILES}
-    manifest = Manifest(schema_version=SCHEMA_VERSION, files=files, **fields)
-    write_json(path / "manifest.json", manifest.model_dump(mode="json"))
-    return Run(path, manifest)
-
-
-def write_features(path: Path, frame: pd.DataFrame, made_from: Mapping[str, Any]) -> None:
-    """Write features.parquet, with what it was made from in its metadata."""
-    with whole_file(path) as temporary:
-        pq.write_table(_table(frame, FEATURES, made_from), temporary)
-
-
-def write_interactions(
-    path: Path, sections: Iterator[pd.DataFrame], made_from: Mapping[str, Any]
-) -> None:
-    """Write interactions.parquet, a row group per section, rows by source and target.
-
-    A strength that is exactly 0 gets no row; a negative or non-finite one is a RunError.
-    """
-    schema = _with_origin(INTERACTIONS, made_from)
-    with whole_file(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
-        for section in sections:
-            if not (np.isfinite(section.strength).all() and (section.strength >= 0).all()):
-                raise RunError("An interaction strength is negative or not finite.")
-            rows = section[section.strength > 0].sort_values(["source", "target"])
-            if len(rows):
-                writer.write_table(_table(rows, INTERACTIONS, made_from), row_group_size=len(rows))
-
-
-def made_from(path: Path) -> dict[str, Any] | None:
-    """Return what a parquet file of a run was made from, or None where there is no such file."""
-    try:
-        metadata = pq.read_schema(path).metadata or {}
-    except (OSError, pa.ArrowInvalid):
-        return None
-    text = metadata.get(b"lib_graph.made_from")
-    return None if text is None else json.loads(text)
-
-
-def _with_origin(schema: pa.Schema, made_from: Mapping[str, Any]) -> pa.Schema:
-    return schema.with_metadata({"lib_graph.made_from": json.dumps(made_from, sort_keys=True)})
-
-
-def _table(frame: pd.DataFrame, schema: pa.Schema, made_from: Mapping[str, Any]) -> pa.Table:
-    table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
-    return table.replace_schema_metadata(_with_origin(schema, made_from).metadata)

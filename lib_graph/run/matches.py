@@ -21,8 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lib_graph.errors import RunError
-from lib_graph.run import Run, made_from
 from lib_graph.run.ablations import write_table
+from lib_graph.run.folder import Run
+from lib_graph.run.writing import made_from
 
 __all__ = [
     "MATCHES",

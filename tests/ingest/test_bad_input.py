@@ -19,7 +19,8 @@ import ingest
 from ingest.store import GraphStore, open_store
 from lib_graph.cli import main
 from lib_graph.errors import RunError, StoreError, StoreUnavailableError
-from lib_graph.run import Run, write_features
+from lib_graph.run import Run
+from lib_graph.run.writing import write_features
 from lib_graph.support.files import file_sha256
 from tests.conftest import Neo4j
 from tests.ingest import servers

@@ -15,7 +15,8 @@ from lib_graph.building import build
 from lib_graph.errors import ConflictError, ModelError, NotFoundError, RunError, UsageError
 from lib_graph.networks.subject import Subject
 from lib_graph.options import Options
-from lib_graph.run import DATA_FILES, Run
+from lib_graph.run import Run
+from lib_graph.run.schema import DATA_FILES
 from lib_graph.support.files import locked
 from tests.ablated import ablate
 from tests.lib_graph.nets import random_, transformer_subject

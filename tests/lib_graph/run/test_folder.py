@@ -4,7 +4,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from lib_graph.errors import RunError, UsageError
-from lib_graph.run import FeatureId, Run, row_group_layer, write_interactions
+from lib_graph.run import FeatureId, Run
+from lib_graph.run.folder import row_group_layer
+from lib_graph.run.writing import write_interactions
 from tests.synthetic import random_run
 
 
