@@ -21,13 +21,13 @@ if TYPE_CHECKING:
         smallest_circuit,
     )
     from lib_graph.building import build
+    from lib_graph.data.text import Text
     from lib_graph.examples import find_examples
     from lib_graph.matching import match_runs
     from lib_graph.networks import Subject, load_subject, shipped_model
     from lib_graph.options import Options
     from lib_graph.run import Run
     from lib_graph.single_input import trace
-    from lib_graph.text import Text
 
 __all__ = [
     "Bench",
@@ -52,7 +52,7 @@ _HOME = {
     "Options": "lib_graph.options",
     "Run": "lib_graph.run",
     "Subject": "lib_graph.networks",
-    "Text": "lib_graph.text",
+    "Text": "lib_graph.data.text",
     "ablate_circuit": "lib_graph.ablation",
     "ablate_edges": "lib_graph.ablation",
     "ablate_nodes": "lib_graph.ablation",

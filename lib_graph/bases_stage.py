@@ -19,12 +19,12 @@ from lib_graph.basis import (
     pca_basis,
 )
 from lib_graph.composing import compose
+from lib_graph.data.labelling import Label
 from lib_graph.dictionary import Basis
 from lib_graph.frames import feature_frame
 from lib_graph.given import given_stage
 from lib_graph.jacobians import JacobianMoment, closed_moment, estimated_moment, second_moment
 from lib_graph.job import Job
-from lib_graph.labels import Label
 from lib_graph.moments import Moments, Spread
 from lib_graph.network import Batch, Section
 from lib_graph.options import Options

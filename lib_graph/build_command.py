@@ -13,7 +13,7 @@ from lib_graph.cli import command, progress
 from lib_graph.errors import UsageError
 
 if TYPE_CHECKING:
-    from lib_graph.text import Text
+    from lib_graph.data.text import Text
 
 __all__ = ["build"]
 
@@ -167,7 +167,7 @@ def build(
 
 
 def _text(text: Path | None, **options: Any) -> Text | None:
-    from lib_graph.text import Text
+    from lib_graph.data.text import Text
 
     return None if text is None else Text(text, **options)
 

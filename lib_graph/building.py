@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from lib_graph.bases_stage import Bases, bases_stage
 from lib_graph.basis import LayerBasis
+from lib_graph.data.text import Text
 from lib_graph.dictionary import Dictionary
 from lib_graph.interactions_stage import interactions_stage
 from lib_graph.job import Job, prepare
@@ -29,7 +30,6 @@ from lib_graph.support.devices import device_named
 from lib_graph.support.files import locked
 from lib_graph.support.processes import joined
 from lib_graph.support.progress import SILENT, Progress
-from lib_graph.text import Text
 
 __all__ = ["build"]
 

@@ -11,8 +11,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from lib_graph.basis import LayerBasis
+from lib_graph.data.labelling import Label
 from lib_graph.dictionary import Basis
-from lib_graph.labels import Label
 from lib_graph.moments import InteractionMoments
 from lib_graph.network import Layer
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from lib_graph.bases_file import given_bases
+from lib_graph.data.text import Text
 from lib_graph.dictionary import Basis
 from lib_graph.errors import ConflictError, ModelError, UsageError
 from lib_graph.job import cast, cut_or_recorded, first_samples
@@ -16,7 +17,6 @@ from lib_graph.network import Batch, Network
 from lib_graph.networks import Subject, load_subject
 from lib_graph.origin import tensors_sha256
 from lib_graph.run import Manifest, Run
-from lib_graph.text import Text
 
 __all__ = ["Reopened", "cut_again", "reopened", "reopened_network"]
 

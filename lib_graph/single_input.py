@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from lib_graph.bases_file import read_bases, write_bases
+from lib_graph.data.notation import Sample
 from lib_graph.dictionary import most_important
 from lib_graph.errors import UsageError
 from lib_graph.frames import section_frames
@@ -21,7 +22,6 @@ from lib_graph.job import cast
 from lib_graph.moments import InteractionMoments
 from lib_graph.network import Batch
 from lib_graph.networks import Subject
-from lib_graph.notation import Sample
 from lib_graph.origin import Origin, check_folder, clear_folder, run_id, tensors_sha256
 from lib_graph.reopening import Reopened, cut_again, reopened
 from lib_graph.rules import Rule
@@ -48,7 +48,7 @@ def trace(
     """Return the run of one input over the features of `run`, written to the folder `out`.
 
     `input` is the number of a sample of the run's data, a text that the network's notation reads
-    (`lib_graph.notation`), or a `Sample`. Features and bases are those of `run`, the strengths
+    (`lib_graph.data.notation`), or a `Sample`. Features and bases are those of `run`, the strengths
     those of the one input:
 
         E_ij(x) = 1/S Σ_t A_itj(x)²

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lib_graph.data.evaluation import Metric
 from lib_graph.errors import UsageError
-from lib_graph.evaluation import Metric
 
 __all__ = ["bisect", "check_reachable"]
 

@@ -9,12 +9,12 @@ from typing import Any
 from jaxtyping import Bool
 from torch import Tensor, nn
 
+from lib_graph.data.evaluation import Evaluation
+from lib_graph.data.labelling import Labeller
+from lib_graph.data.notation import Notation, Sample
 from lib_graph.errors import NotFoundError, UsageError
-from lib_graph.evaluation import Evaluation
 from lib_graph.kinds import PositionLocal
-from lib_graph.labels import Labeller
 from lib_graph.network import Kind
-from lib_graph.notation import Notation, Sample
 from lib_graph.tracing import points
 
 __all__ = ["Kinds", "Subject"]

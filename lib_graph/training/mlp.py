@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lib_graph.data.images import LabelledImages, read_images, splits
 from lib_graph.errors import ModelError, UsageError
-from lib_graph.images import LabelledImages, read_images, splits
 from lib_graph.networks.checkpoint import check_new, save
 from lib_graph.networks.mlp import MLP, Config, ImageData, TrainingRecord
 from lib_graph.support.progress import SILENT, Progress

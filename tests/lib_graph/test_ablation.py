@@ -20,8 +20,8 @@ from lib_graph.ablation import (
 from lib_graph.ablation.bisection import bisect
 from lib_graph.ablation.circuits import masked_score
 from lib_graph.ablation.masks import MaskedSection, edges_of
+from lib_graph.data.evaluation import Evaluation
 from lib_graph.errors import ConflictError, ModelError, NotFoundError, RunError, UsageError
-from lib_graph.evaluation import Evaluation
 from lib_graph.networks.modular_addition import answers, split
 from tests.lib_graph.nets import CONFIG, STACKED, stacked, transformer_subject
 

@@ -14,12 +14,12 @@ from lib_graph import examples as examples_module
 from lib_graph.bases_file import write_bases
 from lib_graph.building import build
 from lib_graph.cli import main
+from lib_graph.data.notation import Images, Notation, Sample
 from lib_graph.dictionary import Dictionary
 from lib_graph.errors import ConflictError, RunError, UsageError
 from lib_graph.examples import find_examples
 from lib_graph.networks.checkpoint import save
 from lib_graph.networks.subject import Subject
-from lib_graph.notation import Images, Notation, Sample
 from lib_graph.options import Options
 from lib_graph.reopening import reopened_network
 from lib_graph.run import Run

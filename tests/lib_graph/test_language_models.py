@@ -7,7 +7,8 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from lib_graph.evaluation import Metric
+from lib_graph.data.evaluation import Metric
+from lib_graph.data.text import Text
 from lib_graph.interactions import constant_moments, interaction_moments
 from lib_graph.jacobians import second_moment
 from lib_graph.kinds import Attention, GatedMLP, Linear, NormLinear, ResidualMLP, Tail
@@ -15,7 +16,6 @@ from lib_graph.moments import InteractionMoments, Moments
 from lib_graph.network import Batch
 from lib_graph.networks import load_subject
 from lib_graph.rules import Rule
-from lib_graph.text import Text
 from tests.data import reference_data
 from tests.lib_graph.language_models import CONFIGS, network, random_model, save_model, tokens
 from tests.lib_graph.nets import random_basis

@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from lib_graph.data.text import Text
 from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.networks import load_subject
-from lib_graph.text import Text
 from tests.lib_graph.language_models import random_model, save_model, tokens
 
 

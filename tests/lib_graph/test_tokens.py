@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from lib_graph.data.notation import Sample
 from lib_graph.errors import UsageError
 from lib_graph.networks.tokens import Tokens
-from lib_graph.notation import Sample
 
 PIECES = ["<s>", "▁once", "▁up", "on", "<0x0A>", "Ġtime"]
 

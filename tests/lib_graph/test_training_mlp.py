@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 import lib_graph
+from lib_graph.data.images import read_images
 from lib_graph.errors import ConflictError, ModelError, UsageError
-from lib_graph.images import read_images
 from lib_graph.kinds import Linear, Perceptron
 from lib_graph.networks import load_subject
 from lib_graph.networks.checkpoint import read_config
@@ -18,8 +18,8 @@ from lib_graph.networks.mlp import Config
 from lib_graph.reopening import reopened, reopened_network
 from lib_graph.training.mlp import Recipe, evaluate, train
 from tests.data import reference_data
+from tests.lib_graph.data.test_images import encoded, random_images, write_images
 from tests.lib_graph.test_build_command import lib_graph as command
-from tests.lib_graph.test_images import encoded, random_images, write_images
 from tests.lib_graph.test_training_modular_addition import Interrupting
 
 QUICK = Recipe(epochs=6, batch_size=16, learning_rate=1e-2)

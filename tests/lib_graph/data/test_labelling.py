@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lib_graph.labels import FourierLabeller, all_triples
+from lib_graph.data.labelling import FourierLabeller, all_triples
 
 
 def wave(p, row_frequency, column_frequency, phase=0.0):

@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
+from lib_graph.data.images import read_images, splits
 from lib_graph.errors import NotFoundError, UsageError
-from lib_graph.images import read_images, splits
 
 
 def encoded(array, mode=None, kind="PNG"):

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn import functional
 
+from lib_graph.data.evaluation import Evaluation, Metric
 from lib_graph.errors import NotFoundError
-from lib_graph.evaluation import Evaluation, Metric
 
 
 def test_only_answers_that_count_are_scored():

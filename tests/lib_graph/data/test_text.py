@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoTokenizer
 
+from lib_graph.data.text import Text, documents, read_rows
 from lib_graph.errors import UsageError
-from lib_graph.text import Text, documents, read_rows
 from tests.lib_graph.language_models import save_tokenizer
 
 DOCUMENTS = ["a b c", "d e", "", "f g h a b"]
