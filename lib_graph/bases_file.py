@@ -17,10 +17,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lib_graph.basis import LayerBasis, RawBasis
-from lib_graph.dictionary import ACTIVATIONS, Basis, Dictionary
 from lib_graph.errors import NotFoundError, RunError, UsageError
-from lib_graph.network import Layer
+from lib_graph.method.basis import LayerBasis, RawBasis
+from lib_graph.method.dictionary import ACTIVATIONS, Basis, Dictionary
+from lib_graph.method.network import Layer
 from lib_graph.support.files import whole_file
 
 __all__ = ["bases_made_from", "given_bases", "read_bases", "write_bases"]

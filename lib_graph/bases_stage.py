@@ -10,7 +10,12 @@ import torch
 
 from lib_graph.accumulating import accumulate
 from lib_graph.bases_file import bases_made_from, read_bases, write_bases
-from lib_graph.basis import (
+from lib_graph.composing import compose
+from lib_graph.data.labelling import Label
+from lib_graph.frames import feature_frame
+from lib_graph.given import given_stage
+from lib_graph.job import Job
+from lib_graph.method.basis import (
     LayerBasis,
     RawBasis,
     first_apart,
@@ -18,15 +23,15 @@ from lib_graph.basis import (
     neuron_basis,
     pca_basis,
 )
-from lib_graph.composing import compose
-from lib_graph.data.labelling import Label
-from lib_graph.dictionary import Basis
-from lib_graph.frames import feature_frame
-from lib_graph.given import given_stage
-from lib_graph.jacobians import JacobianMoment, closed_moment, estimated_moment, second_moment
-from lib_graph.job import Job
-from lib_graph.moments import Moments, Spread
-from lib_graph.network import Batch, Section
+from lib_graph.method.dictionary import Basis
+from lib_graph.method.jacobians import (
+    JacobianMoment,
+    closed_moment,
+    estimated_moment,
+    second_moment,
+)
+from lib_graph.method.moments import Moments, Spread
+from lib_graph.method.network import Batch, Section
 from lib_graph.options import Options
 from lib_graph.origin import run_id
 from lib_graph.run.writing import made_from, write_features

@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from lib_graph.bases_stage import Bases, bases_stage
-from lib_graph.basis import LayerBasis
 from lib_graph.data.text import Text
-from lib_graph.dictionary import Dictionary
 from lib_graph.interactions_stage import interactions_stage
 from lib_graph.job import Job, prepare
+from lib_graph.method.basis import LayerBasis
+from lib_graph.method.dictionary import Dictionary
 from lib_graph.networks import Subject, subject_of
 from lib_graph.options import Options
 from lib_graph.origin import check_folder, clear_folder, run_id

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from lib_graph.kinds import Linear, Perceptron
 from lib_graph.kinds.hidden_units import HiddenUnits
-from lib_graph.kinds.position_local import PositionLocal
-from lib_graph.network import Constants, Kind, Section
+from lib_graph.method.network import Constants, Kind, Section
+from lib_graph.method.position_local import PositionLocal
 
 __all__ = ["compose"]
 

@@ -1,6 +1,6 @@
 """Correlations between the features of two networks, batch by batch (docs/method.md §14).
 
-Batches are merged as in `lib_graph.moments`: no difference of large sums is taken.
+Batches are merged as in `lib_graph.method.moments`: no difference of large sums is taken.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from lib_graph.dictionary import Basis
-from lib_graph.moments import Spread, counted_rows
-from lib_graph.network import Batch, Layer
+from lib_graph.method.dictionary import Basis
+from lib_graph.method.moments import Spread, counted_rows
+from lib_graph.method.network import Batch, Layer
 from lib_graph.reopening import Reopened
 from lib_graph.support.devices import exact
 from lib_graph.support.progress import SILENT, Progress

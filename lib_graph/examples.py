@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from lib_graph.dictionary import Basis
 from lib_graph.errors import ConflictError, UsageError
-from lib_graph.network import Layer
+from lib_graph.method.dictionary import Basis
+from lib_graph.method.network import Layer
 from lib_graph.networks import Subject
 from lib_graph.reopening import Reopened, reopened_network
 from lib_graph.run import Run

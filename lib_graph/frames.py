@@ -10,11 +10,11 @@ import pandas as pd
 from jaxtyping import Int
 from torch import Tensor
 
-from lib_graph.basis import LayerBasis
 from lib_graph.data.labelling import Label
-from lib_graph.dictionary import Basis
-from lib_graph.moments import InteractionMoments
-from lib_graph.network import Layer
+from lib_graph.method.basis import LayerBasis
+from lib_graph.method.dictionary import Basis
+from lib_graph.method.moments import InteractionMoments
+from lib_graph.method.network import Layer
 
 __all__ = ["feature_frame", "json_rows", "section_frames", "shares"]
 

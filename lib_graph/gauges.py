@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from lib_graph.kinds import Attention, Fixed, GatedMLP, Linear, Perceptron, ResidualMLP, Rotary
-from lib_graph.network import Section
+from lib_graph.method.network import Section
 
 __all__ = ["Gauge", "gauges_of"]
 

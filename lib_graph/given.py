@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from lib_graph.accumulating import accumulate
-from lib_graph.basis import RawBasis
-from lib_graph.dictionary import Basis, Dictionary
 from lib_graph.errors import UsageError
 from lib_graph.job import Job
-from lib_graph.moments import Spread
-from lib_graph.network import Batch
-from lib_graph.rules import Rule
+from lib_graph.method.basis import RawBasis
+from lib_graph.method.dictionary import Basis, Dictionary
+from lib_graph.method.moments import Spread
+from lib_graph.method.network import Batch
+from lib_graph.method.rules import Rule
 
 __all__ = ["given_stage"]
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from lib_graph.kinds import Attention, GatedMLP, Linear, Norm, Perceptron, ResidualMLP
 from lib_graph.kinds.activations import ACTIVATIONS
 from lib_graph.kinds.hidden_units import affine
-from lib_graph.moments import Moments
+from lib_graph.method.moments import Moments
 
 __all__ = ["LinearMap", "Space", "maps_of", "span_of"]
 

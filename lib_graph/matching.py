@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lib_graph.correlation import correlations
 from lib_graph.errors import ConflictError, ModelError, UsageError
-from lib_graph.network import Network
+from lib_graph.method.network import Network
 from lib_graph.networks import Subject
 from lib_graph.reopening import cut_again, reopened, reopened_network
 from lib_graph.run import Run

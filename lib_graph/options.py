@@ -8,9 +8,9 @@ from typing import Literal
 
 import torch
 
-from lib_graph.basis import BASES
 from lib_graph.errors import NotFoundError, UsageError
-from lib_graph.rules import Rule
+from lib_graph.method.basis import BASES
+from lib_graph.method.rules import Rule
 
 __all__ = ["LASTS", "Options"]
 

@@ -9,12 +9,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from lib_graph.basis import LayerBasis, RawBasis
 from lib_graph.errors import UsageError
-from lib_graph.interactions import interaction_moments
-from lib_graph.jacobians import second_moment
-from lib_graph.network import Batch, Network, Section
-from lib_graph.rules import Rule
+from lib_graph.method.basis import LayerBasis, RawBasis
+from lib_graph.method.interactions import interaction_moments
+from lib_graph.method.jacobians import second_moment
+from lib_graph.method.network import Batch, Network, Section
+from lib_graph.method.rules import Rule
 from lib_graph.support.memory import format_bytes, highest_bytes, peak_bytes, resident_bytes
 
 __all__ = ["Plan", "make_plan"]

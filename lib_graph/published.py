@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from lib_graph.basis import LayerBasis
 from lib_graph.errors import RunError
+from lib_graph.method.basis import LayerBasis
 
 __all__ = [
     "EDGES_REQUIRED",

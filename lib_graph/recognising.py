@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, fx
 
 from lib_graph.kinds import Linear, Perceptron
-from lib_graph.network import Kind
+from lib_graph.method.network import Kind
 
 __all__ = ["recognise"]
 

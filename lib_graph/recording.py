@@ -24,7 +24,7 @@ from lib_graph.cuts import (
 )
 from lib_graph.errors import ModelError
 from lib_graph.kinds import PositionLocal
-from lib_graph.network import Constants, Kind, Layer, Network, Section
+from lib_graph.method.network import Constants, Kind, Layer, Network, Section
 from lib_graph.selfcheck import check
 from lib_graph.tracing import recording
 

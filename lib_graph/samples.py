@@ -16,7 +16,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from lib_graph.errors import UsageError
-from lib_graph.network import Batch, Network
+from lib_graph.method.network import Batch, Network
 from lib_graph.plan import Plan
 from lib_graph.support.devices import CPU
 

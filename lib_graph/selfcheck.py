@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lib_graph.errors import ModelError
-from lib_graph.forward import derivative
-from lib_graph.network import Batch, Network, Section
+from lib_graph.method.forward import derivative
+from lib_graph.method.network import Batch, Network, Section
 from lib_graph.tracing import record
 
 __all__ = ["check", "check_kinds"]

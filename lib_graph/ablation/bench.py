@@ -12,12 +12,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lib_graph.ablation.narrowing import narrowed
-from lib_graph.basis import LayerBasis, RawBasis
 from lib_graph.data.evaluation import Evaluation, Metric, Total
-from lib_graph.dictionary import Dictionary
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.job import cast
-from lib_graph.network import Constants, Layer, Network
+from lib_graph.method.basis import LayerBasis, RawBasis
+from lib_graph.method.dictionary import Dictionary
+from lib_graph.method.network import Constants, Layer, Network
 from lib_graph.networks import Subject
 from lib_graph.reopening import reopened_network
 from lib_graph.run import Run

@@ -13,7 +13,7 @@ from lib_graph.ablation.bench import Bench
 from lib_graph.ablation.bisection import bisect, check_reachable
 from lib_graph.ablation.masks import Edges, MaskedSection, edges_of
 from lib_graph.errors import NotFoundError, UsageError
-from lib_graph.network import Layer
+from lib_graph.method.network import Layer
 from lib_graph.run.ablations import ABLATION, MASKS
 from lib_graph.support.progress import SILENT, Progress
 

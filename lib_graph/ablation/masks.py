@@ -21,7 +21,7 @@ from lib_graph.ablation.bench import Bench
 from lib_graph.ablation.narrowing import narrowed
 from lib_graph.errors import RunError, UsageError
 from lib_graph.kinds import Linear
-from lib_graph.network import Section
+from lib_graph.method.network import Section
 from lib_graph.run import LayerInfo, Run
 
 __all__ = ["Edges", "MaskedSection", "edges_of"]

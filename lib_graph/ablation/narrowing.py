@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lib_graph.kinds import Attention, Linear, Perceptron, ResidualMLP
 from lib_graph.kinds.activations import ACTIVATIONS
-from lib_graph.network import Constants, Section
+from lib_graph.method.network import Constants, Section
 
 __all__ = ["Narrow", "narrowed"]
 

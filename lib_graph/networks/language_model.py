@@ -15,7 +15,7 @@ from lib_graph.data.evaluation import Evaluation
 from lib_graph.data.text import Rows, Text, read_rows
 from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.kinds import NormLinear, PositionLocal
-from lib_graph.network import Kind
+from lib_graph.method.network import Kind
 from lib_graph.networks import hub
 from lib_graph.networks.checkpoint import CONFIG, read_json
 from lib_graph.networks.family import Family, beside_residual, matrix, norm

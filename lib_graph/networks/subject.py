@@ -14,7 +14,7 @@ from lib_graph.data.labelling import Labeller
 from lib_graph.data.notation import Notation, Sample
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.kinds import PositionLocal
-from lib_graph.network import Kind
+from lib_graph.method.network import Kind
 from lib_graph.tracing import points
 
 __all__ = ["Kinds", "Subject"]

@@ -12,7 +12,7 @@ from lib_graph.building import build
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.interactions_stage import reached_error
 from lib_graph.job import prepare
-from lib_graph.moments import InteractionMoments, Moments
+from lib_graph.method.moments import InteractionMoments, Moments
 from lib_graph.options import Options
 from lib_graph.plan import LIBRARIES, make_plan
 from lib_graph.run import Run
@@ -106,7 +106,7 @@ def test_batches_on_disk_are_read_from_there(tmp_path, monkeypatch):
     samples = replace(job.samples, plan=replace(job.plan, keep="disk"), _kept={})
     first = list(samples)
     assert len(list((tmp_path / ".partial").rglob("*.safetensors"))) == len(samples) == 5
-    monkeypatch.setattr("lib_graph.network.Network.run", None)  # not needed any more
+    monkeypatch.setattr("lib_graph.method.network.Network.run", None)  # not needed any more
     for one, other in zip(first, samples, strict=True):
         assert len(other.activations) == 3
         for before, after in zip(one.activations[:-1], other.activations[:-1], strict=True):

@@ -6,8 +6,8 @@ from torch import nn
 
 from lib_graph.cuts import cut
 from lib_graph.errors import ModelError
-from lib_graph.jacobians import second_moment
-from lib_graph.rules import Rule
+from lib_graph.method.jacobians import second_moment
+from lib_graph.method.rules import Rule
 from lib_graph.tracing import shapes
 from tests.lib_graph.nets import jacobian_of, random_, random_basis
 

@@ -9,10 +9,10 @@ from lib_graph.errors import ModelError
 from lib_graph.kinds import Attention, Fixed, Norm, Rotary
 from lib_graph.kinds.attention import edges, spans
 from lib_graph.kinds.attention import moment as moment_module
-from lib_graph.moments import InteractionMoments
-from lib_graph.network import Layer, Network, Section
-from lib_graph.readout import Readout
-from lib_graph.rules import Rule
+from lib_graph.method.moments import InteractionMoments
+from lib_graph.method.network import Layer, Network, Section
+from lib_graph.method.readout import Readout
+from lib_graph.method.rules import Rule
 from lib_graph.selfcheck import check_kinds
 from tests.lib_graph.nets import jacobian_of, random_basis
 

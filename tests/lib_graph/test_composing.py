@@ -7,15 +7,15 @@ from torch import nn
 
 import lib_graph
 from lib_graph.bases_file import read_bases
-from lib_graph.basis import lib_basis
 from lib_graph.composing import compose
 from lib_graph.cuts import cut
-from lib_graph.jacobians import second_moment
 from lib_graph.kinds import Linear
-from lib_graph.moments import Moments
+from lib_graph.method.basis import lib_basis
+from lib_graph.method.jacobians import second_moment
+from lib_graph.method.moments import Moments
+from tests.lib_graph.method.test_interactions import rule_of
+from tests.lib_graph.method.test_jacobians import brute, relative
 from tests.lib_graph.nets import STACKED, random_, random_basis, stacked, stacked_network
-from tests.lib_graph.test_interactions import rule_of
-from tests.lib_graph.test_jacobians import brute, relative
 
 
 @pytest.mark.slow

@@ -15,9 +15,9 @@ from lib_graph.bases_file import write_bases
 from lib_graph.building import build
 from lib_graph.cli import main
 from lib_graph.data.notation import Images, Notation, Sample
-from lib_graph.dictionary import Dictionary
 from lib_graph.errors import ConflictError, RunError, UsageError
 from lib_graph.examples import find_examples
+from lib_graph.method.dictionary import Dictionary
 from lib_graph.networks.checkpoint import save
 from lib_graph.networks.subject import Subject
 from lib_graph.options import Options

@@ -7,7 +7,7 @@ import torch
 import lib_graph
 from lib_graph.gauges import gauges_of
 from lib_graph.kinds import Attention, GatedMLP, ResidualMLP, Rotary
-from lib_graph.network import Section
+from lib_graph.method.network import Section
 
 
 def attention(positions=None):

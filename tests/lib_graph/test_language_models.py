@@ -9,18 +9,18 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from lib_graph.data.evaluation import Metric
 from lib_graph.data.text import Text
-from lib_graph.interactions import constant_moments, interaction_moments
-from lib_graph.jacobians import second_moment
 from lib_graph.kinds import Attention, GatedMLP, Linear, NormLinear, ResidualMLP, Tail
-from lib_graph.moments import InteractionMoments, Moments
-from lib_graph.network import Batch
+from lib_graph.method.interactions import constant_moments, interaction_moments
+from lib_graph.method.jacobians import second_moment
+from lib_graph.method.moments import InteractionMoments, Moments
+from lib_graph.method.network import Batch
+from lib_graph.method.rules import Rule
 from lib_graph.networks import load_subject
-from lib_graph.rules import Rule
 from tests.data import reference_data
 from tests.lib_graph.language_models import CONFIGS, network, random_model, save_model, tokens
+from tests.lib_graph.method.test_interactions import check
+from tests.lib_graph.method.test_jacobians import brute, relative
 from tests.lib_graph.nets import random_basis
-from tests.lib_graph.test_interactions import check
-from tests.lib_graph.test_jacobians import brute, relative
 
 GRADIENT = Rule.named("gradient")
 GRANULARITIES = ["block", pytest.param("paper", marks=pytest.mark.slow)]

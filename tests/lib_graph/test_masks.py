@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from lib_graph.cuts import cut
-from lib_graph.interactions import constant_moments, interaction_moments
-from lib_graph.jacobians import second_moment
 from lib_graph.kinds import ResidualMLP
-from lib_graph.moments import InteractionMoments, Moments
-from lib_graph.network import Batch
-from lib_graph.rules import Rule
+from lib_graph.method.interactions import constant_moments, interaction_moments
+from lib_graph.method.jacobians import second_moment
+from lib_graph.method.moments import InteractionMoments, Moments
+from lib_graph.method.network import Batch
+from lib_graph.method.rules import Rule
 from tests.lib_graph.nets import random_, random_basis
 
 LENGTHS = (3, 1, 4)

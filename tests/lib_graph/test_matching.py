@@ -15,9 +15,9 @@ from lib_graph.bases_file import read_bases, write_bases
 from lib_graph.building import build
 from lib_graph.correlation import correlations
 from lib_graph.data.notation import Sums
-from lib_graph.dictionary import Dictionary
 from lib_graph.errors import ConflictError, ModelError, RunError, UsageError
 from lib_graph.matching import match_runs
+from lib_graph.method.dictionary import Dictionary
 from lib_graph.networks.checkpoint import save
 from lib_graph.networks.subject import Subject
 from lib_graph.options import Options

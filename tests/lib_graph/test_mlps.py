@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from lib_graph.kinds import GatedMLP, Norm, ResidualMLP
-from lib_graph.moments import InteractionMoments
-from lib_graph.readout import Readout
-from lib_graph.rules import Rule
+from lib_graph.method.moments import InteractionMoments
+from lib_graph.method.readout import Readout
+from lib_graph.method.rules import Rule
 from tests.lib_graph.nets import jacobian_of, random_basis
 
 D, H, N, S = 5, 7, 3, 2

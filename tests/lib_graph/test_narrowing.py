@@ -5,7 +5,7 @@ import torch
 
 from lib_graph.ablation.narrowing import narrowed
 from lib_graph.kinds import Attention, GatedMLP, Linear, Norm, Perceptron, ResidualMLP, Rotary
-from lib_graph.network import Layer, Section
+from lib_graph.method.network import Layer, Section
 
 D, S = 6, 5
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lib_graph.basis import RawBasis
 from lib_graph.kinds import Attention, GatedMLP, Norm, NormLinear, ResidualMLP
-from lib_graph.moments import InteractionMoments
+from lib_graph.method.basis import RawBasis
+from lib_graph.method.moments import InteractionMoments
+from lib_graph.method.readout import Readout
+from lib_graph.method.rules import Rule
 from lib_graph.networks.family import beside_residual
-from lib_graph.readout import Readout
-from lib_graph.rules import Rule
 from tests.lib_graph.nets import jacobian_of, random_basis
 from tests.lib_graph.test_mlps import NORMS, D, H, N, S, random
 

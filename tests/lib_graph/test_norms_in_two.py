@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from lib_graph.basis import first_apart, lib_basis
 from lib_graph.building import build
 from lib_graph.cuts import cut
 from lib_graph.errors import ModelError
 from lib_graph.kinds import Norm, PositionLocal
-from lib_graph.moments import Moments
-from lib_graph.network import Layer
+from lib_graph.method.basis import first_apart, lib_basis
+from lib_graph.method.moments import Moments
+from lib_graph.method.network import Layer
 from lib_graph.networks import Subject
 from lib_graph.options import Options
 from lib_graph.run import Run

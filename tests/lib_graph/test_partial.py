@@ -7,13 +7,13 @@ from torch.autograd.functional import jacobian
 
 import lib_graph
 from lib_graph.cuts import cut
-from lib_graph.jacobians import second_moment
-from lib_graph.rules import Rule
+from lib_graph.method.jacobians import second_moment
+from lib_graph.method.rules import Rule
 from lib_graph.tracing import record
+from tests.lib_graph.method.test_interactions import check, rule_of
+from tests.lib_graph.method.test_jacobians import relative
 from tests.lib_graph.nets import STACKED, Skip, random_, stacked_network
 from tests.lib_graph.test_build_command import lib_graph as command
-from tests.lib_graph.test_interactions import check, rule_of
-from tests.lib_graph.test_jacobians import relative
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,13 @@ from torch import nn
 
 from lib_graph import jacobians
 from lib_graph.cuts import cut
-from lib_graph.interactions import interaction_moments
-from lib_graph.jacobians import estimated_moment, second_moment
 from lib_graph.kinds import PositionLocal
-from lib_graph.network import Batch
-from lib_graph.rules import Rule
+from lib_graph.method.interactions import interaction_moments
+from lib_graph.method.jacobians import estimated_moment, second_moment
+from lib_graph.method.network import Batch
+from lib_graph.method.rules import Rule
+from tests.lib_graph.method.test_jacobians import brute, relative
 from tests.lib_graph.nets import random_, random_basis, stacked_network
-from tests.lib_graph.test_jacobians import brute, relative
 
 RULES = [Rule.named("gradient"), Rule.named("trapezoid", 3)]
 GRADIENT = RULES[0]

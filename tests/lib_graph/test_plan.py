@@ -6,8 +6,8 @@ from torch import nn
 
 from lib_graph import plan
 from lib_graph.cuts import cut
+from lib_graph.method.rules import Rule
 from lib_graph.plan import make_plan
-from lib_graph.rules import Rule
 from tests.lib_graph.language_models import network, tokens
 
 RULE = Rule.named("gradient")

@@ -7,9 +7,9 @@ from torch import nn
 from lib_graph.cuts import cut
 from lib_graph.kinds import Linear, Perceptron
 from lib_graph.kinds.activations import ACTIVATIONS
+from tests.lib_graph.method.test_interactions import check, rule_of
+from tests.lib_graph.method.test_jacobians import brute, relative
 from tests.lib_graph.nets import random_
-from tests.lib_graph.test_interactions import check, rule_of
-from tests.lib_graph.test_jacobians import brute, relative
 
 RULES = ["gradient", "gauss-legendre"]
 MODULES = {

@@ -11,8 +11,8 @@ from lib_graph.recording import NOTICE, recorded
 from lib_graph.reopening import reopened_network
 from lib_graph.support.progress import Silent
 from lib_graph.tracing import record
+from tests.lib_graph.method.test_interactions import check, rule_of
 from tests.lib_graph.nets import STACKED, random_, stacked
-from tests.lib_graph.test_interactions import check, rule_of
 
 LAYERS = {"a": "0:in", "b": "1:in", "c": "2:in", "out": "output"}
 

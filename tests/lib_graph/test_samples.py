@@ -8,7 +8,7 @@ import torch
 from lib_graph import job
 from lib_graph.building import build
 from lib_graph.errors import ModelError, UsageError
-from lib_graph.network import Batch
+from lib_graph.method.network import Batch
 from lib_graph.plan import Plan
 from lib_graph.samples import Samples
 from tests.lib_graph.nets import stacked_network

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from lib_graph import frames, plan
-from lib_graph.basis import RawBasis
 from lib_graph.building import build
-from lib_graph.dictionary import most_important
 from lib_graph.errors import UsageError
+from lib_graph.method.basis import RawBasis
+from lib_graph.method.dictionary import most_important
 from lib_graph.networks.subject import Subject
 from lib_graph.options import Options
 from lib_graph.run import Run

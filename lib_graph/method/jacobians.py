@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lib_graph.forward import push_forward
-from lib_graph.network import Batch, Section
-from lib_graph.rules import Rule
+from lib_graph.method.forward import push_forward
+from lib_graph.method.network import Batch, Section
+from lib_graph.method.rules import Rule
 from lib_graph.support.devices import exact
 
 __all__ = [

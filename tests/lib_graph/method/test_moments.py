@@ -3,7 +3,7 @@ import weakref
 import pytest
 import torch
 
-from lib_graph.moments import InteractionMoments, Moments, Spread
+from lib_graph.method.moments import InteractionMoments, Moments, Spread
 
 torch.manual_seed(0)
 ROWS = torch.randn(20, 3, 4, dtype=torch.float64) * 1e-3 + 1e3

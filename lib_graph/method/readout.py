@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from lib_graph.moments import InteractionMoments
+from lib_graph.method.moments import InteractionMoments
 
 __all__ = ["Readout"]
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lib_graph.basis import LayerBasis, RawBasis
+from lib_graph.method.basis import LayerBasis, RawBasis
 from lib_graph.support.devices import CPU
 
 __all__ = ["ACTIVATIONS", "Basis", "Dictionary", "most_important"]

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from lib_graph.basis import neuron_basis, pca_basis
 from lib_graph.cuts import cut
-from lib_graph.interactions import constant_moments, interaction_moments
-from lib_graph.moments import InteractionMoments, Moments
+from lib_graph.method.basis import neuron_basis, pca_basis
+from lib_graph.method.interactions import constant_moments, interaction_moments
+from lib_graph.method.moments import InteractionMoments, Moments
+from lib_graph.method.rules import Rule
 from lib_graph.networks.modular_addition import LAYERS, kinds, split
-from lib_graph.rules import Rule
 from tests.lib_graph.nets import CONFIG, jacobian_of, random_basis, stacked_network, transformer
 
 RULE_NAMES = ["gradient", "gauss-legendre", "trapezoid"]

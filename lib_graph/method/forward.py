@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lib_graph.network import Batch, Section
-from lib_graph.rules import Rule
+from lib_graph.method.network import Batch, Section
+from lib_graph.method.rules import Rule
 
 __all__ = ["derivative", "push_forward"]
 

@@ -17,10 +17,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lib_graph.errors import ModelError
-from lib_graph.kinds.position_local import PositionLocal
-from lib_graph.moments import InteractionMoments
-from lib_graph.readout import Readout
-from lib_graph.rules import Rule
+from lib_graph.method.moments import InteractionMoments
+from lib_graph.method.position_local import PositionLocal
+from lib_graph.method.readout import Readout
+from lib_graph.method.rules import Rule
 
 __all__ = ["Batch", "Constants", "Kind", "Layer", "Network", "Section"]
 
@@ -94,7 +94,7 @@ class Kind(Protocol):
         rule: Rule,
         counted: Bool[Tensor, "n t"] | None,
     ) -> Float[Tensor, "d d"] | None:
-        """Return what `lib_graph.jacobians.second_moment` does; None if the rule prevents it.
+        """Return what `jacobians.second_moment` does; None if the rule prevents it.
 
         `counted` marks the output positions that count; nothing reaches them from others.
         """
@@ -109,7 +109,7 @@ class Kind(Protocol):
         rule: Rule,
         chunk: int,
     ) -> Iterator[InteractionMoments]:
-        """Yield what `lib_graph.interactions.interaction_moments` does, some sources at a time."""
+        """Yield what `interactions.interaction_moments` does, some sources at a time."""
         ...
 
 

@@ -11,14 +11,14 @@ from lib_graph.bases_file import read_bases, write_bases
 from lib_graph.building import build
 from lib_graph.cli import main
 from lib_graph.cuts import cut
-from lib_graph.dictionary import Dictionary
 from lib_graph.errors import NotFoundError, RunError, UsageError
-from lib_graph.interactions import constant_moments, interaction_moments
-from lib_graph.moments import InteractionMoments
+from lib_graph.method.dictionary import Dictionary
+from lib_graph.method.interactions import constant_moments, interaction_moments
+from lib_graph.method.moments import InteractionMoments
+from lib_graph.method.rules import Rule
 from lib_graph.networks.subject import Subject
 from lib_graph.options import Options
 from lib_graph.reopening import reopened_network
-from lib_graph.rules import Rule
 from tests.lib_graph.nets import STACKED, random_, random_basis, stacked
 
 LAYERS = ["x=0:in", "hidden=2:in", "linear=3:in", "y=output"]

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from lib_graph.cuts import cut
-from lib_graph.jacobians import second_moment
 from lib_graph.kinds import ResidualMLP
+from lib_graph.method.jacobians import second_moment
+from lib_graph.method.rules import Rule
 from lib_graph.networks.modular_addition import LAYERS, kinds, split
-from lib_graph.rules import Rule
 from tests.lib_graph.nets import CONFIG, jacobian_of, random_basis, stacked_network, transformer
 
 RULE_NAMES = ["gradient", "gauss-legendre", "trapezoid"]

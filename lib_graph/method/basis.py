@@ -11,8 +11,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lib_graph.errors import ModelError
-from lib_graph.identity import Identity
-from lib_graph.moments import Moments
+from lib_graph.method.identity import Identity
+from lib_graph.method.moments import Moments
 from lib_graph.support.devices import CPU
 
 __all__ = [

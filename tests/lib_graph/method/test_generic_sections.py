@@ -6,12 +6,12 @@ from torch import nn
 
 from lib_graph.cuts import cut
 from lib_graph.errors import ModelError
-from lib_graph.interactions import interaction_moments
-from lib_graph.jacobians import JacobianMoment, estimated_moment, second_moment
 from lib_graph.kinds import PositionLocal
-from lib_graph.rules import Rule
+from lib_graph.method.interactions import interaction_moments
+from lib_graph.method.jacobians import JacobianMoment, estimated_moment, second_moment
+from lib_graph.method.rules import Rule
+from tests.lib_graph.method.test_jacobians import RULE_NAMES, brute, relative
 from tests.lib_graph.nets import random_, random_basis
-from tests.lib_graph.test_jacobians import RULE_NAMES, brute, relative
 
 GRADIENT = Rule.named("gradient")
 
@@ -49,7 +49,7 @@ def test_jvps_where_they_are_fewer(name, monkeypatch):
     (section,) = network.sections
     rotation = random_basis(9, 8).rotation
     batch = network.run(x)
-    monkeypatch.setattr("lib_graph.jacobians._by_vjps", None)  # not needed
+    monkeypatch.setattr("lib_graph.method.jacobians._by_vjps", None)  # not needed
     truth = sum(brute(section, one[None], batch.constants, rotation, rule) for one in x)
     for chunk in (1, 2, 8):
         assert relative(second_moment(section, batch, rotation, rule, chunk), truth) < 1e-12

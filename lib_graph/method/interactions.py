@@ -14,13 +14,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lib_graph.dictionary import Basis
-from lib_graph.forward import derivative, push_forward
-from lib_graph.jacobians import column_gradients
-from lib_graph.moments import InteractionMoments
-from lib_graph.network import Batch, Section
-from lib_graph.readout import Readout
-from lib_graph.rules import Rule
+from lib_graph.method.dictionary import Basis
+from lib_graph.method.forward import derivative, push_forward
+from lib_graph.method.jacobians import column_gradients
+from lib_graph.method.moments import InteractionMoments
+from lib_graph.method.network import Batch, Section
+from lib_graph.method.readout import Readout
+from lib_graph.method.rules import Rule
 
 __all__ = ["constant_moments", "interaction_moments"]
 

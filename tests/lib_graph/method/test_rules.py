@@ -1,7 +1,7 @@
 import pytest
 
 from lib_graph.errors import UsageError
-from lib_graph.rules import RULES, Rule
+from lib_graph.method.rules import RULES, Rule
 
 
 def integral(rule, power):
