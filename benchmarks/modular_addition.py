@@ -13,7 +13,7 @@ from torch import Tensor
 from benchmarks.measuring import Figure, Sample, in_fresh_process, repeated
 from benchmarks.yardstick import interactions_loop, moment_loop
 from lib_graph.building import build
-from lib_graph.cuts import cut
+from lib_graph.cutting.cuts import cut
 from lib_graph.method.basis import LayerBasis, lib_basis
 from lib_graph.method.moments import Moments
 from lib_graph.method.network import Batch, Network, Section

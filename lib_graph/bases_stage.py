@@ -10,7 +10,7 @@ import torch
 
 from lib_graph.accumulating import accumulate
 from lib_graph.bases_file import bases_made_from, read_bases, write_bases
-from lib_graph.composing import compose
+from lib_graph.cutting.composing import compose
 from lib_graph.data.labelling import Label
 from lib_graph.frames import feature_frame
 from lib_graph.given import given_stage

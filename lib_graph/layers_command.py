@@ -26,8 +26,8 @@ def layers(model: str, data: str | None, as_json: bool) -> None:
     lib-graph layers gpt2
     lib-graph layers nets.py:make_model
     """  # noqa: D301  \b is click's mark
+    from lib_graph.cutting.tracing import shapes
     from lib_graph.networks import load_subject
-    from lib_graph.tracing import shapes
 
     subject = load_subject(model, data)
     names = {point: name for name, point in subject.layers.items()}

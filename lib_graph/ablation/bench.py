@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lib_graph.ablation.narrowing import narrowed
+from lib_graph.cutting.tracing import OUTPUT
 from lib_graph.data.evaluation import Evaluation, Metric, Total
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.job import cast
@@ -21,7 +22,6 @@ from lib_graph.method.network import Constants, Layer, Network
 from lib_graph.networks import Subject
 from lib_graph.reopening import reopened_network
 from lib_graph.run import Run
-from lib_graph.tracing import OUTPUT
 
 __all__ = ["Bench", "Part"]
 

@@ -1,6 +1,6 @@
 """What a section can be declared to be, and the closed forms that follow (docs/method.md §5).
 
-A declaration is checked against the section itself at every build (`lib_graph.selfcheck`).
+A declaration is checked against the section itself at every build (`lib_graph.cutting.selfcheck`).
 """
 
 from lib_graph.kinds.attention import Attention, Fixed, Rotary

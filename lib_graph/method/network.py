@@ -2,7 +2,8 @@
 
 A **layer** is a cut through the network: the tensors that cross it, concatenated on the feature
 axis, are its activations f ∈ R^{S × d} on one input (S positions, d features). A **section** maps
-the activations of one layer to those of the next. `lib_graph.cuts` makes a network out of a module.
+the activations of one layer to those of the next. `lib_graph.cutting.cuts` makes a network out of
+a module.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 
-from lib_graph.cuts import cut
+from lib_graph.cutting.cuts import cut
 from lib_graph.method.basis import LayerBasis
 from lib_graph.method.network import Network
 from lib_graph.method.rules import Rule

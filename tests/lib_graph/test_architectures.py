@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from lib_graph.cuts import cut
+from lib_graph.cutting.cuts import cut
+from lib_graph.cutting.tracing import shapes
 from lib_graph.errors import ModelError
 from lib_graph.method.jacobians import second_moment
 from lib_graph.method.rules import Rule
-from lib_graph.tracing import shapes
 from tests.lib_graph.nets import jacobian_of, random_, random_basis
 
 

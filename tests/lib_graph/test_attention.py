@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
+from lib_graph.cutting.selfcheck import check_kinds
 from lib_graph.errors import ModelError
 from lib_graph.kinds import Attention, Fixed, Norm, Rotary
 from lib_graph.kinds.attention import edges, spans
@@ -13,7 +14,6 @@ from lib_graph.method.moments import InteractionMoments
 from lib_graph.method.network import Layer, Network, Section
 from lib_graph.method.readout import Readout
 from lib_graph.method.rules import Rule
-from lib_graph.selfcheck import check_kinds
 from tests.lib_graph.nets import jacobian_of, random_basis
 
 D, H, E, N, S = 9, 4, 4, 2, 6

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import lib_graph
-from lib_graph.composing import compose
+from lib_graph.cutting.composing import compose
 from lib_graph.degeneracy import degeneracy_of, free_maps
 from lib_graph.firing import Firing, firing_of
 from lib_graph.networks.checkpoint import save

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lib_graph.cuts import cut
+from lib_graph.cutting.cuts import cut
 from lib_graph.kinds import ResidualMLP
 from lib_graph.method.interactions import constant_moments, interaction_moments
 from lib_graph.method.jacobians import second_moment

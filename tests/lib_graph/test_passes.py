@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from lib_graph import jacobians
-from lib_graph.cuts import cut
+from lib_graph.cutting.cuts import cut
 from lib_graph.kinds import PositionLocal
+from lib_graph.method import jacobians
 from lib_graph.method.interactions import interaction_moments
 from lib_graph.method.jacobians import estimated_moment, second_moment
 from lib_graph.method.network import Batch

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lib_graph import plan
-from lib_graph.cuts import cut
+from lib_graph.cutting.cuts import cut
 from lib_graph.method.rules import Rule
 from lib_graph.plan import make_plan
 from tests.lib_graph.language_models import network, tokens

@@ -10,7 +10,7 @@ from torch.autograd.functional import jacobian
 from lib_graph.bases_file import read_bases, write_bases
 from lib_graph.building import build
 from lib_graph.cli import main
-from lib_graph.cuts import cut
+from lib_graph.cutting.cuts import cut
 from lib_graph.errors import NotFoundError, RunError, UsageError
 from lib_graph.method.dictionary import Dictionary
 from lib_graph.method.interactions import constant_moments, interaction_moments

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lib_graph.cuts import cut
+from lib_graph.cutting.cuts import cut
 from lib_graph.errors import ModelError
 from lib_graph.kinds import PositionLocal
 from lib_graph.method.interactions import interaction_moments

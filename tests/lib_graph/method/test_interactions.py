@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lib_graph.cuts import cut
+from lib_graph.cutting.cuts import cut
 from lib_graph.method.basis import neuron_basis, pca_basis
 from lib_graph.method.interactions import constant_moments, interaction_moments
 from lib_graph.method.moments import InteractionMoments, Moments

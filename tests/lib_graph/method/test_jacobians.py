@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lib_graph.cuts import cut
+from lib_graph.cutting.cuts import cut
 from lib_graph.kinds import ResidualMLP
 from lib_graph.method.jacobians import second_moment
 from lib_graph.method.rules import Rule

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from lib_graph.building import build
-from lib_graph.cuts import cut
+from lib_graph.cutting.cuts import cut
+from lib_graph.cutting.tracing import points, record, shapes
 from lib_graph.errors import ModelError
 from lib_graph.kinds import Norm, PositionLocal
 from lib_graph.method.basis import first_apart, lib_basis
@@ -14,7 +15,6 @@ from lib_graph.method.network import Layer
 from lib_graph.networks import Subject
 from lib_graph.options import Options
 from lib_graph.run import Run
-from lib_graph.tracing import points, record, shapes
 from tests.lib_graph.nets import random_
 
 NORMS = {

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lib_graph.cuts import cut
+from lib_graph.cutting.cuts import cut
 from lib_graph.kinds import Linear, Perceptron
 from lib_graph.kinds.activations import ACTIVATIONS
 from tests.lib_graph.method.test_interactions import check, rule_of

@@ -9,8 +9,8 @@ import networkx as nx
 import torch
 from torch import Tensor, fx
 
+from lib_graph.cutting.tracing import OUTPUT, TracedModule
 from lib_graph.errors import UsageError
-from lib_graph.tracing import OUTPUT, TracedModule
 
 __all__ = ["NodeSet", "activations", "crossings_of", "hint", "inputs_of", "reach", "users"]
 

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from lib_graph.cuts import cut
+from lib_graph.cutting.cuts import cut
+from lib_graph.cutting.selfcheck import check
+from lib_graph.cutting.tracing import record
 from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.kinds import Linear
 from lib_graph.networks.modular_addition import LAYERS, kinds, split
-from lib_graph.selfcheck import check
-from lib_graph.tracing import record
 from tests.lib_graph.nets import CONFIG, STACKED, random_, stacked_network, transformer
 
 

@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from lib_graph.crossings import NodeSet, activations, crossings_of, hint, reach, users
+from lib_graph.cutting.crossings import NodeSet, activations, crossings_of, hint, reach, users
+from lib_graph.cutting.recognising import recognise
+from lib_graph.cutting.selfcheck import check
+from lib_graph.cutting.tracing import TracedModule, is_variance, keep_precision, points, trace
 from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.kinds import PositionLocal
 from lib_graph.method.network import Constants, Kind, Layer, Network, Section
-from lib_graph.recognising import recognise
-from lib_graph.selfcheck import check
-from lib_graph.tracing import TracedModule, is_variance, keep_precision, points, trace
 
 __all__ = [
     "Chain",

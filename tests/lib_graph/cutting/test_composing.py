@@ -7,8 +7,8 @@ from torch import nn
 
 import lib_graph
 from lib_graph.bases_file import read_bases
-from lib_graph.composing import compose
-from lib_graph.cuts import cut
+from lib_graph.cutting.composing import compose
+from lib_graph.cutting.cuts import cut
 from lib_graph.kinds import Linear
 from lib_graph.method.basis import lib_basis
 from lib_graph.method.jacobians import second_moment

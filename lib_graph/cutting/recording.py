@@ -14,7 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from lib_graph.cuts import (
+from lib_graph.cutting.cuts import (
     Chain,
     Function,
     biases_among,
@@ -22,11 +22,11 @@ from lib_graph.cuts import (
     parameters_of,
     take_apart,
 )
+from lib_graph.cutting.selfcheck import check
+from lib_graph.cutting.tracing import recording
 from lib_graph.errors import ModelError
 from lib_graph.kinds import PositionLocal
 from lib_graph.method.network import Constants, Kind, Layer, Network, Section
-from lib_graph.selfcheck import check
-from lib_graph.tracing import recording
 
 __all__ = ["NOTICE", "recorded"]
 
@@ -46,7 +46,7 @@ def recorded(
     kinds: Mapping[tuple[str, str], Kind | PositionLocal] | None = None,
     partial: bool = False,
 ) -> Network:
-    """Return what `lib_graph.cuts.cut` does, of a module that has to be recorded on every batch.
+    """Return what `cuts.cut` does, of a module that has to be recorded on every batch.
 
     Raises what `cut` does; running the network raises ModelError where a batch takes a course that
     gives the layers other tensors.

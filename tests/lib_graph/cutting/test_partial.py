@@ -6,10 +6,10 @@ from torch import nn
 from torch.autograd.functional import jacobian
 
 import lib_graph
-from lib_graph.cuts import cut
+from lib_graph.cutting.cuts import cut
+from lib_graph.cutting.tracing import record
 from lib_graph.method.jacobians import second_moment
 from lib_graph.method.rules import Rule
-from lib_graph.tracing import record
 from tests.lib_graph.method.test_interactions import check, rule_of
 from tests.lib_graph.method.test_jacobians import relative
 from tests.lib_graph.nets import STACKED, Skip, random_, stacked_network

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from lib_graph.cutting.tracing import record
 from lib_graph.errors import ModelError
 from lib_graph.method.forward import derivative
 from lib_graph.method.network import Batch, Network, Section
-from lib_graph.tracing import record
 
 __all__ = ["check", "check_kinds"]
 
