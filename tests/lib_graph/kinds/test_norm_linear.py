@@ -12,7 +12,7 @@ from lib_graph.method.readout import Readout
 from lib_graph.method.rules import Rule
 from lib_graph.networks.family import beside_residual
 from tests.lib_graph.nets import jacobian_of, random_basis
-from tests.lib_graph.test_mlps import NORMS, D, H, N, S, random
+from tests.lib_graph.networks.test_mlps import NORMS, D, H, N, S, random
 
 RULES = [Rule.named("gradient"), Rule.named("gauss-legendre", 3), Rule.named("trapezoid", 2)]
 COUNTED = torch.tensor([[True, True], [True, False], [False, False]])
