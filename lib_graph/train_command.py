@@ -39,8 +39,8 @@ def modular_addition(out: Path, modulus: int, seed: int, max_steps: int) -> None
     """  # noqa: D301  \b is click's mark
     from lib_graph.errors import UsageError
     from lib_graph.networks.modular_addition import Config
-    from lib_graph.training.modular_addition import Recipe
-    from lib_graph.training.modular_addition import train as train_network
+    from lib_graph.networks.training.modular_addition import Recipe
+    from lib_graph.networks.training.modular_addition import train as train_network
 
     if modulus < 2:
         raise UsageError(f"--modulus is {modulus}; it must be at least 2.")
@@ -81,8 +81,8 @@ def mlp(data: Path, out: Path, hidden: str, label: str | None, seed: int, epochs
     lib-graph build my-mlp --out my-run
     """  # noqa: D301  \b is click's mark
     from lib_graph.errors import UsageError
-    from lib_graph.training.mlp import Recipe
-    from lib_graph.training.mlp import train as train_network
+    from lib_graph.networks.training.mlp import Recipe
+    from lib_graph.networks.training.mlp import train as train_network
 
     try:
         widths = [int(width) for width in hidden.split(",") if width.strip()]

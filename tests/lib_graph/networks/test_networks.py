@@ -14,7 +14,7 @@ from lib_graph.kinds import Attention, Linear, ResidualMLP
 from lib_graph.networks import load_subject, shipped_model
 from lib_graph.networks.checkpoint import read_config, save
 from lib_graph.networks.modular_addition import Config, ModularAddition, split
-from lib_graph.training.modular_addition import evaluate
+from lib_graph.networks.training.modular_addition import evaluate
 from tests.data import reference_data
 
 TINY = Config(modulus=5, d_vocab=7, d_model=6, n_heads=2, d_head=4, d_mlp=9)

@@ -12,8 +12,8 @@ from torch.nn import functional
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.networks.checkpoint import check_new, save
 from lib_graph.networks.modular_addition import Config, ModularAddition, TrainingRecord, split
+from lib_graph.networks.training.common import endless_batches, one_thread
 from lib_graph.support.progress import SILENT, Progress
-from lib_graph.training.common import endless_batches, one_thread
 
 __all__ = ["Recipe", "evaluate", "train"]
 

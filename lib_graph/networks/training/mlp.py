@@ -14,8 +14,8 @@ from lib_graph.data.images import LabelledImages, read_images, splits
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.networks.checkpoint import check_new, save
 from lib_graph.networks.mlp import MLP, Config, ImageData, TrainingRecord
+from lib_graph.networks.training.common import endless_batches, one_thread
 from lib_graph.support.progress import SILENT, Progress
-from lib_graph.training.common import endless_batches, one_thread
 
 __all__ = ["Recipe", "evaluate", "train"]
 

@@ -15,12 +15,12 @@ from lib_graph.kinds import Linear, Perceptron
 from lib_graph.networks import load_subject
 from lib_graph.networks.checkpoint import read_config
 from lib_graph.networks.mlp import Config
+from lib_graph.networks.training.mlp import Recipe, evaluate, train
 from lib_graph.reopening import reopened, reopened_network
-from lib_graph.training.mlp import Recipe, evaluate, train
 from tests.data import reference_data
 from tests.lib_graph.data.test_images import encoded, random_images, write_images
+from tests.lib_graph.networks.training.test_modular_addition import Interrupting
 from tests.lib_graph.test_build_command import lib_graph as command
-from tests.lib_graph.test_training_modular_addition import Interrupting
 
 QUICK = Recipe(epochs=6, batch_size=16, learning_rate=1e-2)
 
