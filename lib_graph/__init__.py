@@ -20,12 +20,12 @@ if TYPE_CHECKING:
         ablate_nodes,
         smallest_circuit,
     )
-    from lib_graph.building import build
+    from lib_graph.building.build import build
+    from lib_graph.building.options import Options
     from lib_graph.data.text import Text
     from lib_graph.examples import find_examples
     from lib_graph.matching import match_runs
     from lib_graph.networks import Subject, load_subject, shipped_model
-    from lib_graph.options import Options
     from lib_graph.run import Run
     from lib_graph.single_input import trace
 
@@ -49,14 +49,14 @@ __all__ = [
 
 _HOME = {
     "Bench": "lib_graph.ablation",
-    "Options": "lib_graph.options",
+    "Options": "lib_graph.building.options",
     "Run": "lib_graph.run",
     "Subject": "lib_graph.networks",
     "Text": "lib_graph.data.text",
     "ablate_circuit": "lib_graph.ablation",
     "ablate_edges": "lib_graph.ablation",
     "ablate_nodes": "lib_graph.ablation",
-    "build": "lib_graph.building",
+    "build": "lib_graph.building.build",
     "find_examples": "lib_graph.examples",
     "load_subject": "lib_graph.networks",
     "match_runs": "lib_graph.matching",

@@ -228,7 +228,7 @@ def _listed(text: str | None) -> list[str] | None:
 
 def _show(rows: pd.DataFrame, as_json: bool, columns: list[str]) -> None:
     if as_json:
-        from lib_graph.frames import json_rows
+        from lib_graph.building.frames import json_rows
 
         click.echo(json.dumps(json_rows(rows), indent=1))
         return

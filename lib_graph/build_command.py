@@ -140,8 +140,8 @@ def build(
     lib-graph build gpt2 --text stories.txt --tokens 20000 --out gpt2-run
     torchrun --nproc-per-node 2 -m lib_graph build my-model --out my-run
     """  # noqa: D301  \b is click's mark
-    from lib_graph.building import build as build_run
-    from lib_graph.options import Options
+    from lib_graph.building.build import build as build_run
+    from lib_graph.building.options import Options
     from lib_graph.support.memory import parse_bytes
 
     examples = given.pop("examples")

@@ -14,20 +14,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lib_graph.building.job import first_samples
+from lib_graph.building.plan import make_plan
+from lib_graph.building.samples import Samples
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.firing import Firing, firing_of
 from lib_graph.gauges import gauges_of
-from lib_graph.job import first_samples
 from lib_graph.linear_maps import LinearMap, Space, maps_of, span_of
 from lib_graph.method.jacobians import second_moment
 from lib_graph.method.moments import Moments, counted_rows
 from lib_graph.method.network import Batch, Section
 from lib_graph.method.rules import Rule
 from lib_graph.networks import Subject
-from lib_graph.plan import make_plan
 from lib_graph.reopening import Reopened, reopened_network
 from lib_graph.run import Run
-from lib_graph.samples import Samples
 from lib_graph.support.progress import SILENT, Progress
 from lib_graph.support.tables import Record, records_of
 

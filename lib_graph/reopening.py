@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from lib_graph.bases_file import given_bases
+from lib_graph.building.bases_file import given_bases
+from lib_graph.building.job import cast, cut_or_recorded, first_samples
+from lib_graph.building.origin import tensors_sha256
 from lib_graph.data.text import Text
 from lib_graph.errors import ConflictError, ModelError, UsageError
-from lib_graph.job import cast, cut_or_recorded, first_samples
 from lib_graph.method.dictionary import Basis
 from lib_graph.method.network import Batch, Network
 from lib_graph.networks import Subject, load_subject
-from lib_graph.origin import tensors_sha256
 from lib_graph.run import Manifest, Run
 
 __all__ = ["Reopened", "cut_again", "reopened", "reopened_network"]

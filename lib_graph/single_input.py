@@ -12,18 +12,18 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lib_graph.bases_file import read_bases, write_bases
+from lib_graph.building.bases_file import read_bases, write_bases
+from lib_graph.building.frames import section_frames
+from lib_graph.building.job import cast
+from lib_graph.building.origin import Origin, check_folder, clear_folder, run_id, tensors_sha256
 from lib_graph.data.notation import Sample
 from lib_graph.errors import UsageError
-from lib_graph.frames import section_frames
-from lib_graph.job import cast
 from lib_graph.method.dictionary import most_important
 from lib_graph.method.interactions import constant_moments, interaction_moments
 from lib_graph.method.moments import InteractionMoments
 from lib_graph.method.network import Batch
 from lib_graph.method.rules import Rule
 from lib_graph.networks import Subject
-from lib_graph.origin import Origin, check_folder, clear_folder, run_id, tensors_sha256
 from lib_graph.reopening import Reopened, cut_again, reopened
 from lib_graph.run import Run
 from lib_graph.run.writing import write_features, write_interactions, write_manifest

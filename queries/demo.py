@@ -30,7 +30,7 @@ def demo(out: Path, answer: int) -> None:
     asked what leads to one answer. Needs no server and no download.
     """
     import ingest
-    from lib_graph.building import build
+    from lib_graph.building.build import build
     from lib_graph.networks import load_subject, shipped_model
     from lib_graph.output import print_view
     from queries.graph import open_graph

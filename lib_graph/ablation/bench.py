@@ -12,10 +12,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lib_graph.ablation.narrowing import narrowed
+from lib_graph.building.job import cast
 from lib_graph.cutting.tracing import OUTPUT
 from lib_graph.data.evaluation import Evaluation, Metric, Total
 from lib_graph.errors import ModelError, UsageError
-from lib_graph.job import cast
 from lib_graph.method.basis import LayerBasis, RawBasis
 from lib_graph.method.dictionary import Dictionary
 from lib_graph.method.network import Constants, Layer, Network

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
 from lib_graph.ablation.masks import Edges
+from lib_graph.building.frames import json_rows
 from lib_graph.errors import ConflictError, UsageError
-from lib_graph.frames import json_rows
 from lib_graph.run import FeatureId, Run
 
 __all__ = ["Ranks", "circuit_json", "ranks_of", "read_circuit"]

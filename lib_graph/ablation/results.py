@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lib_graph.ablation.bench import Bench
+from lib_graph.building.origin import tensors_sha256
 from lib_graph.errors import ConflictError
-from lib_graph.origin import tensors_sha256
 from lib_graph.run.ablations import ABLATION, KEPT, MASKS, TABLE, graph_of, write_table
 from lib_graph.run.writing import made_from
 

@@ -11,8 +11,9 @@ from torch import nn
 
 import lib_graph
 from lib_graph import correlation as correlation_module
-from lib_graph.bases_file import read_bases, write_bases
-from lib_graph.building import build
+from lib_graph.building.bases_file import read_bases, write_bases
+from lib_graph.building.build import build
+from lib_graph.building.options import Options
 from lib_graph.correlation import correlations
 from lib_graph.data.notation import Sums
 from lib_graph.errors import ConflictError, ModelError, RunError, UsageError
@@ -20,7 +21,6 @@ from lib_graph.matching import match_runs
 from lib_graph.method.dictionary import Dictionary
 from lib_graph.networks.checkpoint import save
 from lib_graph.networks.subject import Subject
-from lib_graph.options import Options
 from lib_graph.reopening import reopened_network
 from lib_graph.run.matches import all_matches, matches_path, matches_summary
 from lib_graph.support.progress import Silent

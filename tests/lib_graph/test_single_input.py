@@ -9,13 +9,13 @@ import torch
 from torch import nn
 
 import lib_graph
-from lib_graph.building import build
+from lib_graph.building.build import build
+from lib_graph.building.options import Options
 from lib_graph.cli import main
 from lib_graph.data.notation import Sample
 from lib_graph.errors import ConflictError, UsageError
 from lib_graph.networks.checkpoint import save
 from lib_graph.networks.subject import Subject
-from lib_graph.options import Options
 from lib_graph.run import Run
 from lib_graph.single_input import trace
 from tests.lib_graph.nets import CONFIG, Skip, random_, transformer

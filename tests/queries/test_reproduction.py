@@ -17,10 +17,10 @@ from safetensors.torch import save_file
 import ingest
 from lib_graph import reproducing
 from lib_graph.ablation import read_ablation
-from lib_graph.building import build
+from lib_graph.building.build import build
+from lib_graph.building.options import Options
 from lib_graph.errors import RunError, UsageError
 from lib_graph.networks import load_subject
-from lib_graph.options import Options
 from lib_graph.published import EDGES_REQUIRED, MODULARITY, REPOSITORY, SEEDS, published_bases
 from lib_graph.reproducing import BASES, Case, cases
 from lib_graph.run import Run

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import lib_graph
-from lib_graph.bases_file import read_bases
+from lib_graph.building.bases_file import read_bases
 from lib_graph.cutting.composing import compose
 from lib_graph.cutting.cuts import cut
 from lib_graph.kinds import Linear

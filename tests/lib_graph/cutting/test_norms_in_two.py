@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from lib_graph.building import build
+from lib_graph.building.build import build
+from lib_graph.building.options import Options
 from lib_graph.cutting.cuts import cut
 from lib_graph.cutting.tracing import points, record, shapes
 from lib_graph.errors import ModelError
@@ -13,7 +14,6 @@ from lib_graph.method.basis import first_apart, lib_basis
 from lib_graph.method.moments import Moments
 from lib_graph.method.network import Layer
 from lib_graph.networks import Subject
-from lib_graph.options import Options
 from lib_graph.run import Run
 from tests.lib_graph.nets import random_
 

@@ -7,8 +7,9 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.autograd.functional import jacobian
 
-from lib_graph.bases_file import read_bases, write_bases
-from lib_graph.building import build
+from lib_graph.building.bases_file import read_bases, write_bases
+from lib_graph.building.build import build
+from lib_graph.building.options import Options
 from lib_graph.cli import main
 from lib_graph.cutting.cuts import cut
 from lib_graph.errors import NotFoundError, RunError, UsageError
@@ -17,7 +18,6 @@ from lib_graph.method.interactions import constant_moments, interaction_moments
 from lib_graph.method.moments import InteractionMoments
 from lib_graph.method.rules import Rule
 from lib_graph.networks.subject import Subject
-from lib_graph.options import Options
 from lib_graph.reopening import reopened_network
 from tests.lib_graph.nets import STACKED, random_, random_basis, stacked
 

@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch import nn
 
-from lib_graph import frames, plan
-from lib_graph.building import build
+from lib_graph.building import frames, plan
+from lib_graph.building.build import build
+from lib_graph.building.options import Options
 from lib_graph.errors import UsageError
 from lib_graph.method.basis import RawBasis
 from lib_graph.method.dictionary import most_important
 from lib_graph.networks.subject import Subject
-from lib_graph.options import Options
 from lib_graph.run import Run
+from tests.lib_graph.building.test_resuming import subject
 from tests.lib_graph.nets import random_, random_basis
-from tests.lib_graph.test_resuming import subject
 
 KEYS = ["source_layer", "source", "target"]
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from lib_graph.accumulating import accumulate
+from lib_graph.building.accumulating import accumulate
+from lib_graph.building.job import Job
 from lib_graph.errors import UsageError
-from lib_graph.job import Job
 from lib_graph.method.basis import RawBasis
 from lib_graph.method.dictionary import Basis, Dictionary
 from lib_graph.method.moments import Spread

@@ -8,13 +8,16 @@ from typing import Any
 
 import torch
 
-from lib_graph.accumulating import accumulate
-from lib_graph.bases_file import bases_made_from, read_bases, write_bases
+from lib_graph.building.accumulating import accumulate
+from lib_graph.building.bases_file import bases_made_from, read_bases, write_bases
+from lib_graph.building.frames import feature_frame
+from lib_graph.building.given_bases import given_stage
+from lib_graph.building.job import Job
+from lib_graph.building.options import Options
+from lib_graph.building.origin import run_id
+from lib_graph.building.samples import Samples
 from lib_graph.cutting.composing import compose
 from lib_graph.data.labelling import Label
-from lib_graph.frames import feature_frame
-from lib_graph.given import given_stage
-from lib_graph.job import Job
 from lib_graph.method.basis import (
     LayerBasis,
     RawBasis,
@@ -32,10 +35,7 @@ from lib_graph.method.jacobians import (
 )
 from lib_graph.method.moments import Moments, Spread
 from lib_graph.method.network import Batch, Section
-from lib_graph.options import Options
-from lib_graph.origin import run_id
 from lib_graph.run.writing import made_from, write_features
-from lib_graph.samples import Samples
 
 __all__ = ["Bases", "bases_stage", "moments_of", "second_moment_of"]
 

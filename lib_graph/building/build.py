@@ -15,15 +15,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lib_graph.bases_stage import Bases, bases_stage
+from lib_graph.building.bases_stage import Bases, bases_stage
+from lib_graph.building.interactions_stage import interactions_stage
+from lib_graph.building.job import Job, prepare
+from lib_graph.building.options import Options
+from lib_graph.building.origin import check_folder, clear_folder, run_id
 from lib_graph.data.text import Text
-from lib_graph.interactions_stage import interactions_stage
-from lib_graph.job import Job, prepare
 from lib_graph.method.basis import LayerBasis
 from lib_graph.method.dictionary import Dictionary
 from lib_graph.networks import Subject, subject_of
-from lib_graph.options import Options
-from lib_graph.origin import check_folder, clear_folder, run_id
 from lib_graph.run import DataInfo, LayerInfo, ModelInfo, Run
 from lib_graph.run.writing import write_manifest
 from lib_graph.support.devices import device_named

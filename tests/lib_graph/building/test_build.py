@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from lib_graph.bases_file import read_bases, write_bases
-from lib_graph.building import build
+from lib_graph.building.bases_file import read_bases, write_bases
+from lib_graph.building.build import build
+from lib_graph.building.options import Options
 from lib_graph.errors import ConflictError, ModelError, NotFoundError, RunError, UsageError
 from lib_graph.networks.subject import Subject
-from lib_graph.options import Options
 from lib_graph.run import Run
 from lib_graph.run.schema import DATA_FILES
 from lib_graph.support.files import locked

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from lib_graph import plan
+from lib_graph.building import plan
+from lib_graph.building.plan import make_plan
 from lib_graph.cutting.cuts import cut
 from lib_graph.method.rules import Rule
-from lib_graph.plan import make_plan
 from tests.lib_graph.language_models import network, tokens
 
 RULE = Rule.named("gradient")

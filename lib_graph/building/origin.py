@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lib_graph.bases_file import bases_made_from
+from lib_graph.building.bases_file import bases_made_from
+from lib_graph.building.options import Options
 from lib_graph.errors import ConflictError
-from lib_graph.options import Options
 from lib_graph.run.schema import DATA_FILES
 from lib_graph.run.writing import made_from
 from lib_graph.support.files import file_sha256, json_sha256

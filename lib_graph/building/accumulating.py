@@ -15,11 +15,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from lib_graph.job import Job
+from lib_graph.building.job import Job
+from lib_graph.building.samples import LOOK, Samples
 from lib_graph.method.jacobians import JacobianMoment
 from lib_graph.method.moments import InteractionMoments, Moments, Spread
 from lib_graph.method.network import Batch
-from lib_graph.samples import LOOK, Samples
 from lib_graph.support.files import json_sha256, whole_file
 
 __all__ = ["Mergeable", "accumulate"]

@@ -9,17 +9,17 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from lib_graph.accumulating import accumulate
-from lib_graph.bases_stage import Bases
-from lib_graph.frames import section_frames
-from lib_graph.job import Job
+from lib_graph.building.accumulating import accumulate
+from lib_graph.building.bases_stage import Bases
+from lib_graph.building.frames import section_frames
+from lib_graph.building.job import Job
+from lib_graph.building.origin import run_id
+from lib_graph.building.samples import Samples
 from lib_graph.method.dictionary import Basis, most_important
 from lib_graph.method.interactions import constant_moments, interaction_moments
 from lib_graph.method.moments import InteractionMoments
 from lib_graph.method.network import Batch, Section
-from lib_graph.origin import run_id
 from lib_graph.run.writing import made_from, write_interactions
-from lib_graph.samples import Samples
 
 __all__ = ["interactions_stage", "reached_error"]
 

@@ -15,9 +15,9 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from lib_graph.building.plan import Plan
 from lib_graph.errors import UsageError
 from lib_graph.method.network import Batch, Network
-from lib_graph.plan import Plan
 from lib_graph.support.devices import CPU
 
 __all__ = ["LOOK", "Samples"]

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from lib_graph.options import Options
-from lib_graph.origin import origin_of, run_id
+from lib_graph.building.options import Options
+from lib_graph.building.origin import origin_of, run_id
 
 MADE_FROM = {
     "model": "m", "data": "d", "layers": {"a": "0:in", "b": "output"}, "biases": ["x", "y"],

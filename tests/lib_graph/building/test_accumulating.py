@@ -7,21 +7,21 @@ from queue import Queue
 import pytest
 import torch
 
-from lib_graph.accumulating import accumulate
-from lib_graph.building import build
+from lib_graph.building.accumulating import accumulate
+from lib_graph.building.build import build
+from lib_graph.building.interactions_stage import reached_error
+from lib_graph.building.job import prepare
+from lib_graph.building.options import Options
+from lib_graph.building.plan import LIBRARIES, make_plan
 from lib_graph.errors import NotFoundError, UsageError
-from lib_graph.interactions_stage import reached_error
-from lib_graph.job import prepare
 from lib_graph.method.moments import InteractionMoments, Moments
-from lib_graph.options import Options
-from lib_graph.plan import LIBRARIES, make_plan
 from lib_graph.run import Run
 from lib_graph.support.memory import parse_bytes
 from lib_graph.support.processes import World
 from lib_graph.support.progress import SILENT
+from tests.lib_graph.building.test_build import subject_of
 from tests.lib_graph.nets import stacked
 from tests.lib_graph.stopping import StopAfter, StoppedError
-from tests.lib_graph.test_build import subject_of
 
 LAYERS = {"a": "1:in", "c": "2:in", "result": "output"}
 INPUTS = torch.randn(40, 2, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
@@ -31,13 +31,13 @@ BATCH = 2  # samples, where processes share them
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch):
-    monkeypatch.setattr("lib_graph.plan.ROWS", 16)  # batches of 8 samples
+    monkeypatch.setattr("lib_graph.building.plan.ROWS", 16)  # batches of 8 samples
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lib_graph.plan.ROWS", 16)
+        patch.setattr("lib_graph.building.plan.ROWS", 16)
         return build(SUBJECT, tmp_path_factory.mktemp("whole") / "run")
 
 
@@ -92,7 +92,7 @@ def test_where_activations_are_kept_changes_nothing(whole, keep, tmp_path, monke
         seen.append(str(plan))
         return plan
 
-    monkeypatch.setattr("lib_graph.job.make_plan", planned)
+    monkeypatch.setattr("lib_graph.building.job.make_plan", planned)
     watched = StopAfter()
     run = build(SUBJECT, tmp_path, progress=watched)
     assert run.manifest.files == whole.manifest.files
@@ -266,7 +266,7 @@ def pass_of_two(alone, folder, stops=(None, None), looking=None):
     ],
 )
 def test_processes_that_were_cut_off_apart_end_together(job, cut_off, done, tmp_path, monkeypatch):
-    monkeypatch.setattr("lib_graph.accumulating.LOOK", 4 * BATCH)
+    monkeypatch.setattr("lib_graph.building.accumulating.LOOK", 4 * BATCH)
     (whole, other), batches = pass_of_two(job, tmp_path / "whole")
     assert [sum(each) for each in batches] == [6, 6]
     assert torch.equal(whole.gram, other.gram)
@@ -278,7 +278,7 @@ def test_processes_that_were_cut_off_apart_end_together(job, cut_off, done, tmp_
 
 
 def test_a_process_that_was_killed_catches_up(job, tmp_path, monkeypatch):
-    monkeypatch.setattr("lib_graph.accumulating.LOOK", 4 * BATCH)
+    monkeypatch.setattr("lib_graph.building.accumulating.LOOK", 4 * BATCH)
     whole = pass_of_two(job, tmp_path / "whole")[0][0]
     pass_of_two(job, tmp_path, stops=(5, 4))
     (file,) = (tmp_path / ".partial").glob("*.1-2.safetensors")

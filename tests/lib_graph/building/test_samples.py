@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lib_graph import job
-from lib_graph.building import build
+from lib_graph.building import job
+from lib_graph.building.build import build
+from lib_graph.building.plan import Plan
+from lib_graph.building.samples import Samples
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.method.network import Batch
-from lib_graph.plan import Plan
-from lib_graph.samples import Samples
+from tests.lib_graph.building.test_resuming import subject
 from tests.lib_graph.nets import stacked_network
-from tests.lib_graph.test_resuming import subject
 
 KEPT = ["memory", "disk", "nowhere"]
 
@@ -87,7 +87,7 @@ def failing(*_):
 @pytest.mark.slow
 @pytest.mark.parametrize("keep", ["disk"], indirect=True)
 def test_files_go_when_a_build_fails(keep, tmp_path, monkeypatch):
-    monkeypatch.setattr("lib_graph.bases_stage.lib_basis", failing)
+    monkeypatch.setattr("lib_graph.building.bases_stage.lib_basis", failing)
     with pytest.raises(ModelError):
         build(subject(), tmp_path)
     assert not list(tmp_path.rglob("*activations*"))

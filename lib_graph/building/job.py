@@ -14,7 +14,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from lib_graph.bases_file import given_bases
+from lib_graph.building.bases_file import given_bases
+from lib_graph.building.options import Options
+from lib_graph.building.origin import Origin, origin_of, tensors_sha256
+from lib_graph.building.plan import Plan, make_plan
+from lib_graph.building.samples import Samples
 from lib_graph.cutting.composing import compose
 from lib_graph.cutting.cuts import cut
 from lib_graph.cutting.recording import NOTICE, recorded
@@ -23,10 +27,6 @@ from lib_graph.method.dictionary import Basis
 from lib_graph.method.network import Network
 from lib_graph.method.rules import Rule
 from lib_graph.networks import Subject
-from lib_graph.options import Options
-from lib_graph.origin import Origin, origin_of, tensors_sha256
-from lib_graph.plan import Plan, make_plan
-from lib_graph.samples import Samples
 from lib_graph.support.devices import CPU
 from lib_graph.support.files import json_sha256, write_json
 from lib_graph.support.processes import ALONE, World

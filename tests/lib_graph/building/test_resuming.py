@@ -5,10 +5,10 @@ import json
 import pytest
 import torch
 
-from lib_graph import plan
-from lib_graph.building import build
+from lib_graph.building import plan
+from lib_graph.building.build import build
+from lib_graph.building.options import Options
 from lib_graph.networks.subject import Subject
-from lib_graph.options import Options
 from tests.lib_graph.nets import STACKED, stacked
 from tests.lib_graph.stopping import StopAfter, StoppedError
 

@@ -21,9 +21,10 @@ LASTS = ("raw", "pca")
 class Options:
     """How features and interactions are computed; docs/method.md has the mathematics.
 
-    `basis`: lib, pca, neuron or global; or a file of bases or dictionaries (`lib_graph.bases_file`)
-    or a run folder, to take the features from. `last`: the last layer as it is (raw) or in its PCA
-    basis. `rule` and `points`: where on the path to the activations derivatives are taken. `dtype`:
+    `basis`: lib, pca, neuron or global; or a file of bases or dictionaries
+    (`lib_graph.building.bases_file`) or a run folder, to take the features from. `last`: the last
+    layer as it is (raw) or in its PCA basis. `rule` and `points`: where on the path to the
+    activations derivatives are taken. `dtype`:
     of the network; sums and eigenvectors are float64 always. `tau_pca`, `tau_lib`: directions with
     an eigenvalue up to that share of the largest are cut. `biases`: the parameters that count as
     biases (default: those called `bias` or `b_…`). `partial`: derivatives through the named tensors
