@@ -20,14 +20,14 @@ if TYPE_CHECKING:
         ablate_nodes,
         smallest_circuit,
     )
+    from lib_graph.analysis.examples import find_examples
+    from lib_graph.analysis.match import match_runs
+    from lib_graph.analysis.trace import trace
     from lib_graph.building.build import build
     from lib_graph.building.options import Options
     from lib_graph.data.text import Text
-    from lib_graph.examples import find_examples
-    from lib_graph.matching import match_runs
     from lib_graph.networks import Subject, load_subject, shipped_model
     from lib_graph.run import Run
-    from lib_graph.single_input import trace
 
 __all__ = [
     "Bench",
@@ -57,12 +57,12 @@ _HOME = {
     "ablate_edges": "lib_graph.ablation",
     "ablate_nodes": "lib_graph.ablation",
     "build": "lib_graph.building.build",
-    "find_examples": "lib_graph.examples",
+    "find_examples": "lib_graph.analysis.examples",
     "load_subject": "lib_graph.networks",
-    "match_runs": "lib_graph.matching",
+    "match_runs": "lib_graph.analysis.match",
     "shipped_model": "lib_graph.networks",
     "smallest_circuit": "lib_graph.ablation",
-    "trace": "lib_graph.single_input",
+    "trace": "lib_graph.analysis.trace",
 }
 
 

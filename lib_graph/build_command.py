@@ -161,7 +161,7 @@ def build(
     for layer in run.layers:
         click.echo(f"  {layer.name}: {layer.features} features of {layer.width} coordinates")
     if examples is not None:
-        from lib_graph.examples import find_examples
+        from lib_graph.analysis.examples import find_examples
 
         find_examples(run, count=examples, replace=replace, progress=progress())
 

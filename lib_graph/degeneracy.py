@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lib_graph.analysis.reopening import Reopened, reopened_network
 from lib_graph.building.job import first_samples
 from lib_graph.building.plan import make_plan
 from lib_graph.building.samples import Samples
@@ -26,7 +27,6 @@ from lib_graph.method.moments import Moments, counted_rows
 from lib_graph.method.network import Batch, Section
 from lib_graph.method.rules import Rule
 from lib_graph.networks import Subject
-from lib_graph.reopening import Reopened, reopened_network
 from lib_graph.run import Run
 from lib_graph.support.progress import SILENT, Progress
 from lib_graph.support.tables import Record, records_of
@@ -93,7 +93,7 @@ def degeneracy_of(
     `subject` is the network where the run cannot find it again. Units count as synchronised that
     fire on the same inputs, and, apart, those that differ on up to `share` of them.
 
-    Raises what `lib_graph.reopening.reopened` does, UsageError for a share that is none.
+    Raises what `lib_graph.analysis.reopening.reopened` does, UsageError for a share that is none.
     """
     if not 0 <= share < 1:
         raise UsageError(f"share is {share}; it is a share of the inputs, 0 to 1.")

@@ -25,7 +25,7 @@ def examples(run: Path, count: int, replace: bool) -> None:
     lib-graph examples my-run
     lib-graph examples my-run -n 20 --replace
     """  # noqa: D301  \b is click's mark
-    from lib_graph.examples import find_examples
+    from lib_graph.analysis.examples import find_examples
     from lib_graph.run import Run
 
     opened = Run.open(run)

@@ -37,7 +37,7 @@ def match(run: Path, other: Path, count: int, replace: bool, output: Output) -> 
     lib-graph match my-run my-run-pca
     lib-graph match seed-0 seed-1 --json
     """  # noqa: D301  \b is click's mark
-    from lib_graph.matching import match_runs
+    from lib_graph.analysis.match import match_runs
     from lib_graph.run import Run
     from lib_graph.run.matches import matches_summary
 

@@ -28,8 +28,8 @@ def trace(run: Path, input: str, out: Path, name: str | None, replace: bool) -> 
     lib-graph trace my-run --input '17 + 3' --out my-trace
     lib-graph trace my-run --input 250 --out my-trace
     """  # noqa: D301  \b is click's mark
+    from lib_graph.analysis.trace import trace as trace_input
     from lib_graph.run import Run
-    from lib_graph.single_input import trace as trace_input
 
     found = trace_input(Run.open(run), out, input, name=name, replace=replace, progress=progress())
     click.echo(f"{out}: run {found.id} ({found.manifest.name}) over the features of run "

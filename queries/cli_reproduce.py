@@ -42,7 +42,7 @@ def reproduce(what: str, networks: Path | None, out: Path, replace: bool, output
     lib-graph reproduce modular-addition
     lib-graph reproduce modular-addition --networks published --json
     """  # noqa: D301  \b is click's mark
-    from lib_graph.published import REPOSITORY
+    from lib_graph.analysis.published import REPOSITORY
     from queries.reproduction import reproduce, reproduction_view
 
     if networks is None:

@@ -11,9 +11,16 @@ import pandas as pd
 
 import ingest
 from lib_graph.ablation import read_ablation
+from lib_graph.analysis.published import (
+    EDGES_REQUIRED,
+    FIRST,
+    MODULARITY,
+    PURITY,
+    REPOSITORY,
+    SEEDS,
+)
+from lib_graph.analysis.reproducing import SHIPPED, Case, cases, reproduced_run
 from lib_graph.output import View
-from lib_graph.published import EDGES_REQUIRED, FIRST, MODULARITY, PURITY, REPOSITORY, SEEDS
-from lib_graph.reproducing import SHIPPED, Case, cases, reproduced_run
 from lib_graph.run import Run
 from lib_graph.support.progress import SILENT, Progress
 from lib_graph.support.tables import Record, records_of

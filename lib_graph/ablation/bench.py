@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lib_graph.ablation.narrowing import narrowed
+from lib_graph.analysis.reopening import reopened_network
 from lib_graph.building.job import cast
 from lib_graph.cutting.tracing import OUTPUT
 from lib_graph.data.evaluation import Evaluation, Metric, Total
@@ -20,7 +21,6 @@ from lib_graph.method.basis import LayerBasis, RawBasis
 from lib_graph.method.dictionary import Dictionary
 from lib_graph.method.network import Constants, Layer, Network
 from lib_graph.networks import Subject
-from lib_graph.reopening import reopened_network
 from lib_graph.run import Run
 
 __all__ = ["Bench", "Part"]
@@ -54,7 +54,7 @@ class Bench:
         metric: str | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> Bench:
-        """Return the bench of a run, its network loaded again (`lib_graph.reopening`).
+        """Return the bench of a run, its network loaded again (`lib_graph.analysis.reopening`).
 
         `metric` is accuracy or cross-entropy (default: what the data are usually scored by);
         `dtype` is the precision of the network, which is less than that of a build unless said

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 import lib_graph
+from lib_graph.analysis.reopening import reopened_network
 from lib_graph.cutting.composing import compose
 from lib_graph.degeneracy import degeneracy_of, free_maps
 from lib_graph.firing import Firing, firing_of
 from lib_graph.networks.checkpoint import save
-from lib_graph.reopening import reopened_network
 from tests.lib_graph.nets import CONFIG, random_, transformer, transformer_subject
 from tests.lib_graph.test_build_command import lib_graph as command
 from tests.lib_graph.toys import linear, ranked

@@ -15,14 +15,20 @@ import torch
 from safetensors.torch import save_file
 
 import ingest
-from lib_graph import reproducing
 from lib_graph.ablation import read_ablation
+from lib_graph.analysis import reproducing
+from lib_graph.analysis.published import (
+    EDGES_REQUIRED,
+    MODULARITY,
+    REPOSITORY,
+    SEEDS,
+    published_bases,
+)
+from lib_graph.analysis.reproducing import BASES, Case, cases
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
 from lib_graph.errors import RunError, UsageError
 from lib_graph.networks import load_subject
-from lib_graph.published import EDGES_REQUIRED, MODULARITY, REPOSITORY, SEEDS, published_bases
-from lib_graph.reproducing import BASES, Case, cases
 from lib_graph.run import Run
 from lib_graph.run.ablations import ABLATION, KEPT, MASKS, TABLE, graph_of, write_table
 from lib_graph.support.progress import ConsoleProgress

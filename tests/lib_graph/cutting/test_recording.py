@@ -5,11 +5,11 @@ import torch
 from torch import nn
 
 import lib_graph
+from lib_graph.analysis.reopening import reopened_network
 from lib_graph.cutting.recording import NOTICE, recorded
 from lib_graph.cutting.tracing import record
 from lib_graph.errors import ModelError, UntraceableError, UsageError
 from lib_graph.kinds import Linear
-from lib_graph.reopening import reopened_network
 from lib_graph.support.progress import Silent
 from tests.lib_graph.method.test_interactions import check, rule_of
 from tests.lib_graph.nets import STACKED, random_, stacked

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 import lib_graph
+from lib_graph.analysis.reopening import reopened, reopened_network
 from lib_graph.data.images import read_images
 from lib_graph.errors import ConflictError, ModelError, UsageError
 from lib_graph.kinds import Linear, Perceptron
@@ -16,7 +17,6 @@ from lib_graph.networks import load_subject
 from lib_graph.networks.checkpoint import read_config
 from lib_graph.networks.mlp import Config
 from lib_graph.networks.training.mlp import Recipe, evaluate, train
-from lib_graph.reopening import reopened, reopened_network
 from tests.data import reference_data
 from tests.lib_graph.data.test_images import encoded, random_images, write_images
 from tests.lib_graph.networks.training.test_modular_addition import Interrupting

@@ -10,11 +10,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from lib_graph.analysis.reopening import Reopened, reopened_network
 from lib_graph.errors import ConflictError, UsageError
 from lib_graph.method.dictionary import Basis
 from lib_graph.method.network import Layer
 from lib_graph.networks import Subject
-from lib_graph.reopening import Reopened, reopened_network
 from lib_graph.run import Run
 from lib_graph.run.examples import NAME, read_examples, write_examples
 from lib_graph.run.writing import made_from

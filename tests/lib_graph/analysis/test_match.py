@@ -10,18 +10,18 @@ import torch
 from torch import nn
 
 import lib_graph
-from lib_graph import correlation as correlation_module
+from lib_graph.analysis import correlation as correlation_module
+from lib_graph.analysis.correlation import correlations
+from lib_graph.analysis.match import match_runs
+from lib_graph.analysis.reopening import reopened_network
 from lib_graph.building.bases_file import read_bases, write_bases
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
-from lib_graph.correlation import correlations
 from lib_graph.data.notation import Sums
 from lib_graph.errors import ConflictError, ModelError, RunError, UsageError
-from lib_graph.matching import match_runs
 from lib_graph.method.dictionary import Dictionary
 from lib_graph.networks.checkpoint import save
 from lib_graph.networks.subject import Subject
-from lib_graph.reopening import reopened_network
 from lib_graph.run.matches import all_matches, matches_path, matches_summary
 from lib_graph.support.progress import Silent
 from tests.lib_graph.nets import CONFIG, random_, transformer

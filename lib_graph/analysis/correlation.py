@@ -12,10 +12,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from lib_graph.analysis.reopening import Reopened
 from lib_graph.method.dictionary import Basis
 from lib_graph.method.moments import Spread, counted_rows
 from lib_graph.method.network import Batch, Layer
-from lib_graph.reopening import Reopened
 from lib_graph.support.devices import exact
 from lib_graph.support.progress import SILENT, Progress
 

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 import lib_graph
+from lib_graph.analysis.reopening import reopened, reopened_network
 from lib_graph.errors import ConflictError, ModelError
 from lib_graph.networks.checkpoint import save
-from lib_graph.reopening import reopened, reopened_network
 from tests.lib_graph.nets import CONFIG, transformer
 
 

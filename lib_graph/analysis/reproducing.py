@@ -15,12 +15,12 @@ from lib_graph.ablation import (
     write_ablation,
     write_masks,
 )
+from lib_graph.analysis.published import REPOSITORY, SEEDS, WEIGHTS, published_bases
 from lib_graph.building.bases_file import write_bases
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
 from lib_graph.errors import RunError, UsageError
 from lib_graph.networks import load_subject, shipped_model
-from lib_graph.published import REPOSITORY, SEEDS, WEIGHTS, published_bases
 from lib_graph.run import Run
 from lib_graph.support.progress import SILENT, Progress
 

@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lib_graph.correlation import correlations
+from lib_graph.analysis.correlation import correlations
+from lib_graph.analysis.reopening import cut_again, reopened, reopened_network
 from lib_graph.errors import ConflictError, ModelError, UsageError
 from lib_graph.method.network import Network
 from lib_graph.networks import Subject
-from lib_graph.reopening import cut_again, reopened, reopened_network
 from lib_graph.run import Run
 from lib_graph.run.matches import MATCHES, all_matches, matches_path, write_matches
 from lib_graph.run.writing import made_from

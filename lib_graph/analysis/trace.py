@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from lib_graph.analysis.reopening import Reopened, cut_again, reopened
 from lib_graph.building.bases_file import read_bases, write_bases
 from lib_graph.building.frames import section_frames
 from lib_graph.building.job import cast
@@ -24,7 +25,6 @@ from lib_graph.method.moments import InteractionMoments
 from lib_graph.method.network import Batch
 from lib_graph.method.rules import Rule
 from lib_graph.networks import Subject
-from lib_graph.reopening import Reopened, cut_again, reopened
 from lib_graph.run import Run
 from lib_graph.run.writing import write_features, write_interactions, write_manifest
 from lib_graph.support.files import locked

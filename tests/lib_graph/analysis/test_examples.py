@@ -10,18 +10,18 @@ from matplotlib.image import imread
 from torch import nn
 
 import lib_graph
-from lib_graph import examples as examples_module
+from lib_graph.analysis import examples as examples_module
+from lib_graph.analysis.examples import find_examples
+from lib_graph.analysis.reopening import reopened_network
 from lib_graph.building.bases_file import write_bases
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
 from lib_graph.cli import main
 from lib_graph.data.notation import Images, Notation, Sample
 from lib_graph.errors import ConflictError, RunError, UsageError
-from lib_graph.examples import find_examples
 from lib_graph.method.dictionary import Dictionary
 from lib_graph.networks.checkpoint import save
 from lib_graph.networks.subject import Subject
-from lib_graph.reopening import reopened_network
 from lib_graph.run import Run
 from lib_graph.run.examples import read_examples
 from tests.lib_graph.nets import CONFIG, random_, transformer
