@@ -14,7 +14,7 @@ from lib_graph.output import Output, View, output_options
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lib_graph.degeneracy import Degeneracy
+    from lib_graph.analysis.degeneracy.tables import Degeneracy
 
 __all__ = ["degeneracy"]
 
@@ -60,7 +60,7 @@ def degeneracy(
     effect, and known gauges. The network and its data are loaded again and held against the run.
     Linear maps and gauges are those of sections whose kind is known.
     """
-    from lib_graph.degeneracy import degeneracy_of
+    from lib_graph.analysis.degeneracy.tables import degeneracy_of
     from lib_graph.errors import UsageError
     from lib_graph.networks import load_subject
     from lib_graph.run import Run

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 import lib_graph
-from lib_graph.gauges import gauges_of
+from lib_graph.analysis.degeneracy.gauges import gauges_of
 from lib_graph.kinds import Attention, GatedMLP, ResidualMLP, Rotary
 from lib_graph.method.network import Section
 

@@ -14,14 +14,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lib_graph.analysis.degeneracy.firing import Firing, firing_of
+from lib_graph.analysis.degeneracy.gauges import gauges_of
+from lib_graph.analysis.degeneracy.linear_maps import LinearMap, Space, maps_of, span_of
 from lib_graph.analysis.reopening import Reopened, reopened_network
 from lib_graph.building.job import first_samples
 from lib_graph.building.plan import make_plan
 from lib_graph.building.samples import Samples
 from lib_graph.errors import ModelError, UsageError
-from lib_graph.firing import Firing, firing_of
-from lib_graph.gauges import gauges_of
-from lib_graph.linear_maps import LinearMap, Space, maps_of, span_of
 from lib_graph.method.jacobians import second_moment
 from lib_graph.method.moments import Moments, counted_rows
 from lib_graph.method.network import Batch, Section

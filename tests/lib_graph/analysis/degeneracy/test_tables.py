@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 import lib_graph
+from lib_graph.analysis.degeneracy.firing import Firing, firing_of
+from lib_graph.analysis.degeneracy.tables import degeneracy_of, free_maps
 from lib_graph.analysis.reopening import reopened_network
 from lib_graph.cutting.composing import compose
-from lib_graph.degeneracy import degeneracy_of, free_maps
-from lib_graph.firing import Firing, firing_of
 from lib_graph.networks.checkpoint import save
 from tests.lib_graph.nets import CONFIG, random_, transformer, transformer_subject
 from tests.lib_graph.test_build_command import lib_graph as command
