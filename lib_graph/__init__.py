@@ -13,7 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lib_graph.ablation import (
+    from lib_graph.analysis.ablation import (
         Bench,
         ablate_circuit,
         ablate_edges,
@@ -48,20 +48,20 @@ __all__ = [
 ]
 
 _HOME = {
-    "Bench": "lib_graph.ablation",
+    "Bench": "lib_graph.analysis.ablation",
     "Options": "lib_graph.building.options",
     "Run": "lib_graph.run",
     "Subject": "lib_graph.networks",
     "Text": "lib_graph.data.text",
-    "ablate_circuit": "lib_graph.ablation",
-    "ablate_edges": "lib_graph.ablation",
-    "ablate_nodes": "lib_graph.ablation",
+    "ablate_circuit": "lib_graph.analysis.ablation",
+    "ablate_edges": "lib_graph.analysis.ablation",
+    "ablate_nodes": "lib_graph.analysis.ablation",
     "build": "lib_graph.building.build",
     "find_examples": "lib_graph.analysis.examples",
     "load_subject": "lib_graph.networks",
     "match_runs": "lib_graph.analysis.match",
     "shipped_model": "lib_graph.networks",
-    "smallest_circuit": "lib_graph.ablation",
+    "smallest_circuit": "lib_graph.analysis.ablation",
     "trace": "lib_graph.analysis.trace",
 }
 

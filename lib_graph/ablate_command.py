@@ -16,7 +16,7 @@ from lib_graph.support.files import write_json
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lib_graph.ablation import Bench
+    from lib_graph.analysis.ablation import Bench
     from lib_graph.run import Run
 
 __all__ = ["ablate"]
@@ -83,7 +83,7 @@ def nodes(
     """Keep the first n features of a layer, by importance; all others are at their mean."""
     import pandas as pd
 
-    from lib_graph.ablation import ablate_nodes, write_ablation
+    from lib_graph.analysis.ablation import ablate_nodes, write_ablation
 
     benches = list(_benches(settings.run, against, metric))
     rows = pd.concat(
@@ -121,7 +121,7 @@ def edges(
     """
     import pandas as pd
 
-    from lib_graph.ablation import ablate_edges, write_ablation, write_masks
+    from lib_graph.analysis.ablation import ablate_edges, write_ablation, write_masks
 
     benches = list(_benches(settings.run, against, metric))
     found = [
@@ -167,7 +167,7 @@ def circuit(
     many interactions in each section. A circuit that leads to one answer cannot score on accuracy
     over all answers.
     """
-    from lib_graph.ablation import (
+    from lib_graph.analysis.ablation import (
         ablate_circuit,
         read_circuit,
         smallest_circuit,
@@ -200,7 +200,7 @@ def circuit(
 
 
 def _benches(path: Path, against: Path | None, metric: str | None) -> Iterable[Bench]:
-    from lib_graph.ablation import Bench
+    from lib_graph.analysis.ablation import Bench
     from lib_graph.run import Run
 
     run = Run.open(path)

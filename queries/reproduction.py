@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 import ingest
-from lib_graph.ablation import read_ablation
+from lib_graph.analysis.ablation import read_ablation
 from lib_graph.analysis.published import (
     EDGES_REQUIRED,
     FIRST,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lib_graph.ablation import DELTA
+from lib_graph.analysis.ablation import DELTA
 from lib_graph.run import Run
 from lib_graph.run.ablations import ABLATION, TABLE, graph_of, write_table
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lib_graph.ablation import Bench, ablate_nodes, read_ablation
+from lib_graph.analysis.ablation import Bench, ablate_nodes, read_ablation
 from lib_graph.analysis.published import (
     EDGES_REQUIRED,
     MODULARITY,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lib_graph.ablation import (
+from lib_graph.analysis.ablation import (
     DELTA,
     Bench,
     ablate_edges,

@@ -1,4 +1,4 @@
-"""What ablations leave in a run folder (`lib_graph.ablation` makes it).
+"""What ablations leave in a run folder (`lib_graph.analysis.ablation` makes it).
 
     RUN/ablation.parquet   node curves, edge curves, edges required, circuits
     RUN/masks.parquet      the interactions that are kept at the number required, section by section

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from lib_graph.ablation import read_ablation, smallest_kept
+from lib_graph.analysis.ablation import read_ablation, smallest_kept
 from lib_graph.errors import ModelError
 from lib_graph.networks import load_subject
 from lib_graph.run import Run

@@ -15,8 +15,8 @@ import torch
 from safetensors.torch import save_file
 
 import ingest
-from lib_graph.ablation import read_ablation
 from lib_graph.analysis import reproducing
+from lib_graph.analysis.ablation import read_ablation
 from lib_graph.analysis.published import (
     EDGES_REQUIRED,
     MODULARITY,

@@ -17,8 +17,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from lib_graph.ablation.bench import Bench
-from lib_graph.ablation.narrowing import narrowed
+from lib_graph.analysis.ablation.bench import Bench
+from lib_graph.analysis.ablation.narrowing import narrowed
 from lib_graph.errors import RunError, UsageError
 from lib_graph.kinds import Linear
 from lib_graph.method.network import Section

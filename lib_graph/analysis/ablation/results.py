@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lib_graph.ablation.bench import Bench
+from lib_graph.analysis.ablation.bench import Bench
 from lib_graph.building.origin import tensors_sha256
 from lib_graph.errors import ConflictError
 from lib_graph.run.ablations import ABLATION, KEPT, MASKS, TABLE, graph_of, write_table

@@ -9,9 +9,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lib_graph.ablation.bench import Bench
-from lib_graph.ablation.bisection import bisect, check_reachable
-from lib_graph.ablation.masks import Edges, MaskedSection, edges_of
+from lib_graph.analysis.ablation.bench import Bench
+from lib_graph.analysis.ablation.bisection import bisect, check_reachable
+from lib_graph.analysis.ablation.masks import Edges, MaskedSection, edges_of
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.method.network import Layer
 from lib_graph.run.ablations import ABLATION, MASKS

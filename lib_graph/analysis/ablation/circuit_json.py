@@ -13,7 +13,7 @@ from jaxtyping import Int
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
-from lib_graph.ablation.masks import Edges
+from lib_graph.analysis.ablation.masks import Edges
 from lib_graph.building.frames import json_rows
 from lib_graph.errors import ConflictError, UsageError
 from lib_graph.run import FeatureId, Run

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lib_graph.ablation.narrowing import narrowed
+from lib_graph.analysis.ablation.narrowing import narrowed
 from lib_graph.kinds import Attention, GatedMLP, Linear, Norm, Perceptron, ResidualMLP, Rotary
 from lib_graph.method.network import Layer, Section
 

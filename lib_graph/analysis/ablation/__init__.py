@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lib_graph.ablation.bench import Bench
-from lib_graph.ablation.circuit_json import read_circuit
-from lib_graph.ablation.circuits import CircuitScore, ablate_circuit, smallest_circuit
-from lib_graph.ablation.curves import DELTA, EdgeAblation, ablate_edges, ablate_nodes
-from lib_graph.ablation.results import write_ablation, write_masks
+from lib_graph.analysis.ablation.bench import Bench
+from lib_graph.analysis.ablation.circuit_json import read_circuit
+from lib_graph.analysis.ablation.circuits import CircuitScore, ablate_circuit, smallest_circuit
+from lib_graph.analysis.ablation.curves import DELTA, EdgeAblation, ablate_edges, ablate_nodes
+from lib_graph.analysis.ablation.results import write_ablation, write_masks
 from lib_graph.run.ablations import read_ablation, smallest_kept
 
 __all__ = [

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lib_graph.ablation.narrowing import narrowed
+from lib_graph.analysis.ablation.narrowing import narrowed
 from lib_graph.analysis.reopening import reopened_network
 from lib_graph.building.job import cast
 from lib_graph.cutting.tracing import OUTPUT

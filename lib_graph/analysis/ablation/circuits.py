@@ -11,11 +11,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lib_graph.ablation.bench import Bench
-from lib_graph.ablation.bisection import bisect, check_reachable
-from lib_graph.ablation.circuit_json import Ranks, circuit_json, ranks_of
-from lib_graph.ablation.curves import RANDOM_ANSWERS, table_of
-from lib_graph.ablation.masks import Edges, MaskedSection, edges_of
+from lib_graph.analysis.ablation.bench import Bench
+from lib_graph.analysis.ablation.bisection import bisect, check_reachable
+from lib_graph.analysis.ablation.circuit_json import Ranks, circuit_json, ranks_of
+from lib_graph.analysis.ablation.curves import RANDOM_ANSWERS, table_of
+from lib_graph.analysis.ablation.masks import Edges, MaskedSection, edges_of
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.support.progress import SILENT, Progress
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import lib_graph
-from lib_graph.ablation import (
+from lib_graph.analysis.ablation import (
     Bench,
     ablate_circuit,
     ablate_edges,
@@ -17,9 +17,9 @@ from lib_graph.ablation import (
     write_ablation,
     write_masks,
 )
-from lib_graph.ablation.bisection import bisect
-from lib_graph.ablation.circuits import masked_score
-from lib_graph.ablation.masks import MaskedSection, edges_of
+from lib_graph.analysis.ablation.bisection import bisect
+from lib_graph.analysis.ablation.circuits import masked_score
+from lib_graph.analysis.ablation.masks import MaskedSection, edges_of
 from lib_graph.data.evaluation import Evaluation
 from lib_graph.errors import ConflictError, ModelError, NotFoundError, RunError, UsageError
 from lib_graph.networks.modular_addition import answers, split
