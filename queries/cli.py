@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from lib_graph.cli import command
+from lib_graph.cli.commands import command
 from queries.output import (
     Output,
     from_option,

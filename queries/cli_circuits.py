@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lib_graph.cli import command
+from lib_graph.cli.commands import command
 from lib_graph.errors import UsageError
 from queries.output import (
     Output,

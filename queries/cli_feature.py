@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lib_graph.cli import command
+from lib_graph.cli.commands import command
 from lib_graph.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def feature(
     lib-graph feature my-run/ln2.0/3
     lib-graph feature my-run/ln2.0/3 --label 'multiples of 7'
     """  # noqa: D301  \b is click's mark
-    from lib_graph.output import print_view
+    from lib_graph.cli.output import print_view
     from lib_graph.run.feature import find_feature, read_feature
     from queries.feature_views import feature_json, feature_views
 

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from lib_graph.cli import command
+from lib_graph.cli.commands import command
 from lib_graph.errors import UsageError
 from lib_graph.support.files import whole_file
 from queries.output import run_options

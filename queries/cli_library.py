@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from lib_graph.cli import command
+from lib_graph.cli.commands import command
 from queries.cli_store import parse_parameters
 from queries.output import Output, output_options, run_options
 

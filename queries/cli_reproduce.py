@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from lib_graph.cli import command, progress
-from lib_graph.output import Output, output_options
+from lib_graph.cli.commands import command, progress
+from lib_graph.cli.output import Output, output_options
 
 __all__ = ["reproduce"]
 

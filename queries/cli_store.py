@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lib_graph.cli import command, progress
+from lib_graph.cli.commands import command, progress
 from lib_graph.errors import UsageError
 from queries.output import Output, output_options, run_options, store_option
 

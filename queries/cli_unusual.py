@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from lib_graph.cli import command
+from lib_graph.cli.commands import command
 from queries.output import Output, output_options, run_options
 
 __all__ = ["unusual"]

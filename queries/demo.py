@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lib_graph.cli import command, progress
+from lib_graph.cli.commands import command, progress
 
 __all__ = ["demo"]
 
@@ -31,8 +31,8 @@ def demo(out: Path, answer: int) -> None:
     """
     import ingest
     from lib_graph.building.build import build
+    from lib_graph.cli.output import print_view
     from lib_graph.networks import load_subject, shipped_model
-    from lib_graph.output import print_view
     from queries.graph import open_graph
     from queries.module_views import communities_view
     from queries.output import print_statements

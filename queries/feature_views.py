@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lib_graph.output import View
+from lib_graph.cli.output import View
 from lib_graph.support.tables import Record, records_of
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lib_graph.output import View
+from lib_graph.cli.output import View
 from lib_graph.support.tables import records_of
 from queries.cells import count_cell, fixed_cell, list_cell, spread_cell
 

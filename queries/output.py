@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
-from lib_graph.output import Output as PlainOutput
-from lib_graph.output import Rows, View
-from lib_graph.output import output_options as plain_output_options
+from lib_graph.cli.output import Output as PlainOutput
+from lib_graph.cli.output import Rows, View
+from lib_graph.cli.output import output_options as plain_output_options
 
 if TYPE_CHECKING:
     from queries.statements import Statement

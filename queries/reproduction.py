@@ -20,7 +20,7 @@ from lib_graph.analysis.published import (
     SEEDS,
 )
 from lib_graph.analysis.reproducing import SHIPPED, Case, cases, reproduced_run
-from lib_graph.output import View
+from lib_graph.cli.output import View
 from lib_graph.run import Run
 from lib_graph.support.progress import SILENT, Progress
 from lib_graph.support.tables import Record, records_of

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lib_graph.output import View
+from lib_graph.cli.output import View
 from lib_graph.support.tables import records_of
 from queries.answers import Table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lib_graph.output import View
+from lib_graph.cli.output import View
 from lib_graph.support.files import whole_file
 from lib_graph.support.progress import SILENT, Progress
 from queries.library import queries_table

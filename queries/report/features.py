@@ -6,7 +6,7 @@ import base64
 
 import pandas as pd
 
-from lib_graph.output import View
+from lib_graph.cli.output import View
 from lib_graph.run.examples import NAME, read_examples
 from lib_graph.support.tables import records_of
 from queries.charts import draw_importances

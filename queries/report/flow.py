@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from itertools import pairwise
 
-from lib_graph.output import View
+from lib_graph.cli.output import View
 from queries.cells import fixed_cell
 from queries.circuits import Circuit
 from queries.communities import Communities

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lib_graph.output import View
+from lib_graph.cli.output import View
 from queries.charts import draw_modules, draw_strengths
 from queries.communities import Communities
 from queries.module_views import communities_view, module_flow_view, module_table_view

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lib_graph.output import View
+from lib_graph.cli.output import View
 from lib_graph.support.tables import records_of
 from queries.ablation_chart import draw_ablations
 from queries.ablations import Ablations

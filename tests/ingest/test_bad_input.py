@@ -17,7 +17,7 @@ import pytest
 
 import ingest
 from ingest.store import GraphStore, open_store
-from lib_graph.cli import main
+from lib_graph.cli.commands import main
 from lib_graph.errors import RunError, StoreError, StoreUnavailableError
 from lib_graph.run import Run
 from lib_graph.run.writing import write_features
@@ -311,7 +311,7 @@ def test_ids_that_are_taken_by_something_else(store: GraphStore, run: Run) -> No
 SMALL_FILES = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-from lib_graph.cli import main
+from lib_graph.cli.commands import main
 main(sys.argv[1:])
 """
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from lib_graph.cli import main
+from lib_graph.cli.commands import main
 
 
 @dataclass(frozen=True)

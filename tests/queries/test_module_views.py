@@ -6,7 +6,7 @@ import click
 import pandas as pd
 import pytest
 
-from lib_graph.cli import cli
+from lib_graph.cli.commands import cli
 from queries.communities import Communities, Community
 from queries.graph import MIN_IMPORTANCE
 from queries.module_views import communities_view

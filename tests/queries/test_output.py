@@ -6,7 +6,7 @@ from contextlib import redirect_stdout, suppress
 
 import pytest
 
-from lib_graph.output import View, print_view
+from lib_graph.cli.output import View, print_view
 
 WIDE = View(
     ("source", "strength", "labels"),

@@ -16,7 +16,7 @@ from lib_graph.analysis.reopening import reopened_network
 from lib_graph.building.bases_file import write_bases
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
-from lib_graph.cli import main
+from lib_graph.cli.commands import main
 from lib_graph.data.notation import Images, Notation, Sample
 from lib_graph.errors import ConflictError, RunError, UsageError
 from lib_graph.method.dictionary import Dictionary

@@ -24,8 +24,8 @@ from lib_graph.networks.checkpoint import save
 from lib_graph.networks.subject import Subject
 from lib_graph.run.matches import all_matches, matches_path, matches_summary
 from lib_graph.support.progress import Silent
+from tests.lib_graph.cli.test_build import lib_graph as lib_graph_command
 from tests.lib_graph.nets import CONFIG, random_, transformer
-from tests.lib_graph.test_build_command import lib_graph as lib_graph_command
 
 NUMBERS = Options(basis="neuron")
 

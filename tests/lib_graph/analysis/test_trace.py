@@ -12,7 +12,7 @@ import lib_graph
 from lib_graph.analysis.trace import trace
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
-from lib_graph.cli import main
+from lib_graph.cli.commands import main
 from lib_graph.data.notation import Sample
 from lib_graph.errors import ConflictError, UsageError
 from lib_graph.networks.checkpoint import save

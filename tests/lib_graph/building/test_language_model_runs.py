@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lib_graph.analysis.reopening import reopened
-from lib_graph.cli import main
+from lib_graph.cli.commands import main
 from lib_graph.errors import ConflictError
 from lib_graph.run import Run
 from tests.lib_graph.language_models import save_model

@@ -10,10 +10,10 @@ from lib_graph.cutting.cuts import cut
 from lib_graph.cutting.tracing import record
 from lib_graph.method.jacobians import second_moment
 from lib_graph.method.rules import Rule
+from tests.lib_graph.cli.test_build import lib_graph as command
 from tests.lib_graph.method.test_interactions import check, rule_of
 from tests.lib_graph.method.test_jacobians import relative
 from tests.lib_graph.nets import STACKED, Skip, random_, stacked_network
-from tests.lib_graph.test_build_command import lib_graph as command
 
 
 @pytest.fixture(scope="module")

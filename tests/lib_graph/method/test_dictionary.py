@@ -11,7 +11,7 @@ from lib_graph.analysis.reopening import reopened_network
 from lib_graph.building.bases_file import read_bases, write_bases
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
-from lib_graph.cli import main
+from lib_graph.cli.commands import main
 from lib_graph.cutting.cuts import cut
 from lib_graph.errors import NotFoundError, RunError, UsageError
 from lib_graph.method.dictionary import Dictionary

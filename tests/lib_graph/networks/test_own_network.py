@@ -12,7 +12,7 @@ from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.kinds import Linear
 from lib_graph.networks import Subject, load_subject, shipped_model
 from lib_graph.run import Run
-from tests.lib_graph.test_build_command import lib_graph
+from tests.lib_graph.cli.test_build import lib_graph
 
 FILE = """
 import torch

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lib_graph.cli import main
+from lib_graph.cli.commands import main
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.support.devices import CPU, device_named, exact
 

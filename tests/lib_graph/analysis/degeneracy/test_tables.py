@@ -14,8 +14,8 @@ from lib_graph.analysis.degeneracy.tables import degeneracy_of, free_maps
 from lib_graph.analysis.reopening import reopened_network
 from lib_graph.cutting.composing import compose
 from lib_graph.networks.checkpoint import save
+from tests.lib_graph.cli.test_build import lib_graph as command
 from tests.lib_graph.nets import CONFIG, random_, transformer, transformer_subject
-from tests.lib_graph.test_build_command import lib_graph as command
 from tests.lib_graph.toys import linear, ranked
 
 CUTOFFS = {"tau_pca": 1e-12, "tau_lib": 1e-12}

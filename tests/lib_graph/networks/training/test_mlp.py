@@ -18,9 +18,9 @@ from lib_graph.networks.checkpoint import read_config
 from lib_graph.networks.mlp import Config
 from lib_graph.networks.training.mlp import Recipe, evaluate, train
 from tests.data import reference_data
+from tests.lib_graph.cli.test_build import lib_graph as command
 from tests.lib_graph.data.test_images import encoded, random_images, write_images
 from tests.lib_graph.networks.training.test_modular_addition import Interrupting
-from tests.lib_graph.test_build_command import lib_graph as command
 
 QUICK = Recipe(epochs=6, batch_size=16, learning_rate=1e-2)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lib_graph.cli import main
+from lib_graph.cli.commands import main
 from lib_graph.errors import ConflictError, ModelError, UsageError
 from lib_graph.networks import load_subject
 from lib_graph.networks.checkpoint import read_config

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lib_graph.cli import Command, progress
+from lib_graph.cli.commands import Command, progress
 
 __all__ = ["train"]
 

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from lib_graph.cli import command
+from lib_graph.cli.commands import command
 
 __all__ = ["layers"]
 

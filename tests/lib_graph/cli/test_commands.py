@@ -7,7 +7,7 @@ import signal
 import click
 import pytest
 
-from lib_graph import cli
+from lib_graph.cli import commands as cli
 from lib_graph.errors import ConflictError, LibGraphError, StoreUnavailableError
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lib_graph.cli import command, progress
-from lib_graph.output import Output, View, output_options
+from lib_graph.cli.commands import command, progress
+from lib_graph.cli.output import Output, View, output_options
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from lib_graph.analysis.ablation import read_ablation, smallest_kept
 from lib_graph.errors import ModelError
 from lib_graph.networks import load_subject
 from lib_graph.run import Run
-from tests.lib_graph.test_build_command import lib_graph
+from tests.lib_graph.cli.test_build import lib_graph
 
 FILE = """
 import torch

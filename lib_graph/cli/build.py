@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lib_graph.cli import command, progress
+from lib_graph.cli.commands import command, progress
 from lib_graph.errors import UsageError
 
 if TYPE_CHECKING:
