@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from queries.answers import Table
+    from queries.asking.statements import Statement
+    from queries.asking.tables import Table
     from queries.circuits import Circuit
     from queries.communities import Communities
     from queries.graph import Graph, open_graph
     from queries.paths import Path, Paths
-    from queries.statements import Statement
 
 __all__ = [
     "Circuit",
@@ -34,8 +34,8 @@ _MODULES = {
     "Graph": "queries.graph",
     "Path": "queries.paths",
     "Paths": "queries.paths",
-    "Statement": "queries.statements",
-    "Table": "queries.answers",
+    "Statement": "queries.asking.statements",
+    "Table": "queries.asking.tables",
     "open_graph": "queries.graph",
 }
 

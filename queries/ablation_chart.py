@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    from queries.ablations import Ablations
+    from queries.asking.ablations import Ablations
 
 __all__ = ["draw_ablations"]
 

@@ -34,7 +34,7 @@ def runs(store: str | None, unfinished: bool, output: Output) -> None:
     lib-graph runs --store neo4j://localhost --json
     """  # noqa: D301  \b is click's mark
     from ingest.store.opening import using_store
-    from queries.runs import runs_table
+    from queries.asking.runs import runs_table
     from queries.views import runs_view
 
     with using_store(store) as opened:

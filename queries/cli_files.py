@@ -17,7 +17,7 @@ from queries.output import run_options
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from queries.ablations import Ablations
+    from queries.asking.ablations import Ablations
     from queries.circuits import Circuit
     from queries.graph import Graph
 

@@ -21,7 +21,7 @@ def queries(name: str | None, output: Output) -> None:
     lib-graph queries
     lib-graph queries hubs
     """  # noqa: D301  \b is click's mark
-    from queries.library import find_query, queries_table
+    from queries.asking.library import find_query, queries_table
     from queries.views import queries_view
 
     if name is None:
@@ -45,9 +45,9 @@ def query(
     lib-graph query hubs --param by=degree_out --param k=5
     lib-graph query inputs_of --param feature=output/5
     """  # noqa: D301  \b is click's mark
+    from queries.asking.library import find_query
+    from queries.asking.parameters import NUMBERS
     from queries.graph import open_graph
-    from queries.library import find_query
-    from queries.parameters import NUMBERS
     from queries.views import answer_view
 
     found = find_query(name)

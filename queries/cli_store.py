@@ -17,7 +17,7 @@ from queries.output import Output, output_options, run_options, store_option
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore
-    from queries.answers import Table
+    from queries.asking.tables import Table
 
 __all__ = ["cypher", "delete"]
 
@@ -46,7 +46,7 @@ def cypher(
     lib-graph cypher 'RETURN $k + 1 AS next' --param k=3
     """  # noqa: D301  \b is click's mark
     from ingest.store.opening import using_store
-    from queries.runs import choose_run, list_runs
+    from queries.asking.runs import choose_run, list_runs
     from queries.views import table_view
 
     parameters = parse_parameters(params)
@@ -78,8 +78,8 @@ def parse_parameters(pairs: tuple[str, ...], texts: Collection[str] = ()) -> dic
 
 
 def _read(store: GraphStore, text: str, parameters: dict[str, Any]) -> Table:
-    from queries.answers import Table
-    from queries.statements import Statement
+    from queries.asking.statements import Statement
+    from queries.asking.tables import Table
 
     return Table(store.frame(text, parameters), (Statement(text, parameters),))
 
@@ -87,8 +87,8 @@ def _read(store: GraphStore, text: str, parameters: dict[str, Any]) -> Table:
 def _write(store: GraphStore, text: str, parameters: dict[str, Any]) -> Table:
     import pandas as pd
 
-    from queries.answers import Table
-    from queries.statements import Statement
+    from queries.asking.statements import Statement
+    from queries.asking.tables import Table
 
     result = store.write(text, parameters)
     changes = ", ".join(f"{name} {n:,}" for name, n in result.counters.items())
@@ -108,7 +108,7 @@ def delete(run: str, store: str | None, yes: bool) -> None:
     """  # noqa: D301  \b is click's mark
     from ingest import delete as delete_run
     from ingest.store.opening import using_store
-    from queries.runs import choose_run, list_runs
+    from queries.asking.runs import choose_run, list_runs
 
     with using_store(store) as opened:
         found = choose_run(list_runs(opened, unfinished=True), run)

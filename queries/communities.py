@@ -14,10 +14,10 @@ import pandas as pd
 
 from lib_graph.errors import UsageError
 from lib_graph.support.tables import Record
+from queries.asking.places import Layer
+from queries.asking.statements import Reader, Statement, read_text
 from queries.modularity import leiden, louvain, modularity, number_by_size
 from queries.module_graph import Weights, read_module_graph
-from queries.places import Layer
-from queries.statements import Reader, Statement, read_text
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore, Transaction

@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict
 
 from lib_graph.errors import NotFoundError, StoreUnavailableError, UsageError
 from lib_graph.support.tables import Record, records_of
+from queries.asking.statements import Reader, Statement, read_text
 from queries.graph import Graph, open_graph
 from queries.sparsity import sparsity
-from queries.statements import Reader, Statement, read_text
 
 __all__ = ["RunComparison", "compare_runs", "layer_rows", "open_graphs"]
 

@@ -8,20 +8,20 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from lib_graph.errors import UsageError
-from queries.ablations import Ablations, find_ablations
-from queries.answers import INTERACTION_COLUMNS, Table
+from queries.asking.ablations import Ablations, find_ablations
+from queries.asking.library import ask, find_query
+from queries.asking.places import End, Layer, Place, find_end, find_layer, find_place
+from queries.asking.runs import RunInfo, choose_run, list_runs, runs_table
+from queries.asking.statements import Reader, Statement, read_text
+from queries.asking.tables import INTERACTION_COLUMNS, Table
 from queries.circuits import Circuit, circuit_from_pairs, circuit_from_shares
 from queries.communities import Communities, Method, find_communities, write_communities
 from queries.growing import grow_circuit
-from queries.library import ask, find_query
 from queries.module_flow import ModuleFlow, module_flow
 from queries.module_graph import Weights
 from queries.module_table import ModuleTable, module_table
 from queries.paths import Paths, find_paths
-from queries.places import End, Layer, Place, find_end, find_layer, find_place
-from queries.runs import RunInfo, choose_run, list_runs, runs_table
 from queries.saved_circuits import SavedCircuits
-from queries.statements import Reader, Statement, read_text
 from queries.unusual import find_other, unusual_interactions
 
 if TYPE_CHECKING:
@@ -328,7 +328,7 @@ class Graph:
         return self.store.write(text, {"run": self.run.id, **(parameters or {})})
 
     def place(self, text: str) -> Place:
-        """Return the place that `text` names; see `queries.places`."""
+        """Return the place that `text` names; see `queries.asking.places`."""
         return find_place(text, self.layers, self.run.id)
 
     def _ends(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lib_graph.errors import UsageError
+from queries.asking.places import End
+from queries.asking.statements import Reader, read_text
 from queries.circuits import Circuit, circuit_from_pairs
-from queries.places import End
-from queries.statements import Reader, read_text
 
 __all__ = ["grow_circuit"]
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lib_graph.support.tables import Record, records_of
-from queries.answers import Table
+from queries.asking.statements import Statement
+from queries.asking.tables import Table
 from queries.communities import Communities
-from queries.statements import Statement
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from lib_graph.errors import UsageError
+from queries.asking.places import Layer
+from queries.asking.statements import Reader, read_text
 from queries.modularity import Edges, Floats, Ints
-from queries.places import Layer
-from queries.statements import Reader, read_text
 
 __all__ = ["ModuleGraph", "Weights", "read_module_graph"]
 

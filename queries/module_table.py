@@ -13,13 +13,13 @@ import pandas as pd
 
 from lib_graph.errors import UsageError
 from lib_graph.support.tables import Record, records_of
+from queries.asking.places import Layer
+from queries.asking.statements import Reader, Statement
 from queries.communities import METHODS, Method, check_settings
 from queries.modularity import Floats, Ints, modularity, number_by_size
 from queries.module_graph import ModuleGraph, Weights, read_module_graph
 from queries.null_model import shuffled
 from queries.partitions import adjusted_rand_index, purity
-from queries.places import Layer
-from queries.statements import Reader, Statement
 
 __all__ = ["COLUMNS", "ModuleTable", "module_table"]
 

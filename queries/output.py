@@ -14,7 +14,7 @@ from lib_graph.cli.output import Rows, View
 from lib_graph.cli.output import output_options as plain_output_options
 
 if TYPE_CHECKING:
-    from queries.statements import Statement
+    from queries.asking.statements import Statement
 
 __all__ = [
     "Output",

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lib_graph.errors import UsageError
 from lib_graph.support.tables import Record
-from queries.places import End
-from queries.statements import Reader, Statement, read_text
+from queries.asking.places import End
+from queries.asking.statements import Reader, Statement, read_text
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -19,10 +19,10 @@ import pandas as pd
 
 from lib_graph.errors import ConflictError, NotFoundError, UsageError
 from lib_graph.support.tables import Record
-from queries.answers import Table
+from queries.asking.statements import Reader, Statement, read_text
+from queries.asking.tables import Table
 from queries.circuit_file import read_circuit
 from queries.circuits import SCORES, Circuit, Scores, circuit_from_pairs
-from queries.statements import Reader, Statement, read_text
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore, Transaction

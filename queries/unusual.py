@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lib_graph.errors import NotFoundError, UsageError
-from queries.answers import Table
-from queries.runs import RunInfo, choose_run, list_runs
-from queries.statements import Reader, read_text
+from queries.asking.runs import RunInfo, choose_run, list_runs
+from queries.asking.statements import Reader, read_text
+from queries.asking.tables import Table
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lib_graph.cli.output import View
 from lib_graph.support.tables import records_of
-from queries.answers import Table
+from queries.asking.tables import Table
 
 if TYPE_CHECKING:
     from queries.circuits import Circuit

@@ -7,7 +7,7 @@ from pathlib import Path
 from lib_graph.cli.output import View
 from lib_graph.support.files import whole_file
 from lib_graph.support.progress import SILENT, Progress
-from queries.library import queries_table
+from queries.asking.library import queries_table
 from queries.report.about import layers_part, run_part
 from queries.report.blocks import Grid, Part
 from queries.report.features import features_part, spectra_part

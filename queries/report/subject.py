@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lib_graph.run import Manifest, Run
+from queries.asking.statements import Reader, read_text
 from queries.graph import Graph
-from queries.statements import Reader, read_text
 
 __all__ = ["Subject"]
 

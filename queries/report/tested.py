@@ -7,7 +7,7 @@ import pandas as pd
 from lib_graph.cli.output import View
 from lib_graph.support.tables import records_of
 from queries.ablation_chart import draw_ablations
-from queries.ablations import Ablations
+from queries.asking.ablations import Ablations
 from queries.report.blocks import Block, Grid, Missing, Part, Words
 from queries.report.subject import Subject
 from queries.report.svg import picture

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lib_graph.support.tables import Record, records_of
-from queries.statements import Statement
+from queries.asking.statements import Statement
 
 __all__ = [
     "FEATURE_COLUMNS",

@@ -15,7 +15,7 @@ The head of each text is its documentation, and says which parameters it takes:
     // :param k => 10
 
 A `:param` line holds the default, or an example where a value is required. The kinds of parameters
-are those of `queries.parameters`.
+are those of `queries.asking.parameters`.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from lib_graph.errors import NotFoundError, UsageError
-from queries.answers import Table
-from queries.parameters import read_parameter
-from queries.statements import CYPHER, Reader, read_text
+from queries.asking.parameters import read_parameter
+from queries.asking.statements import CYPHER, Reader, read_text
+from queries.asking.tables import Table
 
 if TYPE_CHECKING:
     from queries.graph import Graph

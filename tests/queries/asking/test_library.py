@@ -18,8 +18,8 @@ from ingest.store import GraphStore
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.run import Run
 from lib_graph.run.matches import all_matches
-from queries.library import all_queries, find_query
-from queries.statements import CYPHER
+from queries.asking.library import all_queries, find_query
+from queries.asking.statements import CYPHER
 from tests.queries.conftest import Answer
 from tests.synthetic import random_matches, random_run
 
@@ -520,7 +520,7 @@ def test_each_query_answers_as_pandas_does(store: GraphStore, runs: tuple[Run, R
 
 
 @pytest.mark.parametrize("query", all_queries(), ids=lambda query: query.name)
-def test_a_text_documents_itself(query: queries.library.NamedQuery) -> None:
+def test_a_text_documents_itself(query: queries.asking.library.NamedQuery) -> None:
     code = re.sub(r"^//.*\n", "", query.text, flags=re.MULTILINE)
     used = set(re.findall(r"\$(\w+)", code))
     assert used == {"run", *(parameter.name for parameter in query.parameters)}
@@ -551,7 +551,7 @@ def test_a_run_that_is_not_complete_is_not_read(store: GraphStore, runs: tuple[R
 
 @pytest.mark.parametrize("query", all_queries(), ids=lambda query: query.name)
 def test_defaults_are_of_their_kind_and_an_answer_is_shown(
-    query: queries.library.NamedQuery,
+    query: queries.asking.library.NamedQuery,
 ) -> None:
     example = query.text.partition("// Example answer")[2]
     assert len(re.findall(r"^//   ", example, re.MULTILINE)) > 1

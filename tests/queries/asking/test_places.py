@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lib_graph.errors import NotFoundError, UsageError
-from queries.places import Layer, find_layer, find_place
+from queries.asking.places import Layer, find_layer, find_place
 
 RUN = "0123456789ab"
 NAMES = ("embed", "blocks/0.mlp", "blocks/0.mlp/1", "output")

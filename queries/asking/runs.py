@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lib_graph.errors import NotFoundError, UsageError
-from queries.statements import Statement, read_text
+from queries.asking.statements import Statement, read_text
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore
-    from queries.answers import Table
+    from queries.asking.tables import Table
 
 __all__ = ["RunInfo", "choose_run", "list_runs", "runs_table"]
 
@@ -40,7 +40,7 @@ def list_runs(store: GraphStore, *, unfinished: bool = False) -> list[RunInfo]:
 
 def runs_table(store: GraphStore, *, unfinished: bool = False) -> Table:
     """Return what `list_runs` does as a table with the fields of RunInfo."""
-    from queries.answers import Table
+    from queries.asking.tables import Table
 
     text = _text(unfinished)
     return Table(store.frame(text), (Statement(text, {}),))

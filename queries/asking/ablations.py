@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from lib_graph.run.ablations import ABLATION
-from queries.places import Layer
-from queries.statements import Reader, Statement, read_text
+from queries.asking.places import Layer
+from queries.asking.statements import Reader, Statement, read_text
 
 __all__ = ["Ablations", "find_ablations"]
 

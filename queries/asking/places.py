@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lib_graph.errors import NotFoundError, UsageError
-from queries.statements import Reader, read_text
+from queries.asking.statements import Reader, read_text
 
 __all__ = ["End", "Layer", "Place", "find_end", "find_layer", "find_place"]
 

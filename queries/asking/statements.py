@@ -61,7 +61,7 @@ class Reader:
 
     def frame(self, text: str, **parameters: Any) -> pd.DataFrame:
         """Return the table that a text gives for this run."""
-        from queries.answers import typed
+        from queries.asking.tables import typed
 
         return typed(self._store.frame(text, self._remember(text, parameters)))
 

@@ -8,7 +8,7 @@ import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.errors import NotFoundError, UsageError
-from queries.runs import list_runs
+from queries.asking.runs import list_runs
 from tests.synthetic import random_run
 
 IDS = ("0a0000000001", "0a0000000002", "0b0000000003")

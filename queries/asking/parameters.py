@@ -11,9 +11,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from lib_graph.errors import NotFoundError, UsageError
-from queries.places import find_layer
-from queries.runs import choose_run, list_runs
-from queries.statements import Reader, read_text
+from queries.asking.places import find_layer
+from queries.asking.runs import choose_run, list_runs
+from queries.asking.statements import Reader, read_text
 
 if TYPE_CHECKING:
     from queries.graph import Graph

@@ -9,7 +9,7 @@ import pytest
 import ingest
 import queries
 from ingest.store import GraphStore
-from queries.statements import CYPHER, Reader, Statement, cypher_literal, read_text
+from queries.asking.statements import CYPHER, Reader, Statement, cypher_literal, read_text
 from tests.synthetic import random_run
 
 READING = sorted(

@@ -13,7 +13,7 @@ from ingest.store import GraphStore
 from lib_graph.errors import UsageError
 from lib_graph.run import Run
 from queries.ablation_chart import draw_ablations
-from queries.ablations import Ablations
+from queries.asking.ablations import Ablations
 from tests.ablated import BASELINE, OTHER, ablate
 from tests.queries.test_cli import Cli
 from tests.synthetic import random_run
