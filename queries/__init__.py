@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from queries.asking.statements import Statement
     from queries.asking.tables import Table
-    from queries.circuits import Circuit
+    from queries.circuits.circuit import Circuit
+    from queries.circuits.paths import Path, Paths
     from queries.communities import Communities
     from queries.graph import Graph, open_graph
-    from queries.paths import Path, Paths
 
 __all__ = [
     "Circuit",
@@ -29,11 +29,11 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Circuit": "queries.circuits",
+    "Circuit": "queries.circuits.circuit",
     "Communities": "queries.communities",
     "Graph": "queries.graph",
-    "Path": "queries.paths",
-    "Paths": "queries.paths",
+    "Path": "queries.circuits.paths",
+    "Paths": "queries.circuits.paths",
     "Statement": "queries.asking.statements",
     "Table": "queries.asking.tables",
     "open_graph": "queries.graph",

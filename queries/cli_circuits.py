@@ -18,7 +18,7 @@ from queries.output import (
 )
 
 if TYPE_CHECKING:
-    from queries.circuits import Circuit
+    from queries.circuits.circuit import Circuit
     from queries.graph import Graph
 
 __all__ = ["circuit", "circuits"]
@@ -196,7 +196,7 @@ def import_circuit(
     \b
     lib-graph circuits import five.json
     """  # noqa: D301  \b is click's mark
-    from queries.circuit_file import read_circuit
+    from queries.circuits.file import read_circuit
     from queries.graph import open_graph
     from queries.views import circuit_view
 

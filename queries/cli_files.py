@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from queries.asking.ablations import Ablations
-    from queries.circuits import Circuit
+    from queries.circuits.circuit import Circuit
     from queries.graph import Graph
 
 __all__ = ["CHARTS", "export", "plot"]

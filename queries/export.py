@@ -19,7 +19,7 @@ import pandas as pd
 from lib_graph.errors import UsageError
 from lib_graph.support.tables import write_csv, write_json_rows, write_parquet
 from queries.asking.tables import INTERACTION_COLUMNS, stacked
-from queries.circuits import Circuit, to_networkx
+from queries.circuits.circuit import Circuit, to_networkx
 
 if TYPE_CHECKING:
     import networkx as nx

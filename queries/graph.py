@@ -14,15 +14,15 @@ from queries.asking.places import End, Layer, Place, find_end, find_layer, find_
 from queries.asking.runs import RunInfo, choose_run, list_runs, runs_table
 from queries.asking.statements import Reader, Statement, read_text
 from queries.asking.tables import INTERACTION_COLUMNS, Table
-from queries.circuits import Circuit, circuit_from_pairs, circuit_from_shares
+from queries.circuits.circuit import Circuit, circuit_from_pairs, circuit_from_shares
+from queries.circuits.growing import grow_circuit
+from queries.circuits.paths import Paths, find_paths
+from queries.circuits.saved import SavedCircuits
+from queries.circuits.unusual import find_other, unusual_interactions
 from queries.communities import Communities, Method, find_communities, write_communities
-from queries.growing import grow_circuit
 from queries.module_flow import ModuleFlow, module_flow
 from queries.module_graph import Weights
 from queries.module_table import ModuleTable, module_table
-from queries.paths import Paths, find_paths
-from queries.saved_circuits import SavedCircuits
-from queries.unusual import find_other, unusual_interactions
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore, WriteResult
@@ -172,8 +172,8 @@ class Graph:
         """Return what this run uses that another over the same features does not.
 
         Of the interactions with at least `min_share` here, those that are stronger here by the
-        largest factor: the columns of `queries.unusual`. Targets with less than `min_importance`
-        of their layer's largest importance are left out. against: a run (default: the one whose
+        largest factor: the columns of `queries.circuits.unusual`. Targets with less than
+        `min_importance` of their layer's largest importance are left out. against: a run (default: the one whose
         features this run of one input has).
 
         Raises UsageError if the runs are not over the same features.
@@ -232,7 +232,7 @@ class Graph:
         """Return the circuit of at most `size` interactions that grows greedily from `target`.
 
         The interaction through which most flows to `target` is added first: see
-        `queries.growing.grow_circuit`. Ends are as in `paths`.
+        `queries.circuits.growing.grow_circuit`. Ends are as in `paths`.
         """
         reader = self._reader()
         start, end = self._ends(reader, source, target, min_importance)

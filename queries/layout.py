@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from queries.circuits import Circuit
+from queries.circuits.circuit import Circuit
 
 __all__ = ["Layout", "lay_out"]
 

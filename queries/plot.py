@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from queries.circuits import Circuit
+    from queries.circuits.circuit import Circuit
     from queries.communities import Communities
 
 __all__ = ["describe_saved", "draw_circuit", "plot_circuit"]

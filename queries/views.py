@@ -11,9 +11,9 @@ from lib_graph.support.tables import records_of
 from queries.asking.tables import Table
 
 if TYPE_CHECKING:
-    from queries.circuits import Circuit
-    from queries.paths import Paths
-    from queries.saved_circuits import Comparison
+    from queries.circuits.circuit import Circuit
+    from queries.circuits.paths import Paths
+    from queries.circuits.saved import Comparison
 
 __all__ = [
     "answer_view",

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from lib_graph.cli.output import View
 from queries.cells import fixed_cell
-from queries.circuits import Circuit
+from queries.circuits.circuit import Circuit
 from queries.communities import Communities
 from queries.comparing import layer_rows
 from queries.plot import describe_saved, draw_circuit

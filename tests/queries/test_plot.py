@@ -13,7 +13,7 @@ import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.errors import UsageError
-from queries.circuits import Scores
+from queries.circuits.circuit import Scores
 from queries.figures import PALETTE
 from queries.layout import lay_out
 from queries.plot import SMALL, WIDEST, describe_saved, draw_circuit, plot_circuit

@@ -11,8 +11,8 @@ import queries
 from ingest.store import GraphStore
 from lib_graph.errors import UsageError
 from lib_graph.run import Run
+from tests.queries.circuits.test_paths import text
 from tests.queries.oracle import Oracle, Place
-from tests.queries.test_paths import text
 from tests.synthetic import random_run
 
 Pair = tuple[str, str]

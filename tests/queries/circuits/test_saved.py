@@ -14,7 +14,7 @@ import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.errors import ConflictError, NotFoundError, UsageError
-from queries.circuits import Scores
+from queries.circuits.circuit import Scores
 from tests.ingest.graphs import dump, undated
 from tests.queries.conftest import Answer
 from tests.synthetic import random_run

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from lib_graph.errors import UsageError
 from queries.asking.places import End
 from queries.asking.statements import Reader, read_text
-from queries.circuits import Circuit, circuit_from_pairs
+from queries.circuits.circuit import Circuit, circuit_from_pairs
 
 __all__ = ["grow_circuit"]
 

@@ -21,8 +21,8 @@ from lib_graph.errors import ConflictError, NotFoundError, UsageError
 from lib_graph.support.tables import Record
 from queries.asking.statements import Reader, Statement, read_text
 from queries.asking.tables import Table
-from queries.circuit_file import read_circuit
-from queries.circuits import SCORES, Circuit, Scores, circuit_from_pairs
+from queries.circuits.circuit import SCORES, Circuit, Scores, circuit_from_pairs
+from queries.circuits.file import read_circuit
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore, Transaction

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lib_graph.errors import UsageError
-from queries.circuits import Scores
+from queries.circuits.circuit import Scores
 
 __all__ = ["CircuitFile", "read_circuit"]
 
