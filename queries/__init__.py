@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from queries.asking.tables import Table
     from queries.circuits.circuit import Circuit
     from queries.circuits.paths import Path, Paths
-    from queries.communities import Communities
     from queries.graph import Graph, open_graph
+    from queries.modules.communities import Communities
 
 __all__ = [
     "Circuit",
@@ -30,7 +30,7 @@ __all__ = [
 
 _MODULES = {
     "Circuit": "queries.circuits.circuit",
-    "Communities": "queries.communities",
+    "Communities": "queries.modules.communities",
     "Graph": "queries.graph",
     "Path": "queries.circuits.paths",
     "Paths": "queries.circuits.paths",

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-    from queries.communities import Communities
-    from queries.modularity import Floats
+    from queries.modules.communities import Communities
+    from queries.modules.modularity import Floats
 
 __all__ = ["draw_importances", "draw_modules", "draw_strengths"]
 

@@ -37,8 +37,8 @@ class RunComparison:
     """Runs side by side.
 
     `runs` has a row per run, RUN_COLUMNS; what they say of modules is explained at
-    `queries.module_table`. `layers` has a row per run and layer, LAYER_COLUMNS: width, PCA rank and
-    features kept (the rank in the basis); and of the interactions out of the layer, those of the
+    `queries.modules.table`. `layers` has a row per run and layer, LAYER_COLUMNS: width, PCA rank
+    and features kept (the rank in the basis); and of the interactions out of the layer, those of the
     constant left out, their number and the sparsity of their strengths (`queries.sparsity`), over
     all pairs of features, so that a pair without an interaction counts as 0. `edges_required` is
     there where the edges were ablated, and `matched` where the run is matched with the first one:

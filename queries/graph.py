@@ -19,10 +19,10 @@ from queries.circuits.growing import grow_circuit
 from queries.circuits.paths import Paths, find_paths
 from queries.circuits.saved import SavedCircuits
 from queries.circuits.unusual import find_other, unusual_interactions
-from queries.communities import Communities, Method, find_communities, write_communities
-from queries.module_flow import ModuleFlow, module_flow
-from queries.module_graph import Weights
-from queries.module_table import ModuleTable, module_table
+from queries.modules.communities import Communities, Method, find_communities, write_communities
+from queries.modules.flow import ModuleFlow, module_flow
+from queries.modules.graph import Weights
+from queries.modules.table import ModuleTable, module_table
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore, WriteResult
@@ -281,7 +281,7 @@ class Graph:
         null: int = 10,
         min_importance: float = MIN_IMPORTANCE,
     ) -> ModuleTable:
-        """Return how good the modules are at each resolution: see `queries.module_table`.
+        """Return how good the modules are at each resolution: see `queries.modules.table`.
 
         seeds: so many are compared. null: so many graphs without modules. min_importance: labels of
         features with less than that part of their layer's largest importance do not count.

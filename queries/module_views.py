@@ -9,10 +9,10 @@ from lib_graph.support.tables import records_of
 from queries.cells import count_cell, fixed_cell, list_cell, spread_cell
 
 if TYPE_CHECKING:
-    from queries.communities import Communities
     from queries.comparing import RunComparison
-    from queries.module_flow import ModuleFlow
-    from queries.module_table import ModuleTable
+    from queries.modules.communities import Communities
+    from queries.modules.flow import ModuleFlow
+    from queries.modules.table import ModuleTable
 
 __all__ = ["communities_view", "module_flow_view", "module_table_view", "runs_compared_view"]
 

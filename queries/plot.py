@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from queries.circuits.circuit import Circuit
-    from queries.communities import Communities
+    from queries.modules.communities import Communities
 
 __all__ = ["describe_saved", "draw_circuit", "plot_circuit"]
 

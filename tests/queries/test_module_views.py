@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from lib_graph.cli.commands import cli
-from queries.communities import Communities, Community
 from queries.graph import MIN_IMPORTANCE
 from queries.module_views import communities_view
+from queries.modules.communities import Communities, Community
 
 
 def found(resolution: float) -> Communities:

@@ -1,6 +1,6 @@
 """Modules of a run: groups of features that interact with each other more than by chance.
 
-The graph they are found in is that of `queries.module_graph`.
+The graph they are found in is that of `queries.modules.graph`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from lib_graph.errors import UsageError
 from lib_graph.support.tables import Record
 from queries.asking.places import Layer
 from queries.asking.statements import Reader, Statement, read_text
-from queries.modularity import leiden, louvain, modularity, number_by_size
-from queries.module_graph import Weights, read_module_graph
+from queries.modules.graph import Weights, read_module_graph
+from queries.modules.modularity import leiden, louvain, modularity, number_by_size
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore, Transaction

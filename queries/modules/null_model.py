@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from queries.modularity import Edges, Floats, Ints
+from queries.modules.modularity import Edges, Floats, Ints
 
 __all__ = ["shuffled"]
 

@@ -18,11 +18,11 @@ import queries
 from ingest.store import GraphStore
 from lib_graph.errors import UsageError
 from queries.cli_modules import parse_resolutions
-from queries.modularity import Edges, leiden, modularity
-from queries.null_model import shuffled
-from queries.partitions import adjusted_rand_index, purity
+from queries.modules.modularity import Edges, leiden, modularity
+from queries.modules.null_model import shuffled
+from queries.modules.partitions import adjusted_rand_index, purity
 from tests.queries.conftest import Answer
-from tests.queries.test_communities import weighted_graph
+from tests.queries.modules.test_communities import weighted_graph
 from tests.synthetic import random_run
 
 Cli = Callable[..., Answer]

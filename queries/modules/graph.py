@@ -16,7 +16,7 @@ import pandas as pd
 from lib_graph.errors import UsageError
 from queries.asking.places import Layer
 from queries.asking.statements import Reader, read_text
-from queries.modularity import Edges, Floats, Ints
+from queries.modules.modularity import Edges, Floats, Ints
 
 __all__ = ["ModuleGraph", "Weights", "read_module_graph"]
 

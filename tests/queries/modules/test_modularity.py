@@ -4,7 +4,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from queries.modularity import Edges, leiden, louvain, modularity, number_by_size
+from queries.modules.modularity import Edges, leiden, louvain, modularity, number_by_size
 
 METHODS = [leiden, louvain]
 

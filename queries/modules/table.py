@@ -15,11 +15,11 @@ from lib_graph.errors import UsageError
 from lib_graph.support.tables import Record, records_of
 from queries.asking.places import Layer
 from queries.asking.statements import Reader, Statement
-from queries.communities import METHODS, Method, check_settings
-from queries.modularity import Floats, Ints, modularity, number_by_size
-from queries.module_graph import ModuleGraph, Weights, read_module_graph
-from queries.null_model import shuffled
-from queries.partitions import adjusted_rand_index, purity
+from queries.modules.communities import METHODS, Method, check_settings
+from queries.modules.graph import ModuleGraph, Weights, read_module_graph
+from queries.modules.modularity import Floats, Ints, modularity, number_by_size
+from queries.modules.null_model import shuffled
+from queries.modules.partitions import adjusted_rand_index, purity
 
 __all__ = ["COLUMNS", "ModuleTable", "module_table"]
 
@@ -35,7 +35,7 @@ class ModuleTable:
 
     modularity, modularity_at_1: Q at the resolution and at 1, of what `seed` finds.
     null_mean, null_sd: mean and standard deviation of the Q found in `null` shuffled graphs, null
-        if fewer than one or two were asked for (`queries.null_model`).
+        if fewer than one or two were asked for (`queries.modules.null_model`).
     stability: the median of the adjusted Rand index between what `seeds` seeds find, null for one.
     modules, sizes, spans: modules of more than one feature: how many, their numbers of features and
         of layers, the largest first.

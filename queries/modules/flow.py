@@ -11,7 +11,7 @@ import pandas as pd
 from lib_graph.support.tables import Record, records_of
 from queries.asking.statements import Statement
 from queries.asking.tables import Table
-from queries.communities import Communities
+from queries.modules.communities import Communities
 
 if TYPE_CHECKING:
     import networkx as nx
