@@ -38,7 +38,7 @@ def compare(
     lib-graph compare runs/lib runs/pca
     lib-graph compare my-run-lib my-run-pca --store neo4j --json
     """  # noqa: D301  \b is click's mark
-    from queries.comparing import compare_runs, open_graphs
+    from queries.comparing.runs import compare_runs, open_graphs
     from queries.module_views import runs_compared_view
 
     with open_graphs(runs, store) as graphs:

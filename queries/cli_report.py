@@ -36,7 +36,7 @@ def report(run: str, store: str | None, out: Path) -> None:
     lib-graph report modular-addition-lib
     """  # noqa: D301  \b is click's mark
     from lib_graph.run import Run
-    from queries.comparing import open_graphs
+    from queries.comparing.runs import open_graphs
     from queries.graph import open_graph
     from queries.report import Subject, write_report
 

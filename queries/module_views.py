@@ -9,7 +9,7 @@ from lib_graph.support.tables import records_of
 from queries.cells import count_cell, fixed_cell, list_cell, spread_cell
 
 if TYPE_CHECKING:
-    from queries.comparing import RunComparison
+    from queries.comparing.runs import RunComparison
     from queries.modules.communities import Communities
     from queries.modules.flow import ModuleFlow
     from queries.modules.table import ModuleTable

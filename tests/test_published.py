@@ -27,8 +27,8 @@ from lib_graph.building.options import Options
 from lib_graph.method.basis import RawBasis, lib_basis
 from lib_graph.networks import load_subject
 from lib_graph.support.progress import SILENT
+from queries.comparing.reproduction import reproduce
 from queries.modules.modularity import Edges, leiden, modularity
-from queries.reproduction import reproduce
 from tests.data import reference_data
 
 SECTIONS = [("ln1.0", "ln2.0"), ("ln2.0", "unembed"), ("unembed", "output")]

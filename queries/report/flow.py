@@ -8,7 +8,7 @@ from itertools import pairwise
 from lib_graph.cli.output import View
 from queries.cells import fixed_cell
 from queries.circuits.circuit import Circuit
-from queries.comparing import layer_rows
+from queries.comparing.runs import layer_rows
 from queries.modules.communities import Communities
 from queries.plot import describe_saved, draw_circuit
 from queries.report.blocks import Block, Grid, Missing, Part, Words

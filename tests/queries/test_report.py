@@ -14,14 +14,14 @@ import queries
 from ingest.store import GraphStore
 from lib_graph.run import Run
 from lib_graph.run.examples import NAME, write_examples
-from queries.comparing import open_graphs
+from queries.comparing.runs import open_graphs
+from queries.comparing.sparsity import sparsity
 from queries.report import Subject, write_report
 from queries.report.about import layers_part, run_part
 from queries.report.blocks import Facts, Grid, Missing, Words
 from queries.report.features import features_part
 from queries.report.flow import PER_SECTION, SIZE, interactions_part
 from queries.report.tested import ablation_part
-from queries.sparsity import sparsity
 from queries.views import short_id
 from tests.ablated import ablate
 from tests.queries.pages import Page

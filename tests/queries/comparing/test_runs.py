@@ -18,8 +18,8 @@ from lib_graph.errors import UsageError
 from lib_graph.networks.checkpoint import save
 from lib_graph.run import Run
 from lib_graph.run.ablations import ABLATION, TABLE, graph_of, write_table
-from queries.comparing import compare_runs, open_graphs
-from queries.sparsity import Sparsity, sparsity
+from queries.comparing.runs import compare_runs, open_graphs
+from queries.comparing.sparsity import Sparsity, sparsity
 from tests.lib_graph.nets import CONFIG, transformer
 from tests.queries.conftest import Answer
 from tests.synthetic import random_matches, random_run

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict
 from lib_graph.errors import NotFoundError, StoreUnavailableError, UsageError
 from lib_graph.support.tables import Record, records_of
 from queries.asking.statements import Reader, Statement, read_text
+from queries.comparing.sparsity import sparsity
 from queries.graph import Graph, open_graph
-from queries.sparsity import sparsity
 
 __all__ = ["RunComparison", "compare_runs", "layer_rows", "open_graphs"]
 
@@ -39,8 +39,8 @@ class RunComparison:
     `runs` has a row per run, RUN_COLUMNS; what they say of modules is explained at
     `queries.modules.table`. `layers` has a row per run and layer, LAYER_COLUMNS: width, PCA rank
     and features kept (the rank in the basis); and of the interactions out of the layer, those of the
-    constant left out, their number and the sparsity of their strengths (`queries.sparsity`), over
-    all pairs of features, so that a pair without an interaction counts as 0. `edges_required` is
+    constant left out, their number and the sparsity of their strengths
+    (`queries.comparing.sparsity`), over all pairs of features, so that a pair without an interaction counts as 0. `edges_required` is
     there where the edges were ablated, and `matched` where the run is matched with the first one:
     the median, over the features that vary, of |r| with the one most like it there, on the first
     run's data if it was measured on them.
