@@ -58,7 +58,7 @@ def feature(
 
 
 def _draw(found: Feature, file: Path) -> None:
-    from queries.feature_images import draw_images
+    from queries.pictures.feature import draw_images
 
     count = draw_images(found, file)
     click.echo(f"Wrote {file}: {count} images.", err=True)

@@ -119,9 +119,9 @@ def plot(
     lib-graph plot five.pdf --of circuit --saved five
     lib-graph plot strengths.pdf --of strengths
     """  # noqa: D301  \b is click's mark
-    from queries.figures import check_suffix, save_figure
     from queries.graph import open_graph
-    from queries.plot import plot_circuit
+    from queries.pictures.circuit import plot_circuit
+    from queries.pictures.figures import check_suffix, save_figure
 
     check_suffix(file)
     ends = options["source"] or options["target"]
@@ -155,8 +155,8 @@ def _given(*names: str) -> list[str]:
 
 def _chart(graph: Graph, what: str, limit: int) -> Figure:
     """Return a picture of the whole run."""
-    from queries.ablation_chart import draw_ablations
-    from queries.charts import draw_importances, draw_modules, draw_strengths
+    from queries.pictures.ablation import draw_ablations
+    from queries.pictures.charts import draw_importances, draw_modules, draw_strengths
 
     title = f"{graph.run.name}: {what}"
     if what == "importances":
@@ -191,7 +191,7 @@ def _picture(
     saved: str | None,
 ) -> tuple[Circuit, str]:
     """Return what to draw, and its title."""
-    from queries.plot import describe_saved
+    from queries.pictures.circuit import describe_saved
 
     if saved is not None:
         circuit = graph.circuits.load(saved)

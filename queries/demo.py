@@ -36,7 +36,7 @@ def demo(out: Path, answer: int) -> None:
     from queries.graph import open_graph
     from queries.module_views import communities_view
     from queries.output import print_statements
-    from queries.plot import plot_circuit
+    from queries.pictures.circuit import plot_circuit
     from queries.views import circuit_view, paths_view
 
     run, store, picture = out / "run", out / "lib-graph.kgl", out / "circuit.svg"

@@ -10,7 +10,7 @@ from queries.cells import fixed_cell
 from queries.circuits.circuit import Circuit
 from queries.comparing.runs import layer_rows
 from queries.modules.communities import Communities
-from queries.plot import describe_saved, draw_circuit
+from queries.pictures.circuit import describe_saved, draw_circuit
 from queries.report.blocks import Block, Grid, Missing, Part, Words
 from queries.report.subject import Subject
 from queries.report.svg import picture

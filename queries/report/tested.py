@@ -6,8 +6,8 @@ import pandas as pd
 
 from lib_graph.cli.output import View
 from lib_graph.support.tables import records_of
-from queries.ablation_chart import draw_ablations
 from queries.asking.ablations import Ablations
+from queries.pictures.ablation import draw_ablations
 from queries.report.blocks import Block, Grid, Missing, Part, Words
 from queries.report.subject import Subject
 from queries.report.svg import picture

@@ -12,8 +12,8 @@ import queries
 from ingest.store import GraphStore
 from lib_graph.errors import UsageError
 from lib_graph.run import Run
-from queries.ablation_chart import draw_ablations
 from queries.asking.ablations import Ablations
+from queries.pictures.ablation import draw_ablations
 from tests.ablated import BASELINE, OTHER, ablate
 from tests.queries.test_cli import Cli
 from tests.synthetic import random_run

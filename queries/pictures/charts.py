@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lib_graph.errors import UsageError
-from queries.figures import INK, NONE, OTHER, module_colours
+from queries.pictures.figures import INK, NONE, OTHER, module_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from lib_graph.errors import UsageError
-from queries.figures import INK, OTHER, PALETTE
+from queries.pictures.figures import INK, OTHER, PALETTE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

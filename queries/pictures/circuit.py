@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lib_graph.errors import UsageError
-from queries.figures import INK, NONE, OTHER, check_suffix, module_colours, save_figure
-from queries.layout import Layout, lay_out
+from queries.pictures.figures import INK, NONE, OTHER, check_suffix, module_colours, save_figure
+from queries.pictures.layout import Layout, lay_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,8 +13,8 @@ from matplotlib.patches import Rectangle
 import ingest
 import queries
 from lib_graph.errors import UsageError
-from queries.charts import DECADES, draw_importances, draw_modules, draw_strengths
-from queries.figures import NONE, OTHER, PALETTE, module_colours
+from queries.pictures.charts import DECADES, draw_importances, draw_modules, draw_strengths
+from queries.pictures.figures import NONE, OTHER, PALETTE, module_colours
 from tests.synthetic import random_run
 
 WIDTHS = (12, 9, 10, 4)

@@ -14,9 +14,9 @@ import queries
 from ingest.store import GraphStore
 from lib_graph.errors import UsageError
 from queries.circuits.circuit import Scores
-from queries.figures import PALETTE
-from queries.layout import lay_out
-from queries.plot import SMALL, WIDEST, describe_saved, draw_circuit, plot_circuit
+from queries.pictures.circuit import SMALL, WIDEST, describe_saved, draw_circuit, plot_circuit
+from queries.pictures.figures import PALETTE
+from queries.pictures.layout import lay_out
 from tests.queries.test_cli import Cli
 from tests.synthetic import random_run
 
