@@ -35,7 +35,7 @@ def runs(store: str | None, unfinished: bool, output: Output) -> None:
     """  # noqa: D301  \b is click's mark
     from ingest.store.opening import using_store
     from queries.asking.runs import runs_table
-    from queries.views import runs_view
+    from queries.views.answers import runs_view
 
     with using_store(store) as opened:
         found = runs_table(opened, unfinished=unfinished)
@@ -60,7 +60,7 @@ def features(store: str | None, run: str | None, output: Output, **options: Any)
     lib-graph features --layer ln2.0 --sort importance
     """  # noqa: D301  \b is click's mark
     from queries.graph import open_graph
-    from queries.views import features_view
+    from queries.views.answers import features_view
 
     with open_graph(store, run) as graph:
         found = graph.features(**options)
@@ -83,7 +83,7 @@ def interactions(store: str | None, run: str | None, output: Output, **options: 
     lib-graph interactions --to output/5 --json
     """  # noqa: D301  \b is click's mark
     from queries.graph import open_graph
-    from queries.views import interactions_view
+    from queries.views.answers import interactions_view
 
     with open_graph(store, run) as graph:
         found = graph.interactions(**options)
@@ -107,7 +107,7 @@ def paths(store: str | None, run: str | None, output: Output, **options: Any) ->
     lib-graph paths --from ln1.0/1 --to output/5 -k 3 --show-cypher
     """  # noqa: D301  \b is click's mark
     from queries.graph import open_graph
-    from queries.views import paths_view
+    from queries.views.answers import paths_view
 
     with open_graph(store, run) as graph:
         found = graph.paths(**options)

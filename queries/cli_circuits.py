@@ -62,7 +62,7 @@ def circuit(
     lib-graph circuit --to output/5 --size 40 --save five
     """  # noqa: D301  \b is click's mark
     from queries.graph import open_graph
-    from queries.views import circuit_view
+    from queries.views.answers import circuit_view
 
     with open_graph(store, run) as graph:
         found = _find(graph, **options)
@@ -116,7 +116,7 @@ def list_circuits(store: str | None, run: str | None, output: Output) -> None:
     lib-graph circuits list --run my-run --json
     """  # noqa: D301  \b is click's mark
     from queries.graph import open_graph
-    from queries.views import circuits_view
+    from queries.views.answers import circuits_view
 
     with open_graph(store, run) as graph:
         found = graph.circuits.table()
@@ -134,7 +134,7 @@ def show(name: str, store: str | None, run: str | None, output: Output) -> None:
     lib-graph circuits show five
     """  # noqa: D301  \b is click's mark
     from queries.graph import open_graph
-    from queries.views import circuit_view
+    from queries.views.answers import circuit_view
 
     with open_graph(store, run) as graph:
         found = graph.circuits.load(name)
@@ -154,7 +154,7 @@ def compare(names: tuple[str, ...], store: str | None, run: str | None, output: 
     lib-graph circuits compare five six seven
     """  # noqa: D301  \b is click's mark
     from queries.graph import open_graph
-    from queries.views import comparison_view
+    from queries.views.answers import comparison_view
 
     with open_graph(store, run) as graph:
         found = graph.circuits.compare(names)
@@ -198,7 +198,7 @@ def import_circuit(
     """  # noqa: D301  \b is click's mark
     from queries.circuits.file import read_circuit
     from queries.graph import open_graph
-    from queries.views import circuit_view
+    from queries.views.answers import circuit_view
 
     with open_graph(store, run or read_circuit(file).run) as graph:
         found = graph.circuits.import_file(file, **options)

@@ -39,7 +39,7 @@ def compare(
     lib-graph compare my-run-lib my-run-pca --store neo4j --json
     """  # noqa: D301  \b is click's mark
     from queries.comparing.runs import compare_runs, open_graphs
-    from queries.module_views import runs_compared_view
+    from queries.views.modules import runs_compared_view
 
     with open_graphs(runs, store) as graphs:
         found = compare_runs(graphs, resolution=resolution, seed=seed, null=null)

@@ -38,7 +38,7 @@ def feature(
     """  # noqa: D301  \b is click's mark
     from lib_graph.cli.output import print_view
     from lib_graph.run.feature import find_feature, read_feature
-    from queries.feature_views import feature_json, feature_views
+    from queries.views.feature import feature_json, feature_views
 
     if limit < 1:
         raise UsageError(f"The limit is {limit}. Ask for at least 1.")

@@ -22,7 +22,7 @@ def queries(name: str | None, output: Output) -> None:
     lib-graph queries hubs
     """  # noqa: D301  \b is click's mark
     from queries.asking.library import find_query, queries_table
-    from queries.views import queries_view
+    from queries.views.answers import queries_view
 
     if name is None:
         output.emit(queries_table(), queries_view)
@@ -48,7 +48,7 @@ def query(
     from queries.asking.library import find_query
     from queries.asking.parameters import NUMBERS
     from queries.graph import open_graph
-    from queries.views import answer_view
+    from queries.views.answers import answer_view
 
     found = find_query(name)
     texts = [each.name for each in found.parameters if each.kind not in NUMBERS]

@@ -70,7 +70,7 @@ def communities(
     lib-graph communities --graph
     """  # noqa: D301  \b is click's mark
     from queries.graph import open_graph
-    from queries.module_views import communities_view, module_flow_view, module_table_view
+    from queries.views.modules import communities_view, module_flow_view, module_table_view
 
     values = [value for text in resolutions for value in parse_resolutions(text)]
     table = len(values) > 1 or seeds is not None or null is not None

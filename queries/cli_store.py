@@ -47,7 +47,7 @@ def cypher(
     """  # noqa: D301  \b is click's mark
     from ingest.store.opening import using_store
     from queries.asking.runs import choose_run, list_runs
-    from queries.views import table_view
+    from queries.views.answers import table_view
 
     parameters = parse_parameters(params)
     with using_store(store) as opened:

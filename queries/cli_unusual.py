@@ -35,7 +35,7 @@ def unusual(store: str | None, run: str | None, output: Output, **options: Any) 
     lib-graph unusual --run 0123456789ab --against ba9876543210
     """  # noqa: D301  \b is click's mark
     from queries.graph import open_graph
-    from queries.views import unusual_view
+    from queries.views.answers import unusual_view
 
     with open_graph(store, run) as graph:
         found = graph.unusual(**options)

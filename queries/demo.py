@@ -34,10 +34,10 @@ def demo(out: Path, answer: int) -> None:
     from lib_graph.cli.output import print_view
     from lib_graph.networks import load_subject, shipped_model
     from queries.graph import open_graph
-    from queries.module_views import communities_view
     from queries.output import print_statements
     from queries.pictures.circuit import plot_circuit
-    from queries.views import circuit_view, paths_view
+    from queries.views.answers import circuit_view, paths_view
+    from queries.views.modules import communities_view
 
     run, store, picture = out / "run", out / "lib-graph.kgl", out / "circuit.svg"
     target = f"output/{answer}"

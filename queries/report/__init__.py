@@ -16,7 +16,7 @@ from queries.report.modules import modules_part
 from queries.report.page import render
 from queries.report.subject import Subject
 from queries.report.tested import ablation_part
-from queries.views import queries_view
+from queries.views.answers import queries_view
 
 __all__ = ["Subject", "report_parts", "write_report"]
 

@@ -6,7 +6,6 @@ import shlex
 from itertools import pairwise
 
 from lib_graph.cli.output import View
-from queries.cells import fixed_cell
 from queries.circuits.circuit import Circuit
 from queries.comparing.runs import layer_rows
 from queries.modules.communities import Communities
@@ -14,7 +13,8 @@ from queries.pictures.circuit import describe_saved, draw_circuit
 from queries.report.blocks import Block, Grid, Missing, Part, Words
 from queries.report.subject import Subject
 from queries.report.svg import picture
-from queries.views import circuits_view, interactions_view, paths_view, short_id
+from queries.views.answers import circuits_view, interactions_view, paths_view, short_id
+from queries.views.cells import fixed_cell
 
 __all__ = ["circuits_part", "interactions_part", "paths_part"]
 

@@ -22,7 +22,7 @@ from queries.report.blocks import Facts, Grid, Missing, Words
 from queries.report.features import features_part
 from queries.report.flow import PER_SECTION, SIZE, interactions_part
 from queries.report.tested import ablation_part
-from queries.views import short_id
+from queries.views.answers import short_id
 from tests.ablated import ablate
 from tests.queries.pages import Page
 from tests.queries.test_cli import Cli

@@ -12,7 +12,7 @@ import queries
 from ingest.store import GraphStore
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.run import Run
-from queries.views import ENDS, LONG, paths_view, short_id
+from queries.views.answers import ENDS, LONG, paths_view, short_id
 from tests.queries.oracle import Oracle, Place
 from tests.synthetic import random_run
 

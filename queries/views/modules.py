@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lib_graph.cli.output import View
 from lib_graph.support.tables import records_of
-from queries.cells import count_cell, fixed_cell, list_cell, spread_cell
+from queries.views.cells import count_cell, fixed_cell, list_cell, spread_cell
 
 if TYPE_CHECKING:
     from queries.comparing.runs import RunComparison

@@ -8,8 +8,8 @@ import pytest
 
 from lib_graph.cli.commands import cli
 from queries.graph import MIN_IMPORTANCE
-from queries.module_views import communities_view
 from queries.modules.communities import Communities, Community
+from queries.views.modules import communities_view
 
 
 def found(resolution: float) -> Communities:
