@@ -11,7 +11,7 @@ from lib_graph.run.examples import NAME, read_examples
 from lib_graph.support.tables import records_of
 from queries.pictures.charts import draw_importances
 from queries.report.blocks import Block, Grid, Images, Missing, Part, Words
-from queries.report.subject import Subject
+from queries.report.source import Subject
 from queries.report.svg import picture
 
 __all__ = ["features_part", "spectra_part"]

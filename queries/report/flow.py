@@ -11,7 +11,7 @@ from queries.comparing.runs import layer_rows
 from queries.modules.communities import Communities
 from queries.pictures.circuit import describe_saved, draw_circuit
 from queries.report.blocks import Block, Grid, Missing, Part, Words
-from queries.report.subject import Subject
+from queries.report.source import Subject
 from queries.report.svg import picture
 from queries.views.answers import circuits_view, interactions_view, paths_view, short_id
 from queries.views.cells import fixed_cell

@@ -6,7 +6,7 @@ from lib_graph.cli.output import View
 from queries.modules.communities import Communities
 from queries.pictures.charts import draw_modules, draw_strengths
 from queries.report.blocks import Block, Grid, Part, Words
-from queries.report.subject import Subject
+from queries.report.source import Subject
 from queries.report.svg import picture
 from queries.views.modules import communities_view, module_flow_view, module_table_view
 

@@ -9,7 +9,7 @@ from lib_graph.support.tables import records_of
 from queries.asking.ablations import Ablations
 from queries.pictures.ablation import draw_ablations
 from queries.report.blocks import Block, Grid, Missing, Part, Words
-from queries.report.subject import Subject
+from queries.report.source import Subject
 from queries.report.svg import picture
 
 __all__ = ["ablation_part"]

@@ -17,11 +17,11 @@ from lib_graph.run.examples import NAME, write_examples
 from queries.comparing.runs import open_graphs
 from queries.comparing.sparsity import sparsity
 from queries.report import Subject, write_report
-from queries.report.about import layers_part, run_part
+from queries.report.ablations import ablation_part
 from queries.report.blocks import Facts, Grid, Missing, Words
 from queries.report.features import features_part
 from queries.report.flow import PER_SECTION, SIZE, interactions_part
-from queries.report.tested import ablation_part
+from queries.report.run import layers_part, run_part
 from queries.views.answers import short_id
 from tests.ablated import ablate
 from tests.queries.pages import Page

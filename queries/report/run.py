@@ -6,7 +6,7 @@ from typing import Any
 
 from lib_graph.cli.output import View
 from queries.report.blocks import Block, Facts, Grid, Missing, Part
-from queries.report.subject import Subject
+from queries.report.source import Subject
 
 __all__ = ["layers_part", "run_part"]
 
