@@ -15,7 +15,7 @@ from lib_graph.run import Run
 from queries.asking.ablations import Ablations
 from queries.pictures.ablation import draw_ablations
 from tests.ablated import BASELINE, OTHER, ablate
-from tests.queries.test_cli import Cli
+from tests.queries.cli.test_reading import Cli
 from tests.synthetic import random_run
 
 LAYERS = ["layer.0", "layer/1", "layer.2"]

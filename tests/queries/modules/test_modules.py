@@ -17,7 +17,7 @@ import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.errors import UsageError
-from queries.cli_modules import parse_resolutions
+from queries.cli.modules import parse_resolutions
 from queries.modules.modularity import Edges, leiden, modularity
 from queries.modules.null_model import shuffled
 from queries.modules.partitions import adjusted_rand_index, purity

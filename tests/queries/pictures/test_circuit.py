@@ -17,7 +17,7 @@ from queries.circuits.circuit import Scores
 from queries.pictures.circuit import SMALL, WIDEST, describe_saved, draw_circuit, plot_circuit
 from queries.pictures.figures import PALETTE
 from queries.pictures.layout import lay_out
-from tests.queries.test_cli import Cli
+from tests.queries.cli.test_reading import Cli
 from tests.synthetic import random_run
 
 

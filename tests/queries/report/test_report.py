@@ -24,8 +24,8 @@ from queries.report.flow import PER_SECTION, SIZE, interactions_part
 from queries.report.run import layers_part, run_part
 from queries.views.answers import short_id
 from tests.ablated import ablate
+from tests.queries.cli.test_reading import Cli
 from tests.queries.pages import Page
-from tests.queries.test_cli import Cli
 from tests.synthetic import random_run
 
 SECTIONS = [

@@ -11,7 +11,7 @@ import pytest
 from lib_graph.run import Run
 
 if TYPE_CHECKING:
-    from tests.queries.test_cli import Cli
+    from tests.queries.cli.test_reading import Cli
 
 
 @pytest.mark.slow

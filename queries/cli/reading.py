@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from lib_graph.cli.commands import command
-from queries.output import (
+from queries.cli.options import (
     Output,
     from_option,
     min_importance_option,

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from lib_graph.cli.commands import command
-from queries.output import Output, output_options, run_options
+from queries.cli.options import Output, output_options, run_options
 
 __all__ = ["unusual"]
 

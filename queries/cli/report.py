@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from lib_graph.cli.commands import command, progress
-from queries.output import store_option
+from queries.cli.options import store_option
 
 __all__ = ["report"]
 

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from lib_graph.cli.commands import command
 from lib_graph.errors import UsageError
 from lib_graph.support.files import whole_file
-from queries.output import run_options
+from queries.cli.options import run_options
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -33,8 +33,8 @@ def demo(out: Path, answer: int) -> None:
     from lib_graph.building.build import build
     from lib_graph.cli.output import print_view
     from lib_graph.networks import load_subject, shipped_model
+    from queries.cli.options import print_statements
     from queries.graph import open_graph
-    from queries.output import print_statements
     from queries.pictures.circuit import plot_circuit
     from queries.views.answers import circuit_view, paths_view
     from queries.views.modules import communities_view

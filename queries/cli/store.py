@@ -13,7 +13,7 @@ import click
 
 from lib_graph.cli.commands import command, progress
 from lib_graph.errors import UsageError
-from queries.output import Output, output_options, run_options, store_option
+from queries.cli.options import Output, output_options, run_options, store_option
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore

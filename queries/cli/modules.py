@@ -9,7 +9,7 @@ import click
 
 from lib_graph.cli.commands import command
 from lib_graph.errors import UsageError
-from queries.output import Output, output_options, run_options
+from queries.cli.options import Output, output_options, run_options
 
 __all__ = ["communities", "parse_resolutions"]
 

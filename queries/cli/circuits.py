@@ -9,7 +9,7 @@ import click
 
 from lib_graph.cli.commands import command
 from lib_graph.errors import UsageError
-from queries.output import (
+from queries.cli.options import (
     Output,
     from_option,
     min_importance_option,

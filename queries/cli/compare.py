@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from lib_graph.cli.commands import command
-from queries.output import Output, output_options, store_option
+from queries.cli.options import Output, output_options, store_option
 
 __all__ = ["compare"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from lib_graph.cli.commands import command
-from queries.cli_store import parse_parameters
-from queries.output import Output, output_options, run_options
+from queries.cli.options import Output, output_options, run_options
+from queries.cli.store import parse_parameters
 
 __all__ = ["queries", "query"]
 
