@@ -173,8 +173,8 @@ class Graph:
 
         Of the interactions with at least `min_share` here, those that are stronger here by the
         largest factor: the columns of `queries.circuits.unusual`. Targets with less than
-        `min_importance` of their layer's largest importance are left out. against: a run (default: the one whose
-        features this run of one input has).
+        `min_importance` of their layer's largest importance are left out. against: a run (default:
+        the one whose features this run of one input has).
 
         Raises UsageError if the runs are not over the same features.
         """

@@ -16,7 +16,7 @@ from lib_graph.method.dictionary import Basis
 from lib_graph.method.moments import InteractionMoments
 from lib_graph.method.network import Layer
 
-__all__ = ["feature_frame", "json_rows", "section_frames", "shares"]
+__all__ = ["feature_frame", "section_frames", "shares"]
 
 ROWS = 1 << 18  # of a table, beside which there is its copy in the file's format
 
@@ -114,13 +114,3 @@ def shares(
     share = np.full(len(counted), np.nan)
     np.divide(counted, total, out=share, where=(total > 0) & ~from_constant)
     return share
-
-
-def json_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a table's rows as JSON has them: what is missing is null.
-
-    >>> json_rows(pd.DataFrame({"layer": ["a", "b"], "score": [0.5, np.nan]}))
-    [{'layer': 'a', 'score': 0.5}, {'layer': 'b', 'score': None}]
-    """
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return [{str(name): value for name, value in row.items()} for row in rows]

@@ -228,9 +228,9 @@ def _listed(text: str | None) -> list[str] | None:
 
 def _show(rows: pd.DataFrame, as_json: bool, columns: list[str]) -> None:
     if as_json:
-        from lib_graph.building.frames import json_rows
+        from lib_graph.support.tables import records_of
 
-        click.echo(json.dumps(json_rows(rows), indent=1))
+        click.echo(json.dumps(records_of(rows), indent=1))
         return
     text = rows[columns].to_string(index=False, float_format=lambda value: f"{value:.6g}")
     click.echo(text)

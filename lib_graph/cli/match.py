@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from lib_graph.cli.commands import command, progress
-from lib_graph.cli.output import Output, View, output_options
+from lib_graph.cli.output import Output, output_options
+from lib_graph.support.view import View
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Reader", "Statement", "cypher_literal", "read_text"]
 
 
-CYPHER = Path(__file__).with_name("cypher")
+CYPHER = Path(__file__).parents[1] / "cypher"
 
 
 @dataclass(frozen=True)

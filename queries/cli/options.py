@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import click
 
 from lib_graph.cli.output import Output as PlainOutput
-from lib_graph.cli.output import Rows, View
 from lib_graph.cli.output import output_options as plain_output_options
+from lib_graph.support.view import Rows, View
 
 if TYPE_CHECKING:
     from queries.asking.statements import Statement

@@ -20,10 +20,10 @@ from lib_graph.analysis.published import (
     SEEDS,
 )
 from lib_graph.analysis.reproducing import SHIPPED, Case, cases, reproduced_run
-from lib_graph.cli.output import View
 from lib_graph.run import Run
 from lib_graph.support.progress import SILENT, Progress
 from lib_graph.support.tables import Record, records_of
+from lib_graph.support.view import View
 from queries.graph import open_graph
 
 __all__ = ["COLUMNS", "Reproduction", "reproduce", "reproduction_view"]

@@ -38,12 +38,12 @@ class RunComparison:
 
     `runs` has a row per run, RUN_COLUMNS; what they say of modules is explained at
     `queries.modules.table`. `layers` has a row per run and layer, LAYER_COLUMNS: width, PCA rank
-    and features kept (the rank in the basis); and of the interactions out of the layer, those of the
-    constant left out, their number and the sparsity of their strengths
-    (`queries.comparing.sparsity`), over all pairs of features, so that a pair without an interaction counts as 0. `edges_required` is
-    there where the edges were ablated, and `matched` where the run is matched with the first one:
-    the median, over the features that vary, of |r| with the one most like it there, on the first
-    run's data if it was measured on them.
+    and features kept (the rank in the basis); and of the interactions out of the layer, those of
+    the constant left out, their number and the sparsity of their strengths
+    (`queries.comparing.sparsity`), over all pairs of features, so that a pair without an
+    interaction counts as 0. `edges_required` is there where the edges were ablated, and `matched`
+    where the run is matched with the first one: the median, over the features that vary, of |r|
+    with the one most like it there, on the first run's data if it was measured on them.
     """
 
     runs: pd.DataFrame

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lib_graph.cli.output import View
 from lib_graph.support.files import whole_file
 from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.view import View
 from queries.asking.library import queries_table
 from queries.report.ablations import ablation_part
 from queries.report.blocks import Grid, Part

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lib_graph.cli.output import View
 from lib_graph.support.tables import records_of
+from lib_graph.support.view import View
 from queries.asking.ablations import Ablations
 from queries.pictures.ablation import draw_ablations
 from queries.report.blocks import Block, Grid, Missing, Part, Words

@@ -6,9 +6,9 @@ import base64
 
 import pandas as pd
 
-from lib_graph.cli.output import View
 from lib_graph.run.examples import NAME, read_examples
 from lib_graph.support.tables import records_of
+from lib_graph.support.view import View
 from queries.pictures.charts import draw_importances
 from queries.report.blocks import Block, Grid, Images, Missing, Part, Words
 from queries.report.source import Subject

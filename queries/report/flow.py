@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from itertools import pairwise
 
-from lib_graph.cli.output import View
+from lib_graph.support.view import View
 from queries.circuits.circuit import Circuit
 from queries.comparing.runs import layer_rows
 from queries.modules.communities import Communities

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lib_graph.cli.output import View
+from lib_graph.support.view import View
 from queries.modules.communities import Communities
 from queries.pictures.charts import draw_modules, draw_strengths
 from queries.report.blocks import Block, Grid, Part, Words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lib_graph.cli.output import View
+from lib_graph.support.view import View
 from queries.report.blocks import Block, Facts, Grid, Missing, Part
 from queries.report.source import Subject
 

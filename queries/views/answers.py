@@ -6,8 +6,8 @@ import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lib_graph.cli.output import View
 from lib_graph.support.tables import records_of
+from lib_graph.support.view import View
 from queries.asking.tables import Table
 
 if TYPE_CHECKING:

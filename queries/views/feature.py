@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lib_graph.cli.output import View
 from lib_graph.support.tables import Record, records_of
+from lib_graph.support.view import View
 
 if TYPE_CHECKING:
     import pandas as pd

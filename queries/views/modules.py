@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lib_graph.cli.output import View
 from lib_graph.support.tables import records_of
+from lib_graph.support.view import View
 from queries.views.cells import count_cell, fixed_cell, list_cell, spread_cell
 
 if TYPE_CHECKING:

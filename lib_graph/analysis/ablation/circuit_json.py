@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
 from lib_graph.analysis.ablation.masks import Edges
-from lib_graph.building.frames import json_rows
 from lib_graph.errors import ConflictError, UsageError
 from lib_graph.run import FeatureId, Run
+from lib_graph.support.tables import records_of
 
 __all__ = ["Ranks", "circuit_json", "ranks_of", "read_circuit"]
 
@@ -126,8 +126,8 @@ def circuit_json(
     return {
         "run": run.id,
         "query": dict(query),
-        "features": json_rows(features[features["id"].isin(ends)][FEATURE_COLUMNS]),
-        "interactions": json_rows(interactions[INTERACTION_COLUMNS]),
+        "features": records_of(features[features["id"].isin(ends)][FEATURE_COLUMNS]),
+        "interactions": records_of(interactions[INTERACTION_COLUMNS]),
     }
 
 

@@ -16,7 +16,6 @@ from lib_graph.analysis.reopening import reopened_network
 from lib_graph.building.bases_file import write_bases
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
-from lib_graph.cli.commands import main
 from lib_graph.data.notation import Images, Notation, Sample
 from lib_graph.errors import ConflictError, RunError, UsageError
 from lib_graph.method.dictionary import Dictionary
@@ -24,6 +23,7 @@ from lib_graph.networks.checkpoint import save
 from lib_graph.networks.subject import Subject
 from lib_graph.run import Run
 from lib_graph.run.examples import read_examples
+from queries.cli.main import main
 from tests.lib_graph.nets import CONFIG, random_, transformer
 
 

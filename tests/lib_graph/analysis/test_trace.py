@@ -12,12 +12,12 @@ import lib_graph
 from lib_graph.analysis.trace import trace
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
-from lib_graph.cli.commands import main
 from lib_graph.data.notation import Sample
 from lib_graph.errors import ConflictError, UsageError
 from lib_graph.networks.checkpoint import save
 from lib_graph.networks.subject import Subject
 from lib_graph.run import Run
+from queries.cli.main import main
 from tests.lib_graph.nets import CONFIG, Skip, random_, transformer
 
 KEYS = ["source_layer", "source", "target_layer", "target"]

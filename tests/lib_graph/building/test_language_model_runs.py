@@ -5,9 +5,9 @@ import json
 import pytest
 
 from lib_graph.analysis.reopening import reopened
-from lib_graph.cli.commands import main
 from lib_graph.errors import ConflictError
 from lib_graph.run import Run
+from queries.cli.main import main
 from tests.lib_graph.language_models import save_model
 
 

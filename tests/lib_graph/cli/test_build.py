@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from lib_graph.cli.commands import main
 from lib_graph.networks.checkpoint import save
 from lib_graph.run import Run
+from queries.cli.main import main
 from tests.lib_graph.nets import CONFIG, transformer
 
 
@@ -108,7 +108,7 @@ def test_another_run_in_the_folder_is_exit_code_4(model, tmp_path, capsys):
 
 def process(before, *arguments):
     """Start `lib-graph ARGUMENTS` after some lines of Python."""
-    program = f"{before}\nimport sys\nfrom lib_graph.cli.commands import main\nmain(sys.argv[1:])"
+    program = f"{before}\nimport sys\nfrom queries.cli.main import main\nmain(sys.argv[1:])"
     return subprocess.Popen(
         [sys.executable, "-c", program, *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

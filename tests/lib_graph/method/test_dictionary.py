@@ -11,7 +11,6 @@ from lib_graph.analysis.reopening import reopened_network
 from lib_graph.building.bases_file import read_bases, write_bases
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
-from lib_graph.cli.commands import main
 from lib_graph.cutting.cuts import cut
 from lib_graph.errors import NotFoundError, RunError, UsageError
 from lib_graph.method.dictionary import Dictionary
@@ -19,6 +18,7 @@ from lib_graph.method.interactions import constant_moments, interaction_moments
 from lib_graph.method.moments import InteractionMoments
 from lib_graph.method.rules import Rule
 from lib_graph.networks.subject import Subject
+from queries.cli.main import main
 from tests.lib_graph.nets import STACKED, random_, random_basis, stacked
 
 LAYERS = ["x=0:in", "hidden=2:in", "linear=3:in", "y=output"]

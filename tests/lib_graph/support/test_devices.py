@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from lib_graph.cli.commands import main
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.support.devices import CPU, device_named, exact
+from queries.cli.main import main
 
 
 def test_the_processor():

@@ -6,7 +6,8 @@ from contextlib import redirect_stdout, suppress
 
 import pytest
 
-from lib_graph.cli.output import View, print_view
+from lib_graph.cli.output import print_view
+from lib_graph.support.view import View
 
 WIDE = View(
     ("source", "strength", "labels"),

@@ -7,13 +7,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lib_graph.cli.commands import main
 from lib_graph.errors import ConflictError, ModelError, UsageError
 from lib_graph.networks import load_subject
 from lib_graph.networks.checkpoint import read_config
 from lib_graph.networks.modular_addition import Config, split
 from lib_graph.networks.training.modular_addition import Recipe, evaluate, train
 from lib_graph.support.progress import Silent
+from queries.cli.main import main
 
 SMALL = Config(modulus=17, d_vocab=18, d_model=32, n_heads=2, d_head=16, d_mlp=128, frac_train=0.95)
 QUICK = Recipe(learning_rate=1e-2, target_loss=0.1, max_steps=2000)

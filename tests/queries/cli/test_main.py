@@ -7,8 +7,9 @@ import signal
 import click
 import pytest
 
-from lib_graph.cli import commands as cli
+from lib_graph.cli.commands import Command
 from lib_graph.errors import ConflictError, LibGraphError, StoreUnavailableError
+from queries.cli import main as cli
 
 
 def outcome(monkeypatch, capsys, error, *arguments):
@@ -17,7 +18,7 @@ def outcome(monkeypatch, capsys, error, *arguments):
     def fail(rest):
         raise error
 
-    verb = cli.Command("fail", callback=fail, params=[click.Argument(["rest"], nargs=-1)])
+    verb = Command("fail", callback=fail, params=[click.Argument(["rest"], nargs=-1)])
     monkeypatch.setattr(cli._Verbs, "get_command", lambda *_: verb)
     with pytest.raises(SystemExit) as stop:
         cli.main(["fail", *arguments])
@@ -75,7 +76,7 @@ def test_ctrl_c_is_an_interruption_even_if_a_library_makes_it_an_error_of_its_ow
         except KeyboardInterrupt:
             raise ImportError("cannot load module more than once") from None
 
-    monkeypatch.setattr(cli._Verbs, "get_command", lambda *_: cli.Command("x", callback=fail))
+    monkeypatch.setattr(cli._Verbs, "get_command", lambda *_: Command("x", callback=fail))
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & ignores it
     try:
         with pytest.raises(SystemExit) as stop:
