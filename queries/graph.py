@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from lib_graph.errors import UsageError
 from queries.asking.ablations import Ablations, find_ablations
+from queries.asking.ends import End, find_end
 from queries.asking.library import ask, find_query
-from queries.asking.places import End, Layer, Place, find_end, find_layer, find_place
+from queries.asking.places import Layer, Place, find_layer
+from queries.asking.reader import Reader
 from queries.asking.runs import RunInfo, choose_run, list_runs, runs_table
-from queries.asking.statements import Reader, Statement, read_text
+from queries.asking.statements import Statement, read_text
 from queries.asking.tables import INTERACTION_COLUMNS, Table
 from queries.circuits.circuit import Circuit, circuit_from_pairs, circuit_from_shares
 from queries.circuits.growing import grow_circuit
@@ -66,6 +67,7 @@ class Graph:
         self.store = store
         self.run = run
         self._close = close
+        self._known = Reader(store, run.id)
 
     def __repr__(self) -> str:
         return f"Graph({self.store.name!r}, run={self.run.id!r})"
@@ -86,11 +88,10 @@ class Graph:
         if self._close:
             self.store.close()
 
-    @cached_property
+    @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers of the run, from the first to the last."""
-        rows = self._reader().rows(read_text("layers"))
-        return tuple(Layer(**row) for row in rows)
+        return self._known.layers
 
     @property
     def circuits(self) -> SavedCircuits:
@@ -316,7 +317,7 @@ class Graph:
         `lib-graph queries` lists the names, `lib-graph queries NAME` says what each takes. Raises
         NotFoundError for a name that is not there, UsageError for a value that cannot be used.
         """
-        return ask(self, find_query(name), parameters)
+        return ask(self._reader(), find_query(name), parameters)
 
     def cypher(self, text: str, parameters: Mapping[str, Any] | None = None) -> Table:
         """Return the rows of a text that only reads. `$run` is this run unless it is given."""
@@ -329,7 +330,7 @@ class Graph:
 
     def place(self, text: str) -> Place:
         """Return the place that `text` names; see `queries.asking.places`."""
-        return find_place(text, self.layers, self.run.id)
+        return self._known.place(text)
 
     def _ends(
         self, reader: Reader, source: str | None, target: str | None, min_importance: float
@@ -341,4 +342,4 @@ class Graph:
         return find_end(reader, start, min_importance), find_end(reader, end, min_importance)
 
     def _reader(self) -> Reader:
-        return Reader(self.store, self.run.id)
+        return self._known.again()

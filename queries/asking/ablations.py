@@ -10,7 +10,8 @@ import pandas as pd
 
 from lib_graph.run.ablations import ABLATION
 from queries.asking.places import Layer
-from queries.asking.statements import Reader, Statement, read_text
+from queries.asking.reader import Reader
+from queries.asking.statements import Statement, read_text
 
 __all__ = ["Ablations", "find_ablations"]
 

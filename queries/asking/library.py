@@ -25,15 +25,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lib_graph.errors import NotFoundError, UsageError
 from queries.asking.parameters import read_parameter
-from queries.asking.statements import CYPHER, Reader, read_text
+from queries.asking.reader import Reader
+from queries.asking.statements import CYPHER, read_text
 from queries.asking.tables import Table
-
-if TYPE_CHECKING:
-    from queries.graph import Graph
 
 __all__ = ["NamedQuery", "Parameter", "all_queries", "ask", "find_query", "queries_table"]
 
@@ -94,8 +92,8 @@ def queries_table() -> Table:
     return Table(pd.DataFrame(rows, columns=["name", "title", "question", "parameters"]))
 
 
-def ask(graph: Graph, query: NamedQuery, given: Mapping[str, Any]) -> Table:
-    """Return the rows of a query for the run of `graph`.
+def ask(reader: Reader, query: NamedQuery, given: Mapping[str, Any]) -> Table:
+    """Return the rows of a query for the run of `reader`.
 
     Raises NotFoundError for a parameter that the query does not have, UsageError for one that is
     missing or of another kind.
@@ -105,12 +103,13 @@ def ask(graph: Graph, query: NamedQuery, given: Mapping[str, Any]) -> Table:
         if name not in known:
             advice = f"See them with 'lib-graph queries {query.name}'."
             raise NotFoundError(f"parameter of the query '{query.name}'", name, known, advice)
-    values = {name: _value(graph, query, known[name], given) for name in known}
-    reader = Reader(graph.store, graph.run.id)
+    values = {name: _value(reader, query, known[name], given) for name in known}
     return Table(reader.frame(query.text, **values), reader.statements)
 
 
-def _value(graph: Graph, query: NamedQuery, parameter: Parameter, given: Mapping[str, Any]) -> Any:
+def _value(
+    reader: Reader, query: NamedQuery, parameter: Parameter, given: Mapping[str, Any]
+) -> Any:
     if parameter.name not in given:
         if parameter.required:
             raise UsageError(
@@ -121,7 +120,7 @@ def _value(graph: Graph, query: NamedQuery, parameter: Parameter, given: Mapping
     value = given[parameter.name]
     if value is None and parameter.value is None:
         return None
-    return read_parameter(graph, parameter.name, parameter.kind, value)
+    return read_parameter(reader, parameter.name, parameter.kind, value)
 
 
 @cache

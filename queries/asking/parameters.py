@@ -8,15 +8,13 @@ layer      the name of a layer            feature  LAYER/INDEX      run     id, 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lib_graph.errors import NotFoundError, UsageError
 from queries.asking.places import find_layer
+from queries.asking.reader import Reader
 from queries.asking.runs import choose_run, list_runs
-from queries.asking.statements import Reader, read_text
-
-if TYPE_CHECKING:
-    from queries.graph import Graph
+from queries.asking.statements import read_text
 
 __all__ = ["NUMBERS", "read_parameter"]
 
@@ -24,7 +22,7 @@ LEAST = {"count": 1, "index": 0}
 NUMBERS = (*LEAST, "number", "share")  # the kinds whose values are no text
 
 
-def read_parameter(graph: Graph, name: str, kind: str, value: Any) -> Any:
+def read_parameter(reader: Reader, name: str, kind: str, value: Any) -> Any:
     """Return what a text gets for the value that a person gave; raise UsageError if it is none."""
     if kind in LEAST:
         if type(value) is not int or value < LEAST[kind]:
@@ -39,28 +37,27 @@ def read_parameter(graph: Graph, name: str, kind: str, value: Any) -> Any:
     if not isinstance(value, str):
         raise _wrong(name, value, "text")
     if kind == "layer":
-        return find_layer(value, graph.layers).name
+        return find_layer(value, reader.layers).name
     if kind == "feature":
-        return _feature(graph, name, value)
+        return _feature(reader, name, value)
     if kind == "run":
-        return choose_run(list_runs(graph.store), value).id
+        return choose_run(list_runs(reader.store), value).id
     words = kind.split(" | ")
     if value not in words:
         raise NotFoundError(name, value, words, f"Take one of {', '.join(words)}.")
     return value
 
 
-def _feature(graph: Graph, name: str, value: str) -> str:
+def _feature(reader: Reader, name: str, value: str) -> str:
     """Return the id of a feature that is there."""
-    place = graph.place(value)
+    place = reader.place(value)
     if place.index is None:
         raise _wrong(name, value, "a feature, LAYER/INDEX")
-    reader = Reader(graph.store, graph.run.id)
-    rows = reader.rows(read_text("layer_features"), layer=place.layer.index)
+    rows = reader.again().rows(read_text("layer_features"), layer=place.layer.index)
     known = [f"{place.layer.name}/{row['index']}" for row in rows]
     if str(place) not in known:
         raise NotFoundError("feature", str(place), known, "List them with 'lib-graph features'.")
-    return f"{graph.run.id}/{place}"
+    return f"{reader.run}/{place}"
 
 
 def _wrong(name: str, value: Any, wanted: str) -> UsageError:

@@ -1,4 +1,4 @@
-"""Cypher texts, and the reader that runs them and remembers what it ran.
+"""Cypher texts, and how they are pasted elsewhere.
 
 Every text is a file of its own in `queries/cypher`. It reads one run, `$run`, and only if that run
 is complete; it can be pasted into Neo4j Browser as it is.
@@ -11,14 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ingest.store import GraphStore
-
-__all__ = ["Reader", "Statement", "cypher_literal", "read_text"]
+__all__ = ["CYPHER", "Statement", "cypher_literal", "read_text"]
 
 
 CYPHER = Path(__file__).parents[1] / "cypher"
@@ -40,35 +35,6 @@ class Statement:
         """
         lines = [f":param {key} => {cypher_literal(x)};" for key, x in self.parameters.items()]
         return "\n".join([*lines, self.text.rstrip().rstrip(";") + ";"])
-
-
-class Reader:
-    """Runs texts on one run of a store. `statements` is what it ran, in that order."""
-
-    def __init__(self, store: GraphStore, run: str) -> None:
-        self._store = store
-        self.run = run
-        self._statements: list[Statement] = []
-
-    @property
-    def statements(self) -> tuple[Statement, ...]:
-        """What was run so far."""
-        return tuple(self._statements)
-
-    def rows(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
-        """Return the rows that a text gives for this run."""
-        return self._store.execute(text, self._remember(text, parameters))
-
-    def frame(self, text: str, **parameters: Any) -> pd.DataFrame:
-        """Return the table that a text gives for this run."""
-        from queries.asking.tables import typed
-
-        return typed(self._store.frame(text, self._remember(text, parameters)))
-
-    def _remember(self, text: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        parameters = {"run": self.run, **parameters}
-        self._statements.append(Statement(text, parameters))
-        return parameters
 
 
 @cache

@@ -16,8 +16,9 @@ import pandas as pd
 from lib_graph.errors import UsageError
 from lib_graph.support.files import write_json
 from lib_graph.support.tables import Record, records_of
-from queries.asking.places import End
-from queries.asking.statements import Reader, Statement, read_text
+from queries.asking.ends import End
+from queries.asking.reader import Reader
+from queries.asking.statements import Statement, read_text
 from queries.asking.tables import FEATURE_COLUMNS, INTERACTION_COLUMNS, stacked
 
 if TYPE_CHECKING:

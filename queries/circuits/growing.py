@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lib_graph.errors import UsageError
-from queries.asking.places import End
-from queries.asking.statements import Reader, read_text
+from queries.asking.ends import End
+from queries.asking.reader import Reader
+from queries.asking.statements import read_text
 from queries.circuits.circuit import Circuit, circuit_from_pairs
 
 __all__ = ["grow_circuit"]

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lib_graph.errors import UsageError
 from lib_graph.support.tables import Record
-from queries.asking.places import End
-from queries.asking.statements import Reader, Statement, read_text
+from queries.asking.ends import End
+from queries.asking.reader import Reader
+from queries.asking.statements import Statement, read_text
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -19,7 +19,8 @@ import pandas as pd
 
 from lib_graph.errors import ConflictError, NotFoundError, UsageError
 from lib_graph.support.tables import Record
-from queries.asking.statements import Reader, Statement, read_text
+from queries.asking.reader import Reader
+from queries.asking.statements import Statement, read_text
 from queries.asking.tables import Table
 from queries.circuits.circuit import SCORES, Circuit, Scores, circuit_from_pairs
 from queries.circuits.file import read_circuit

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lib_graph.errors import NotFoundError, UsageError
+from queries.asking.reader import Reader
 from queries.asking.runs import RunInfo, choose_run, list_runs
-from queries.asking.statements import Reader, read_text
+from queries.asking.statements import read_text
 from queries.asking.tables import Table
 
 if TYPE_CHECKING:

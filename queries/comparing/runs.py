@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict
 
 from lib_graph.errors import NotFoundError, StoreUnavailableError, UsageError
 from lib_graph.support.tables import Record, records_of
-from queries.asking.statements import Reader, Statement, read_text
+from queries.asking.reader import Reader
+from queries.asking.statements import Statement, read_text
 from queries.comparing.sparsity import sparsity
 from queries.graph import Graph, open_graph
 

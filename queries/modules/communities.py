@@ -15,7 +15,8 @@ import pandas as pd
 from lib_graph.errors import UsageError
 from lib_graph.support.tables import Record
 from queries.asking.places import Layer
-from queries.asking.statements import Reader, Statement, read_text
+from queries.asking.reader import Reader
+from queries.asking.statements import Statement, read_text
 from queries.modules.graph import Weights, read_module_graph
 from queries.modules.modularity import leiden, louvain, modularity, number_by_size
 

@@ -15,7 +15,8 @@ import pandas as pd
 
 from lib_graph.errors import UsageError
 from queries.asking.places import Layer
-from queries.asking.statements import Reader, read_text
+from queries.asking.reader import Reader
+from queries.asking.statements import read_text
 from queries.modules.modularity import Edges, Floats, Ints
 
 __all__ = ["ModuleGraph", "Weights", "read_module_graph"]

@@ -14,7 +14,8 @@ import pandas as pd
 from lib_graph.errors import UsageError
 from lib_graph.support.tables import Record, records_of
 from queries.asking.places import Layer
-from queries.asking.statements import Reader, Statement
+from queries.asking.reader import Reader
+from queries.asking.statements import Statement
 from queries.modules.communities import METHODS, Method, check_settings
 from queries.modules.graph import ModuleGraph, Weights, read_module_graph
 from queries.modules.modularity import Floats, Ints, modularity, number_by_size

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lib_graph.run import Manifest, Run
-from queries.asking.statements import Reader, read_text
+from queries.asking.reader import Reader
+from queries.asking.statements import read_text
 from queries.graph import Graph
 
 __all__ = ["Subject"]

@@ -9,7 +9,8 @@ import pytest
 import ingest
 import queries
 from ingest.store import GraphStore
-from queries.asking.statements import CYPHER, Reader, Statement, cypher_literal, read_text
+from queries.asking.reader import Reader
+from queries.asking.statements import CYPHER, Statement, cypher_literal, read_text
 from tests.synthetic import random_run
 
 READING = sorted(
@@ -46,7 +47,7 @@ def test_a_text_says_what_it_answers_and_gives_an_example_of_each_parameter(name
 
 @pytest.mark.parametrize("name", READING)
 def test_the_texts_are_all_that_the_questions_run(name: str) -> None:
-    code = "".join(path.read_text() for path in CYPHER.parent.glob("*.py"))
+    code = "".join(path.read_text() for path in CYPHER.parent.rglob("*.py"))
     assert f'read_text("{name}")' in code
 
 
