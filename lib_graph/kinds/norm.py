@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from lib_graph.devices import exact
-from lib_graph.ends import Ends, Narrow
-from lib_graph.kind import Kind
-from lib_graph.moments import InteractionMoments, counted_rows
-from lib_graph.question import Question
-from lib_graph.rules import Rule
+from lib_graph.method.ends import Ends, Narrow
+from lib_graph.method.kind import Kind
+from lib_graph.method.moments import InteractionMoments, counted_rows
+from lib_graph.method.question import Question
+from lib_graph.method.rules import Rule
+from lib_graph.support.devices import exact
 
 __all__ = ["Inside", "Norm"]
 

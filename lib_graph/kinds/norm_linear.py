@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from lib_graph.ends import Ends, Narrow
-from lib_graph.kind import Kind
 from lib_graph.kinds.norm import Norm
-from lib_graph.moments import InteractionMoments
-from lib_graph.question import Question
-from lib_graph.rules import Rule
+from lib_graph.method.ends import Ends, Narrow
+from lib_graph.method.kind import Kind
+from lib_graph.method.moments import InteractionMoments
+from lib_graph.method.question import Question
+from lib_graph.method.rules import Rule
 
 __all__ = ["NormLinear"]
 

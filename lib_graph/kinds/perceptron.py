@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from lib_graph.devices import exact
-from lib_graph.ends import Ends, Narrow
-from lib_graph.kind import Kind
 from lib_graph.kinds.activations import ACTIVATIONS, mean_slopes
 from lib_graph.kinds.hidden_units import affine
 from lib_graph.kinds.linear import Linear
-from lib_graph.linear_map import LinearMap
-from lib_graph.moments import InteractionMoments, counted_rows
-from lib_graph.question import Question
-from lib_graph.rules import Rule
+from lib_graph.method.ends import Ends, Narrow
+from lib_graph.method.kind import Kind
+from lib_graph.method.linear_map import LinearMap
+from lib_graph.method.moments import InteractionMoments, counted_rows
+from lib_graph.method.question import Question
+from lib_graph.method.rules import Rule
+from lib_graph.support.devices import exact
 
 __all__ = ["Perceptron"]
 

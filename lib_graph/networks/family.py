@@ -9,8 +9,8 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lib_graph.kind import Kind
 from lib_graph.kinds import Norm, ResidualMLP
+from lib_graph.method.kind import Kind
 
 __all__ = [
     "ACTIVATIONS",

@@ -9,18 +9,18 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from lib_graph.ends import Ends, Narrow
-from lib_graph.kind import Kind
 from lib_graph.kinds.attention.edges import output_tangents
 from lib_graph.kinds.attention.moment import second_moment
 from lib_graph.kinds.attention.one_pass import AttentionPass, Normalised
 from lib_graph.kinds.attention.positions import Fixed, Positions
 from lib_graph.kinds.norm import Norm
 from lib_graph.kinds.tail import Tail, read_first, write_last
-from lib_graph.linear_map import LinearMap
-from lib_graph.moments import InteractionMoments
-from lib_graph.question import Question
-from lib_graph.rules import Rule
+from lib_graph.method.ends import Ends, Narrow
+from lib_graph.method.kind import Kind
+from lib_graph.method.linear_map import LinearMap
+from lib_graph.method.moments import InteractionMoments
+from lib_graph.method.question import Question
+from lib_graph.method.rules import Rule
 
 __all__ = ["Attention"]
 
