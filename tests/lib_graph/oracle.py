@@ -126,7 +126,9 @@ class Oracle:
             arguments = _mapped(sample, torch.Tensor.clone)
             args, kwargs = ((), arguments) if isinstance(arguments, dict) else (arguments, {})
             args = args if isinstance(args, tuple | list) else (args,)
-            result = torch.func.functional_call(self.module, dict(biases or {}), tuple(args), kwargs)
+            result = torch.func.functional_call(
+                self.module, dict(biases or {}), tuple(args), kwargs
+            )
         if "output" in wanted:
             found["output"] = next(x for x in _tensors(result) if x.is_floating_point())
         return {point: found[first] for point, first in zip(wanted, firsts, strict=True)}
@@ -198,7 +200,10 @@ class Basis:
 
 def bases_of(run: Path, oracle: Oracle) -> dict[str, Basis]:
     """Return the bases of a run's layers; of a raw one the identity."""
-    tensors, features = load_file(run / "bases.safetensors"), pd.read_parquet(run / "features.parquet")
+    tensors, features = (
+        load_file(run / "bases.safetensors"),
+        pd.read_parquet(run / "features.parquet"),
+    )
     found = {}
     for layer in oracle.layers:
         rows = features[(features.layer == layer) & (features.role != "constant")]

@@ -70,9 +70,7 @@ def test_images(tmp_path):
 def test_a_wrong_number_is_seen(tmp_path, file, column):
     """Change one number of a run by a millionth, and the oracle names it."""
     case = Case(stacked, numbers(7, 2, 3), LAYERS)
-    lib_graph.build(
-        case.make(), tmp_path, data=case.data, layers=case.named
-    )
+    lib_graph.build(case.make(), tmp_path, data=case.data, layers=case.named)
     name = "features" if file == "importance" else "interactions"
     table = pd.read_parquet(tmp_path / f"{name}.parquet")
     layer, index = ("layer", "index") if name == "features" else ("source_layer", "source")
