@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,10 @@ class Case:
     """A module, what it runs on, and by which points' tensors each layer is crossed.
 
     `layers` names the tensors of each layer, that of the point itself first, then what bypasses it
-    in the order of the computation. `PATH#2:in` is the second use of a submodule; `f:in|b:in` is one
-    tensor that has to be put in both places. `exact` makes the module for the oracle where the one
-    that is tested fixes a precision inside. `held` names what bypasses a layer and stays as it is.
-    `rule` has the nodes α of the path and their weights.
+    in the order of the computation. `PATH#2:in` is the second use of a submodule; `f:in|b:in` is
+    one tensor that has to be put in both places. `exact` makes the module for the oracle where the
+    one that is tested fixes a precision inside. `held` names what bypasses a layer and stays as it
+    is. `rule` has the nodes α of the path and their weights.
     """
 
     make: Callable[[], nn.Module]
@@ -219,8 +220,8 @@ def bases_of(run: Path, oracle: Oracle) -> dict[str, Basis]:
 def differences(case: Case, run: Path, *, tau: float = 1e-12) -> dict[str, float]:
     """Return how far each number of a run in basis `lib` is from what it must be.
 
-    Each is the largest deviation over the largest entry of its table (of signed means, over the root
-    of the largest strength, since they can all cancel). Of a basis that is: the mean;
+    Each is the largest deviation over the largest entry of its table (of signed means, over the
+    root of the largest strength, since they can all cancel). Of a basis that is: the mean;
     C Cᵀ = P M' P, with P the projector to what the data span, which fixes C but for a rotation; and
     C⁺ C = 1, E[f̂ᵀf̂] = diag(Λ), which fix that.
     """
@@ -228,7 +229,7 @@ def differences(case: Case, run: Path, *, tau: float = 1e-12) -> dict[str, float
     bases, far = bases_of(run, oracle), {}
     edges = pd.read_parquet(run / "interactions.parquet")
     names = [*oracle.layers]
-    for source, target in zip(names, names[1:], strict=False):
+    for source, target in pairwise(names):
         basis = bases[source]
         rows = oracle.activations(source)[oracle.counted(source)]
         mean = rows.mean(0)
