@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lib_graph.kinds.attention.edges import output_tangents
 from lib_graph.kinds.attention.moment import second_moment
+from lib_graph.kinds.attention.narrow import Heads, NarrowAttention
 from lib_graph.kinds.attention.one_pass import AttentionPass, Normalised
 from lib_graph.kinds.attention.positions import Fixed, Positions
 from lib_graph.kinds.norm import Norm
@@ -156,28 +157,30 @@ class Attention(Kind):
             yield readout.moments(attributions)
 
     def narrowed(self, ends: Ends) -> Narrow:
-        """Return attention between few coordinates: c, or with a norm ĉ (`Norm.inside`).
+        """Return attention between few coordinates, c or with a norm ĉ (`Norm.inside`), and R.
 
         Where m < e, the values are read along R at once: each head's has m coordinates.
         """
         scaled, inside = (_same, ends) if self.norm is None else self.norm.inside(ends)
-        heads, size = len(self.w_o), self.w_v.shape[-1]
-        w_v, b_v = inside.into(self.w_v, self.b_v)
         out, bias = ends.out(self.w_o, self.b_o)
-        if (m := out.shape[-1]) < size:
-            w_v, b_v = (x.repeat_interleave(heads // len(x), 0) for x in (w_v, b_v))
-            w_v, b_v = w_v @ out, (b_v[:, None] @ out)[:, 0]
-            out = torch.eye(m).to(out).expand(heads, m, m)
-        w_q, b_q = inside.into(self.w_q, self.b_q)
-        w_k, b_k = inside.into(self.w_k, self.b_k)
-        inner = replace(
-            self, w_q=w_q, w_k=w_k, w_v=w_v, w_o=out, b_q=b_q, b_k=b_k, b_v=b_v, b_o=bias,
-            norm=None, scale=self._scale(), residual=False,
-        )  # fmt: skip
+        heads = self._maps()
+        if out.shape[-1] < out.shape[-2]:
+            heads["w_v"] = heads["w_v"].read_along(out)
+        q, k, v = (inside.affine(*each.side_by_side) for each in heads.values())
+        attend = NarrowAttention(
+            q, k, v, out, self.positions, self._scale(), self.outputs, self._visible
+        )
         if not self.residual:
-            return lambda c: inner(scaled(c))
-        straight = ends.straight()
-        return lambda c: straight(c[:, self.outputs]) + inner(scaled(c))
+            return lambda c: attend(scaled(c)) + bias
+        straight = ends.straight(bias)
+        return lambda c: straight(c[:, self.outputs]) + attend(scaled(c))
+
+    def _maps(self) -> dict[str, Heads]:
+        return {
+            "w_q": Heads(self.w_q, self.b_q),
+            "w_k": Heads(self.w_k, self.b_k),
+            "w_v": Heads(self.w_v, self.b_v),
+        }
 
     def beside_residual(self) -> Tail | None:
         """Return [n, f] ↦ f + Attn(n); None without a residual."""
@@ -195,18 +198,8 @@ class Attention(Kind):
         """
         inputs = _same if self.norm is None else self.norm
         into = [
-            LinearMap(
-                name,
-                weight.movedim(0, 1).flatten(1),
-                None if bias is None else bias.flatten(),
-                inputs,
-                reads=False,
-            )
-            for name, weight, bias in (
-                ("w_q", self.w_q, self.b_q),
-                ("w_k", self.w_k, self.b_k),
-                ("w_v", self.w_v, self.b_v),
-            )
+            LinearMap(name, *heads.side_by_side, inputs, reads=False)
+            for name, heads in self._maps().items()
         ]
         return (*into, LinearMap("w_o", self.w_o.flatten(0, 1), self.b_o, None))
 

@@ -11,8 +11,8 @@ from lib_graph.method.moments import InteractionMoments
 from lib_graph.method.question import Question
 from lib_graph.method.readout import Readout
 from lib_graph.method.rules import Rule
+from tests.lib_graph.kinds.test_mlps import NORMS, D, H, N, S, random
 from tests.lib_graph.nets import jacobian_of, random_basis
-from tests.lib_graph.networks.test_mlps import NORMS, D, H, N, S, random
 
 RULES = [Rule.named("gradient"), Rule.named("gauss-legendre", 3), Rule.named("trapezoid", 2)]
 COUNTED = torch.tensor([[True, True], [True, False], [False, False]])
