@@ -1,4 +1,4 @@
-"""A norm with a linear map behind, and the ends of other kinds: closed forms against Jacobians."""
+"""Norms, alone or with a linear map behind, and the ends of other kinds, against Jacobians."""
 
 from dataclasses import replace
 
@@ -19,9 +19,10 @@ COUNTED = torch.tensor([[True, True], [True, False], [False, False]])
 V = 6
 
 
-@pytest.fixture(params=["layer", "rms"])
+@pytest.fixture(params=["layer", "rms", "layer alone", "rms alone"])
 def kind(request):
-    return NormLinear(NORMS[request.param], random(D, V), random(V))
+    norm, _, alone = request.param.partition(" ")
+    return NORMS[norm] if alone else NormLinear(NORMS[norm], random(D, V), random(V))
 
 
 @pytest.fixture
@@ -31,10 +32,9 @@ def f():
 
 def scaled(kind, alpha):
     """The same, with all biases times alpha."""
-    norm = kind.norm
-    if norm.bias is not None:
-        norm = replace(norm, bias=alpha * norm.bias)
-    return replace(kind, norm=norm, bias=alpha * kind.bias)
+    if isinstance(kind, NormLinear):
+        return replace(kind, norm=scaled(kind.norm, alpha), bias=alpha * kind.bias)
+    return kind if kind.bias is None else replace(kind, bias=alpha * kind.bias)
 
 
 def jacobians(kind, f, rule):
@@ -44,7 +44,7 @@ def jacobians(kind, f, rule):
 @pytest.mark.parametrize("counted", [None, COUNTED], ids=["all", "some"])
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_the_second_moment(kind, f, rule, counted):
-    C = random(V, 4, seed=8)
+    C = random(kind(f).shape[2], 4, seed=8)
     truth = 0
     for J, which in zip(
         jacobians(kind, f, rule), COUNTED if counted is not None else [slice(S)] * N, strict=True
@@ -60,10 +60,11 @@ def test_the_second_moment(kind, f, rule, counted):
 @pytest.mark.parametrize("chunk", [1, 3])
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_the_interactions(kind, f, rule, chunk, bent, raw):
-    basis, C = random_basis(D, 4), torch.eye(V).double() if raw else random(V, 3, seed=8)
+    basis, width = random_basis(D, 4), kind(f).shape[2]
+    C = torch.eye(width).double() if raw else random(width, 3, seed=8)
     features = (f - basis.mean) @ basis.rotation
     slopes = random(N, S, C.shape[1], seed=9) if bent else None
-    rotation = RawBasis(V).rotation if raw else C
+    rotation = RawBasis(width).rotation if raw else C
     readout = Readout(rotation, N * S, None, slopes)
     parts = kind.interactions(Question(f, features, basis.inverse, readout, rule, chunk))
     found = InteractionMoments.stack(list(parts))
