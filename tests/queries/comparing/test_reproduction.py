@@ -37,6 +37,7 @@ from queries.comparing.reproduction import COLUMNS, Reproduction, reproduction_v
 from queries.graph import open_graph
 from tests.ablated import ablate
 from tests.lib_graph.nets import CONFIG, transformer
+from tests.queries.cli.test_outputs import same_rows
 from tests.queries.conftest import Answer
 from tests.synthetic import random_run
 
@@ -78,6 +79,8 @@ def test_every_number_is_that_of_its_own_command_and_found_once(
     check_numbers(json.loads(found.out), out)
     monkeypatch.setattr(reproducing, "ablate_edges", interrupted)
     assert cli(*how).out == found.out
+    without_json = [argument for argument in how if argument not in ("--json", "-q")]
+    assert same_rows(cli, without_json, tmp_path / "rows.parquet") == 14
 
 
 def interrupted(*_: object, **__: object) -> None:
