@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from lib_graph.bases_stage import Bases, bases_stage
 from lib_graph.basis import LayerBasis
 from lib_graph.devices import device_named
-from lib_graph.dictionary import Dictionary
+from lib_graph.dictionary import Basis, Dictionary
 from lib_graph.files import locked
 from lib_graph.interactions_stage import interactions_stage
 from lib_graph.job import Job, prepare
@@ -144,6 +144,7 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
                 features=bases[layer.name].features,
                 positions=layer.positions,
                 kind="raw" if bases[layer.name].raw else "basis",
+                spaces=_spaces(bases[layer.name], options),
             )
             for layer in job.network.layers
         ],
@@ -155,6 +156,13 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
             "identity_error": _identity_error(bases),
         },
     }
+
+
+def _spaces(basis: Basis, options: Options) -> tuple[tuple[int, int], ...]:
+    """Return the first and last index of the features of each space, of bases found here."""
+    if not isinstance(basis, LayerBasis) or options.bases_file or options.basis == "neuron":
+        return ()
+    return tuple((space.start + 1, space.stop) for space in basis.spaces)
 
 
 def _basis(bases: Bases, options: Options) -> str:

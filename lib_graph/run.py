@@ -111,7 +111,11 @@ class _Record(BaseModel):
 
 
 class LayerInfo(_Record):
-    """A layer of a run. `features` counts the kept ones, the constant feature left out."""
+    """A layer of a run. `features` counts the kept ones, the constant feature left out.
+
+    `spaces` are the first and last index of features of equal importance: what follows from network
+    and data is the space of each such group, its features are chosen in it (docs/method.md §15).
+    """
 
     index: int
     name: str
@@ -120,11 +124,16 @@ class LayerInfo(_Record):
     features: int
     positions: int
     kind: Literal["basis", "raw"]
+    spaces: tuple[tuple[int, int], ...] = ()
 
     @property
     def first_index(self) -> int:
         """Index of the first feature that is not the constant: 0 in a raw layer, else 1."""
         return 0 if self.kind == "raw" else 1
+
+    def space_of(self, index: int) -> tuple[int, int] | None:
+        """Return the first and last index of the features that share a space with one, if any."""
+        return next((space for space in self.spaces if space[0] <= index <= space[1]), None)
 
 
 class ModelInfo(_Record):
