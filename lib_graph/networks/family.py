@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lib_graph.kinds import Attention, GatedMLP, Norm, ResidualMLP, Tail
-from lib_graph.network import Kind
+from lib_graph.method.network import Kind
 
 __all__ = [
     "ACTIVATIONS",
