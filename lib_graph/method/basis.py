@@ -179,7 +179,8 @@ def pca_basis(
 ) -> LayerBasis:
     """Return C = U, the eigenvectors of G above the cut, centred and unscaled.
 
-    In a space of equal variances U is canonical. Raises ModelError if the layer is constant on the data.
+    In a space of equal variances U is canonical (docs/method.md §15). Raises ModelError if the
+    layer is constant on the data.
 
     >>> rows = torch.tensor([[[3.0, 0.0]], [[-3.0, 0.0]], [[0.0, 1.0]], [[0.0, -1.0]]])
     >>> pca_basis(Moments.of(rows), "x", 1e-12).importance.tolist()
@@ -203,7 +204,8 @@ def lib_basis(
 
     `second_moment` is M' (docs/method.md §3). R = U D^-½ whitens the activations, and
     R⁺ M' R⁺ᵀ = V Λ Vᵀ; directions with D or Λ up to `tau_pca` or `tau` times the largest are cut.
-    In a space of equal Λ, V is canonical (§15). Raises ModelError if the layer is constant on the data, or if nothing of it reaches the next.
+    In a space of equal Λ, V is canonical (§15). Raises ModelError if the layer is constant on the
+    data, or if nothing of it reaches the next.
     """
     values, vectors = _spectrum(moments, layer, tau_pca)
     scale = values.sqrt()

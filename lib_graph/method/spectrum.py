@@ -12,7 +12,15 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-__all__ = ["NOISE", "canonical_turn", "chained", "first_largest", "resolution_of", "spaces_of", "turned"]
+__all__ = [
+    "NOISE",
+    "canonical_turn",
+    "chained",
+    "first_largest",
+    "resolution_of",
+    "spaces_of",
+    "turned",
+]
 
 NOISE = 64 * torch.finfo(torch.float64).eps  # of the largest eigenvalue: what rounding leaves
 APART = 1e-4  # of the largest variance in a space: what tells its directions apart
@@ -117,7 +125,7 @@ def _pivots(space: Float[Tensor, "d m"]) -> Int[Tensor, " m"]:
     left, factor = space.square().sum(1), space.new_zeros(m, d)
     pivots = []
     for k in range(m):
-        pivot = int(first_largest(left.sqrt()))
+        pivot = int(first_largest(left.sqrt()[:, None]))
         row = space @ space[pivot] - factor[:k, pivot] @ factor[:k]
         factor[k] = row / row[pivot].sqrt()
         left = (left - factor[k].square()).clamp_min(0)
@@ -126,13 +134,13 @@ def _pivots(space: Float[Tensor, "d m"]) -> Int[Tensor, " m"]:
     return torch.tensor(sorted(pivots), device=space.device)
 
 
-def first_largest(sizes: Float[Tensor, "d *r"]) -> Int[Tensor, "*r"]:
-    """Return where the largest size is, and of those equal but for rounding the first.
+def first_largest(sizes: Float[Tensor, "d r"]) -> Int[Tensor, " r"]:
+    """Return where each column is largest, and of entries equal but for rounding the first.
 
     Sizes count the less the later they stand, down to 1 − FIRST, so no limit says what is equal.
 
-    >>> first_largest(torch.tensor([0.5, 1.0, 1.0 + 1e-6]))
-    tensor(1)
+    >>> first_largest(torch.tensor([[0.5], [1.0], [1.0 + 1e-6]]))
+    tensor([1])
     """
     weights = 1 - FIRST * torch.arange(len(sizes)).to(sizes) / len(sizes)
-    return (sizes * weights.reshape(-1, *[1] * (sizes.ndim - 1))).argmax(0)
+    return (sizes * weights[:, None]).argmax(0)
