@@ -54,6 +54,9 @@ def _headline(feature: Feature) -> str:
         parts.append(f"importance {_digits(feature.importance)} ({place})")
     if feature.variance is not None:
         parts.append(f"variance {_digits(feature.variance)}")
+    if feature.space is not None:
+        first, last = feature.space
+        parts.append(f"of equal importance as {first} to {last}, a chosen basis of their space")
     return ", ".join(parts)
 
 
@@ -83,7 +86,7 @@ def _digits(value: float) -> str:
 
 def feature_json(feature: Feature) -> Record:
     """Return all of a feature as JSON has it; images are left out."""
-    names = ("role", "importance", "share", "rank", "variance", "label", "label_score")
+    names = ("role", "importance", "share", "rank", "variance", "space", "label", "label_score")
     examples = feature.examples
     return {
         "id": str(feature.id),
