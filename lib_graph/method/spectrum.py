@@ -129,7 +129,6 @@ def _pivots(space: Float[Tensor, "d m"]) -> Int[Tensor, " m"]:
         row = space @ space[pivot] - factor[:k, pivot] @ factor[:k]
         factor[k] = row / row[pivot].sqrt()
         left = (left - factor[k].square()).clamp_min(0)
-        left[pivot] = 0
         pivots.append(pivot)
     return torch.tensor(sorted(pivots), device=space.device)
 
