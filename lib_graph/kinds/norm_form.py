@@ -103,7 +103,7 @@ def _takes_one_tensor(module: nn.Module) -> bool:
 
 
 def _copy_with(module: nn.Module, values: dict[str, Tensor]) -> Callable[[Tensor], Any]:
-    """Return `forward` of a copy with other tensors, so that a call changes nothing of the module."""
+    """Return `forward` of a copy with other tensors, which leaves the module as it is."""
     twin = copy.copy(module)
     twin.__dict__ = dict(module.__dict__)
     twin._parameters = {
@@ -125,7 +125,7 @@ def _width(module: nn.Module, values: dict[str, Tensor]) -> int:
 def _forms(module: nn.Module, tensors: dict[str, Tensor]) -> Iterator[NormForm]:
     """Yield every form that the tensors and numbers of a module allow."""
     numbers = [x for x in vars(module).values() if isinstance(x, float) and 0 <= x < 1]
-    own = [None] if "eps" in vars(module) and module.eps is None else []
+    own: list[float | None] = [None] if "eps" in vars(module) and module.eps is None else []
     names = [*tensors, None]
     for eps in dict.fromkeys([*numbers, *own]):
         for centred in (False, True):
