@@ -29,10 +29,11 @@ test: $(VENV)/.installed-dev  ## all tests, a real Neo4j among them
 check: lint  ## lint and the quick tests, under a minute
 	$(BIN)/python -m pytest -q $(SPREAD) -m 'not slow and not neo4j'
 
-lint: $(VENV)/.installed-dev  ## ruff and mypy
+lint: $(VENV)/.installed-dev  ## ruff, mypy, and which room may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: $(VENV)/.installed-dev  ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix .

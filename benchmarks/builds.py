@@ -16,12 +16,12 @@ from torch import nn
 
 from benchmarks.data import reference_data
 from benchmarks.measuring import Figure, Sample, in_fresh_process, repeated
-from lib_graph.building import build
-from lib_graph.memory import parse_bytes
+from lib_graph.building.build import build
+from lib_graph.building.options import Options
+from lib_graph.data.text import Text
 from lib_graph.networks import Subject, load_subject, shipped_model
-from lib_graph.options import Options
-from lib_graph.progress import Advance
-from lib_graph.text import Text
+from lib_graph.support.memory import parse_bytes
+from lib_graph.support.progress import Advance
 
 __all__ = ["measure_builds", "of_build"]
 

@@ -44,9 +44,9 @@ def measure_build(folder: Path, repeat: int, basis: str, dtype: str) -> list[Fig
 
 def build_run(out: Path, basis: str = "lib", dtype: str = "float64") -> Sample:
     """Build the shipped model's run; return CPU seconds of its parts."""
-    from lib_graph.building import build
+    from lib_graph.building.build import build
+    from lib_graph.building.options import Options
     from lib_graph.networks import load_subject, shipped_model
-    from lib_graph.options import Options
 
     start = time.process_time()
     options = Options(basis=basis, dtype=dtype)  # type: ignore[arg-type]

@@ -12,13 +12,13 @@ from torch import Tensor
 
 from benchmarks.measuring import Figure, Sample, in_fresh_process, repeated
 from benchmarks.yardstick import interactions_loop, moment_loop
-from lib_graph.basis import LayerBasis, lib_basis
-from lib_graph.building import build
-from lib_graph.cuts import cut
-from lib_graph.moments import Moments
-from lib_graph.network import Batch, Network, Section
+from lib_graph.building.build import build
+from lib_graph.building.options import Options
+from lib_graph.cutting.cuts import cut
+from lib_graph.method.basis import LayerBasis, lib_basis
+from lib_graph.method.moments import Moments
+from lib_graph.method.network import Batch, Network, Section
 from lib_graph.networks import load_subject, shipped_model
-from lib_graph.options import Options
 
 __all__ = ["measure_modular_addition"]
 

@@ -17,9 +17,9 @@ from torch.nn import functional
 from benchmarks.measuring import Figure, Sample, in_fresh_process, repeated
 from benchmarks.yardstick import interactions_loop, moment_loop
 from lib_graph.kinds import Attention, Fixed, GatedMLP, Norm, ResidualMLP, Rotary
-from lib_graph.network import Kind
-from lib_graph.readout import Readout
-from lib_graph.rules import Rule
+from lib_graph.method.network import Kind
+from lib_graph.method.readout import Readout
+from lib_graph.method.rules import Rule
 
 __all__ = ["measure_sections"]
 

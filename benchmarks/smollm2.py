@@ -12,9 +12,9 @@ from pathlib import Path
 from benchmarks.builds import Case, of_build
 from benchmarks.data import reference_data
 from benchmarks.measuring import Figure
+from lib_graph.building.options import Options
+from lib_graph.data.text import Text
 from lib_graph.networks import load_subject
-from lib_graph.options import Options
-from lib_graph.text import Text
 
 __all__ = ["measure_smollm2"]
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 
 from ingest.store.protocol import GraphStore
-from lib_graph.ablation_tables import TABLE, ablation_metric, read_ablation, smallest_kept
 from lib_graph.run import Run
-from lib_graph.table_files import records_of
+from lib_graph.run.ablations import TABLE, ablation_metric, read_ablation, smallest_kept
+from lib_graph.support.tables import records_of
 
 __all__ = ["note_ablations"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lib_graph.cli import command, progress
+from lib_graph.cli.commands import command, progress
 
 __all__ = ["ingest"]
 

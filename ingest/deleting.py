@@ -7,7 +7,7 @@ from ingest.schema import CIRCUIT, COMMUNITY, FEATURE, LAYER
 from ingest.store import using_store
 from ingest.store.protocol import GraphStore, Transaction
 from lib_graph.errors import NotFoundError
-from lib_graph.progress import SILENT, Progress
+from lib_graph.support.progress import SILENT, Progress
 
 __all__ = ["delete", "delete_run", "discard", "staged"]
 

@@ -17,10 +17,10 @@ from ingest.contents import Contents
 from ingest.deleting import discard
 from ingest.replacing import adopt_features
 from ingest.store.protocol import GraphStore, Row, Transaction
-from ingest.stored import find_difference, update_labels
+from ingest.verifying import find_difference, update_labels
 from lib_graph.errors import ConflictError, StoreError
-from lib_graph.files import json_sha256
-from lib_graph.progress import Progress
+from lib_graph.support.files import json_sha256
+from lib_graph.support.progress import Progress
 
 __all__ = ["Filling"]
 

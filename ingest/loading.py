@@ -20,10 +20,10 @@ from ingest.matches import note_matches
 from ingest.replacing import take_place
 from ingest.store import using_store
 from ingest.store.protocol import GraphStore
-from ingest.stored import find_difference, run_status, update_labels
+from ingest.verifying import find_difference, run_status, update_labels
 from lib_graph.errors import ConflictError
-from lib_graph.progress import SILENT, Progress
 from lib_graph.run import Run
+from lib_graph.support.progress import SILENT, Progress
 
 __all__ = ["LoadReport", "load"]
 

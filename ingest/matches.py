@@ -15,8 +15,8 @@ import pandas as pd
 from ingest.batches import BATCH_ROWS
 from ingest.schema import MATCHES
 from ingest.store.protocol import GraphStore, Transaction
-from lib_graph.matches_file import Matches, all_matches
 from lib_graph.run import Run
+from lib_graph.run.matches import Matches, all_matches
 
 __all__ = ["note_matches"]
 

@@ -13,21 +13,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lib_graph.ablation import (
+    from lib_graph.analysis.ablation import (
         Bench,
         ablate_circuit,
         ablate_edges,
         ablate_nodes,
         smallest_circuit,
     )
-    from lib_graph.building import build
-    from lib_graph.examples import find_examples
-    from lib_graph.matching import match_runs
+    from lib_graph.analysis.examples import find_examples
+    from lib_graph.analysis.match import match_runs
+    from lib_graph.analysis.trace import trace
+    from lib_graph.building.build import build
+    from lib_graph.building.options import Options
+    from lib_graph.data.text import Text
     from lib_graph.networks import Subject, load_subject, shipped_model
-    from lib_graph.options import Options
     from lib_graph.run import Run
-    from lib_graph.single_input import trace
-    from lib_graph.text import Text
 
 __all__ = [
     "Bench",
@@ -48,21 +48,21 @@ __all__ = [
 ]
 
 _HOME = {
-    "Bench": "lib_graph.ablation",
-    "Options": "lib_graph.options",
+    "Bench": "lib_graph.analysis.ablation",
+    "Options": "lib_graph.building.options",
     "Run": "lib_graph.run",
     "Subject": "lib_graph.networks",
-    "Text": "lib_graph.text",
-    "ablate_circuit": "lib_graph.ablation",
-    "ablate_edges": "lib_graph.ablation",
-    "ablate_nodes": "lib_graph.ablation",
-    "build": "lib_graph.building",
-    "find_examples": "lib_graph.examples",
+    "Text": "lib_graph.data.text",
+    "ablate_circuit": "lib_graph.analysis.ablation",
+    "ablate_edges": "lib_graph.analysis.ablation",
+    "ablate_nodes": "lib_graph.analysis.ablation",
+    "build": "lib_graph.building.build",
+    "find_examples": "lib_graph.analysis.examples",
     "load_subject": "lib_graph.networks",
-    "match_runs": "lib_graph.matching",
+    "match_runs": "lib_graph.analysis.match",
     "shipped_model": "lib_graph.networks",
-    "smallest_circuit": "lib_graph.ablation",
-    "trace": "lib_graph.single_input",
+    "smallest_circuit": "lib_graph.analysis.ablation",
+    "trace": "lib_graph.analysis.trace",
 }
 
 

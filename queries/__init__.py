@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from queries.answers import Table
-    from queries.circuits import Circuit
-    from queries.communities import Communities
+    from queries.asking.statements import Statement
+    from queries.asking.tables import Table
+    from queries.circuits.circuit import Circuit
+    from queries.circuits.paths import Path, Paths
     from queries.graph import Graph, open_graph
-    from queries.paths import Path, Paths
-    from queries.statements import Statement
+    from queries.modules.communities import Communities
 
 __all__ = [
     "Circuit",
@@ -29,13 +29,13 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Circuit": "queries.circuits",
-    "Communities": "queries.communities",
+    "Circuit": "queries.circuits.circuit",
+    "Communities": "queries.modules.communities",
     "Graph": "queries.graph",
-    "Path": "queries.paths",
-    "Paths": "queries.paths",
-    "Statement": "queries.statements",
-    "Table": "queries.answers",
+    "Path": "queries.circuits.paths",
+    "Paths": "queries.circuits.paths",
+    "Statement": "queries.asking.statements",
+    "Table": "queries.asking.tables",
     "open_graph": "queries.graph",
 }
 

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from lib_graph.errors import UsageError
-from queries.ablations import Ablations, find_ablations
-from queries.answers import INTERACTION_COLUMNS, Table
-from queries.circuits import Circuit, circuit_from_pairs, circuit_from_shares
-from queries.communities import Communities, Method, find_communities, write_communities
-from queries.growing import grow_circuit
-from queries.library import ask, find_query
-from queries.module_flow import ModuleFlow, module_flow
-from queries.module_graph import Weights
-from queries.module_table import ModuleTable, module_table
-from queries.paths import Paths, find_paths
-from queries.places import End, Layer, Place, find_end, find_layer, find_place
-from queries.runs import RunInfo, choose_run, list_runs, runs_table
-from queries.saved_circuits import SavedCircuits
-from queries.statements import Reader, Statement, read_text
-from queries.unusual import find_other, unusual_interactions
+from queries.asking.ablations import Ablations, find_ablations
+from queries.asking.ends import End, find_end
+from queries.asking.library import ask, find_query
+from queries.asking.places import Layer, Place, find_layer
+from queries.asking.reader import Reader
+from queries.asking.runs import RunInfo, choose_run, list_runs, runs_table
+from queries.asking.statements import Statement, read_text
+from queries.asking.tables import INTERACTION_COLUMNS, Table
+from queries.circuits.circuit import Circuit, circuit_from_pairs, circuit_from_shares
+from queries.circuits.growing import grow_circuit
+from queries.circuits.paths import Paths, find_paths
+from queries.circuits.saved import SavedCircuits
+from queries.circuits.unusual import find_other, unusual_interactions
+from queries.modules.communities import Communities, Method, find_communities, write_communities
+from queries.modules.flow import ModuleFlow, module_flow
+from queries.modules.graph import Weights
+from queries.modules.table import ModuleTable, module_table
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore, WriteResult
@@ -66,6 +67,7 @@ class Graph:
         self.store = store
         self.run = run
         self._close = close
+        self._known = Reader(store, run.id)
 
     def __repr__(self) -> str:
         return f"Graph({self.store.name!r}, run={self.run.id!r})"
@@ -86,11 +88,10 @@ class Graph:
         if self._close:
             self.store.close()
 
-    @cached_property
+    @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers of the run, from the first to the last."""
-        rows = self._reader().rows(read_text("layers"))
-        return tuple(Layer(**row) for row in rows)
+        return self._known.layers
 
     @property
     def circuits(self) -> SavedCircuits:
@@ -172,9 +173,9 @@ class Graph:
         """Return what this run uses that another over the same features does not.
 
         Of the interactions with at least `min_share` here, those that are stronger here by the
-        largest factor: the columns of `queries.unusual`. Targets with less than `min_importance`
-        of their layer's largest importance are left out. against: a run (default: the one whose
-        features this run of one input has).
+        largest factor: the columns of `queries.circuits.unusual`. Targets with less than
+        `min_importance` of their layer's largest importance are left out. against: a run (default:
+        the one whose features this run of one input has).
 
         Raises UsageError if the runs are not over the same features.
         """
@@ -232,7 +233,7 @@ class Graph:
         """Return the circuit of at most `size` interactions that grows greedily from `target`.
 
         The interaction through which most flows to `target` is added first: see
-        `queries.growing.grow_circuit`. Ends are as in `paths`.
+        `queries.circuits.growing.grow_circuit`. Ends are as in `paths`.
         """
         reader = self._reader()
         start, end = self._ends(reader, source, target, min_importance)
@@ -281,7 +282,7 @@ class Graph:
         null: int = 10,
         min_importance: float = MIN_IMPORTANCE,
     ) -> ModuleTable:
-        """Return how good the modules are at each resolution: see `queries.module_table`.
+        """Return how good the modules are at each resolution: see `queries.modules.table`.
 
         seeds: so many are compared. null: so many graphs without modules. min_importance: labels of
         features with less than that part of their layer's largest importance do not count.
@@ -316,7 +317,7 @@ class Graph:
         `lib-graph queries` lists the names, `lib-graph queries NAME` says what each takes. Raises
         NotFoundError for a name that is not there, UsageError for a value that cannot be used.
         """
-        return ask(self, find_query(name), parameters)
+        return ask(self._reader(), find_query(name), parameters)
 
     def cypher(self, text: str, parameters: Mapping[str, Any] | None = None) -> Table:
         """Return the rows of a text that only reads. `$run` is this run unless it is given."""
@@ -328,8 +329,8 @@ class Graph:
         return self.store.write(text, {"run": self.run.id, **(parameters or {})})
 
     def place(self, text: str) -> Place:
-        """Return the place that `text` names; see `queries.places`."""
-        return find_place(text, self.layers, self.run.id)
+        """Return the place that `text` names; see `queries.asking.places`."""
+        return self._known.place(text)
 
     def _ends(
         self, reader: Reader, source: str | None, target: str | None, min_importance: float
@@ -341,4 +342,4 @@ class Graph:
         return find_end(reader, start, min_importance), find_end(reader, end, min_importance)
 
     def _reader(self) -> Reader:
-        return Reader(self.store, self.run.id)
+        return self._known.again()

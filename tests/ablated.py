@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lib_graph.ablation import DELTA
-from lib_graph.ablation_tables import ABLATION, TABLE, graph_of, write_table
+from lib_graph.analysis.ablation import DELTA
 from lib_graph.run import Run
+from lib_graph.run.ablations import ABLATION, TABLE, graph_of, write_table
 
 OTHER = "ffffffffffff"  # the run of another basis
 BASELINE = 0.9

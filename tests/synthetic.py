@@ -8,14 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib_graph.matches_file import matches_path, write_matches
-from lib_graph.run import (
-    Run,
-    shares,
-    write_features,
-    write_interactions,
-    write_manifest,
-)
+from lib_graph.building.frames import shares
+from lib_graph.run import Run
+from lib_graph.run.matches import matches_path, write_matches
+from lib_graph.run.writing import write_features, write_interactions, write_manifest
 
 
 def random_run(

@@ -7,7 +7,7 @@ import pytest
 
 import lib_graph
 from tests.lib_graph.language_models import save_model
-from tests.lib_graph.test_training_mlp import bright_side, write_images
+from tests.lib_graph.networks.training.test_mlp import bright_side, write_images
 from tests.test_readme import run
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -10,18 +10,25 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lib_graph.ablation import Bench, ablate_nodes, read_ablation
-from lib_graph.bases_file import read_bases
-from lib_graph.bases_stage import moments_of, second_moment_of
-from lib_graph.basis import RawBasis, lib_basis
-from lib_graph.job import prepare
+from lib_graph.analysis.ablation import Bench, ablate_nodes, read_ablation
+from lib_graph.analysis.published import (
+    EDGES_REQUIRED,
+    MODULARITY,
+    PURITY,
+    SEEDS,
+    WEIGHTS,
+    published_bases,
+)
+from lib_graph.analysis.reproducing import Case, reproduced_run
+from lib_graph.building.bases_file import read_bases
+from lib_graph.building.bases_stage import moments_of, second_moment_of
+from lib_graph.building.job import prepare
+from lib_graph.building.options import Options
+from lib_graph.method.basis import RawBasis, lib_basis
 from lib_graph.networks import load_subject
-from lib_graph.options import Options
-from lib_graph.progress import SILENT
-from lib_graph.published import EDGES_REQUIRED, MODULARITY, PURITY, SEEDS, WEIGHTS, published_bases
-from lib_graph.reproducing import Case, reproduced_run
-from queries.modularity import Edges, leiden, modularity
-from queries.reproduction import reproduce
+from lib_graph.support.progress import SILENT
+from queries.comparing.reproduction import reproduce
+from queries.modules.modularity import Edges, leiden, modularity
 from tests.data import reference_data
 
 SECTIONS = [("ln1.0", "ln2.0"), ("ln2.0", "unembed"), ("unembed", "output")]

@@ -1,6 +1,6 @@
 """What a section can be declared to be, and the closed forms that follow (docs/method.md §5).
 
-A declaration is checked against the section itself at every build (`lib_graph.selfcheck`).
+A declaration is checked against the section itself at every build (`lib_graph.cutting.selfcheck`).
 """
 
 from lib_graph.kinds.attention import Attention, Fixed, Rotary
@@ -9,9 +9,9 @@ from lib_graph.kinds.linear import Linear
 from lib_graph.kinds.norm import Norm
 from lib_graph.kinds.norm_linear import NormLinear
 from lib_graph.kinds.perceptron import Perceptron
-from lib_graph.kinds.position_local import PositionLocal
 from lib_graph.kinds.residual_mlp import ResidualMLP
 from lib_graph.kinds.tail import Tail
+from lib_graph.method.position_local import PositionLocal
 
 __all__ = [
     "Attention",

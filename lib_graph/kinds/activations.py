@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from lib_graph.rules import Rule
+from lib_graph.method.rules import Rule
 
 __all__ = ["ACTIVATIONS", "Activation", "mean_slopes"]
 

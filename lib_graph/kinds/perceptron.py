@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from lib_graph.devices import exact
 from lib_graph.kinds.activations import ACTIVATIONS, mean_slopes
 from lib_graph.kinds.hidden_units import affine
-from lib_graph.moments import InteractionMoments, counted_rows
-from lib_graph.readout import Readout
-from lib_graph.rules import Rule
+from lib_graph.method.moments import InteractionMoments, counted_rows
+from lib_graph.method.readout import Readout
+from lib_graph.method.rules import Rule
+from lib_graph.support.devices import exact
 
 __all__ = ["Perceptron"]
 

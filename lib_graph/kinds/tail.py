@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from lib_graph.moments import InteractionMoments
-from lib_graph.readout import Readout
-from lib_graph.rules import Rule
+from lib_graph.method.moments import InteractionMoments
+from lib_graph.method.readout import Readout
+from lib_graph.method.rules import Rule
 
 if TYPE_CHECKING:
-    from lib_graph.network import Kind
+    from lib_graph.method.network import Kind
 
 __all__ = ["Tail"]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from lib_graph.data.text import Text
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.networks import language_model, mlp, modular_addition, python_file
 from lib_graph.networks.checkpoint import read_json
 from lib_graph.networks.subject import Kinds, Subject
-from lib_graph.text import Text
 
 __all__ = ["Kinds", "Subject", "load_subject", "shipped_model", "subject_of"]
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lib_graph.kinds import Attention, GatedMLP, Norm, ResidualMLP, Tail
 from lib_graph.kinds.norm_form import NormForm
-from lib_graph.network import Kind
+from lib_graph.method.network import Kind
 
 __all__ = [
     "ACTIVATIONS",

@@ -11,10 +11,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from lib_graph.data.evaluation import Evaluation
+from lib_graph.data.text import Rows, Text, read_rows
 from lib_graph.errors import ModelError, NotFoundError, UsageError
-from lib_graph.evaluation import Evaluation
 from lib_graph.kinds import NormLinear, PositionLocal
-from lib_graph.network import Kind
+from lib_graph.method.network import Kind
 from lib_graph.networks import hub
 from lib_graph.networks.checkpoint import CONFIG, read_json
 from lib_graph.networks.family import Family, beside_residual, matrix, norm
@@ -23,7 +24,6 @@ from lib_graph.networks.gpt_neo import GPT_NEO
 from lib_graph.networks.llama import LLAMA
 from lib_graph.networks.subject import Kinds, Subject
 from lib_graph.networks.tokens import Tokens
-from lib_graph.text import Rows, Text, read_rows
 
 __all__ = ["FAMILIES", "GRANULARITIES", "LanguageModel", "is_one", "kinds", "layers", "load"]
 

@@ -10,11 +10,11 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 
+from lib_graph.data.images import LabelledImages, read_images
+from lib_graph.data.notation import Images
 from lib_graph.errors import UsageError
-from lib_graph.images import LabelledImages, read_images
 from lib_graph.networks.checkpoint import fill, read_config, read_weights
 from lib_graph.networks.subject import Subject
-from lib_graph.notation import Images
 
 __all__ = ["MLP", "Config", "ImageData", "TrainingRecord", "layers_of", "load"]
 

@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lib_graph.data.evaluation import Evaluation
+from lib_graph.data.labelling import FourierLabeller, all_triples
+from lib_graph.data.notation import Sums
 from lib_graph.errors import UsageError
-from lib_graph.evaluation import Evaluation
 from lib_graph.kinds import Attention, Linear, ResidualMLP
-from lib_graph.labels import FourierLabeller, all_triples
 from lib_graph.networks.checkpoint import fill, read_config, read_weights
 from lib_graph.networks.subject import Kinds, Subject
-from lib_graph.notation import Sums
 
 __all__ = ["LAYERS", "Config", "ModularAddition", "TrainingRecord", "kinds", "load", "split"]
 

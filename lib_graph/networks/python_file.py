@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lib_graph.data.evaluation import Evaluation
 from lib_graph.errors import LibGraphError, ModelError, NotFoundError, UsageError
-from lib_graph.evaluation import Evaluation
-from lib_graph.kinds.position_local import PositionLocal
+from lib_graph.method.position_local import PositionLocal
 from lib_graph.networks.subject import Kinds, Subject
 
 __all__ = ["is_place", "load"]

@@ -9,14 +9,14 @@ from typing import Any
 from jaxtyping import Bool
 from torch import Tensor, nn
 
+from lib_graph.cutting.tracing import points
+from lib_graph.data.evaluation import Evaluation
+from lib_graph.data.labelling import Labeller
+from lib_graph.data.notation import Notation, Sample
 from lib_graph.errors import NotFoundError, UsageError
-from lib_graph.evaluation import Evaluation
 from lib_graph.kinds import PositionLocal
-from lib_graph.labels import Labeller
-from lib_graph.network import Kind
-from lib_graph.notation import Notation, Sample
+from lib_graph.method.network import Kind
 from lib_graph.run import Loading
-from lib_graph.tracing import points
 
 __all__ = ["Kinds", "Subject"]
 
@@ -30,8 +30,8 @@ class Subject:
     """A network, the data its averages are over, and its layers.
 
     `inputs` are the module's arguments, samples first. `layers` maps names to points
-    (`lib_graph.tracing`), in the order of the computation. `kinds` tells, of a copy of the module
-    in the precision of the build, what the sections between two layers (source, target) are.
+    (`lib_graph.cutting.tracing`), in the order of the computation. `kinds` tells, of a copy of the
+    module in the precision of the build, what the sections between two layers (source, target) are.
     `counted` marks the positions that count (None: all), as padding must not; the network must let
     nothing reach them from the others. `settings` are the options of the command line by which the
     data are found again. `notation` is how people write the inputs, `evaluation` what the network

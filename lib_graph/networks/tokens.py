@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from lib_graph.data.notation import Notation, Sample, marked
 from lib_graph.errors import UsageError
-from lib_graph.notation import Notation, Sample, marked
 
 __all__ = ["Tokens"]
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lib_graph.files import whole_file
-from lib_graph.output import View
-from lib_graph.progress import SILENT, Progress
-from queries.library import queries_table
-from queries.report.about import layers_part, run_part
+from lib_graph.support.files import whole_file
+from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.view import View
+from queries.asking.library import queries_table
+from queries.report.ablations import ablation_part
 from queries.report.blocks import Grid, Part
 from queries.report.features import features_part, spectra_part
 from queries.report.flow import circuits_part, interactions_part, paths_part
 from queries.report.modules import modules_part
 from queries.report.page import render
-from queries.report.subject import Subject
-from queries.report.tested import ablation_part
-from queries.views import queries_view
+from queries.report.run import layers_part, run_part
+from queries.report.source import Subject
+from queries.views.answers import queries_view
 
 __all__ = ["Subject", "report_parts", "write_report"]
 

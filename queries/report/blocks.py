@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lib_graph.output import View
+from lib_graph.support.view import View
 
 __all__ = ["Block", "Facts", "Grid", "Images", "Missing", "Part", "Picture", "Words"]
 

@@ -6,12 +6,12 @@ import base64
 
 import pandas as pd
 
-from lib_graph.examples_file import NAME, read_examples
-from lib_graph.output import View
-from lib_graph.table_files import records_of
-from queries.charts import draw_importances
+from lib_graph.run.examples import NAME, read_examples
+from lib_graph.support.tables import records_of
+from lib_graph.support.view import View
+from queries.pictures.charts import draw_importances
 from queries.report.blocks import Block, Grid, Images, Missing, Part, Words
-from queries.report.subject import Subject
+from queries.report.source import Subject
 from queries.report.svg import picture
 
 __all__ = ["features_part", "spectra_part"]

@@ -5,16 +5,16 @@ from __future__ import annotations
 import shlex
 from itertools import pairwise
 
-from lib_graph.output import View
-from queries.cells import fixed_cell
-from queries.circuits import Circuit
-from queries.communities import Communities
-from queries.comparing import layer_rows
-from queries.plot import describe_saved, draw_circuit
+from lib_graph.support.view import View
+from queries.circuits.circuit import Circuit
+from queries.comparing.runs import layer_rows
+from queries.modules.communities import Communities
+from queries.pictures.circuit import describe_saved, draw_circuit
 from queries.report.blocks import Block, Grid, Missing, Part, Words
-from queries.report.subject import Subject
+from queries.report.source import Subject
 from queries.report.svg import picture
-from queries.views import circuits_view, interactions_view, paths_view, short_id
+from queries.views.answers import circuits_view, interactions_view, paths_view, short_id
+from queries.views.cells import fixed_cell
 
 __all__ = ["circuits_part", "interactions_part", "paths_part"]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from lib_graph.output import View
-from queries.charts import draw_modules, draw_strengths
-from queries.communities import Communities
-from queries.module_views import communities_view, module_flow_view, module_table_view
+from lib_graph.support.view import View
+from queries.modules.communities import Communities
+from queries.pictures.charts import draw_modules, draw_strengths
 from queries.report.blocks import Block, Grid, Part, Words
-from queries.report.subject import Subject
+from queries.report.source import Subject
 from queries.report.svg import picture
+from queries.views.modules import communities_view, module_flow_view, module_table_view
 
 __all__ = ["modules_part"]
 

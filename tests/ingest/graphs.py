@@ -13,8 +13,9 @@ from typing import Any
 import pandas as pd
 
 from ingest.store import GraphStore, open_store
-from lib_graph.files import file_sha256
-from lib_graph.run import Run, write_interactions
+from lib_graph.run import Run
+from lib_graph.run.writing import write_interactions
+from lib_graph.support.files import file_sha256
 
 Graph = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 

@@ -17,10 +17,11 @@ import pytest
 
 import ingest
 from ingest.store import GraphStore, open_store
-from lib_graph.cli import main
 from lib_graph.errors import RunError, StoreError, StoreUnavailableError
-from lib_graph.files import file_sha256
-from lib_graph.run import Run, write_features
+from lib_graph.run import Run
+from lib_graph.run.writing import write_features
+from lib_graph.support.files import file_sha256
+from queries.cli.main import main
 from tests.conftest import Neo4j
 from tests.ingest import servers
 from tests.ingest.graphs import copy_with_strengths, dump
@@ -310,7 +311,7 @@ def test_ids_that_are_taken_by_something_else(store: GraphStore, run: Run) -> No
 SMALL_FILES = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-from lib_graph.cli import main
+from queries.cli.main import main
 main(sys.argv[1:])
 """
 

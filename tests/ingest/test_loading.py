@@ -115,7 +115,7 @@ def test_the_last_bit_of_a_strength_counts(store: GraphStore, run: Run, tmp_path
 def test_large_sections_are_read_back_in_pieces(
     store: GraphStore, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.stored.INTERACTIONS_AT_ONCE", 4)  # one source a time, of four
+    monkeypatch.setattr("ingest.verifying.INTERACTIONS_AT_ONCE", 4)  # one source a time, of four
     ingest.load(run, store)
     assert ingest.load(run, store).outcome == "unchanged"
     row = run.interactions.loc[7]

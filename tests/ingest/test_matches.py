@@ -11,8 +11,8 @@ import pytest
 import ingest
 from ingest.store import GraphStore
 from lib_graph.errors import RunError
-from lib_graph.matches_file import matches_path, write_matches
 from lib_graph.run import Run
+from lib_graph.run.matches import matches_path, write_matches
 from tests.ingest.graphs import comparable, copy_with_strengths, dump, expected
 from tests.synthetic import random_run
 

@@ -11,8 +11,8 @@ import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoModelForCausalLM
 
-from lib_graph.cuts import cut
-from lib_graph.network import Network
+from lib_graph.cutting.cuts import cut
+from lib_graph.method.network import Network
 from lib_graph.networks.language_model import FAMILIES, LanguageModel, kinds, layers
 
 WORDS = ["<s>", "</s>", "a", "b", "c", "d", "e", "f", "g", "h", "?"]

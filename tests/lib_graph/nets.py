@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 
-from lib_graph.basis import LayerBasis
-from lib_graph.cuts import cut
-from lib_graph.network import Network
+from lib_graph.cutting.cuts import cut
+from lib_graph.method.basis import LayerBasis
+from lib_graph.method.network import Network
+from lib_graph.method.rules import Rule
 from lib_graph.networks.modular_addition import LAYERS, Config, ModularAddition, kinds, split
 from lib_graph.networks.subject import Subject
-from lib_graph.rules import Rule
 
 CONFIG = Config(modulus=7, d_vocab=8, d_model=10, d_head=3, n_heads=2, d_mlp=12)
 

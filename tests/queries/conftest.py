@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from lib_graph.cli import main
+from queries.cli.main import main
 
 
 @dataclass(frozen=True)

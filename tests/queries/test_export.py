@@ -12,9 +12,9 @@ import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.run import Run
-from lib_graph.table_files import records_of, write_csv, write_json_rows, write_parquet
-from queries.answers import INTERACTION_COLUMNS
-from tests.queries.test_cli import Cli
+from lib_graph.support.tables import records_of, write_csv, write_json_rows, write_parquet
+from queries.asking.tables import INTERACTION_COLUMNS
+from tests.queries.cli.test_reading import Cli
 from tests.synthetic import random_run
 
 

@@ -22,10 +22,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from lib_graph.devices import exact
 from lib_graph.kinds.attention.one_pass import AttentionPass
 from lib_graph.kinds.attention.own import Own
 from lib_graph.kinds.attention.pairs import add_pairs
+from lib_graph.support.devices import exact
 
 __all__ = ["second_moment"]
 

@@ -14,9 +14,9 @@ from lib_graph.kinds.attention.moment import second_moment
 from lib_graph.kinds.attention.one_pass import AttentionPass, Normalised
 from lib_graph.kinds.attention.positions import Fixed, Positions
 from lib_graph.kinds.norm import Norm
-from lib_graph.moments import InteractionMoments
-from lib_graph.readout import Readout
-from lib_graph.rules import Rule
+from lib_graph.method.moments import InteractionMoments
+from lib_graph.method.readout import Readout
+from lib_graph.method.rules import Rule
 
 __all__ = ["Attention"]
 

@@ -1,0 +1,26 @@
+"""Ablations: does the network still work with a part of its graph alone? (docs/method.md §13)."""
+
+from __future__ import annotations
+
+from lib_graph.analysis.ablation.bench import Bench
+from lib_graph.analysis.ablation.circuit_json import read_circuit
+from lib_graph.analysis.ablation.circuits import CircuitScore, ablate_circuit, smallest_circuit
+from lib_graph.analysis.ablation.curves import DELTA, EdgeAblation, ablate_edges, ablate_nodes
+from lib_graph.analysis.ablation.results import write_ablation, write_masks
+from lib_graph.run.ablations import read_ablation, smallest_kept
+
+__all__ = [
+    "DELTA",
+    "Bench",
+    "CircuitScore",
+    "EdgeAblation",
+    "ablate_circuit",
+    "ablate_edges",
+    "ablate_nodes",
+    "read_ablation",
+    "read_circuit",
+    "smallest_circuit",
+    "smallest_kept",
+    "write_ablation",
+    "write_masks",
+]

@@ -1,0 +1,186 @@
+"""A whole circuit, in all sections at once: what the network does with nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from lib_graph.analysis.ablation.bench import Bench
+from lib_graph.analysis.ablation.bisection import bisect, check_reachable
+from lib_graph.analysis.ablation.circuit_json import Ranks, circuit_json, ranks_of
+from lib_graph.analysis.ablation.curves import RANDOM_ANSWERS, table_of
+from lib_graph.analysis.ablation.masks import Edges, MaskedSection, edges_of
+from lib_graph.errors import NotFoundError, UsageError
+from lib_graph.support.progress import SILENT, Progress
+
+__all__ = ["RANKS", "CircuitScore", "ablate_circuit", "masked_score", "smallest_circuit"]
+
+RANKS = ("strength", "share")
+
+
+@dataclass(frozen=True)
+class CircuitScore:
+    """What the network scores with a circuit alone, as it is, and with random circuits.
+
+    `edges` counts interactions, those of the constant features left out, `nodes` the features that
+    they are between. `random_score` is the mean over circuits with as many interactions in each
+    section.
+    """
+
+    edges: int
+    nodes: int
+    score: float
+    baseline: float
+    random_score: float
+    metric: str
+
+    def row(self, bench: Bench) -> pd.DataFrame:
+        """Return this as a row of ablation.parquet."""
+        names = ("edges", "nodes", "score", "random_score")
+        return table_of(
+            bench, [{"kind": "circuit", **{name: getattr(self, name) for name in names}}]
+        )
+
+    def added_to(self, circuit: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a circuit with its scores, as JSON has it."""
+        names = ("score", "baseline", "random_score", "metric")
+        return {**circuit, **{name: getattr(self, name) for name in names}}
+
+
+def ablate_circuit(
+    bench: Bench,
+    circuit: Mapping[str, Any],
+    *,
+    draws: int = 5,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> CircuitScore:
+    """Return the scores of a circuit, given as JSON has it: run, interactions, ….
+
+    In every section each feature is computed from the sources that the circuit keeps, which were
+    computed so themselves; all else is at its mean. The constant features are always kept. Random
+    circuits are drawn `draws` times and scored on up to RANDOM_ANSWERS answers.
+
+    Raises UsageError if the circuit is empty or of another run, or if nothing is drawn;
+    ConflictError if an interaction is not in the run or has another strength there.
+    """
+    if draws < 1:
+        raise UsageError(f"{draws} random circuits give no score. Draw at least 1.")
+    edges = edges_of(bench.run)
+    chosen = ranks_of(bench.run, edges, circuit)
+    generator = torch.Generator().manual_seed(seed)
+    sampled = bench.sampled(RANDOM_ANSWERS)
+    sizes = {layer: len(ranks) for layer, ranks in chosen.items()}
+    with progress.stage("circuit", draws + 1) as advance:
+        score = masked_score(bench, {layer: edges[layer].mask(chosen[layer]) for layer in edges})
+        advance(1)
+        random = []
+        for _ in range(draws):
+            masks = {
+                layer: edges[layer].mask(edges[layer].shuffled(generator)[:n])
+                for layer, n in sizes.items()
+            }
+            random.append(masked_score(sampled, masks))
+            advance(1)
+    nodes = {
+        (layer, index)
+        for own in edges.values()
+        for layer, end in ((own.source.name, "source"), (own.target.name, "target"))
+        for index in own.table[end].iloc[chosen[own.source.name].tolist()]
+    }
+    return CircuitScore(
+        edges=sum(sizes.values()),
+        nodes=len(nodes),
+        score=score,
+        baseline=bench.baseline,
+        random_score=sum(random) / draws,
+        metric=bench.metric.name,
+    )
+
+
+def masked_score(bench: Bench, masks: Mapping[str, Tensor]) -> float:
+    """Return the score with a mask in every section, by the name of its source layer."""
+    features = bench.features(bench.network.layers[0])
+    for section in bench.network.sections:
+        features = MaskedSection(bench, section, features)(masks[section.source.name])
+    return bench.score(bench.network.layers[-1], features)
+
+
+def smallest_circuit(
+    bench: Bench,
+    delta: float,
+    *,
+    rank: Literal["strength", "share"] = "strength",
+    progress: Progress = SILENT,
+) -> dict[str, Any]:
+    """Return a circuit that keeps the network's score up to `delta`, as JSON has it.
+
+    All interactions of the run are ranked by strength or share. Bisection finds a number of the
+    first of them that suffices; those into features that no other kept interaction reads, which
+    change nothing, are then left out.
+
+    Raises NotFoundError for another rank, UsageError if not even all interactions suffice, with the
+    difference, or if none are needed.
+    """
+    if rank not in RANKS:
+        raise NotFoundError("rank", rank, RANKS, f"Choose one of {', '.join(RANKS)}.")
+    edges = edges_of(bench.run)
+    order = _ranked(edges, rank)
+
+    def score(n: int) -> float:
+        chosen = _first(edges, order, n)
+        return masked_score(bench, {layer: edges[layer].mask(chosen[layer]) for layer in edges})
+
+    check_reachable(bench.metric, delta, score(len(order)), bench.baseline, "the graph")
+    if bench.metric.loss(nothing := score(0), bench.baseline) <= delta:
+        raise UsageError(
+            f"Without any interaction the {bench.metric.name} is already {nothing:.6g}, within "
+            f"{delta:g} of the {bench.baseline:.6g} of the network. Allow less."
+        )
+    with progress.stage("smallest circuit", len(order).bit_length()) as advance:
+
+        def passes(n: int) -> bool:
+            advance(1)
+            return bench.metric.loss(score(n), bench.baseline) <= delta
+
+        n = bisect(passes, len(order))
+    chosen = _read_by_others(edges, _first(edges, order, n))
+    query = {"keep_score": delta, "rank": rank, "metric": bench.metric.name}
+    return circuit_json(bench.run, edges, chosen, query)
+
+
+def _ranked(edges: Mapping[str, Edges], by: str) -> pd.DataFrame:
+    """Return layer and rank within the section of all interactions, the first by `by` first."""
+    tables = [
+        pd.DataFrame({"layer": name, "rank": range(len(own)), "by": own.table[by].fillna(0.0)})
+        for name, own in edges.items()
+    ]
+    return pd.concat(tables).sort_values("by", ascending=False, kind="stable")
+
+
+def _first(edges: Mapping[str, Edges], order: pd.DataFrame, n: int) -> dict[str, Tensor]:
+    first = order.iloc[:n]
+    return {
+        name: torch.from_numpy(np.sort(first["rank"][first["layer"] == name].to_numpy(np.int64)))
+        for name in edges
+    }
+
+
+def _read_by_others(edges: Mapping[str, Edges], chosen: Ranks) -> Ranks:
+    """Return the interactions whose target is an output or the source of another one."""
+    kept: dict[str, Tensor] = {}
+    readers: set[int] | None = None
+    for name, own in reversed(list(edges.items())):
+        targets = own.table["target"].iloc[chosen[name].tolist()]
+        of_use = (
+            np.ones(len(targets), bool) if readers is None else targets.isin(readers).to_numpy()
+        )
+        kept[name] = chosen[name][torch.tensor(of_use)]
+        readers = set(own.table["source"].iloc[kept[name].tolist()])
+    return kept

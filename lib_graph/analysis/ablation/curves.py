@@ -1,0 +1,185 @@
+"""Node curves, edge curves and edges required (docs/method.md §13)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from lib_graph.analysis.ablation.bench import Bench
+from lib_graph.analysis.ablation.bisection import bisect, check_reachable
+from lib_graph.analysis.ablation.masks import Edges, MaskedSection, edges_of
+from lib_graph.errors import NotFoundError, UsageError
+from lib_graph.method.network import Layer
+from lib_graph.run.ablations import ABLATION, MASKS
+from lib_graph.support.progress import SILENT, Progress
+
+__all__ = ["DELTA", "RANDOM_ANSWERS", "EdgeAblation", "ablate_edges", "ablate_nodes", "node_counts"]
+
+DELTA = 1e-3
+RANDOM_ANSWERS = 512  # that random masks are scored on: their scores need fewer digits
+
+
+def node_counts(features: int) -> list[int]:
+    """Return the numbers of features of a curve: all up to 16, then a fifth more each, then all.
+
+    The constant feature counts.
+
+    >>> node_counts(40)
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 20, 24, 29, 35, 41]
+    """
+    counts = [*range(1, min(16, features + 1) + 1)]
+    while counts[-1] < features + 1:
+        counts.append(min(-(-counts[-1] * 6 // 5), features + 1))
+    return counts
+
+
+def ablate_nodes(
+    bench: Bench,
+    *,
+    layers: Iterable[str] | None = None,
+    counts: Sequence[int] | None = None,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> pd.DataFrame:
+    """Return the score of the network with the first n features of a layer (columns of ABLATION).
+
+    The constant feature, which counts, then by falling importance: f ↦ f̂_n C⁺_n + μ. `layers` are
+    names (default: all that are not raw), `counts` the n (default: `node_counts` of each layer).
+    `random_score`: n − 1 features at random in place of the first, on up to RANDOM_ANSWERS answers.
+
+    Raises NotFoundError for a layer that has no features, UsageError for a count below 1.
+    """
+    if counts is not None and min(counts, default=1) < 1:
+        raise UsageError(f"{min(counts)} features cannot be kept: the constant one always is.")
+    chosen = _chosen(bench, layers, [x.name for x in bench.run.layers if x.kind != "raw"])
+    generator = torch.Generator().manual_seed(seed)
+    sampled = bench.sampled(RANDOM_ANSWERS)
+    rows = []
+    with progress.stage("nodes", len(chosen)) as advance:
+        for layer in chosen:
+            features, few = bench.features(layer), sampled.features(layer)
+            most = features.shape[-1]
+            for n in counts or node_counts(most):
+                first = torch.arange(min(n - 1, most))
+                drawn = torch.randperm(most, generator=generator)[: n - 1]
+                rows.append(
+                    {
+                        "kind": "node_curve",
+                        "layer": layer.name,
+                        "nodes": len(first) + 1,
+                        "score": bench.score(layer, features[..., first], first),
+                        "random_score": sampled.score(layer, few[..., drawn], drawn),
+                    }
+                )
+            advance(1)
+    return table_of(bench, rows)
+
+
+@dataclass(frozen=True, eq=False)
+class EdgeAblation:
+    """Curves and edges required (`rows`, columns of ABLATION), and the interactions kept then
+    (`masks`, columns of MASKS), the strongest first.
+    """
+
+    rows: pd.DataFrame
+    masks: pd.DataFrame
+
+    @property
+    def required(self) -> dict[str, int]:
+        """The number of edges required in each section, by the name of its source layer."""
+        found = self.rows[self.rows["kind"] == "edges_required"]
+        return dict(zip(found["layer"].tolist(), found["edges"].astype(int).tolist(), strict=True))
+
+
+def ablate_edges(
+    bench: Bench,
+    *,
+    layers: Iterable[str] | None = None,
+    delta: float = DELTA,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> EdgeAblation:
+    """Return the score of the network with the n strongest interactions of a section.
+
+    The n are 0, all, and those that bisection tries on its way to the number required: that at
+    which the score is worse than the network's by at most `delta`. `layers` are the sections, by
+    their source (default: all). `random_score`: the first n interactions in a random
+    order, on up to RANDOM_ANSWERS answers.
+
+    Raises NotFoundError for a layer without interactions, UsageError if not even all interactions
+    keep the score, with the difference.
+    """
+    edges = edges_of(bench.run)
+    chosen = _chosen(bench, layers, list(edges))
+    sampled, generator = bench.sampled(RANDOM_ANSWERS), torch.Generator().manual_seed(seed)
+    rows: list[dict[str, object]] = []
+    masks = []
+    with progress.stage("edges", len(chosen)) as advance:
+        for layer in chosen:
+            own = edges[layer.name]
+            score, at_random = _scorer(bench, layer), _scorer(sampled, layer)
+            scores, required = _edges_required(bench, own, score, delta)
+            curve = [("edge_curve", n) for n in sorted(scores)] + [("edges_required", required)]
+            shuffled = own.shuffled(generator)
+            random = {n: at_random(own.mask(shuffled[:n])) for n in sorted(scores)}
+            rows += [
+                {
+                    "kind": kind,
+                    "layer": layer.name,
+                    "edges": n,
+                    "score": scores[n],
+                    "random_score": random[n],
+                    "delta": delta if kind == "edges_required" else None,
+                }
+                for kind, n in curve
+            ]
+            masks.append(own.table.iloc[:required])
+            advance(1)
+    return EdgeAblation(table_of(bench, rows), pd.concat(masks)[MASKS.names].reset_index(drop=True))
+
+
+def _scorer(bench: Bench, layer: Layer) -> Callable[[Tensor], float]:
+    """Return what gives the score of the network under a mask of the section after a layer."""
+    section = bench.network.sections[layer.index]
+    masked = MaskedSection(bench, section, bench.features(layer))
+    return lambda mask: bench.score(section.target, masked(mask))
+
+
+def _edges_required(
+    bench: Bench, edges: Edges, score: Callable[[Tensor], float], delta: float
+) -> tuple[dict[int, float], int]:
+    """Return all scores that were looked at, and the number of edges required."""
+    scores: dict[int, float] = {}
+
+    def scored(n: int) -> float:
+        n = min(n, len(edges))
+        if n not in scores:
+            scores[n] = score(edges.strongest(n))
+        return scores[n]
+
+    what = f"the interactions out of {edges.source.name!r}"
+    check_reachable(bench.metric, delta, scored(len(edges)), bench.baseline, what)
+    scored(0)
+    entries = (edges.source.width + 1) * (edges.target.width + edges.target.first_index)
+    required = bisect(lambda n: bench.metric.loss(scored(n), bench.baseline) <= delta, entries)
+    return scores, min(required, len(edges))
+
+
+def _chosen(bench: Bench, names: Iterable[str] | None, known: Sequence[str]) -> list[Layer]:
+    layers = {layer.name: layer for layer in bench.network.layers if layer.name in known}
+    for name in (names := list(layers if names is None else names)):
+        if name not in layers:
+            raise NotFoundError("layer", name, layers, "It is to be one that can be ablated.")
+    return [layers[name] for name in names]
+
+
+def table_of(bench: Bench, rows: Sequence[dict[str, object]]) -> pd.DataFrame:
+    """Return rows as a table with the columns of ABLATION."""
+    run = bench.run
+    common = {"run": run.id, "basis": run.manifest.basis, "baseline": bench.baseline}
+    frame = pd.DataFrame([{**common, **row} for row in rows], columns=ABLATION.names)
+    return frame.astype({"edges": "Int64", "nodes": "Int64", "delta": "float64"})

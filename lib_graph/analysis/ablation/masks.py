@@ -1,0 +1,153 @@
+"""Masks over the interactions of a section, and what the section does under one.
+
+Each target feature is computed from the sources that its mask keeps, all others at their mean:
+f̂'_i = F̂_i(f̂ ∘ mask_i). The constant feature is always kept, and in no mask (docs/method.md §13).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from lib_graph.analysis.ablation.bench import Bench
+from lib_graph.analysis.ablation.narrowing import narrowed
+from lib_graph.errors import RunError, UsageError
+from lib_graph.kinds import Linear
+from lib_graph.method.network import Section
+from lib_graph.run import LayerInfo, Run
+
+__all__ = ["Edges", "MaskedSection", "edges_of"]
+
+Mask = Bool[Tensor, "r next_r"]
+
+
+@dataclass(frozen=True, eq=False)
+class Edges:
+    """The interactions of a section whose source is not constant, the strongest first.
+
+    `pairs` counts features without the constant, `table` holds the rows of the run. Equal strengths
+    are in the order of source and target.
+    """
+
+    source: LayerInfo
+    target: LayerInfo
+    pairs: Int[Tensor, "p 2"]
+    table: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def mask(self, chosen: slice | Int[Tensor, " n"]) -> Mask:
+        """Return the mask that keeps the chosen interactions, by their rank from 0."""
+        mask = torch.zeros(self.source.features, self.target.features, dtype=torch.bool)
+        mask[tuple(self.pairs[chosen].T)] = True
+        return mask
+
+    def strongest(self, n: int) -> Mask:
+        """Return the mask that keeps the n strongest interactions."""
+        return self.mask(slice(n))
+
+    def shuffled(self, generator: torch.Generator) -> Int[Tensor, " p"]:
+        """Return the ranks of all interactions in random order."""
+        return torch.randperm(len(self), generator=generator)
+
+    @cached_property
+    def rank(self) -> Mapping[tuple[int, int], int]:
+        """The rank of each interaction (source index, target index), from 0."""
+        keys = zip(self.table["source"].tolist(), self.table["target"].tolist(), strict=True)
+        return {key: rank for rank, key in enumerate(keys)}
+
+
+def edges_of(run: Run) -> dict[str, Edges]:
+    """Return the interactions of every section of a run, by the name of the source layer."""
+    found = {}
+    for table in run.sections():
+        layers = {layer.name: layer for layer in run.layers}
+        source = layers[table["source_layer"].iloc[0]]
+        target = layers[table["target_layer"].iloc[0]]
+        table = table[table["source"] >= source.first_index]
+        order = ["strength", "source", "target"]
+        table = table.sort_values(order, ascending=[False, True, True]).reset_index(drop=True)
+        pairs = np.stack(
+            [table["source"] - source.first_index, table["target"] - target.first_index], 1
+        )
+        found[source.name] = Edges(source, target, torch.from_numpy(pairs.astype(np.int64)), table)
+    for layer in run.layers[:-1]:
+        if layer.name not in found:
+            raise RunError(f"Nothing flows out of layer {layer.name!r}: no edges can be kept.")
+    return found
+
+
+@dataclass(eq=False)
+class MaskedSection:
+    """A section on given features of its source layer, asked with one mask after the other.
+
+    What a mask has in common with one of the last few is not computed again.
+    """
+
+    bench: Bench
+    section: Section
+    features: Float[Tensor, "n s r"]
+    _known: OrderedDict[tuple[int, bytes], Tensor] = field(default_factory=OrderedDict)
+
+    @torch.no_grad()
+    def __call__(self, mask: Mask) -> Float[Tensor, "n t next_r"]:
+        """Return f̂', the target layer's features under a mask.
+
+        Raises UsageError if the mask is not source features × target features, without constants.
+        """
+        basis = self.bench.bases[self.section.source.name]
+        following = self.bench.bases[self.section.target.name]
+        if mask.shape != (basis.features, following.features):
+            raise UsageError(
+                f"A mask of {' × '.join(map(str, mask.shape))} does not fit the interactions from "
+                f"{self.section.source.name!r} to {self.section.target.name!r}: they are "
+                f"{basis.features} × {following.features}."
+            )
+        if isinstance(self.section.kind, Linear):
+            return self._linear(self.section.kind, mask)
+        rows, row_of = torch.unique(mask.T, dim=0, return_inverse=True)
+        columns: list[Tensor | None] = [None] * mask.shape[1]
+        for number, row in enumerate(rows):
+            key = row.numpy().tobytes()
+            targets = (row_of == number).nonzero()[:, 0].tolist()
+            missing = [i for i in targets if (i, key) not in self._known]
+            if missing:
+                for i, column in zip(missing, self._columns(row, missing).unbind(-1), strict=True):
+                    self._known[i, key] = column
+            for i in targets:
+                columns[i] = self._known[i, key]
+                self._known.move_to_end((i, key))
+        while len(self._known) > 4 * mask.shape[1]:
+            self._known.popitem(last=False)
+        return torch.stack([column for column in columns if column is not None], -1)
+
+    def _columns(self, row: Bool[Tensor, " r"], targets: list[int]) -> Float[Tensor, "n t m"]:
+        """Return the features `targets`, computed from the sources that `row` keeps."""
+        basis = self.bench.bases[self.section.source.name]
+        following = self.bench.bases[self.section.target.name]
+        kept, toward = row.nonzero()[:, 0], following.rotation[:, targets]
+        narrow = narrowed(self.section, basis.inverse[kept], basis.origin, toward)
+        coordinates = self._by_feature[kept].permute(1, 2, 0)
+        values = [narrow(coordinates[at], constants) for at, constants in self.bench.parts]
+        return torch.cat(values) + following.offset[targets]
+
+    @cached_property
+    def _by_feature(self) -> Float[Tensor, "r n s"]:
+        """The features laid out so that some of them can be picked at once."""
+        return self.features.permute(2, 0, 1).contiguous()
+
+    def _linear(self, kind: Linear, mask: Mask) -> Float[Tensor, "n t next_r"]:
+        """Return f̂ (C⁺ W C' ∘ mask) + F̂(μ)."""
+        basis = self.bench.bases[self.section.source.name]
+        following = self.bench.bases[self.section.target.name]
+        weight = (basis.inverse @ kind.weight @ following.rotation) * mask
+        return self.features @ weight + following.coordinates(kind(basis.origin))

@@ -1,0 +1,77 @@
+"""Ablations into the run folder, beside those that are there already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lib_graph.analysis.ablation.bench import Bench
+from lib_graph.building.origin import tensors_sha256
+from lib_graph.errors import ConflictError
+from lib_graph.run.ablations import ABLATION, KEPT, MASKS, TABLE, graph_of, write_table
+from lib_graph.run.writing import made_from
+
+__all__ = ["write_ablation", "write_masks"]
+
+
+def write_ablation(bench: Bench, rows: pd.DataFrame, *, replace: bool = False) -> None:
+    """Add rows to a run's ablation.parquet, in place of those of the same kind, layer and run.
+
+    Raises ConflictError if what is there comes from other data or another metric, and `replace` is
+    false.
+    """
+    keys = ["run", "kind", "layer"]
+    if (rows["kind"] == "circuit").all():
+        keys += ["edges", "nodes"]
+    _merge(bench, TABLE, ABLATION, rows, keys, replace=replace)
+
+
+def write_masks(bench: Bench, rows: pd.DataFrame, *, replace: bool = False) -> None:
+    """Add the interactions kept to a run's masks.parquet, in place of those of the same sections.
+
+    Raises what `write_ablation` does.
+    """
+    _merge(bench, KEPT, MASKS, rows, ["run", "source_layer"], replace=replace)
+
+
+def _merge(
+    bench: Bench,
+    name: str,
+    schema: pa.Schema,
+    rows: pd.DataFrame,
+    keys: Sequence[str],
+    *,
+    replace: bool,
+) -> None:
+    path, origin = bench.run.path / name, _origin(bench)
+    if path.exists() and not replace:
+        found = made_from(path)
+        if found != origin:
+            fields = sorted(key for key in origin if (found or {}).get(key) != origin[key])
+            raise ConflictError(
+                f"{str(path)!r} differs in {', '.join(fields)} from this ablation. Write it anew "
+                "with --replace."
+            )
+        old = pq.read_table(path, schema=schema).to_pandas()
+        new = set(_keys(rows, keys))
+        kept = old[[key not in new for key in _keys(old, keys)]]
+        rows = pd.concat([kept, rows], ignore_index=True) if len(kept) else rows
+    write_table(path, schema, rows, origin)
+
+
+def _keys(rows: pd.DataFrame, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    found = rows[list(columns)].astype(object)
+    return list(found.where(found.notna(), None).itertuples(index=False, name=None))
+
+
+def _origin(bench: Bench) -> dict[str, Any]:
+    """Return all that scores follow from."""
+    evaluation = bench.evaluation
+    tensors = {"targets": evaluation.targets, "counted": evaluation.counted}
+    tensors |= {str(i): x for i, x in enumerate(evaluation.inputs)}
+    data = tensors_sha256((name, x) for name, x in tensors.items() if x is not None)
+    return graph_of(bench.run) | {"data": data, "metric": bench.metric.name}

@@ -1,0 +1,1 @@
+"""Ranks, units in step and free parameters of a run's network."""

@@ -1,0 +1,118 @@
+"""A finished run's network again, for what is asked of it after the build."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+
+from lib_graph.building.bases_file import given_bases
+from lib_graph.building.job import cast, cut_or_recorded, first_samples
+from lib_graph.building.origin import tensors_sha256
+from lib_graph.data.text import Text
+from lib_graph.errors import ConflictError, ModelError, UsageError
+from lib_graph.method.dictionary import Basis
+from lib_graph.method.network import Batch, Network
+from lib_graph.networks import Subject, load_subject
+from lib_graph.run import Manifest, Run
+
+__all__ = ["Reopened", "cut_again", "reopened", "reopened_network"]
+
+
+@dataclass(frozen=True)
+class Reopened:
+    """The network of a run, cut into its sections, with the bases of all its layers.
+
+    Network and bases are in the precision that was asked for.
+    """
+
+    subject: Subject
+    network: Network
+    bases: dict[str, Basis]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of network and bases."""
+        return self.bases[self.network.layers[0].name].rotation.dtype
+
+    @property
+    def entries(self) -> int:
+        """The numbers that one sample has in its largest layer, as activations or as features."""
+        return max(
+            layer.positions * max(layer.width, self.bases[layer.name].features)
+            for layer in self.network.layers
+        )
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """Yield the activations of all layers on all data, so many samples at a time."""
+        subject = self.subject
+        for start in range(0, len(subject.inputs[0]), size):
+            here = slice(start, start + size)
+            batch = self.network.run(*(cast(x[here], self.dtype) for x in subject.inputs))
+            counted = None if subject.counted is None else subject.counted[here]
+            yield replace(batch, counted=counted, start=start)
+
+
+def reopened(run: Run, subject: Subject | None = None) -> Subject:
+    """Return the network of a run, with its data and the layers of the run.
+
+    It is loaded from where the build found it, unless `subject` is given: a module that was built
+    in a Python session is nowhere to be found. Weights and data must be those of the build.
+
+    Raises ModelError if the network is not there any more, ConflictError if it has changed.
+    """
+    manifest = run.manifest
+    if subject is None:
+        try:
+            subject = _loaded(manifest)
+        except (ModelError, UsageError) as error:
+            raise ModelError(
+                f"The network of run {run.id}, {manifest.model.source!r}, cannot be loaded again. "
+                f"{error}"
+            ) from error
+    weights = tensors_sha256(subject.module.state_dict().items())
+    _check(run, "weights", weights, manifest.model.sha256)
+    _check(run, "data", tensors_sha256(subject.tensors()), manifest.data.sha256)
+    layers = (text.partition("=") for text in str(manifest.config["layers"]).split(","))
+    return replace(subject, layers={name: point for name, _, point in layers})
+
+
+def reopened_network(
+    run: Run, subject: Subject | None = None, dtype: torch.dtype | None = None
+) -> Reopened:
+    """Return the network of a run, cut at its layers, and the bases of the layers.
+
+    `dtype` is the precision of both (default: that of the build).
+
+    Raises what `reopened` does, and RunError if the bases do not fit the network.
+    """
+    return cut_again(run, reopened(run, subject), dtype)
+
+
+def cut_again(run: Run, subject: Subject, dtype: torch.dtype | None = None) -> Reopened:
+    """Return a network with the layers of a run, cut at them on its own data, and their bases."""
+    if dtype is None:
+        dtype = torch.float64 if run.manifest.dtype == "float64" else torch.float32
+    module = copy.deepcopy(subject.module).to(dtype).eval().requires_grad_(False)
+    example = tuple(first_samples(cast(x, dtype)) for x in subject.inputs)
+    network = cut_or_recorded(
+        subject, module, example, run.manifest.model.biases,
+        partial=bool(run.manifest.config.get("partial")),
+    )  # fmt: skip
+    bases = given_bases(run.path / "bases.safetensors", network.layers)
+    return Reopened(subject, network, {name: basis.to(dtype) for name, basis in bases.items()})
+
+
+def _loaded(manifest: Manifest) -> Subject:
+    text = Text.of_settings(manifest.config)
+    return load_subject(manifest.model.source, text or manifest.config.get("data"))
+
+
+def _check(run: Run, what: str, found: str, expected: str) -> None:
+    if found != expected:
+        raise ConflictError(
+            f"The {what} of {run.manifest.model.source!r} are not those that run {run.id} was "
+            f"built from (SHA-256 {found[:12]}, not {expected[:12]}). Build the run again."
+        )

@@ -1,0 +1,167 @@
+"""What a network does on one input, as a run of its own over the features of another."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from dataclasses import replace as replaced
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from lib_graph.analysis.reopening import Reopened, cut_again, reopened
+from lib_graph.building.bases_file import read_bases, write_bases
+from lib_graph.building.frames import section_frames
+from lib_graph.building.job import cast
+from lib_graph.building.origin import Origin, check_folder, clear_folder, run_id, tensors_sha256
+from lib_graph.data.notation import Sample
+from lib_graph.errors import UsageError
+from lib_graph.method.dictionary import most_important
+from lib_graph.method.interactions import constant_moments, interaction_moments
+from lib_graph.method.moments import InteractionMoments
+from lib_graph.method.network import Batch
+from lib_graph.method.rules import Rule
+from lib_graph.networks import Subject
+from lib_graph.run import Run
+from lib_graph.run.writing import write_features, write_interactions, write_manifest
+from lib_graph.support.files import locked
+from lib_graph.support.progress import SILENT, Progress
+
+__all__ = ["trace"]
+
+CHUNK = 8  # features whose interactions are computed together
+
+
+def trace(
+    run: Run,
+    out: str | Path,
+    input: int | str | Sample,
+    *,
+    subject: Subject | None = None,
+    name: str | None = None,
+    replace: bool = False,
+    progress: Progress = SILENT,
+) -> Run:
+    """Return the run of one input over the features of `run`, written to the folder `out`.
+
+    `input` is the number of a sample of the run's data, a text that the network's notation reads
+    (`lib_graph.data.notation`), or a `Sample`. Features and bases are those of `run`, the strengths
+    those of the one input:
+
+        E_ij(x) = 1/S Σ_t A_itj(x)²
+
+    The strengths of a run are the mean of those of its samples, each by its number of positions.
+    There is no standard error. `subject` is needed where the network was built from a module of a
+    Python session; `name` is what people call the result (default: NAME@INPUT).
+
+    Raises UsageError for an input that is none, or if `run` is itself of one input, ConflictError
+    if the folder holds another run and `replace` is false, and what `reopened` does.
+    """
+    out = Path(out)
+    if run.manifest.base is not None:
+        raise UsageError(f"Run {run.id} is of one input. Trace run {run.manifest.base}, its base.")
+    if out.resolve() == run.path.resolve():
+        raise UsageError(f"{str(out)!r} holds the run itself. Choose another --out.")
+    subject = reopened(run, subject)
+    sample = _sample(subject, input)
+    alone = _alone(subject, sample)
+    origin = {
+        "base": run.id,
+        "bases": run.manifest.files["bases.safetensors"],
+        "input": tensors_sha256(alone.tensors()),
+    }
+    text = str(input) if isinstance(input, int | str) else subject.notation.write(sample, None)
+    with locked(out):
+        if replace:
+            clear_folder(out)
+        found = Run.open(out) if (out / "manifest.json").exists() else None
+        check_folder(out, origin)
+        if found is not None:
+            progress.say(f"{out} is up to date: run {found.id}.")
+            return found
+        opened = cut_again(run, alone)
+        features = run.features.assign(run=run_id(origin))
+        write_features(out / "features.parquet", features, origin)
+        write_bases(out / "bases.safetensors", read_bases(run.path / "bases.safetensors"), origin)
+        batch = _batch(opened)
+        sections = _sections(run, opened, batch, run_id(origin), progress)
+        write_interactions(out / "interactions.parquet", sections, origin)
+        manifest = _manifest(run, opened, batch, origin, text)
+        return write_manifest(out, manifest | ({"name": name} if name else {}))
+
+
+def _sample(subject: Subject, input: int | str | Sample) -> Sample:
+    """Return the sample that somebody means."""
+    if isinstance(input, Sample):
+        return input
+    if isinstance(input, str) and not input.isdecimal():
+        return subject.notation.read(input)
+    number, count = int(input), len(subject.inputs[0])
+    if not 0 <= number < count:
+        raise UsageError(f"There is no input {number}: the data are inputs 0 to {count - 1}.")
+    return subject.sample(number)
+
+
+def _alone(subject: Subject, sample: Sample) -> Subject:
+    """Return a network with one sample for its data."""
+    counted = None if sample.counted is None else sample.counted[None]
+    return replaced(subject, inputs=tuple(x[None] for x in sample.inputs), counted=counted)
+
+
+def _sections(
+    run: Run, opened: Reopened, batch: Batch, id: str, progress: Progress
+) -> Iterator[pd.DataFrame]:
+    """Yield the interactions of one section after the other."""
+    network, bases, config = opened.network, opened.bases, run.manifest.config
+    rule = Rule.named(config["rule"], config["points"])
+    chosen = config["top"], config.get("min_importance")
+    with progress.stage("interactions", len(network.sections)) as advance:
+        for section in network.sections:
+            source, target = section.source, section.target
+            rows, columns = (
+                most_important(bases[layer.name], *chosen) for layer in (source, target)
+            )
+            basis, next_basis = bases[source.name].only(rows), bases[target.name].only(columns)
+            where = (section, batch, basis, next_basis, rule)
+            moments = InteractionMoments.stack(
+                [constant_moments(*where), interaction_moments(*where, CHUNK)]
+            )
+            sources = torch.cat([torch.tensor([0]), rows + 1])
+            targets = columns + (0 if bases[target.name].raw else 1)
+            yield from section_frames(id, source, target, moments, sources, targets)
+            advance(1)
+
+
+def _batch(opened: Reopened) -> Batch:
+    subject, network = opened.subject, opened.network
+    dtype = opened.bases[network.layers[0].name].rotation.dtype
+    inputs: tuple[Tensor, ...] = tuple(cast(x, dtype) for x in subject.inputs)
+    batch = network.run(*inputs)
+    return replaced(batch, counted=subject.counted)
+
+
+def _manifest(
+    run: Run, opened: Reopened, batch: Batch, origin: Origin, text: str
+) -> dict[str, Any]:
+    """Return the fields of the manifest, but for the files' hashes."""
+    base, network = run.manifest, opened.network
+    positions = batch.rows(network.layers[0])
+    layers = zip(base.layers, network.layers, strict=True)
+    return base.model_dump(exclude={"schema_version", "files"}) | {
+        "run_id": run_id(origin),
+        "name": f"{base.name}@{text}",
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "config": {**base.config, "input": text},
+        "data": base.data.model_copy(
+            update={"sha256": origin["input"], "samples": 1, "positions": positions}
+        ),
+        "base": run.id,
+        "layers": [
+            info.model_copy(update={"positions": layer.positions}) for info, layer in layers
+        ],
+        "timings": {},
+        "checks": {},
+    }

@@ -1,0 +1,177 @@
+"""bases.safetensors: the bases of a run, and any bases or dictionaries given to a build.
+
+LAYER.rotation (d × r), .mean (d), and if known .inverse (r × d), .importance, .pca_eigenvalues
+LAYER.encoder (d × r), .encoder_bias (r), .decoder (r × d), .decoder_bias (d), and if known
+    .importance; the metadata's `activation` is identity or relu
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from lib_graph.errors import NotFoundError, RunError, UsageError
+from lib_graph.method.basis import LayerBasis, RawBasis
+from lib_graph.method.dictionary import ACTIVATIONS, Basis, Dictionary
+from lib_graph.method.network import Layer
+from lib_graph.support.files import whole_file
+
+__all__ = ["bases_made_from", "given_bases", "read_bases", "write_bases"]
+
+ROTATION = ("rotation", "inverse", "mean", "pca_eigenvalues", "importance")
+DICTIONARY = ("encoder", "encoder_bias", "decoder", "decoder_bias", "importance")
+
+
+def write_bases(path: Path, bases: Mapping[str, Basis], made_from: Mapping[str, Any]) -> None:
+    """Write "{layer}.rotation" or "{layer}.encoder", … of every layer that is not raw, in float64.
+
+    All dictionaries must have the same activation.
+    """
+    tensors = {
+        f"{layer}.{part}": value.double().contiguous()
+        for layer, basis in bases.items()
+        if not basis.raw
+        for part in (DICTIONARY if isinstance(basis, Dictionary) else ROTATION)
+        if (value := getattr(basis, part)) is not None
+    }
+    metadata = {"made_from": json.dumps(made_from, sort_keys=True)}
+    for basis in bases.values():
+        if isinstance(basis, Dictionary):
+            assert metadata.setdefault("activation", basis.activation) == basis.activation
+    with whole_file(path) as temporary:
+        save_file(
+            {name: tensor.clone() for name, tensor in tensors.items()},
+            temporary,
+            metadata=metadata,
+        )
+
+
+def bases_made_from(path: Path) -> dict[str, Any] | None:
+    """Return what a bases file was made from; None if there is no file, or it does not say."""
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get("made_from")
+    except SafetensorError:
+        return None
+    return None if text is None else json.loads(text)
+
+
+def read_bases(path: Path) -> dict[str, Basis]:
+    """Return the bases and dictionaries in a file, by layer.
+
+    Of a basis, `inverse` may be missing (the pseudo-inverse of the rotation is taken), and so may
+    `pca_eigenvalues` and `importance`. Raises RunError if the file is missing, damaged, or its
+    tensors do not fit each other.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name).double() for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"{str(path)!r} cannot be read as bases ({error}).") from error
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise RunError(f"{name} in {str(path)!r} has values that are NaN or infinite.")
+    layers = dict.fromkeys(
+        _layer_of(name) for name in tensors if name.endswith((".rotation", ".encoder"))
+    )
+    if not layers:
+        raise RunError(
+            f"{str(path)!r} holds no bases: no tensor is called LAYER.rotation or LAYER.encoder."
+        )
+    return {layer: _read_layer(path, layer, tensors, metadata) for layer in layers}
+
+
+def _read_layer(
+    path: Path, layer: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
+) -> Basis:
+    own = {name.rpartition(".")[2]: x for name, x in tensors.items() if _layer_of(name) == layer}
+    if {"rotation", "encoder"} <= own.keys():
+        raise RunError(f"{str(path)!r} has both {layer}.rotation and {layer}.encoder. Keep one.")
+    first, needed = ("rotation", ["mean"])
+    if "encoder" in own:
+        first, needed = "encoder", ["encoder_bias", "decoder", "decoder_bias"]
+    for part in needed:
+        if part not in own:
+            raise RunError(f"{str(path)!r} has no tensor {f'{layer}.{part}'!r}.")
+    if own[first].ndim != 2:
+        raise RunError(f"{layer}.{first} in {str(path)!r} is no matrix: {tuple(own[first].shape)}.")
+    _check_shapes(path, layer, first, own)
+    if first == "encoder":
+        return Dictionary(
+            own["encoder"],
+            own["encoder_bias"],
+            own["decoder"],
+            own["decoder_bias"],
+            _activation(path, metadata),
+            own.get("importance"),
+        )
+    inverse = own.get("inverse")
+    return LayerBasis(
+        own["rotation"],
+        torch.linalg.pinv(own["rotation"]) if inverse is None else inverse,
+        own["mean"],
+        own.get("pca_eigenvalues"),
+        own.get("importance"),
+    )
+
+
+def _layer_of(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
+def _check_shapes(path: Path, layer: str, first: str, own: Mapping[str, Tensor]) -> None:
+    """Raise RunError if a part does not fit the layer's first matrix (d × r)."""
+    width, features = own[first].shape
+    expected = {
+        **dict.fromkeys(["inverse", "decoder"], (features, width)),
+        **dict.fromkeys(["mean", "decoder_bias"], (width,)),
+        **dict.fromkeys(["importance", "encoder_bias"], (features,)),
+    }
+    for part, shape in expected.items():
+        if part in own and own[part].shape != shape:
+            raise RunError(
+                f"{str(path)!r} does not fit together: {layer}.{part} is {tuple(own[part].shape)}, "
+                f"but {layer}.{first} is {(width, features)}."
+            )
+
+
+def _activation(path: Path, metadata: Mapping[str, str]) -> str:
+    activation = metadata.get("activation")
+    if activation not in ACTIVATIONS:
+        raise RunError(
+            f"The metadata of {str(path)!r} has the activation {activation!r}; a dictionary's is "
+            f"{' or '.join(map(repr, ACTIVATIONS))}."
+        )
+    return activation
+
+
+def given_bases(path: Path, layers: tuple[Layer, ...]) -> dict[str, Basis]:
+    """Return a basis for each of a network's layers from a file; a last layer without one is raw.
+
+    Raises NotFoundError if a layer has none, UsageError if a basis has not its layer's width.
+    """
+    found = read_bases(path)
+    bases: dict[str, Basis] = {}
+    for layer in layers:
+        if layer is layers[-1] and layer.name not in found:
+            bases[layer.name] = RawBasis(layer.width)
+            continue
+        if layer.name not in found:
+            raise NotFoundError("basis of layer", layer.name, found, f"It is not in {str(path)!r}.")
+        basis = bases[layer.name] = found[layer.name]
+        if basis.width != layer.width:
+            raise UsageError(
+                f"The basis of layer {layer.name!r} in {str(path)!r} is for {basis.width} "
+                f"coordinates; the layer has {layer.width}. Give bases of this network."
+            )
+    return bases

@@ -1,0 +1,164 @@
+"""The first stage of a build: the basis of every layer, and its features."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from functools import partial
+from typing import Any
+
+import torch
+
+from lib_graph.building.accumulating import accumulate
+from lib_graph.building.bases_file import bases_made_from, read_bases, write_bases
+from lib_graph.building.frames import feature_frame
+from lib_graph.building.given_bases import given_stage
+from lib_graph.building.job import Job
+from lib_graph.building.options import Options
+from lib_graph.building.origin import run_id
+from lib_graph.building.samples import Samples
+from lib_graph.cutting.composing import compose
+from lib_graph.data.labelling import Label
+from lib_graph.method.basis import (
+    LayerBasis,
+    RawBasis,
+    first_apart,
+    lib_basis,
+    neuron_basis,
+    pca_basis,
+)
+from lib_graph.method.dictionary import Basis
+from lib_graph.method.jacobians import (
+    JacobianMoment,
+    closed_moment,
+    estimated_moment,
+    second_moment,
+)
+from lib_graph.method.moments import Moments, Spread
+from lib_graph.method.network import Batch, Section
+from lib_graph.run.writing import made_from, write_features
+
+__all__ = ["Bases", "bases_stage", "moments_of", "second_moment_of"]
+
+Bases = dict[str, Basis]
+
+
+def bases_stage(job: Job) -> Bases:
+    """Return the basis of every layer; write features.parquet and bases.safetensors."""
+    layers = job.network.layers
+    file = job.out / "bases.safetensors"
+    if bases_made_from(file) == job.origin and made_from(job.out / "features.parquet") is not None:
+        found = read_bases(file)
+        return {layer.name: found.get(layer.name) or RawBasis(layer.width) for layer in layers}
+    if job.given is None:
+        moments = moments_of(job)
+        bases = _own_bases(job, moments)
+        variances = {name: _variances(basis, moments[name]) for name, basis in bases.items()}
+    else:
+        bases, variances = given_stage(job, job.given)
+    labels = _labels(job, bases)
+    if job.world.first:
+        job.keep_checks()
+        frame = feature_frame(run_id(job.origin), layers, bases, variances, labels)
+        write_features(job.out / "features.parquet", frame, job.origin)
+        write_bases(file, bases, job.origin)
+    job.world.wait()
+    return bases
+
+
+def moments_of(job: Job) -> dict[str, Moments | Spread]:
+    """Return mean and Gram matrix of every layer, in one pass over the data."""
+    layers = job.network.layers
+    last = Spread if job.options.last == "raw" else Moments
+    kinds: list[type[Moments] | type[Spread]] = [*[Moments] * (len(layers) - 1), last]
+
+    def of(batch: Batch) -> tuple[Moments | Spread, ...]:
+        every = zip(kinds, batch.activations, layers, strict=True)
+        return tuple(kind.of(f, batch.mask(layer)) for kind, f, layer in every)
+
+    totals = accumulate(job, "means and Gram matrices", job.samples, of)
+    return {layer.name: total for layer, total in zip(layers, totals, strict=True)}
+
+
+def _own_bases(job: Job, moments: dict[str, Moments | Spread]) -> Bases:
+    """Return the bases that the options ask for, computed from the last layer to the first."""
+    *sections, last = [*job.network.sections, job.network.layers[-1]]
+    options = job.options
+    grams = {name: found for name, found in moments.items() if isinstance(found, Moments)}
+    bases: dict[str, LayerBasis | RawBasis] = {last.name: RawBasis(last.width)}
+    if options.last == "pca":
+        bases[last.name] = _shared(job, pca_basis(grams[last.name], last.name, options.tau_pca))
+    for index, section in reversed([*enumerate(sections)]):
+        layer = section.source.name
+        jacobian = None
+        if options.basis in ("lib", "global"):
+            following = section if options.basis == "lib" else compose(sections[index:])
+            jacobian = second_moment_of(job, following, bases[following.target.name])
+        make = partial(_basis_of_part, options, layer, grams[layer], jacobian)
+        basis = first_apart(make) if section.source.variance else make(slice(None))
+        bases[layer] = _shared(job, basis)
+    return {layer.name: bases[layer.name] for layer in job.network.layers}
+
+
+def _basis_of_part(
+    options: Options, layer: str, gram: Moments, jacobian: torch.Tensor | None, part: slice
+) -> LayerBasis:
+    """Return the basis that the options ask for, of some of a layer's coordinates alone."""
+    if jacobian is not None:
+        taus = options.tau_pca, options.tau_lib
+        return lib_basis(gram.part(part), jacobian[part, part], layer, *taus)
+    make = pca_basis if options.basis == "pca" else neuron_basis
+    return make(gram.part(part), layer, options.tau_pca)
+
+
+def _variances(basis: Basis, moments: Moments | Spread) -> torch.Tensor:
+    """Return the variance of each feature; those of a raw layer are the coordinates."""
+    if isinstance(basis, LayerBasis) and isinstance(moments, Moments):
+        return basis.variance(moments)
+    return moments.variance
+
+
+def _shared(job: Job, basis: LayerBasis) -> LayerBasis:
+    """Return the basis that the first process found."""
+    values = {field.name: getattr(basis, field.name) for field in fields(basis)}
+    tensors = {name: value for name, value in values.items() if isinstance(value, torch.Tensor)}
+    shared: dict[str, Any] = {**job.world.from_first(tensors)}
+    return replace(basis, **shared)
+
+
+def second_moment_of(job: Job, section: Section, next_basis: Basis) -> torch.Tensor:
+    """Return M' of one section over all of the data."""
+    rotation = job.basis(next_basis).rotation
+    name, probes = section.source.name, job.options.probes
+
+    def of(batch: Batch) -> tuple[JacobianMoment]:
+        rows = batch.rows(section.source)
+        where = (section, batch, rotation, job.rule)
+        if probes is not None and closed_moment(*where) is None:
+            return (JacobianMoment(rows, *estimated_moment(*where, probes, job.plan.chunk)),)
+        return (JacobianMoment(rows, second_moment(*where, job.plan.chunk)),)
+
+    (moment,) = accumulate(job, f"Jacobian of {name}", job.samples, of)
+    if moment.variance:
+        job.checks[f"probe_error.{name}"] = moment.relative_error
+        job.progress.say(
+            f"Jacobian of {name}: estimated, relative standard error {moment.relative_error:.1e}"
+        )
+    return moment.mean.cpu()
+
+
+def _labels(job: Job, bases: Bases) -> dict[str, list[Label | None]]:
+    """Return labels of the features of all layers that are not raw."""
+    labeller = job.subject.labeller
+    if labeller is None:
+        return {}
+    plan = replace(job.plan, keep="nowhere")
+    samples = Samples(job.network, (labeller.inputs,), plan, device=job.device)
+    labels = {}
+    with job.stage("labels", len(bases)) as advance:
+        for layer in job.network.layers:
+            basis = job.basis(bases[layer.name])
+            if not basis.raw:
+                parts = [basis.coordinates(b.activations[layer.index]) for b in samples]
+                labels[layer.name] = labeller(torch.cat(parts).cpu().double())
+            advance(1)
+    return labels

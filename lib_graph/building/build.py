@@ -1,0 +1,195 @@
+"""From a network and data to a run folder."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import shutil
+from collections.abc import Iterable
+from contextlib import nullcontext
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lib_graph.building.bases_stage import Bases, bases_stage
+from lib_graph.building.interactions_stage import interactions_stage
+from lib_graph.building.job import Job, prepare
+from lib_graph.building.options import Options
+from lib_graph.building.origin import check_folder, clear_folder, run_id
+from lib_graph.data.text import Text
+from lib_graph.method.basis import LayerBasis
+from lib_graph.method.dictionary import Dictionary
+from lib_graph.networks import Subject, subject_of
+from lib_graph.run import DataInfo, LayerInfo, ModelInfo, Run
+from lib_graph.run.writing import write_manifest
+from lib_graph.support.devices import device_named
+from lib_graph.support.files import locked
+from lib_graph.support.processes import joined
+from lib_graph.support.progress import SILENT, Progress
+
+__all__ = ["build"]
+
+
+def build(
+    model: Subject | nn.Module | str | Path,
+    out: str | Path,
+    options: Options | None = None,
+    *,
+    data: Tensor | tuple[Tensor, ...] | str | Text | None = None,
+    layers: Iterable[str] | None = None,
+    granularity: str | None = None,
+    name: str | None = None,
+    replace: bool = False,
+    device: str = "cpu",
+    progress: Progress = SILENT,
+) -> Run:
+    """Return the run of a network on its data, written to the folder `out`.
+
+    `model` is a module of your own, with its arguments as `data` (samples first) and the points to
+    be `layers`, each POINT or NAME=POINT; or what the command takes, a model folder or
+    path.py:function, with its own data and layers unless said otherwise; or a language model, a
+    folder of transformers' or a name on the hub, with a `Text` as data and a `granularity`, block
+    or paper, for layers; or a `Subject`. Stages
+    that are there already, from the same weights, data and options, are not computed again. `name`
+    is what people call the run (default: the subject's name and the basis). Under torchrun all
+    processes call this, and share the data; `out` has to be a folder that all of them see.
+
+    >>> import lib_graph, tempfile, torch
+    >>> mlp = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    >>> run = lib_graph.build(
+    ...     mlp, tempfile.mkdtemp(), lib_graph.Options(basis="neuron"),
+    ...     data=torch.randn(100, 3), layers=["input=0:in", "hidden=2:in", "output"],
+    ... )
+    >>> [(layer.name, layer.features) for layer in run.layers]
+    [('input', 3), ('hidden', 4), ('output', 2)]
+
+    Raises ConflictError if the folder holds another run and `replace` is false, ModelError if the
+    network cannot be cut or its activations are not finite, UsageError for options that do not fit
+    the network, and where data or layers are missing.
+    """
+    options = options or Options()
+    out = Path(out)
+    where = device_named(device, options.torch_dtype)
+    world = joined(where)
+    speaking = progress if world.first else SILENT
+    subject = subject_of(model, data, layers, granularity)
+    job = prepare(subject, out, options, speaking, where, world)
+    with locked(out) if world.first else nullcontext():
+        if replace and world.first:
+            clear_folder(out)
+        world.wait()
+        run = Run.open(out) if (out / "manifest.json").exists() else None
+        check_folder(out, job.origin)
+        if run is not None:
+            speaking.say(f"{out} is up to date: run {run.id}.")
+            return run
+        return _built(job, name)
+
+
+def _built(job: Job, name: str | None) -> Run:
+    """Return the run of a job, all stages done."""
+    job.recall_checks()
+    try:
+        bases = bases_stage(job)
+        interactions_stage(job, bases)
+    finally:
+        job.samples.close()
+    job.world.wait()
+    if job.world.first:
+        shutil.rmtree(job.partial, ignore_errors=True)
+        write_manifest(job.out, _manifest(job, bases, name))
+    job.world.wait()
+    return Run.open(job.out)
+
+
+def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
+    """Return the fields of the manifest, but for the files' hashes."""
+    subject, options = job.subject, job.options
+    return {
+        "run_id": run_id(job.origin),
+        "name": name or f"{subject.name}-{_basis(bases, options)}",
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "versions": {
+            "lib-graph": version("lib-graph"),
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+        "seed": 0,
+        "dtype": options.dtype,
+        "config": _config(job),
+        "model": ModelInfo(
+            name=subject.name,
+            source=subject.source,
+            sha256=job.origin["model"],
+            parameters=sum(p.numel() for p in subject.module.parameters()),
+            biases=tuple(job.origin["biases"]),
+            loading=subject.loading,
+        ),
+        "data": DataInfo(
+            name=subject.data_name,
+            sha256=job.origin["data"],
+            samples=len(subject.inputs[0]),
+            positions=_positions(job),
+        ),
+        "basis": _basis(bases, options),
+        "base": None,
+        "layers": [
+            LayerInfo(
+                index=layer.index,
+                name=layer.name,
+                width=layer.width,
+                pca_rank=bases[layer.name].pca_rank,
+                features=bases[layer.name].features,
+                positions=layer.positions,
+                kind="raw" if bases[layer.name].raw else "basis",
+            )
+            for layer in job.network.layers
+        ],
+        "cutoffs": {"tau_pca": options.tau_pca, "tau_lib": options.tau_lib},
+        "timings": job.timings,
+        "checks": {
+            **job.checks,
+            **job.network.figures,
+            "identity_error": _identity_error(bases),
+        },
+    }
+
+
+def _basis(bases: Bases, options: Options) -> str:
+    """Return what a run says its features are."""
+    if any(isinstance(basis, Dictionary) for basis in bases.values()):
+        return "dictionary"
+    return "given" if options.bases_file else str(options.basis)
+
+
+def _positions(job: Job) -> int:
+    """Return how many positions of the first layer count, over all samples."""
+    if job.subject.counted is not None:
+        return int(job.subject.counted.sum())
+    return len(job.subject.inputs[0]) * job.network.layers[0].positions
+
+
+def _config(job: Job) -> dict[str, Any]:
+    """Return the options by the names and in the forms of the command line."""
+    options = asdict(job.options) | dict(job.subject.settings)
+    return options | {
+        "basis": str(job.options.basis),
+        "biases": ",".join(job.origin["biases"]),
+        "layers": ",".join(f"{name}={point}" for name, point in job.subject.layers.items()),
+    }
+
+
+def _identity_error(bases: Bases) -> float:
+    """Return the largest entry of C⁺C − I over all layers with a basis."""
+    return max(
+        (
+            float((basis.inverse @ basis.rotation - torch.eye(basis.features)).abs().max())
+            for basis in bases.values()
+            if isinstance(basis, LayerBasis)
+        ),
+        default=0.0,
+    )

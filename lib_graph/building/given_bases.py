@@ -1,0 +1,69 @@
+"""Bases and dictionaries that a build is given, instead of computing any (docs/method.md §9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from lib_graph.building.accumulating import accumulate
+from lib_graph.building.job import Job
+from lib_graph.errors import UsageError
+from lib_graph.method.basis import RawBasis
+from lib_graph.method.dictionary import Basis, Dictionary
+from lib_graph.method.moments import Spread
+from lib_graph.method.network import Batch
+from lib_graph.method.rules import Rule
+
+__all__ = ["given_stage"]
+
+
+def given_stage(job: Job, given: Mapping[str, Basis]) -> tuple[dict[str, Basis], dict[str, Tensor]]:
+    """Return the given bases of all layers, and the variances of their features on the data.
+
+    Importance is E[f̂²] unless the file says otherwise. The share of a layer's variance that its
+    features leave out, the largest of all layers, becomes a check of the job. Raises UsageError
+    for a rule that a dictionary cannot have.
+    """
+    bases = dict(given)
+    _check_rule(bases, job.rule)
+    spreads = _spreads(job, bases)
+    variances, left_out = {}, [0.0]
+    for name, (features, rest, whole) in spreads.items():
+        variances[name] = features.variance
+        basis = bases[name]
+        if not isinstance(basis, RawBasis):
+            left_out.append(float(rest.mean_square.sum() / whole.variance.sum()))
+            if basis.importance is None:
+                bases[name] = replace(basis, importance=features.mean_square)
+    job.checks["left_out"] = max(left_out)
+    return bases, variances
+
+
+def _check_rule(bases: dict[str, Basis], rule: Rule) -> None:
+    for name, basis in bases.items():
+        if isinstance(basis, Dictionary) and basis.activation == "relu" and len(rule.nodes) > 1:
+            raise UsageError(
+                f"Rule {rule.name!r} averages along a path, on which the features of the relu "
+                f"dictionary of layer {name!r} switch on and off. Use the rule 'gradient'."
+            )
+
+
+@torch.no_grad()
+def _spreads(job: Job, bases: dict[str, Basis]) -> dict[str, tuple[Spread, Spread, Spread]]:
+    """Return, per layer, the spreads of its features, of what they leave out, and of all of it."""
+    layers = job.network.layers
+    cast = [job.basis(bases[layer.name]) for layer in layers]
+
+    def of(batch: Batch) -> tuple[Spread, ...]:
+        found = []
+        for layer, basis, f in zip(layers, cast, batch.activations, strict=True):
+            features = basis.coordinates(f)
+            rest = f - (features @ basis.inverse + basis.origin)
+            found += [Spread.of(x, batch.mask(layer)) for x in (features, rest, f)]
+        return tuple(found)
+
+    totals = iter(accumulate(job, "features", job.samples, of))
+    return {layer.name: (next(totals), next(totals), next(totals)) for layer in layers}

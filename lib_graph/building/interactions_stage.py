@@ -1,0 +1,121 @@
+"""The second stage of a build: the interactions between the features of consecutive layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from lib_graph.building.accumulating import accumulate
+from lib_graph.building.bases_stage import Bases
+from lib_graph.building.frames import section_frames
+from lib_graph.building.job import Job
+from lib_graph.building.origin import run_id
+from lib_graph.building.samples import Samples
+from lib_graph.method.dictionary import Basis, most_important
+from lib_graph.method.interactions import constant_moments, interaction_moments
+from lib_graph.method.moments import InteractionMoments
+from lib_graph.method.network import Batch, Section
+from lib_graph.run.writing import made_from, write_interactions
+
+__all__ = ["interactions_stage", "reached_error"]
+
+CARRIED = 0.99  # of the strength into a target, by the interactions that have to be known
+
+
+def interactions_stage(job: Job, bases: Bases) -> None:
+    """Write interactions.parquet, unless it is there."""
+    file = job.out / "interactions.parquet"
+    if made_from(file) is None:
+        samples = job.samples
+        if (chosen := _chosen(job)) is not None:
+            samples.close()
+            early = job.options.target_error is not None
+            samples = samples.chosen(chosen, job.world.size, looks=early)
+        try:
+            sections = _sections(job, bases, samples)
+            if job.world.first:
+                write_interactions(file, sections, job.origin)
+            else:
+                for _ in sections:
+                    pass
+        finally:
+            samples.close()
+    job.world.wait()
+
+
+def _chosen(job: Job) -> Int[Tensor, " m"] | None:
+    """Return the samples that interactions are computed from, in random order; None for all.
+
+    A pass that may end early takes them in random order too: neighbours in the data are alike.
+    """
+    options, count = job.options, len(job.samples.inputs[0])
+    if options.edge_samples is None and options.target_error is None:
+        return None
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
+    return order[: options.edge_samples]
+
+
+def _sections(job: Job, bases: Bases, samples: Samples) -> Iterator[pd.DataFrame]:
+    options = job.options
+    carried = {
+        name: most_important(basis, options.top, options.min_importance)
+        for name, basis in bases.items()
+    }
+    for section in job.network.sections:
+        source, target = section.source, section.target
+        basis, next_basis = (
+            job.basis(bases[layer.name].only(carried[layer.name])) for layer in (source, target)
+        )
+        moments = _interactions(job, section, basis, next_basis, samples)
+        sources = torch.cat([torch.tensor([0]), carried[source.name] + 1])
+        targets = carried[target.name] + (0 if bases[target.name].raw else 1)
+        yield from section_frames(run_id(job.origin), source, target, moments, sources, targets)
+    if job.world.first:
+        job.keep_checks()
+
+
+def _interactions(
+    job: Job, section: Section, basis: Basis, next_basis: Basis, samples: Samples
+) -> InteractionMoments:
+    """Return the interactions of one section over the samples, the constant's in row 0."""
+
+    def of(batch: Batch) -> tuple[InteractionMoments]:
+        where = (section, batch, basis, next_basis, job.rule)
+        others = interaction_moments(*where, job.plan.chunk)
+        return (InteractionMoments.stack([constant_moments(*where), others]),)
+
+    target = job.options.target_error
+    name = section.source.name
+
+    def known(moments: tuple[InteractionMoments, ...]) -> bool:
+        return target is not None and reached_error(moments[0]) <= target
+
+    enough = None if target is None else known
+    (moments,) = accumulate(job, f"interactions of {name}", samples, of, enough=enough)
+    job.checks[f"edge_samples.{name}"] = moments.count
+    if target is not None:
+        job.checks[f"edge_error.{name}"] = error = reached_error(moments)
+        if error > target:
+            job.progress.say(
+                f"interactions of {name}: all {moments.count} samples give a relative standard "
+                f"error of {error:.2g}, not {target:g}"
+            )
+    return moments
+
+
+def reached_error(moments: InteractionMoments) -> float:
+    """Return the largest relative standard error of the interactions that matter.
+
+    Those are, of each target, the strongest that together carry 99 % of the strength into it, the
+    constant's in row 0 left out. It is infinite for a single sample.
+    """
+    strength, error = moments.strength[1:], moments.stderr[1:].nan_to_num(torch.inf)
+    ordered, order = strength.sort(0, descending=True)
+    before = ordered.cumsum(0) - ordered
+    needed = (before < CARRIED * ordered.sum(0)) & (ordered > 0)
+    relative = error.gather(0, order) / ordered
+    return float(relative[needed].max()) if needed.any() else 0.0

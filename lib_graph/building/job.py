@@ -1,0 +1,187 @@
+"""What the stages of a build share."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from lib_graph.building.bases_file import given_bases
+from lib_graph.building.options import Options
+from lib_graph.building.origin import Origin, origin_of, tensors_sha256
+from lib_graph.building.plan import Plan, make_plan
+from lib_graph.building.samples import Samples
+from lib_graph.cutting.composing import compose
+from lib_graph.cutting.cuts import cut
+from lib_graph.cutting.recording import NOTICE, recorded
+from lib_graph.errors import ModelError, UntraceableError
+from lib_graph.method.dictionary import Basis
+from lib_graph.method.network import Network
+from lib_graph.method.rules import Rule
+from lib_graph.networks import Subject
+from lib_graph.support.devices import CPU
+from lib_graph.support.files import json_sha256, write_json
+from lib_graph.support.processes import ALONE, World
+from lib_graph.support.progress import SILENT, Progress
+
+__all__ = ["Job", "cast", "cut_or_recorded", "first_samples", "prepare"]
+
+EXAMPLES = 4  # samples that a module is traced and checked on
+
+
+@dataclass(frozen=True)
+class Job:
+    """A network with its data, cut and planned.
+
+    `given` are the bases to use, None if they are to be computed. `timings` are CPU seconds,
+    `checks` figures.
+    """
+
+    subject: Subject
+    network: Network
+    samples: Samples
+    rule: Rule
+    options: Options
+    origin: Origin
+    out: Path
+    progress: Progress
+    device: torch.device = CPU
+    world: World = ALONE
+    given: Mapping[str, Basis] | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+    checks: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Show a stage, and keep its CPU seconds."""
+        start = time.process_time()
+        with self.progress.stage(name, total) as advance:
+            yield advance
+        self.timings[name] = time.process_time() - start
+
+    def keep_checks(self) -> None:
+        """Write what is known of the figures, for when the build is cut off and goes on."""
+        write_json(self.partial / "checks.json", {"of": json_sha256(self.origin), **self.checks})
+
+    def recall_checks(self) -> None:
+        """Take the figures of this build that were found before it was cut off."""
+        try:
+            found = json.loads((self.partial / "checks.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return
+        if found.pop("of") == json_sha256(self.origin):
+            self.checks.update(found)
+
+    @property
+    def partial(self) -> Path:
+        """The folder of what is not finished."""
+        return _partial(self.out)
+
+    @property
+    def plan(self) -> Plan:
+        """How the data are taken through the network."""
+        return self.samples.plan
+
+    def basis(self, basis: Basis) -> Basis:
+        """Return a basis in the precision of the activations, and where they are."""
+        return basis.to(self.options.torch_dtype, self.device)
+
+
+def prepare(
+    subject: Subject,
+    out: Path,
+    options: Options,
+    progress: Progress,
+    device: torch.device = CPU,
+    world: World = ALONE,
+) -> Job:
+    """Return the job of a build: a copy of the module, cut into sections, checked, and planned."""
+    start = time.process_time()
+    module = copy.deepcopy(subject.module).to(device, options.torch_dtype)
+    module = module.eval().requires_grad_(False)
+    inputs = subject.inputs
+    if not len(inputs[0]):
+        raise ModelError(
+            f"The data {subject.data_name!r} is empty. Give at least one sample (to a language "
+            "model: --text FILE)."
+        )
+    example = tuple(cast(first_samples(x), options.torch_dtype).to(device) for x in inputs)
+    network = cut_or_recorded(
+        subject, module, example, options.biases, partial=options.partial, progress=progress
+    )
+    rule = Rule.named(options.rule, options.points)
+    file, size = options.bases_file, (len(inputs[0]), options.memory)
+    given = None if file is None else given_bases(file, network.layers)
+    plan = make_plan(
+        network, example, *size, rule,
+        features={name: basis.features for name, basis in (given or {}).items()}, top=options.top,
+        sections=[compose(network.sections)] if options.basis == "global" else [],
+        processes=world.size, disk=_free(out),
+    )  # fmt: skip
+    for line in () if subject.loading is None else subject.loading.lines():
+        progress.say(line)
+    progress.say(f"Plan: {plan}")
+    origin = origin_of(
+        tensors_sha256(subject.module.state_dict().items()),
+        tensors_sha256(subject.tensors()),
+        subject.layers,
+        {name for section in network.sections for name in section.biases},
+        options,
+    )
+    folder = _partial(out) / f"activations-{world.rank}"
+    last = options.last != "raw" or given is not None
+    samples = Samples(network, inputs, plan, subject.counted, device, folder, last)
+    job = Job(subject, network, samples, rule, options, origin, out, progress, device, world, given)
+    job.timings["trace"] = time.process_time() - start
+    return job
+
+
+def cut_or_recorded(
+    subject: Subject,
+    module: nn.Module,
+    example: tuple[Tensor, ...],
+    biases: Iterable[str] | None,
+    *,
+    partial: bool,
+    progress: Progress = SILENT,
+) -> Network:
+    """Return the network of a subject's module, in the precision it has here, cut at the layers.
+
+    A module that cannot be traced is recorded batch by batch, and `progress` is told so.
+    """
+    kinds = None if subject.kinds is None else subject.kinds(module)
+    try:
+        return cut(module, example, subject.layers, biases=biases, kinds=kinds, partial=partial)
+    except UntraceableError as error:
+        reason = f"{error} {NOTICE}"
+    network = recorded(module, example, subject.layers, biases=biases, kinds=kinds, partial=partial)
+    progress.say(reason)
+    return network
+
+
+def _partial(out: Path) -> Path:
+    return out / ".partial"
+
+
+def _free(out: Path) -> int:
+    """Return how many bytes may be written for a build to `out`: half of what is free."""
+    there = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
+    return shutil.disk_usage(there).free // 2
+
+
+def cast(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return numbers in the given precision, and tokens as they are."""
+    return x.to(dtype) if x.is_floating_point() else x
+
+
+def first_samples(x: Tensor) -> Tensor:
+    """Return a few samples, repeated where there are not enough: a size of 1 cannot be traced."""
+    return x[torch.arange(EXAMPLES) % len(x)]

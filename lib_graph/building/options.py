@@ -1,0 +1,104 @@
+"""What a build can be asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from lib_graph.errors import NotFoundError, UsageError
+from lib_graph.method.basis import BASES
+from lib_graph.method.rules import Rule
+
+__all__ = ["LASTS", "Options"]
+
+LASTS = ("raw", "pca")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How features and interactions are computed; docs/method.md has the mathematics.
+
+    `basis`: lib, pca, neuron or global; or a file of bases or dictionaries
+    (`lib_graph.building.bases_file`) or a run folder, to take the features from. `last`: the last
+    layer as it is (raw) or in its PCA basis. `rule` and `points`: where on the path to the
+    activations derivatives are taken. `dtype`:
+    of the network; sums and eigenvectors are float64 always. `tau_pca`, `tau_lib`: directions with
+    an eigenvalue up to that share of the largest are cut. `biases`: the parameters that count as
+    biases (default: those called `bias` or `b_…`). `partial`: derivatives through the named tensors
+    alone, what bypasses them held fixed. `memory`: bytes that the build may take.
+
+    Interactions: `top` takes the so many most important features of each layer alone, and
+    `min_importance` those of at least that share of the layer's largest importance (raw layers are
+    taken whole); `edge_samples` takes a random sample of the data; `target_error` ends their passes
+    as soon as the strongest ones, which carry 99 % of the strength into each target, are
+    known to that relative standard error. `probes`: where there is no closed form, estimate the
+    Jacobian's second moment from so many random directions.
+
+    Raises UsageError if a value cannot be used.
+    """
+
+    basis: str | Path = "lib"
+    last: Literal["raw", "pca"] = "raw"
+    rule: str = "gradient"
+    points: int | None = None
+    dtype: Literal["float64", "float32"] = "float64"
+    tau_pca: float = 1e-12
+    tau_lib: float = 1e-12
+    biases: tuple[str, ...] | None = None
+    partial: bool = False
+    memory: int = 4 << 30
+    top: int | None = None
+    min_importance: float | None = None
+    edge_samples: int | None = None
+    target_error: float | None = None
+    probes: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.bases_file is not None and not self.bases_file.is_file():
+            raise _no_basis(self.basis)
+        for name, value, known in (
+            ("last", self.last, LASTS),
+            ("dtype", self.dtype, ("float64", "float32")),
+        ):
+            if value not in known:
+                raise NotFoundError(name, str(value), known, f"Choose one of {', '.join(known)}.")
+        for name, tau in (("tau_pca", self.tau_pca), ("tau_lib", self.tau_lib)):
+            if not 0 <= tau < 1:
+                raise UsageError(
+                    f"{name} is {tau}; it is a share of the largest eigenvalue, 0 to 1."
+                )
+        for name in ("top", "edge_samples", "probes"):
+            value = getattr(self, name)
+            least = 2 if name == "probes" else 1
+            if value is not None and value < least:
+                raise UsageError(f"{name} is {value}; it must be at least {least}.")
+        if self.min_importance is not None and not 0 < self.min_importance <= 1:
+            raise UsageError(
+                f"min_importance is {self.min_importance}; it is a share of the largest, 0 to 1."
+            )
+        if self.target_error is not None and not self.target_error > 0:
+            raise UsageError(f"target_error is {self.target_error}; it must be more than 0.")
+        Rule.named(self.rule, self.points)
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        """The precision of the network."""
+        return torch.float64 if self.dtype == "float64" else torch.float32
+
+    @property
+    def bases_file(self) -> Path | None:
+        """The file of the given bases, if any."""
+        if self.basis in BASES:
+            return None
+        path = Path(self.basis)
+        return path / "bases.safetensors" if path.is_dir() else path
+
+
+def _no_basis(basis: str | Path) -> UsageError:
+    advice = "Give a bases file or a run folder"
+    if isinstance(basis, str) and not Path(basis).suffix and Path(basis).name == basis:
+        return NotFoundError("basis", basis, BASES, f"{advice}, or one of {', '.join(BASES)}.")
+    return UsageError(f"There are no bases at {str(basis)!r}. {advice}.")

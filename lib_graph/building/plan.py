@@ -1,0 +1,200 @@
+"""Batches and chunks that keep a build within its memory, decided before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from lib_graph.errors import UsageError
+from lib_graph.method.basis import LayerBasis, RawBasis
+from lib_graph.method.interactions import interaction_moments
+from lib_graph.method.jacobians import second_moment
+from lib_graph.method.network import Batch, Network, Section
+from lib_graph.method.rules import Rule
+from lib_graph.support.memory import format_bytes, highest_bytes, peak_bytes, resident_bytes
+
+__all__ = ["Plan", "make_plan"]
+
+TABLES = 128 << 20  # what the libraries for tables take, which are loaded after the plan is made
+LIBRARIES = 512 << 20  # what the interpreter and the libraries take, whatever the network
+ROWS = 1024  # samples × positions in a batch: more do not fit the processor's caches
+WIDEST = 4096  # coordinates of a layer that may have a basis: a wider one is a vocabulary
+CHUNKS = (16, 8, 4, 2, 1)
+
+
+Keep = Literal["memory", "disk", "nowhere"]
+KEPT = {
+    "memory": "kept in memory",
+    "disk": "kept on disk",
+    "nowhere": "computed again for every pass",
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Samples per batch, features per chunk, where activations are kept, and bytes at the peak.
+
+    Batches and chunks follow from the network, the data's size, the number of processes and the
+    memory allowed alone, never from what the machine has free: the same build takes the same ones
+    everywhere.
+    """
+
+    batch: int
+    chunk: int
+    keep: Keep
+    peak: int
+
+    def __str__(self) -> str:
+        return (
+            f"batches of {self.batch} samples, chunks of {self.chunk} features, activations "
+            f"{KEPT[self.keep]}; about {format_bytes(self.peak)} of memory"
+        )
+
+
+def make_plan(
+    network: Network,
+    example: Sequence[Tensor],
+    samples: int,
+    memory: int,
+    rule: Rule,
+    *,
+    features: Mapping[str, int] | None = None,
+    top: int | None = None,
+    sections: Sequence[Section] = (),
+    processes: int = 1,
+    disk: int = 0,
+) -> Plan:
+    """Return the plan for a build within `memory` bytes for each of the processes.
+
+    `features` says how many the layers have, by name, where that is known (else as many as they
+    have coordinates), `top` how many of them interactions are computed for, the last layer's apart.
+    What sections take, those of the network and `sections` beside them, is measured on two and four
+    of the `example` inputs, once for all that are alike. Activations that do not fit beside are
+    kept on disk if that has `disk` bytes for them. Raises UsageError if a single sample at a time
+    needs more than there is, or if there are more processes than samples.
+    """
+    if processes > samples:
+        raise UsageError(f"{processes} processes cannot share {samples} samples. Start fewer.")
+    widths = {layer.name: layer.width for layer in network.layers} | dict(features or {})
+    carried = {name: min(width, top or width) for name, width in widths.items()}
+    carried[network.layers[-1].name] = widths[network.layers[-1].name]
+    every = (*network.sections, *sections)
+    different = {_likeness(section, widths, carried): section for section in every}.values()
+    probes = [network.run(*(_repeat(x, n) for x in example)) for n in (2, 4)]
+    *kept, last = (f[0].nbytes for f in probes[0].activations)
+    activations, constants = sum(kept), _constant_bytes(probes)
+    taken = LIBRARIES + _weights_bytes(network)
+    budget = memory - taken
+    for chunk in CHUNKS:
+        small, large = (
+            max(_section_bytes(s, probe, rule, chunk, widths, carried) for s in different)
+            for probe in probes
+        )
+        per_sample = max((large - small) // 2, 1) + activations + constants + last
+        fixed = max(small - 2 * per_sample, 0) + _result_bytes(network, carried)
+        if fixed + per_sample <= budget:
+            break
+    else:
+        raise UsageError(
+            f"The build needs at least {format_bytes(taken + fixed + per_sample)} of memory, "
+            f"not {format_bytes(memory)}. Give it more with --memory, or cut the network at more "
+            "layers."
+        )
+    positions = max(layer.positions for layer in network.layers)
+    most = samples // processes
+    batch = min((budget - fixed) // per_sample, max(ROWS // positions, 1), most)
+    batch = 1 << (int(batch).bit_length() - 1)
+    working = fixed + batch * per_sample
+    each = -(-samples // processes)
+    keep: Keep = "nowhere"
+    if working + each * (activations + constants) <= budget:
+        keep, working = "memory", working + each * (activations + constants)
+    elif samples * activations < disk and working + each * constants <= budget:
+        keep, working = "disk", working + each * constants
+    return Plan(batch, chunk, keep, max(resident_bytes() + TABLES + working, highest_bytes()))
+
+
+def _weights_bytes(network: Network) -> int:
+    """Return what the weights take, twice: the module's own, and those of the copy."""
+    storages = {
+        tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes()
+        for section in network.sections
+        for tensor in section.parameters.values()
+    }
+    return 2 * sum(storages.values())
+
+
+def _constant_bytes(probes: Sequence[Batch]) -> int:
+    """Return what the constants of a batch take for each of its samples."""
+    small, large = (
+        sum(x.nbytes for x in probe.constants if isinstance(x, Tensor)) for probe in probes
+    )
+    return (large - small) // (len(probes[1]) - len(probes[0]))
+
+
+def _repeat(x: Tensor, n: int) -> Tensor:
+    return x[:1].expand(n, *x.shape[1:]).contiguous()
+
+
+def _likeness(section: Section, widths: Mapping[str, int], carried: Mapping[str, int]) -> Hashable:
+    """Return what is the same for sections that take the same memory, as far as can be told."""
+    ends = section.source, section.target
+    features = [(layer.shapes, widths[layer.name], carried[layer.name]) for layer in ends]
+    kind = section.closed_form
+    return *features, tuple(layer.index for layer in ends) if kind is None else _form(kind)
+
+
+def _form(value: Any) -> Hashable:
+    """Return what a kind is, but for the numbers in its tensors."""
+    if isinstance(value, Tensor):
+        return (*value.shape, value.dtype)
+    if is_dataclass(value):
+        return type(value), tuple(_form(getattr(value, field.name)) for field in fields(value))
+    return repr(value)
+
+
+def _section_bytes(
+    section: Section,
+    probe: Batch,
+    rule: Rule,
+    chunk: int,
+    widths: Mapping[str, int],
+    carried: Mapping[str, int],
+) -> int:
+    """Return the bytes at the peak of one chunk of either computation on a section."""
+    source, target = section.source, section.target
+    f = probe.activations[source.index]
+    part = _unit(source.width, f).only(torch.arange(min(chunk, source.width, carried[source.name])))
+    every, some = widths[target.name], carried[target.name]
+    columns = _following(target.width, f, every if section.closed_form else chunk)
+    following = _following(target.width, f, some)
+    return max(
+        peak_bytes(lambda: second_moment(section, probe, columns.rotation, rule, chunk)),
+        peak_bytes(lambda: interaction_moments(section, probe, part, following, rule, chunk)),
+    )
+
+
+def _following(width: int, like: Tensor, features: int) -> LayerBasis | RawBasis:
+    """Return a basis of so many features for a target layer, which is raw if it is wide."""
+    if features == width > WIDEST:
+        return RawBasis(width, like)
+    return _unit(width, like, features)
+
+
+def _unit(width: int, like: Tensor, features: int | None = None) -> LayerBasis:
+    """Return a basis of the first unit vectors."""
+    eye = torch.eye(width, features or width, dtype=like.dtype, device=like.device)
+    return LayerBasis(eye, eye.T, like.new_zeros(width), None, None)
+
+
+def _result_bytes(network: Network, carried: Mapping[str, int]) -> int:
+    """Return what is held of all layers (Gram, rotation, inverse), and beside it the moments of the
+    largest section's interactions with those of a batch, or an eigendecomposition.
+    """
+    squares = [layer.width**2 for layer in network.layers[:-1]]
+    pairs = max(carried[s.source.name] * carried[s.target.name] for s in network.sections)
+    return 8 * (3 * sum(squares) + max(8 * pairs, 5 * max(squares)))

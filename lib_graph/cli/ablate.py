@@ -1,0 +1,240 @@
+"""`lib-graph ablate RUN nodes|edges|circuit`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lib_graph.cli.commands import command, progress
+from lib_graph.errors import ConflictError, UsageError
+from lib_graph.support.files import write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lib_graph.analysis.ablation import Bench
+    from lib_graph.run import Run
+
+__all__ = ["ablate"]
+
+Function = Callable[..., Any]
+
+
+@click.group(short_help="Score the network with a part of its graph alone.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.pass_context
+def ablate(context: click.Context, run: Path) -> None:
+    """Score the network of RUN, on held-out data, with a part of its graph alone.
+
+    Results go to RUN/ablation.parquet, and the interactions required to RUN/masks.parquet. For the
+    curves as a picture: 'lib-graph ingest RUN', then 'lib-graph plot FILE --of ablation'.
+
+    \b
+    lib-graph ablate my-run nodes
+    lib-graph ablate my-run edges --delta 0.001
+    lib-graph ablate my-run circuit circuit.json
+    """  # noqa: D301  \b is click's mark
+    context.obj.run = run
+
+
+def _scoring(function: Function) -> Function:
+    """Add the options that all ablations share."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON: all rows."),
+        click.option("--replace", is_flag=True, help="Forget ablations of other data or metrics."),
+        click.option("--seed", default=0, show_default=True, help="Of the random masks."),
+        click.option("--metric", help="accuracy or cross-entropy.  [default: what suits the data]"),
+    ):
+        function = option(function)
+    return function
+
+
+def _curves(function: Function) -> Function:
+    """Add the options that curves share."""
+    for option in (
+        click.option(
+            "--against",
+            type=click.Path(path_type=Path),
+            help="Also ablate this run of the same network, in another basis.",
+        ),
+        click.option("--layers", help="Layers, by commas.  [default: all]"),
+    ):
+        function = option(function)
+    return function
+
+
+@command(epilog="Example: lib-graph ablate my-run nodes --against my-run-pca")
+@_curves
+@_scoring
+@click.pass_obj
+def nodes(
+    settings: Any,
+    layers: str | None,
+    against: Path | None,
+    metric: str | None,
+    seed: int,
+    replace: bool,
+    as_json: bool,
+) -> None:
+    """Keep the first n features of a layer, by importance; all others are at their mean."""
+    import pandas as pd
+
+    from lib_graph.analysis.ablation import ablate_nodes, write_ablation
+
+    benches = list(_benches(settings.run, against, metric))
+    rows = pd.concat(
+        [
+            ablate_nodes(bench, layers=_listed(layers), seed=seed, progress=progress())
+            for bench in benches
+        ],
+        ignore_index=True,
+    )
+    write_ablation(benches[0], rows, replace=replace)
+    _show(rows, as_json, ["basis", "layer", "nodes", "score", "baseline", "random_score"])
+
+
+@command(epilog="Example: lib-graph ablate my-run edges --delta 0.01")
+@click.option(
+    "--delta", default=1e-3, show_default=True, help="By how much the score may be worse."
+)
+@_curves
+@_scoring
+@click.pass_obj
+def edges(
+    settings: Any,
+    delta: float,
+    layers: str | None,
+    against: Path | None,
+    metric: str | None,
+    seed: int,
+    replace: bool,
+    as_json: bool,
+) -> None:
+    """Keep the n strongest interactions of a section, and find by bisection how many are required.
+
+    Interactions of the constant features are always kept, and not counted. Printed is the number
+    required in each section; the curve is in RUN/ablation.parquet.
+    """
+    import pandas as pd
+
+    from lib_graph.analysis.ablation import ablate_edges, write_ablation, write_masks
+
+    benches = list(_benches(settings.run, against, metric))
+    found = [
+        ablate_edges(bench, layers=_listed(layers), delta=delta, seed=seed, progress=progress())
+        for bench in benches
+    ]
+    rows = pd.concat([each.rows for each in found], ignore_index=True)
+    write_ablation(benches[0], rows, replace=replace)
+    write_masks(benches[0], pd.concat([each.masks for each in found]), replace=replace)
+    required = rows if as_json else rows[rows["kind"] == "edges_required"]
+    _show(required, as_json, ["basis", "layer", "edges", "score", "baseline", "random_score"])
+
+
+@command(epilog="Example: lib-graph ablate my-run circuit --keep-score 0.01 --out circuit.json")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--keep-score", type=float, metavar="DELTA",
+    help="Instead of a FILE: find a small circuit whose score is worse by at most DELTA.",
+)  # fmt: skip
+@click.option(
+    "--rank", default="strength", show_default=True, help="What --keep-score ranks interactions by:"
+    " strength or share.",
+)  # fmt: skip
+@click.option("--draws", default=5, show_default=True, help="Random circuits of the same size.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the circuit with its scores.")
+@_scoring
+@click.pass_obj
+def circuit(
+    settings: Any,
+    file: Path | None,
+    keep_score: float | None,
+    rank: Any,
+    draws: int,
+    out: Path | None,
+    metric: str | None,
+    seed: int,
+    replace: bool,
+    as_json: bool,
+) -> None:
+    """Keep a whole circuit, in all sections at once, and nothing else.
+
+    FILE is a circuit as 'lib-graph export circuit --format json' writes it. Random circuits have as
+    many interactions in each section. A circuit that leads to one answer cannot score on accuracy
+    over all answers.
+    """
+    from lib_graph.analysis.ablation import (
+        ablate_circuit,
+        read_circuit,
+        smallest_circuit,
+        write_ablation,
+    )
+
+    if (file is None) == (keep_score is None):
+        raise UsageError("Name a circuit's FILE, or let --keep-score find one: one of the two.")
+    given = None if file is None else read_circuit(file)
+    (bench,) = _benches(settings.run, None, metric)
+    how: dict[str, Any] = {"draws": draws, "seed": seed, "progress": progress()}
+    if keep_score is not None:
+        given = smallest_circuit(bench, keep_score, rank=rank, progress=progress())
+    assert given is not None
+    score = ablate_circuit(bench, given, **how)
+    result = score.added_to(given)
+    if out is not None:
+        write_json(out, result)
+    write_ablation(bench, score.row(bench), replace=replace)
+    if as_json:
+        click.echo(json.dumps(result, indent=1, ensure_ascii=False))
+        return
+    click.echo(f"{score.edges} interactions between {score.nodes} features")
+    for name, value in (
+        ("with the circuit alone", score.score),
+        ("the whole network", score.baseline),
+        (f"random circuits ({draws})", score.random_score),
+    ):
+        click.echo(f"  {score.metric}, {name}: {value:.6g}")
+
+
+def _benches(path: Path, against: Path | None, metric: str | None) -> Iterable[Bench]:
+    from lib_graph.analysis.ablation import Bench
+    from lib_graph.run import Run
+
+    run = Run.open(path)
+    other = None if against is None else Run.open(against)
+    if other is not None:
+        _check_same_network(run, other)
+    yield Bench.of(run, metric=metric)
+    if other is not None:
+        yield Bench.of(other, metric=metric)
+
+
+def _check_same_network(run: Run, other: Run) -> None:
+    if run.id == other.id:
+        raise UsageError(f"--against names run {run.id} itself. Give a run in another basis.")
+    if run.manifest.model.sha256 != other.manifest.model.sha256:
+        raise ConflictError(
+            f"Run {other.id} is of another network than run {run.id}: their weights differ. Give a "
+            "run of the same one."
+        )
+
+
+def _listed(text: str | None) -> list[str] | None:
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _show(rows: pd.DataFrame, as_json: bool, columns: list[str]) -> None:
+    if as_json:
+        from lib_graph.support.tables import records_of
+
+        click.echo(json.dumps(records_of(rows), indent=1))
+        return
+    text = rows[columns].to_string(index=False, float_format=lambda value: f"{value:.6g}")
+    click.echo(text)
+
+
+for _each in (nodes, edges, circuit):
+    ablate.add_command(_each)

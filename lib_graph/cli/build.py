@@ -1,0 +1,176 @@
+"""`lib-graph build`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lib_graph.cli.commands import command, progress
+from lib_graph.errors import UsageError
+
+if TYPE_CHECKING:
+    from lib_graph.data.text import Text
+
+__all__ = ["build"]
+
+
+def _read_config(context: click.Context, _: click.Parameter, path: Path | None) -> None:
+    """Take the defaults of the other options from a JSON file, or from a run's manifest."""
+    if path is None:
+        return
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{str(path)!r} cannot be read as JSON ({error}).") from error
+    values = values.get("config", values) if isinstance(values, dict) else values
+    known = {p.name for p in context.command.params}
+    unknown = sorted(set(values) - known) if isinstance(values, dict) else [type(values).__name__]
+    if unknown:
+        raise UsageError(f"{str(path)!r} has {unknown[0]!r}, which is no option of this command.")
+    context.default_map = {key: value for key, value in values.items() if value is not None}
+
+
+@command()
+@click.argument("model")
+@click.option("--data", metavar="PLACE", help="Of a network of your own: path.py:function that "
+              "makes its data; of one trained on images: their folder.  [default: make_data beside "
+              "the one, where it was trained for the other]")  # fmt: skip
+@click.option(
+    "--text",
+    type=click.Path(path_type=Path),
+    help="Of a language model: what it reads. A .txt, a .jsonl or .parquet with a column text, or "
+    ".safetensors with tokens.",
+)
+@click.option("--context", default=128, show_default=True, help="Tokens in a row of the text.")
+@click.option("--tokens", default=50_000, show_default=True, help="Tokens to take of the text.")
+@click.option("--padding", is_flag=True, help="Give each document of the text a row of its own, "
+              "instead of joining and cutting them.")  # fmt: skip
+@click.option(
+    "--granularity",
+    help="Of a language model: layers before attention and MLP (block), or at the norms too "
+    "(paper).  [default: block]",
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The run folder.")
+@click.option("--name", help="What to call the run.  [default: the model's name and the basis]")
+@click.option(
+    "--layers",
+    help="Layers, by commas: names, points (module.path:in or :out) or NAME=POINT.  [default: all "
+    "that the model names]",
+)
+@click.option(
+    "--basis",
+    "--bases",
+    "basis",
+    default="lib",
+    show_default=True,
+    metavar="BASIS",
+    help="lib, pca, neuron, or global (as lib, but by what reaches the last layer); or a file of "
+    "bases or dictionaries, or a run, to take them from.",
+)
+@click.option("--last", default="raw", show_default=True, help="The last layer: raw or pca.")
+@click.option(
+    "--rule",
+    default="gradient",
+    show_default=True,
+    help="Where derivatives are taken: gradient, gauss-legendre or trapezoid.",
+)
+@click.option("--points", type=int, help="Nodes of the rule.  [default: 1, 16 or 33]")
+@click.option("--dtype", default="float64", show_default=True, help="float64 or float32.")
+@click.option(
+    "--tau-pca", default=1e-12, show_default=True, help="Cut variances up to this share of the top."
+)
+@click.option(
+    "--tau-lib", default=1e-12, show_default=True, help="Cut importances up to this share."
+)
+@click.option(
+    "--biases", help="Parameters that count as biases, by commas.  [default: bias and b_…]"
+)
+@click.option(
+    "--partial",
+    is_flag=True,
+    help="Take derivatives through the named tensors alone: what bypasses a layer is held fixed.",
+)
+@click.option("--top", type=int, help="Interactions among the so many most important features of "
+              "each layer only.")  # fmt: skip
+@click.option("--min-importance", type=float, help="Interactions among features of at least this "
+              "share of a layer's largest importance only.")  # fmt: skip
+@click.option("--edge-samples", type=int, help="Interactions from a random sample of the data.")
+@click.option("--target-error", type=float, help="End the interactions of a section as soon as "
+              "those that carry 99 % of each target have this relative error.")  # fmt: skip
+@click.option("--probes", type=int, help="Where there is no closed form, estimate the bases from "
+              "so many random directions.")  # fmt: skip
+@click.option("--memory", default="4G", show_default=True, help="What each process may take.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or mps.")
+@click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Also find N examples at "
+              "either end of each feature.")  # fmt: skip
+@click.option("--replace", is_flag=True, help="Overwrite another run in the folder.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=_read_config,
+    help="Take options from this JSON file, or from a run's manifest.json.",
+)
+def build(
+    model: str,
+    data: str | None,
+    granularity: str | None,
+    out: Path,
+    name: str | None,
+    replace: bool,
+    device: str,
+    **given: Any,
+) -> None:
+    """Compute features and interaction strengths of the network MODEL.
+
+    MODEL is a folder with model.safetensors and config.json; a language model of transformers'
+    (GPT-2, GPT-Neo, Llama), in a folder or by its name on the hub, with a --text; or a function of
+    your own, path.py:make_model, with make_data beside it and, if you like, make_kinds(module),
+    which says what sections are. The run folder OUT gets a manifest, the bases, the features and
+    the interactions. An interrupted build goes on with the same command. Several processes share
+    the data if torchrun starts them.
+
+    \b
+    lib-graph build models/seed0 --out runs/seed0-pca --basis pca
+    lib-graph build gpt2 --text stories.txt --tokens 20000 --out gpt2-run
+    torchrun --nproc-per-node 2 -m lib_graph build my-model --out my-run
+    """  # noqa: D301  \b is click's mark
+    from lib_graph.building.build import build as build_run
+    from lib_graph.building.options import Options
+    from lib_graph.support.memory import parse_bytes
+
+    examples = given.pop("examples")
+    text = _text(**{name: given.pop(name) for name in ("text", "context", "tokens", "padding")})
+    if data is not None and text is not None:
+        raise UsageError("A network runs on --data or on --text. Leave one out.")
+    layers = _listed(given.pop("layers"))
+    biases = _listed(given.pop("biases"))
+    options = Options(memory=parse_bytes(str(given.pop("memory"))), biases=biases, **given)
+    run = build_run(
+        model, out, options, data=text or data, layers=layers, granularity=granularity, name=name,
+        replace=replace, device=device, progress=progress(),
+    )  # fmt: skip
+    if os.environ.get("RANK", "0") != "0":
+        return
+    click.echo(f"{out}: run {run.id} ({run.manifest.name})")
+    for layer in run.layers:
+        click.echo(f"  {layer.name}: {layer.features} features of {layer.width} coordinates")
+    if examples is not None:
+        from lib_graph.analysis.examples import find_examples
+
+        find_examples(run, count=examples, replace=replace, progress=progress())
+
+
+def _text(text: Path | None, **options: Any) -> Text | None:
+    from lib_graph.data.text import Text
+
+    return None if text is None else Text(text, **options)
+
+
+def _listed(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())

@@ -1,0 +1,62 @@
+"""What all verbs of `lib-graph` share: how one is declared, -q, -v and --debug, its progress."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from lib_graph.support.progress import Progress
+
+__all__ = ["Command", "Settings", "command", "progress"]
+
+
+class Settings:
+    """What -q, -v and --debug ask for; one per invocation, on `Context.obj`."""
+
+    quiet = False
+    verbose = False
+    debug = False
+
+
+class Command(click.Command):
+    """A command with -h, -q, -v and --debug."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.context_settings.setdefault("help_option_names", ["-h", "--help"])
+        self.params += [
+            _setting("-q", "--quiet", help="No progress on stderr."),
+            _setting("-v", "--verbose", help="Log what is done to stderr."),
+            _setting("--debug", help="Show the traceback of an error."),
+        ]
+
+
+def _setting(*names: str, help: str) -> click.Option:
+    attribute = names[-1].lstrip("-")
+
+    def remember(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+        if value:
+            setattr(context.find_root().ensure_object(Settings), attribute, True)
+
+    return click.Option(names, is_flag=True, expose_value=False, callback=remember, help=help)
+
+
+def command(**kwargs: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """Declare a verb of `lib-graph`, with the options that all verbs share."""
+    return click.command(cls=Command, **kwargs)
+
+
+def progress() -> Progress:
+    """Return the progress display that the invocation asked for."""
+    from lib_graph.support.progress import SILENT, ConsoleProgress
+
+    settings = click.get_current_context().find_root().ensure_object(Settings)
+    if settings.verbose:
+        import logging
+
+        logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s: %(message)s")
+    return SILENT if settings.quiet else ConsoleProgress()

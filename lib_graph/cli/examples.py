@@ -1,0 +1,34 @@
+"""`lib-graph examples`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lib_graph.cli.commands import command, progress
+
+__all__ = ["examples"]
+
+
+@command(short_help="Find the inputs on which each feature is largest.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("-n", "--count", default=10, show_default=True, help="How many at either end.")
+@click.option("--replace", is_flag=True, help="Look again although there are others.")
+def examples(run: Path, count: int, replace: bool) -> None:
+    """Find the inputs on which each feature of the run folder RUN is largest, and most negative.
+
+    They go into RUN/examples.parquet, and 'lib-graph feature' shows them. The network and its data
+    are loaded again from where the build found them.
+
+    \b
+    lib-graph examples my-run
+    lib-graph examples my-run -n 20 --replace
+    """  # noqa: D301  \b is click's mark
+    from lib_graph.analysis.examples import find_examples
+    from lib_graph.run import Run
+
+    opened = Run.open(run)
+    found = find_examples(opened, count=count, replace=replace, progress=progress())
+    features = found.groupby(["layer", "index"]).ngroups
+    click.echo(f"{run / 'examples.parquet'}: {len(found):,} examples of {features:,} features")

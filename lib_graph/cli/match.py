@@ -1,0 +1,88 @@
+"""`lib-graph match`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lib_graph.cli.commands import command, progress
+from lib_graph.cli.output import Output, output_options
+from lib_graph.support.view import View
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lib_graph.run import Run
+    from lib_graph.support.tables import Record
+
+__all__ = ["match"]
+
+
+@command(short_help="Find the features of two runs that are alike.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("other", type=click.Path(path_type=Path))
+@click.option("-n", "--count", default=3, show_default=True, help="Matches kept of each feature.")
+@click.option("--replace", is_flag=True, help="Look again although there are matches.")
+@output_options
+def match(run: Path, other: Path, count: int, replace: bool, output: Output) -> None:
+    """Find which features of the run folder OTHER are like those of RUN, by correlation.
+
+    Both networks run over the data of RUN: two bases of one network, two seeds, or two checkpoints
+    of one training. Layers are matched by name. The matches go into both folders, and 'lib-graph
+    ingest' brings them into a store; printed is how good they are in each layer.
+
+    \b
+    lib-graph match my-run my-run-pca
+    lib-graph match seed-0 seed-1 --json
+    """  # noqa: D301  \b is click's mark
+    from lib_graph.analysis.match import match_runs
+    from lib_graph.run import Run
+    from lib_graph.run.matches import matches_summary
+
+    runs = Run.open(run), Run.open(other)
+    found = match_runs(*runs, count=count, replace=replace, progress=progress())
+    output.emit(_Summary(*runs, matches_summary(found)), _Summary.view)
+
+
+@dataclass(frozen=True)
+class _Summary:
+    """How well the features of two runs match, a row per layer."""
+
+    run: Run
+    other: Run
+    frame: pd.DataFrame
+
+    def json_value(self) -> list[Record]:
+        """Return a row per layer."""
+        from lib_graph.support.tables import records_of
+
+        return records_of(self.frame)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a row per layer."""
+        return self.frame
+
+    def view(self) -> View:
+        """Return a row per layer and run."""
+        rows = [
+            (
+                row["layer"],
+                row["run"],
+                str(row["features"]),
+                f"{row['median']:.3f}",
+                f"{row['above_09']:.1%}",
+                str(row["mutual"]),
+            )
+            for row in self.json_value()
+        ]
+        columns = ("layer", "run", "features", "median |r|", "above 0.9", "mutual")
+        one, two = (f"{each.id} ({each.manifest.name})" for each in (self.run, self.other))
+        return View(
+            columns, rows, frozenset(columns) - {"layer", "run"}, frozenset(["layer", "run"]),
+            above=f"{one} and {two}, on the data of the first.",
+            below="Of the features that vary, |r| of each with the one most like it in the other "
+            "run.\nmutual: pairs that are most like each other.",
+        )  # fmt: skip

@@ -1,0 +1,132 @@
+"""The tensors that cross the layers of a traced module, found by minimum cuts of its graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import networkx as nx
+import torch
+from torch import Tensor, fx
+
+from lib_graph.cutting.tracing import OUTPUT, TracedModule
+from lib_graph.errors import UsageError
+
+__all__ = ["NodeSet", "activations", "crossings_of", "hint", "inputs_of", "reach", "users"]
+
+NodeSet = set[fx.Node]
+
+
+def reach(start: Iterable[fx.Node], step: Callable[[fx.Node], Iterable[fx.Node]]) -> NodeSet:
+    """Return the nodes that steps lead to from the given ones, these included."""
+    seen = set(start)
+    open_nodes = list(seen)
+    while open_nodes:
+        for node in step(open_nodes.pop()):
+            if node not in seen:
+                seen.add(node)
+                open_nodes.append(node)
+    return seen
+
+
+def users(node: fx.Node) -> Iterable[fx.Node]:
+    """Return the nodes that take a node's result."""
+    return node.users
+
+
+def inputs_of(node: fx.Node) -> Iterable[fx.Node]:
+    """Return the nodes whose results a node takes."""
+    return node.all_input_nodes
+
+
+def _is_float(node: fx.Node) -> bool:
+    value = node.meta.get("val")
+    return torch.is_tensor(value) and value.is_floating_point()
+
+
+def activations(graph: TracedModule) -> NodeSet:
+    """Return all nodes that depend on the data through numbers, not through sizes or masks alone.
+
+    Roots are the inputs that are numbers, and look-ups of inputs that are tokens.
+    """
+    from_inputs = reach(graph.inputs, users)
+    looked_up = [
+        n for n in graph.nodes if "embedding" in str(n.target) and n.args[1] in from_inputs
+    ]
+    roots = [n for n in graph.inputs if _is_float(n)] + looked_up
+    return {
+        n
+        for n in reach(roots, users)
+        if n.op != "output" and isinstance(n.meta.get("val"), Tensor | tuple | list)
+    }
+
+
+def crossings_of(
+    graph: TracedModule, layers: Mapping[str, str]
+) -> tuple[list[list[fx.Node]], list[NodeSet]]:
+    """Return per layer the nodes that cross it, the named one first, and all nodes before it."""
+    active = activations(graph)
+    order = {node: i for i, node in enumerate(graph.nodes)}
+    before: NodeSet = set()
+    crossings: list[list[fx.Node]] = []
+    befores: list[NodeSet] = []
+    for name, point in layers.items():
+        if point == OUTPUT:
+            node, before = graph.results[0], active
+            crossing = [node]
+        else:
+            node = graph.points[point]
+            crossing, before = _minimum_cut(graph, node, active, before)
+        if node not in active or (befores and node in befores[-1]):
+            raise UsageError(
+                f"Layer {name!r} ({point}) does not come after the layer before it, or does not "
+                "depend on the data. Name the layers in the order of the computation."
+            )
+        crossing.sort(key=lambda n: (n is not node, order[n]))
+        crossings.append(crossing)
+        befores.append(before)
+    return crossings, befores
+
+
+def _minimum_cut(
+    graph: TracedModule, node: fx.Node, active: NodeSet, before: NodeSet
+) -> tuple[list[fx.Node], NodeSet]:
+    """Return the cheapest tensors that separate `node` and what comes before from the rest.
+
+    Each tensor is an edge (tensor, in) → (tensor, out) of its size; to cut it is to let it cross.
+    """
+    result = graph.nodes[-1]
+    late = reach([node], users) - {node}
+    roots = {n for n in active if not any(source in active for source in n.all_input_nodes)}
+    early = (reach([node], inputs_of) & active) | before | roots
+    flow = nx.DiGraph()
+    flow.add_nodes_from(["start", "end"])
+    for n in active - late:
+        if n in early:
+            flow.add_edge("start", (n, "in"))
+        size = {"capacity": 0 if n is node else _size(n)} if _is_float(n) else {}
+        flow.add_edge((n, "in"), (n, "out"), **size)
+        for source in n.all_input_nodes:
+            if source in active:
+                flow.add_edge((n, "in"), (source, "in"))
+        for user in n.users:
+            if user in late or user is result:
+                flow.add_edge((n, "out"), "end")
+            elif user in active:
+                flow.add_edge((n, "out"), (user, "in"))
+    reached, _ = nx.minimum_cut(flow, "start", "end")[1]
+    inside = {n for n in active - late if (n, "in") in reached}
+    return list({n for n in inside if (n, "out") not in reached} | {node}), inside
+
+
+def hint(size: Any) -> int:
+    """Return a length on the example batch, also where it is symbolic."""
+    found = getattr(getattr(size, "node", None), "hint", None)
+    return int(size if found is None else found)
+
+
+def _size(node: fx.Node) -> int:
+    size = 1
+    for length in node.meta["val"].shape:
+        size *= hint(length)
+    return size

@@ -1,0 +1,130 @@
+"""A network out of a module that torch.export cannot trace: recorded batch by batch.
+
+Where a module's course depends on values (`if x.max() > 1:`), it has no one graph. Then each batch
+is run through the module itself, what it does is recorded, and the recording is cut. So every batch
+takes its own course, and derivatives are those along that course: a number that the module takes
+out of a tensor (`float(x)`) is a constant, as it is to torch's autograd.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from lib_graph.cutting.cuts import (
+    Chain,
+    Function,
+    biases_among,
+    check_points,
+    parameters_of,
+    take_apart,
+)
+from lib_graph.cutting.selfcheck import check
+from lib_graph.cutting.tracing import recording
+from lib_graph.errors import ModelError
+from lib_graph.kinds import PositionLocal
+from lib_graph.method.network import Constants, Kind, Layer, Network, Section
+
+__all__ = ["NOTICE", "recorded"]
+
+NOTICE = (
+    "It is recorded batch by batch instead: every batch takes its own branches, and numbers that "
+    "the module takes out of tensors are constants. That is slower, no linear maps are recognised, "
+    "and no branch may decide what bypasses a layer."
+)
+
+
+def recorded(
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    layers: Mapping[str, str],
+    *,
+    biases: Iterable[str] | None = None,
+    kinds: Mapping[tuple[str, str], Kind | PositionLocal] | None = None,
+    partial: bool = False,
+) -> Network:
+    """Return what `cuts.cut` does, of a module that has to be recorded on every batch.
+
+    Raises what `cut` does; running the network raises ModelError where a batch takes a course that
+    gives the layers other tensors.
+    """
+    check_points(module, layers)
+    parameters = parameters_of(module)
+    counted = tuple(sorted(biases_among(parameters, biases)))
+    recorder = _Recorder(module, [x.dtype for x in inputs], layers, parameters, partial)
+    built = recorder.chain(inputs).layers
+    sections = tuple(
+        Section(
+            source,
+            target,
+            _function(source.index),
+            parameters,
+            counted,
+            (kinds or {}).get((source.name, target.name)),
+        )
+        for source, target in pairwise(built)
+    )
+    network = Network(built, sections, recorder, recorder.figures)
+    recorder.figures |= check(network, module, inputs, layers)
+    return network
+
+
+class _Recorder:
+    """The head of a recorded network: its constants begin with the chain of the batch."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        dtypes: Sequence[torch.dtype],
+        layers: Mapping[str, str],
+        parameters: Mapping[str, Tensor],
+        partial: bool,
+    ) -> None:
+        self._module, self._dtypes, self._layers = module, dtypes, layers
+        self._parameters, self._partial = parameters, partial
+        self._shapes: dict[str, tuple[tuple[int, ...], ...]] = {}
+        self._courses: set[tuple[str, ...]] = set()
+        self.figures: dict[str, float] = {}
+
+    def __call__(self, *inputs: Tensor) -> tuple[Sequence[Tensor], Constants]:
+        inputs = tuple(x.to(dtype) for x, dtype in zip(inputs, self._dtypes, strict=True))
+        chain = self.chain(inputs)
+        tensors, constants = chain.head(*inputs)
+        return tensors, (chain, *constants)
+
+    def chain(self, inputs: tuple[Tensor, ...]) -> Chain:
+        """Return what the module does on a batch, cut at the layers."""
+        graph = recording(self._module, inputs, tuple(self._layers.values()))
+        chain = take_apart(graph, self._layers, self._parameters, self._partial)
+        self._courses.add(tuple(str(node.target) for node in graph.nodes))
+        for layer in chain.layers:
+            self._check(layer)
+        self.figures["recorded_courses"] = len(self._courses)
+        if self._partial:
+            self.figures["held_tensors"] = chain.held
+        return chain
+
+    def _check(self, layer: Layer) -> None:
+        """Hold a layer of one batch against that of the first."""
+        first = self._shapes.setdefault(layer.name, layer.shapes)
+        if first != layer.shapes or (len(first) > 1 and len(self._courses) > 1):
+            raise ModelError(
+                f"The course of the {type(self._module).__name__} depends on values, and so does "
+                f"what crosses layer {layer.name!r}: {first} on the first batch, {layer.shapes} on "
+                "another course. Choose layers that nothing bypasses, or --partial."
+            )
+
+
+def _function(index: int) -> Function:
+    """Return the section after layer `index`, out of the chain of the batch."""
+
+    def function(
+        tensors: Sequence[Tensor], parameters: Mapping[str, Tensor], constants: Constants
+    ) -> Sequence[Tensor]:
+        chain: Chain = constants[0]
+        return chain.functions[index](tensors, parameters, constants[1:])
+
+    return function

@@ -1,0 +1,154 @@
+"""Checks of a network against the module it was cut out of, made at every build."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from lib_graph.cutting.tracing import record
+from lib_graph.errors import ModelError
+from lib_graph.method.forward import derivative
+from lib_graph.method.network import Batch, Network, Section
+
+__all__ = ["check", "check_kinds"]
+
+ROUGH = 1e-4  # what float32 can differ by
+
+
+@torch.no_grad()
+def check(
+    network: Network, module: nn.Module, inputs: tuple[Tensor, ...], layers: Mapping[str, str]
+) -> dict[str, float]:
+    """Return the figures of the checks of a network, which was cut at the given layers.
+
+    Raises ModelError if it is not what its module is, if samples influence each other, or if a kind
+    is not what was declared.
+    """
+    chain_error = _check_chain(network, module, inputs, layers)
+    _check_samples(network, inputs)
+    return {"chain_error": chain_error, "kind_error": check_kinds(network, inputs)}
+
+
+def _check_chain(
+    network: Network, module: nn.Module, inputs: tuple[Tensor, ...], layers: Mapping[str, str]
+) -> float:
+    """Return the largest error of the chain of sections against the module itself, relative to the
+    largest activation of the layer. Raises ModelError, naming the layer where they part.
+
+    Where the module rounds to a lower precision inside, as the sections do not, they may differ by
+    as much.
+    """
+    with _Rounding() as rounding:
+        expected = record(module, inputs, layers.values())
+    batch = network.run(*inputs)
+    worst = 0.0
+    for layer, found in zip(network.layers, batch.activations, strict=True):
+        error = _error(layer.unpack(found)[0], expected[layers[layer.name]])
+        worst = max(worst, error)
+        if not error < (ROUGH if rounding.seen else _tolerance(found)):
+            raise ModelError(
+                f"The sections and the module part at layer {layer.name!r}: their activations "
+                f"differ by {error:.1e} of the largest. Please report this module."
+            )
+    return worst
+
+
+def _check_samples(network: Network, inputs: tuple[Tensor, ...]) -> None:
+    """Raise ModelError, naming the layer, if a sample's activations depend on its batch."""
+    batch, alone = network.run(*inputs), network.run(*(x[:1] for x in inputs))
+    for layer, among, single in zip(
+        network.layers, batch.activations, alone.activations, strict=True
+    ):
+        error = _error(among[:1], single)
+        if not error < _tolerance(single):
+            raise ModelError(
+                f"What layer {layer.name!r} computes from a sample depends on the other samples of "
+                f"its batch (by {error:.1e} of the largest), so features have no meaning there."
+            )
+
+
+def check_kinds(network: Network, inputs: tuple[Tensor, ...]) -> float:
+    """Return the largest error of the declared kinds, in value and derivative, relative to the
+    largest entry. Raises ModelError, naming the section, if a declaration is wrong.
+    """
+    batch = network.run(*inputs)
+    worst = 0.0
+    for section in network.sections:
+        if section.kind is None:
+            continue
+        f = batch.activations[section.source.index]
+        check = _between_positions if section.closed_form is None else _from_closed_form
+        error = max(check(section, batch))
+        worst = max(worst, error)
+        if not error < _tolerance(f):
+            raise ModelError(
+                f"The section after layer {section.source.name!r} is not the "
+                f"{type(section.kind).__name__} it was declared to be (error {error:.1e} of "
+                "the largest entry). Leave the declaration out."
+            )
+    return worst
+
+
+class _Rounding(TorchDispatchMode):
+    """Notices if numbers are rounded to a lower precision."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.seen: bool = False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func is torch.ops.aten._to_copy.default and args[0].is_floating_point():
+            self.seen |= result.dtype.itemsize < args[0].dtype.itemsize
+        return result
+
+
+def _from_closed_form(section: Section, batch: Batch) -> Iterator[float]:
+    """Yield how far a declaration is from the section, in value and along a direction."""
+    f, kind = batch.activations[section.source.index], section.closed_form
+    assert kind is not None
+
+    def computed(z: Tensor) -> Tensor:
+        return section(z, batch.constants)
+
+    yield _error(kind(f), computed(f))
+    tangent = (_random_like(f),)
+    yield _error(derivative(kind, (f,), tangent), derivative(computed, (f,), tangent))
+
+
+def _between_positions(section: Section, batch: Batch) -> Iterator[float]:
+    """Yield how much of the gradient of some output positions is at other input positions.
+
+    Any two positions are told apart by a digit of their binary numbers.
+    """
+    f, result = batch.activations[section.source.index], batch.activations[section.target.index]
+    if f.shape[1] != result.shape[1]:
+        yield torch.inf
+        return
+    pullback = torch.func.vjp(lambda z: section(z, batch.constants), f)[1]
+    numbers = torch.arange(f.shape[1], device=f.device)
+    for digit in range(f.shape[1].bit_length()):
+        for value in (0, 1):
+            chosen = (numbers >> digit) & 1 == value
+            (gradient,) = pullback(_random_like(result) * chosen[:, None])
+            elsewhere = (gradient * ~chosen[:, None]).abs().max()
+            yield float(elsewhere / gradient.abs().max().clamp_min(1e-30))
+
+
+def _random_like(x: Tensor) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x)
+
+
+def _error(found: Tensor, truth: Tensor) -> float:
+    if found.shape != truth.shape:
+        return torch.inf
+    return float((found - truth).abs().max() / truth.abs().max().clamp_min(1e-30))
+
+
+def _tolerance(values: Tensor) -> float:
+    return 1e-9 if values.dtype == torch.float64 else ROUGH

@@ -1,0 +1,1 @@
+"""What a network runs on, and how people write it."""

@@ -1,0 +1,60 @@
+"""Directional derivatives."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import cache
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lib_graph.method.network import Batch, Section
+from lib_graph.method.rules import Rule
+
+__all__ = ["derivative", "push_forward"]
+
+
+def push_forward(
+    section: Section, batch: Batch, tangents: Float[Tensor, "c n s d"], rule: Rule
+) -> Float[Tensor, "c n t e"]:
+    """Return the derivative of a section along each tangent, averaged along the path of a rule."""
+    f = batch.activations[section.source.index]
+    total = torch.zeros((), dtype=f.dtype, device=f.device)
+    for alpha, weight in zip(rule.nodes, rule.weights, strict=True):
+        total = total + weight * _along_each(section, batch, alpha * f, tangents, alpha)
+    return total
+
+
+def _along_each(
+    section: Section, batch: Batch, at: Tensor, tangents: Tensor, alpha: float
+) -> Tensor:
+    biases = section.scaled_biases(alpha)
+
+    def moved(z: Tensor) -> Tensor:
+        return section(z, batch.constants, biases)
+
+    return torch.func.vmap(lambda tangent: derivative(moved, (at,), (tangent,)))(tangents)
+
+
+def derivative(
+    function: Callable[..., Tensor], at: tuple[Tensor, ...], along: tuple[Tensor, ...]
+) -> Tensor:
+    """Return the derivative of a function along a direction, by forward mode.
+
+    >>> derivative(lambda x: x**2, (torch.tensor(3.0),), (torch.tensor(1.0),))
+    tensor(6.)
+    """
+    _prepare()
+    result: Tensor = torch.func.jvp(function, at, along)[1]
+    return result
+
+
+@cache
+def _prepare() -> None:
+    """Take the first derivative quietly: it loads parts of torch that warn of other parts."""
+    one = (torch.ones(()),)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.func.jvp(torch.sin, one, one)

@@ -1,0 +1,150 @@
+"""A run folder that is complete, and what can be read from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from lib_graph.errors import NotFoundError, RunError
+from lib_graph.run.labels import read_labels, write_label
+from lib_graph.run.schema import DATA_FILES, FEATURES, INTERACTIONS, FeatureId, LayerInfo, Manifest
+from lib_graph.support.files import file_sha256
+
+__all__ = ["Run", "row_group_layer"]
+
+AGAIN = "Build the run again with --replace."
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder that is complete and undamaged. Open one with `Run.open(folder)`."""
+
+    path: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """Return the run in a folder, its files checked against the manifest.
+
+        Raises RunError if the manifest is missing or unreadable, or if a file is missing,
+        damaged, or from another build.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            raise RunError(f"There is no run folder {str(path)!r}. 'lib-graph build' makes one.")
+        manifest = _read_manifest(path / "manifest.json")
+        for name, expected in manifest.files.items():
+            file = path / name
+            if not file.is_file():
+                raise RunError(f"{str(file)!r} is missing. {AGAIN}")
+            if file_sha256(file) != expected:
+                raise RunError(
+                    f"{str(file)!r} is not the file its manifest describes: it is damaged or was "
+                    f"changed. {AGAIN}"
+                )
+        return cls(path, manifest)
+
+    @property
+    def id(self) -> str:
+        """The 12 hex digits that name weights, data and configuration."""
+        return self.manifest.run_id
+
+    @property
+    def layers(self) -> tuple[LayerInfo, ...]:
+        """The layers, from the first to the last."""
+        return self.manifest.layers
+
+    @cached_property
+    def features(self) -> pd.DataFrame:
+        """All features (columns of FEATURES), by layer and index.
+
+        A label that somebody has written (`label`) stands in place of the one that was computed.
+        """
+        frame = _frame(pq.read_table(self.path / "features.parquet", schema=FEATURES))
+        if labels := read_labels(self.path):
+            ids = frame.run + "/" + frame.layer + "/" + frame["index"].astype(str)
+            written = ids.map(labels)
+            frame["label"] = written.fillna(frame.label)
+            frame.loc[written.notna(), "label_score"] = np.nan
+        return frame
+
+    def feature(self, layer: str, index: int) -> pd.Series[Any]:
+        """Return one row of `features`. Raises NotFoundError if there is no such feature."""
+        names = [known.name for known in self.layers]
+        if layer not in names:
+            raise NotFoundError("layer", layer, names, f"It was to be in {str(self.path)!r}.")
+        features = self.features
+        rows = features[(features.layer == layer) & (features["index"] == index)]
+        if not len(rows):
+            known = features["index"][features.layer == layer]
+            raise NotFoundError(
+                "feature",
+                f"{layer}/{index}",
+                (f"{layer}/{i}" for i in known),
+                "See features.parquet.",
+            )
+        return rows.iloc[0]
+
+    def label(self, layer: str, index: int, text: str) -> None:
+        """Write a feature's label into the folder; the empty text takes a written one away.
+
+        'lib-graph ingest' brings it into a store. Raises NotFoundError if there is no such feature.
+        """
+        self.feature(layer, index)
+        write_label(self.path, str(FeatureId(self.id, layer, index)), text)
+        vars(self).pop("features", None)
+
+    @property
+    def interactions(self) -> pd.DataFrame:
+        """All interactions (columns of INTERACTIONS), by section, source and target."""
+        return _frame(pq.read_table(self.path / "interactions.parquet", schema=INTERACTIONS))
+
+    def sections(self) -> Iterator[pd.DataFrame]:
+        """Yield the interactions of one section after the other, in the order of the layers.
+
+        Holds one section in memory at a time.
+        """
+        with pq.ParquetFile(self.path / "interactions.parquet") as file:
+            layers = [row_group_layer(file, group) for group in range(file.num_row_groups)]
+            for layer in self.layers[:-1]:
+                groups = [group for group, name in enumerate(layers) if name == layer.name]
+                if groups:
+                    yield _frame(file.read_row_groups(groups))
+
+
+def row_group_layer(file: pq.ParquetFile, group: int) -> str:
+    """Return the source layer of a row group (a row group holds one section)."""
+    column = INTERACTIONS.get_field_index("source_layer")
+    return str(file.metadata.row_group(group).column(column).statistics.min)
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    frame = table.to_pandas()
+    assert isinstance(frame, pd.DataFrame)
+    return frame
+
+
+def _read_manifest(path: Path) -> Manifest:
+    if not path.is_file():
+        raise RunError(
+            f"{str(path.parent)!r} has no manifest.json: the build did not finish. Run the same "
+            "'lib-graph build' again; it goes on where it stopped."
+        )
+    try:
+        manifest = Manifest.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        reason = str(error).splitlines()
+        raise RunError(f"{str(path)!r} cannot be read ({' '.join(reason[:2])}). {AGAIN}") from error
+    if missing := [name for name in DATA_FILES if name not in manifest.files]:
+        raise RunError(f"{str(path)!r} does not name {missing}. {AGAIN}")
+    return manifest

@@ -1,0 +1,1 @@
+"""What any program needs: files, tables, progress, memory, devices, processes."""

@@ -1,0 +1,79 @@
+"""Which runs a store holds, and which one a person means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lib_graph.errors import NotFoundError, UsageError
+from queries.asking.statements import Statement, read_text
+
+if TYPE_CHECKING:
+    from ingest.store import GraphStore
+    from queries.asking.tables import Table
+
+__all__ = ["RunInfo", "choose_run", "list_runs", "runs_table"]
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What a store says about a run."""
+
+    id: str
+    name: str
+    model: str
+    basis: str
+    base: str | None
+    status: str
+    features: int
+    interactions: int
+    created: str
+    loaded: str | None
+
+
+def list_runs(store: GraphStore, *, unfinished: bool = False) -> list[RunInfo]:
+    """Return the complete runs of a store, or also the unfinished ones, the newest first."""
+    rows: list[dict[str, Any]] = store.execute(_text(unfinished))
+    return [RunInfo(**row) for row in rows]
+
+
+def runs_table(store: GraphStore, *, unfinished: bool = False) -> Table:
+    """Return what `list_runs` does as a table with the fields of RunInfo."""
+    from queries.asking.tables import Table
+
+    text = _text(unfinished)
+    return Table(store.frame(text), (Statement(text, {}),))
+
+
+def choose_run(runs: Sequence[RunInfo], wanted: str | None = None) -> RunInfo:
+    """Return the run with this id, name or beginning of an id; by default the first of `runs`.
+
+    Raises NotFoundError if there is none, UsageError if several fit.
+
+    >>> def run(id, name):
+    ...     return RunInfo(id, name, "m", "lib", None, "complete", 1, 1, "2026", "2026")
+    >>> runs = [run("0123456789ab", "seed 0"), run("01ffffffffff", "seed 1")]
+    >>> choose_run(runs).name, choose_run(runs, "012").name, choose_run(runs, "seed 1").id
+    ('seed 0', 'seed 0', '01ffffffffff')
+    """
+    if wanted is None:
+        if not runs:
+            raise NotFoundError("run", "newest", [], "Load one with 'lib-graph ingest RUN'.")
+        return runs[0]
+    for fits in (
+        [run for run in runs if run.id == wanted],
+        [run for run in runs if run.name == wanted],
+        [run for run in runs if wanted and run.id.startswith(wanted)],
+    ):
+        if len(fits) == 1:
+            return fits[0]
+        if fits:
+            candidates = ", ".join(f"{run.id} ({run.name})" for run in fits)
+            raise UsageError(f"{wanted!r} can be any of the runs {candidates}. Give a whole id.")
+    known = [name for run in runs for name in (run.id, run.name)]
+    raise NotFoundError("run", wanted, known, "List them with 'lib-graph runs'.")
+
+
+def _text(unfinished: bool) -> str:
+    return read_text("all_runs" if unfinished else "runs")

@@ -1,0 +1,1 @@
+"""Paths and circuits: found, grown, saved, compared."""

@@ -1,0 +1,188 @@
+"""The k strongest paths between two ends, exactly and without listing paths.
+
+A path's strength is the product of its shares; its cost, the sum of -ln share, is what is
+minimised. The Cypher walks a layer at a time and keeps the k rows that are smallest in cost so far
+plus the least cost of what is still to come. Ingest has stored that least cost from every feature
+to the last layer and to the first; between other ends it is computed first, layer by layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal
+
+from lib_graph.errors import UsageError
+from lib_graph.support.tables import Record
+from queries.asking.ends import End
+from queries.asking.reader import Reader
+from queries.asking.statements import Statement, read_text
+
+if TYPE_CHECKING:
+    import networkx as nx
+    import pandas as pd
+
+__all__ = ["Path", "Paths", "find_paths", "walk_text"]
+
+WIDER = 4  # how much more is asked for when too few of the paths end where they should
+TRIES = 2
+
+
+@dataclass(frozen=True)
+class Path:
+    """A path from its first feature to its last (ids).
+
+    `strength` is the product of `shares`, a number between 0 and 1; `cost` is -ln strength.
+    """
+
+    strength: float
+    cost: float
+    path: tuple[str, ...]
+    shares: tuple[float, ...]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The strongest paths, the strongest first: what was asked, and the statements that ran."""
+
+    paths: tuple[Path, ...]
+    statements: tuple[Statement, ...] = ()
+    query: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def records(self) -> list[Record]:
+        """Return a row per path: strength, cost, path, shares, labels."""
+        return [
+            {
+                "strength": path.strength,
+                "cost": path.cost,
+                "path": list(path.path),
+                "shares": list(path.shares),
+                "labels": list(path.labels),
+            }
+            for path in self.paths
+        ]
+
+    def json_value(self) -> list[Record]:
+        """Return what JSON shows: `records()`."""
+        return self.records()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a row per path; path, shares and labels are lists."""
+        import pandas as pd
+
+        columns = list(Path.__dataclass_fields__)
+        return pd.DataFrame.from_records(self.records(), columns=columns)
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return every interaction that is on one of the paths, as (source id, target id)."""
+        steps = (step for path in self.paths for step in pairwise(path.path))
+        return list(dict.fromkeys(steps))
+
+    def to_networkx(self) -> nx.DiGraph[str]:
+        """Return the union of the paths; an edge has its share, a node its label."""
+        import networkx as nx
+
+        graph: nx.DiGraph[str] = nx.DiGraph()
+        for path in self.paths:
+            for feature, label in zip(path.path, path.labels, strict=True):
+                graph.add_node(feature, label=label)
+            for i, share in enumerate(path.shares):
+                graph.add_edge(path.path[i], path.path[i + 1], share=share)
+        return graph
+
+
+def find_paths(reader: Reader, source: End, target: End, *, k: int, layers: int) -> Paths:
+    """Return the k strongest paths from `source` to `target` in a run of so many layers.
+
+    Fewer come back where there are fewer. Raises UsageError if k < 1 or the ends are not in the
+    order of the layers.
+    """
+    if k < 1:
+        raise UsageError(f"The number of paths is {k}. Ask for at least 1.")
+    if source.layer >= target.layer:
+        raise UsageError(
+            f"No path leads from '{source.place}' to '{target.place}': the layer of the first must "
+            "come before the layer of the second."
+        )
+    found = _by_stored_costs(reader, source, target, k, layers)
+    if found is None:
+        found = _by_own_costs(reader, source, target, k)
+    paths = (Path(**{key: _frozen(x) for key, x in row.items()}) for row in found)
+    ordered = sorted(paths, key=lambda path: (-path.strength, path.path))
+    query = {"source": str(source.place), "target": str(target.place), "paths": k}
+    return Paths(tuple(ordered), reader.statements, query)
+
+
+def _by_stored_costs(
+    reader: Reader, source: End, target: End, k: int, layers: int
+) -> list[Record] | None:
+    """Return the paths, or None where the costs that ingest stored do not lead there.
+
+    They lead from or to a whole outermost layer. Features of it that are not important enough come
+    back as well and are dropped here; more is asked for until k are left.
+    """
+    if source.layer == 0 and source.place.index is None:
+        start, stop, rest, tip = target, source, "cost_from_inputs", 0
+    elif target.layer == layers - 1 and target.place.index is None:
+        start, stop, rest, tip = source, target, "cost_to_outputs", -1
+    else:
+        return None
+    ends = stop.ids(reader.run)
+    backwards = start is target
+    text = walk_text(
+        ["n." + rest, *["m." + rest] * (target.layer - source.layer)],
+        "backwards" if backwards else "forwards",
+    )
+    for attempt in range(TRIES):
+        width = k * WIDER**attempt
+        rows = reader.rows(text, **_start(start), k=width)
+        kept = [row for row in rows if row["path"][tip] in ends]
+        if len(kept) >= k or len(rows) < width:
+            return kept[:k]
+    return None
+
+
+def _by_own_costs(reader: Reader, source: End, target: End, k: int) -> list[Record]:
+    """Return the paths, after computing the least costs to `target` one layer at a time."""
+    rest = {target.layer: dict.fromkeys(sorted(target.ids(reader.run)), 0.0)}
+    for layer in range(target.layer, source.layer, -1):
+        known = [{"id": feature, "cost": cost} for feature, cost in rest[layer].items()]
+        rows = reader.rows(read_text("costs_to_target"), next=known)
+        rest[layer - 1] = {row["id"]: row["cost"] for row in rows}
+    layers = range(source.layer, target.layer + 1)
+    names = [f"$rest_{layer}[{'m' if i else 'n'}.id]" for i, layer in enumerate(layers)]
+    costs = {f"rest_{layer}": rest[layer] for layer in layers}
+    return reader.rows(walk_text(names, "forwards"), **_start(source), k=k, **costs)
+
+
+def _start(end: End) -> Mapping[str, Any]:
+    return {
+        "start_layer": end.layer,
+        "start_index": end.place.index,
+        "start_floor": end.floor,
+    }
+
+
+def walk_text(rest: list[str], direction: Literal["forwards", "backwards"]) -> str:
+    """Return the statement that walks `len(rest) - 1` layers.
+
+    rest: for each layer on the way, the expression for the least cost from its feature (`n` in the
+    first, `m` in the others) to the other end.
+
+    >>> text = walk_text(["n.cost_to_outputs", "m.cost_to_outputs"], "forwards")
+    >>> text.count("MATCH (n)-[r:INTERACTS]->(m:Feature)")
+    1
+    """
+    step = read_text(f"strongest_paths/step_{direction}")
+    parts = [read_text("strongest_paths/start").replace("{rest}", rest[0])]
+    parts += [step.replace("{rest}", expression) for expression in rest[1:]]
+    return "".join([*parts, read_text("strongest_paths/end")])
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

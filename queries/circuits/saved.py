@@ -1,0 +1,249 @@
+"""The circuits that a store keeps with a run: (:Circuit)-[:CONTAINS]->(:Feature).
+
+A circuit keeps its interactions by the ids of their ends. It is a part of its run's graph: where an
+interaction is no longer there, the circuit is refused, and deleting a run deletes its circuits.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lib_graph.errors import ConflictError, NotFoundError, UsageError
+from lib_graph.support.tables import Record
+from queries.asking.reader import Reader
+from queries.asking.statements import Statement, read_text
+from queries.asking.tables import Table
+from queries.circuits.circuit import SCORES, Circuit, Scores, circuit_from_pairs
+from queries.circuits.file import read_circuit
+
+if TYPE_CHECKING:
+    from ingest.store import GraphStore, Transaction
+
+__all__ = ["Comparison", "SavedCircuits"]
+
+ADVICE = "List them with 'lib-graph circuits'."
+PAIR_COLUMNS = (
+    "first", "second", "features", "features_jaccard", "interactions", "interactions_jaccard",
+    "only_first", "only_second",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Circuits side by side.
+
+    `circuits` is what `SavedCircuits.table` says of each. `pairs` has a row for each two: how many
+    features and interactions they have in common, those numbers over the numbers of all that either
+    has (Jaccard), and how many interactions only one of them has.
+    """
+
+    circuits: Table
+    pairs: pd.DataFrame
+    statements: tuple[Statement, ...] = ()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the pairs."""
+        return self.pairs.copy()
+
+    def json_value(self) -> Record:
+        """Return circuits and pairs."""
+        return {"circuits": self.circuits.records(), "pairs": Table(self.pairs).records()}
+
+
+class SavedCircuits:
+    """The saved circuits of one run: `graph.circuits`."""
+
+    def __init__(self, store: GraphStore, run: str) -> None:
+        self._store = store
+        self._run = run
+
+    def table(self) -> Table:
+        """Return a row per circuit, by name.
+
+        Columns: name, features, interactions, score, baseline, random_score, metric, query,
+        created.
+        """
+        reader = self._reader()
+        return Table(reader.frame(read_text("circuits")), reader.statements)
+
+    def load(self, name: str) -> Circuit:
+        """Return a saved circuit.
+
+        Raises NotFoundError for a name that is not there, and ConflictError if the graph no longer
+        has one of its interactions.
+        """
+        reader = self._reader()
+        rows = reader.rows(read_text("circuit_by_id"), id=self._id(name))
+        if not rows:
+            raise NotFoundError("circuit", name, list(self.table().frame["name"]), ADVICE)
+        (row,) = rows
+        pairs = [_pair(text, self._run) for text in row["interactions"]]
+        circuit = self._circuit(reader, name, json.loads(row["query"]), pairs)
+        tested = row["score"] is not None
+        scores = Scores(*(row[key] for key in SCORES)) if tested else None
+        return dataclasses.replace(circuit, scores=scores)
+
+    def save(self, circuit: Circuit, name: str, *, replace: bool = False) -> Circuit:
+        """Store a circuit under a name and return it as it is stored now.
+
+        To save the same interactions again changes nothing but the scores, if there are any.
+        Raises ConflictError if the name belongs to another circuit and not `replace`, or if the
+        circuit is of another run, UsageError for an empty circuit or name.
+        """
+        self._check(circuit, name)
+        if not self._reader().rows(read_text("circuit_by_id"), id=self._id(name)):
+            self._write(circuit, name)
+        elif self._holds(name, circuit):
+            if circuit.scores:
+                self._execute("score_circuit", id=self._id(name), **asdict(circuit.scores))
+        elif replace:
+            self._write(circuit, name)
+        else:
+            raise ConflictError(
+                f"There is another circuit {name!r} of run {self._run}. Choose another name, or "
+                "--replace it."
+            )
+        return self.load(name)
+
+    def import_file(
+        self, path: str | Path, *, name: str | None = None, replace: bool = False
+    ) -> Circuit:
+        """Store the circuit of a JSON file, under `name` or the name it has there, and return it.
+
+        Raises ConflictError if it is of another run, or of a graph with other interactions, and
+        what `save` raises.
+        """
+        found = read_circuit(Path(path))
+        name = name or found.name
+        if name is None:
+            raise UsageError(f"The circuit in {str(path)!r} has no name. Give it one with --name.")
+        self._check_run(name, found.run)
+        circuit = self._circuit(self._reader(), name, found.query, found.pairs())
+        circuit = dataclasses.replace(circuit, scores=found.scores())
+        return self.save(circuit, name, replace=replace)
+
+    def delete(self, name: str) -> None:
+        """Delete a saved circuit; raise NotFoundError if there is none of this name."""
+        known = list(self.table().frame["name"])
+        if name not in known:
+            raise NotFoundError("circuit", name, known, ADVICE)
+        self._execute("delete_circuit", id=self._id(name))
+
+    def compare(self, names: Sequence[str]) -> Comparison:
+        """Return what each two of the named circuits have in common."""
+        if len(set(names)) < 2:
+            raise UsageError("One circuit cannot be compared. Name two or more.")
+        circuits = [self.load(name) for name in dict.fromkeys(names)]
+        table = self.table().frame
+        named = table[table["name"].isin(names)].reset_index(drop=True)
+        pairs = [_compared(*two) for two in combinations(circuits, 2)]
+        statements = tuple(text for each in circuits for text in each.statements)
+        return Comparison(Table(named), pd.DataFrame(pairs, columns=PAIR_COLUMNS), statements)
+
+    def _circuit(
+        self, reader: Reader, name: str, query: Any, pairs: list[tuple[str, str]]
+    ) -> Circuit:
+        """Return the circuit of these interactions; raise if the graph does not have them all."""
+        circuit = circuit_from_pairs(reader, query, pairs)
+        if missing := sorted(set(pairs) - set(circuit.pairs())):
+            source, target = missing[0]
+            raise ConflictError(
+                f"Run {self._run} does not have {len(missing)} of the {len(pairs)} interactions of "
+                f"the circuit {name!r}, such as {source} > {target}: the graph has changed since. "
+                "Extract the circuit again."
+            )
+        return dataclasses.replace(circuit, name=name)
+
+    def _check(self, circuit: Circuit, name: str) -> None:
+        if not name.strip():
+            raise UsageError("The name of a circuit is empty. Give it a name.")
+        if not len(circuit):
+            raise UsageError("The circuit is empty, and there is nothing to save.")
+        self._check_run(name, circuit.run)
+
+    def _check_run(self, name: str, run: str) -> None:
+        if run != self._run:
+            raise ConflictError(
+                f"The circuit {name!r} is of run {run}, and this is run {self._run}. Its features "
+                f"mean nothing here; open its own run with --run {run}."
+            )
+
+    def _holds(self, name: str, circuit: Circuit) -> bool:
+        """Return whether the circuit that is stored under a name has the same interactions."""
+        (row,) = self._reader().rows(read_text("circuit_by_id"), id=self._id(name))
+        return sorted(row["interactions"]) == sorted(_texts(circuit))
+
+    def _write(self, circuit: Circuit, name: str) -> None:
+        """Store a circuit in place of one that has this name."""
+        properties = {
+            "run": self._run,
+            "name": name,
+            "query": json.dumps(dict(circuit.query)),
+            "interactions": _texts(circuit),
+            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            **(asdict(circuit.scores) if circuit.scores else {}),
+        }
+        features = circuit.features["id"].tolist()
+
+        def write(transaction: Transaction) -> None:
+            transaction.execute(read_text("writing/delete_circuit"), {"id": self._id(name)})
+            rows = transaction.execute(
+                read_text("writing/create_circuit"),
+                {"id": self._id(name), "properties": properties, "features": features},
+            )
+            if rows[0]["features"] != len(features):
+                raise ConflictError(f"Run {self._run} no longer has all features of {name!r}.")
+
+        self._store.transact(write)
+
+    def _execute(self, text: str, **parameters: Any) -> None:
+        self._store.transact(
+            lambda transaction: transaction.execute(read_text(f"writing/{text}"), parameters)
+        )
+
+    def _id(self, name: str) -> str:
+        return f"{self._run}/{name}"
+
+    def _reader(self) -> Reader:
+        return Reader(self._store, self._run)
+
+
+def _texts(circuit: Circuit) -> list[str]:
+    return [f"{source}>{target}" for source, target in circuit.pairs()]
+
+
+def _pair(text: str, run: str) -> tuple[str, str]:
+    """Return the two ids of an interaction; layers may have a '>' in their names.
+
+    >>> _pair("0a/layer>1/5>0a/out/2", "0a")
+    ('0a/layer>1/5', '0a/out/2')
+    """
+    source, _, target = text.rpartition(f">{run}/")
+    return source, f"{run}/{target}"
+
+
+def _compared(one: Circuit, other: Circuit) -> tuple[Any, ...]:
+    features = set(one.features["id"]), set(other.features["id"])
+    pairs = set(one.pairs()), set(other.pairs())
+    return (
+        one.name,
+        other.name,
+        *_overlap(*features),
+        *_overlap(*pairs),
+        len(pairs[0] - pairs[1]),
+        len(pairs[1] - pairs[0]),
+    )
+
+
+def _overlap(one: set[Any], other: set[Any]) -> tuple[int, float]:
+    """Return the size of what two sets have in common, and that over the size of their union."""
+    return len(one & other), len(one & other) / len(one | other)

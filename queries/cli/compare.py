@@ -1,0 +1,46 @@
+"""The verb that compares runs: compare."""
+
+from __future__ import annotations
+
+import click
+
+from lib_graph.cli.commands import command
+from queries.cli.options import Output, output_options, store_option
+
+__all__ = ["compare"]
+
+
+@command(short_help="Compare runs: ranks, sparsity, matches, modules.")
+@click.argument("runs", nargs=-1, required=True)
+@store_option
+@click.option("--resolution", default=1.0, show_default=True, help="Of the modules.")
+@click.option("--seed", default=0, show_default=True, help="Of the modules.")
+@click.option("--null", default=10, show_default=True, metavar="N",
+              help="Q of N graphs without modules.")  # fmt: skip
+@output_options
+def compare(
+    runs: tuple[str, ...],
+    store: str | None,
+    resolution: float,
+    seed: int,
+    null: int,
+    output: Output,
+) -> None:
+    """Compare RUNS: run folders, or ids, their beginnings or names in the store.
+
+    Of each layer: width, PCA rank, features kept, interactions, how many of the strongest make up
+    90 and 99 % of the strength, the Gini index and Hoyer's sparsity; the edges required, where
+    'ablate' found them, and how well the features match those of the first run, where 'match' did.
+    Of each run: modularity beside that of graphs without modules, and how well the modules fit the
+    labels.
+
+    \b
+    lib-graph compare runs/lib runs/pca
+    lib-graph compare my-run-lib my-run-pca --store neo4j --json
+    """  # noqa: D301  \b is click's mark
+    from queries.comparing.runs import compare_runs, open_graphs
+    from queries.views.modules import runs_compared_view
+
+    with open_graphs(runs, store) as graphs:
+        found = compare_runs(graphs, resolution=resolution, seed=seed, null=null)
+    output.emit(found, runs_compared_view)

@@ -1,0 +1,98 @@
+"""`lib-graph demo`: the main job from a trained network to circuits, each step with its command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lib_graph.cli.commands import command, progress
+
+__all__ = ["demo"]
+
+MIN_SHARE = 0.1  # of the circuit that is shown
+PATHS = 5
+
+
+@command()
+@click.option(
+    "--out",
+    default="lib-graph-demo",
+    show_default=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the run, the store and the picture.",
+)
+@click.option("--answer", default=5, show_default=True, help="The sum to explain, 0 to 112.")
+def demo(out: Path, answer: int) -> None:
+    """Show all of lib-graph once, on the network that comes with it.
+
+    The network adds two numbers modulo 113. Its graph is built, loaded into the embedded store, and
+    asked what leads to one answer. Needs no server and no download.
+    """
+    import ingest
+    from lib_graph.building.build import build
+    from lib_graph.cli.output import print_view
+    from lib_graph.networks import load_subject, shipped_model
+    from queries.cli.options import print_statements
+    from queries.graph import open_graph
+    from queries.pictures.circuit import plot_circuit
+    from queries.views.answers import circuit_view, paths_view
+    from queries.views.modules import communities_view
+
+    run, store, picture = out / "run", out / "lib-graph.kgl", out / "circuit.svg"
+    target = f"output/{answer}"
+    show = progress()
+
+    _step("A trained network becomes features and interactions.",
+          f"lib-graph build {shipped_model()} --out {run}")  # fmt: skip
+    built = build(load_subject(shipped_model()), run, progress=show)
+    click.echo(", ".join(f"{x.name}: {x.features} features" for x in built.layers))
+
+    _step("They go into a graph store.", f"lib-graph ingest {run} --store {store}")
+    click.echo(str(ingest.load(run, store, progress=show)))
+
+    at = f"--store {store}"
+    with open_graph(store, built.id) as graph:
+        _step(f"What leads to the answer {answer}? The strongest paths:",
+              f"lib-graph paths --to {target} -k {PATHS} {at}")  # fmt: skip
+        paths = graph.paths(target=target, k=PATHS)
+        print_view(paths_view(paths))
+
+        _step("The circuit of all paths whose every share is at least 10 %:",
+              f"lib-graph circuit --to {target} --min-share {MIN_SHARE} {at}")  # fmt: skip
+        circuit = graph.circuit(target=target, min_share=MIN_SHARE)
+        print_view(circuit_view(circuit))
+
+        _step("Modules, and the Fourier frequencies that their features stand for:",
+              f"lib-graph communities {at}")  # fmt: skip
+        communities = graph.communities()
+        print_view(communities_view(communities))
+
+        what = f"--of circuit --to {target} --min-share {MIN_SHARE}"
+        _step("A picture: columns are layers, width is share, colour is module.",
+              f"lib-graph plot {picture} {what} {at}")  # fmt: skip
+        plot_circuit(circuit, picture, communities=communities, title=f"What leads to {target}")
+        click.echo(f"Open {picture}.")
+
+    _step("The paths were found by this Cypher, which Neo4j Browser runs as it is:",
+          f"lib-graph paths --to {target} -k {PATHS} {at} --show-cypher")  # fmt: skip
+    print_statements(paths.statements[-1:])
+    click.echo(_next(run, store, target))
+
+
+def _step(what: str, how: str) -> None:
+    click.secho(f"\n{what}", bold=True)
+    click.secho(f"$ {how}", fg="cyan")
+
+
+def _next(run: Path, store: Path, target: str) -> str:
+    return f"""
+What next?
+  lib-graph features --layer ln2.0 --sort importance --store {store}
+  lib-graph export circuit --to {target} --format graphml --out circuit.graphml --store {store}
+  lib-graph train modular-addition --out my-model && lib-graph build my-model --out my-run
+
+In a real Neo4j, with Docker (docker compose up -d) or without (tools/neo4j/run):
+  export NEO4J_URI=bolt://127.0.0.1:7687 NEO4J_PASSWORD=…
+  lib-graph ingest {run} --store neo4j
+  lib-graph paths --to {target} --store neo4j"""

@@ -1,0 +1,210 @@
+"""The verbs that write files: export and plot."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from lib_graph.cli.commands import command
+from lib_graph.errors import UsageError
+from lib_graph.support.files import whole_file
+from queries.cli.options import run_options
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from queries.asking.ablations import Ablations
+    from queries.circuits.circuit import Circuit
+    from queries.graph import Graph
+
+__all__ = ["CHARTS", "export", "plot"]
+
+LAYERED = ("paths", "circuit", "interactions")
+CHARTS = ("importances", "modules", "strengths", "ablation")
+"""Pictures of a whole run, which take no ends"""
+
+to_option = click.option("--to", "target", metavar="LAYER[/INDEX]", help="Where it ends.")
+from_option = click.option("--from", "source", metavar="LAYER[/INDEX]", help="Where it starts.")
+min_share_option = click.option(
+    "--min-share", default=0.05, show_default=True, help="Of a circuit: least share on every step."
+)
+
+
+@command(short_help="Write features, interactions or a circuit to a file.")
+@click.argument("what", type=click.Choice(["features", "interactions", "circuit"]))
+@run_options
+@click.option("--format", type=click.Choice(["parquet", "csv", "graphml", "json"]), required=True)
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+              help="[default: standard output]")  # fmt: skip
+@click.option("--min-strength", default=0.0, show_default=True, help="Of interactions.")
+@to_option
+@from_option
+@min_share_option
+def export(what: str, store: str | None, run: str | None, out: Path | None, **options: Any) -> None:
+    """Write features, interactions or a circuit, with labels, for other programs.
+
+    \b
+    lib-graph export interactions --format parquet --out interactions.parquet
+    lib-graph export circuit --to output/5 --format graphml --out circuit.graphml
+    """  # noqa: D301  \b is click's mark
+    from queries.graph import open_graph
+
+    if what == "circuit" and options["target"] is None:
+        raise UsageError("A circuit needs an end. Give --to LAYER/INDEX.")
+    if out is None and options["format"] == "parquet" and sys.stdout.isatty():
+        raise UsageError("Parquet is not for a terminal. Give --out FILE.")
+    with open_graph(store, run) as graph:
+        if out is None:
+            _export(graph, what, sys.stdout.buffer, **options)
+        else:
+            with whole_file(out) as temporary, temporary.open("wb") as file:
+                _export(graph, what, file, **options)
+            click.echo(f"Wrote {out}.", err=True)
+
+
+def _export(
+    graph: Graph,
+    what: str,
+    file: IO[bytes],
+    *,
+    format: Any,
+    min_strength: float,
+    **circuit: Any,
+) -> None:
+    from queries.export import export_circuit, export_features, export_interactions
+
+    if what == "features":
+        export_features(graph, file, format=format)
+    elif what == "interactions":
+        export_interactions(graph, file, format=format, min_strength=min_strength)
+    else:
+        export_circuit(graph.circuit(**circuit), file, format=format)
+
+
+@command(short_help="Draw a circuit, the strongest paths, or a whole run.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@run_options
+@click.option("--of", "what", type=click.Choice([*LAYERED, *CHARTS]), default="paths",
+              show_default=True)  # fmt: skip
+@to_option
+@from_option
+@click.option(
+    "-n",
+    "--limit",
+    default=30,
+    show_default=True,
+    help="How many paths or interactions; how many features of each layer.",
+)
+@min_share_option
+@click.option("--saved", metavar="NAME", help="Of a circuit: one that is saved, in place of --to.")
+@click.option("--modules/--no-modules", default=True, show_default=True, help="Colour by module.")
+def plot(
+    file: Path, store: str | None, run: str | None, what: str, modules: bool, **options: Any
+) -> None:
+    """Draw paths, a circuit or interactions into FILE, or a picture of a whole run.
+
+    Of paths, circuit and interactions the columns are layers, width is share, colour is module. Of
+    a whole run: importances (by rank), modules (of every layer's features, the most important
+    first), strengths (maps of each section, ordered by module) and ablation (scores of what
+    'lib-graph ablate' kept, as they were when the run was ingested). The suffix says PNG, SVG or
+    PDF.
+
+    \b
+    lib-graph plot paths.png --to output/5
+    lib-graph plot circuit.svg --of circuit --to output/5 --min-share 0.1
+    lib-graph plot five.pdf --of circuit --saved five
+    lib-graph plot strengths.pdf --of strengths
+    """  # noqa: D301  \b is click's mark
+    from queries.graph import open_graph
+    from queries.pictures.circuit import plot_circuit
+    from queries.pictures.figures import check_suffix, save_figure
+
+    check_suffix(file)
+    ends = options["source"] or options["target"]
+    if options["saved"] is not None and (what != "circuit" or ends):
+        raise UsageError("--saved goes with --of circuit, and without --from and --to.")
+    if options["saved"] is not None and (given := _given("limit", "min_share")):
+        raise UsageError(f"--saved takes the circuit as it is, without {' and '.join(given)}.")
+    with open_graph(store, run) as graph:
+        if what in CHARTS:
+            save_figure(_chart(graph, what, options["limit"]), file)
+            click.echo(f"Wrote {file}.", err=True)
+            return
+        circuit, title = _picture(graph, what, **options)
+        found = graph.communities() if modules and len(circuit) else None
+        plot_circuit(circuit, file, communities=found, title=f"{graph.run.name}: {title}")
+    click.echo(
+        f"Wrote {file}: {len(circuit.features)} features, {len(circuit)} interactions.", err=True
+    )
+
+
+def _given(*names: str) -> list[str]:
+    """Return the options, by their long names, that were typed and not left at their default."""
+    context = click.get_current_context()
+    return [
+        max(parameter.opts, key=len)
+        for parameter in context.command.params
+        if parameter.name in names
+        and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]
+
+
+def _chart(graph: Graph, what: str, limit: int) -> Figure:
+    """Return a picture of the whole run."""
+    from queries.pictures.ablation import draw_ablations
+    from queries.pictures.charts import draw_importances, draw_modules, draw_strengths
+
+    title = f"{graph.run.name}: {what}"
+    if what == "importances":
+        return draw_importances(graph.features().frame, title=title)
+    if what == "ablation":
+        return draw_ablations(_ablations(graph), title=title)
+    communities = graph.communities()
+    if what == "modules":
+        return draw_modules(communities, limit=limit, title=title)
+    sections = [section.frame for section in graph.sections()]
+    return draw_strengths(communities, sections, limit=limit, title=title)
+
+
+def _ablations(graph: Graph) -> Ablations:
+    found = graph.ablations()
+    if found is None:
+        raise UsageError(
+            f"Nothing of run {graph.run.id} ({graph.run.name}) was ablated. Take 'lib-graph ablate "
+            "FOLDER nodes' and 'edges', and 'lib-graph ingest FOLDER' again."
+        )
+    return found
+
+
+def _picture(
+    graph: Graph,
+    what: str,
+    *,
+    source: str | None,
+    target: str | None,
+    limit: int,
+    min_share: float,
+    saved: str | None,
+) -> tuple[Circuit, str]:
+    """Return what to draw, and its title."""
+    from queries.pictures.circuit import describe_saved
+
+    if saved is not None:
+        circuit = graph.circuits.load(saved)
+        return circuit, describe_saved(circuit)
+    where = f" from {source}" * (source is not None) + f" to {target}" * (target is not None)
+    if what == "circuit":
+        if target is None:
+            raise UsageError("A circuit needs an end. Give --to LAYER/INDEX, or --saved NAME.")
+        circuit = graph.circuit(source=source, target=target, min_share=min_share)
+        return circuit, f"circuit{where}, every share at least {min_share:g}"
+    if what == "paths":
+        paths = graph.paths(source=source, target=target, k=limit)
+        return graph.circuit_of(paths), f"the {len(paths)} strongest paths{where}"
+    interactions = graph.interactions(source=source, target=target, limit=limit)
+    count = len(interactions.frame)
+    return graph.circuit_of(interactions), f"the {count} strongest interactions{where}"

@@ -1,0 +1,114 @@
+"""The verbs that read a run: runs, features, interactions, paths.
+
+Each opens the store, calls one method of `Graph`, and prints.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from lib_graph.cli.commands import command
+from queries.cli.options import (
+    Output,
+    from_option,
+    min_importance_option,
+    output_options,
+    run_options,
+    store_option,
+)
+
+__all__ = ["features", "interactions", "paths", "runs"]
+
+
+@command(short_help="List the runs in a store.")
+@store_option
+@click.option("--all", "unfinished", is_flag=True, help="Also runs whose load was cut off.")
+@output_options
+def runs(store: str | None, unfinished: bool, output: Output) -> None:
+    """List the runs in a store, the newest first.
+
+    \b
+    lib-graph runs
+    lib-graph runs --store neo4j://localhost --json
+    """  # noqa: D301  \b is click's mark
+    from ingest.store.opening import using_store
+    from queries.asking.runs import runs_table
+    from queries.views.answers import runs_view
+
+    with using_store(store) as opened:
+        found = runs_table(opened, unfinished=unfinished)
+    output.emit(found, runs_view)
+
+
+@command(short_help="List the features of a run.")
+@run_options
+@click.option("--layer", metavar="LAYER", help="Only this layer.")
+@click.option(
+    "--sort",
+    type=click.Choice(["index", "importance", "variance"]),
+    default="index",
+    show_default=True,
+    help="By layer and index, or the largest first.",
+)
+@output_options
+def features(store: str | None, run: str | None, output: Output, **options: Any) -> None:
+    """List the features of a run: role, importance, variance and label.
+
+    \b
+    lib-graph features --layer ln2.0 --sort importance
+    """  # noqa: D301  \b is click's mark
+    from queries.graph import open_graph
+    from queries.views.answers import features_view
+
+    with open_graph(store, run) as graph:
+        found = graph.features(**options)
+    output.emit(found, features_view)
+
+
+@command(short_help="List the strongest interactions of a run.")
+@run_options
+@from_option
+@click.option("--to", "target", metavar="LAYER[/INDEX]", help="Where it ends.")
+@click.option("--min-strength", default=0.0, show_default=True, help="Leave out weaker ones.")
+@click.option("-n", "--limit", default=20, show_default=True, help="How many.")
+@click.option("--constants", is_flag=True, help="Also those out of the constant features.")
+@output_options
+def interactions(store: str | None, run: str | None, output: Output, **options: Any) -> None:
+    """List the strongest interactions, of a run or out of or into a layer or feature.
+
+    \b
+    lib-graph interactions --from ln1.0 -n 50
+    lib-graph interactions --to output/5 --json
+    """  # noqa: D301  \b is click's mark
+    from queries.graph import open_graph
+    from queries.views.answers import interactions_view
+
+    with open_graph(store, run) as graph:
+        found = graph.interactions(**options)
+    output.emit(found, interactions_view)
+
+
+@command(short_help="Find the k strongest paths.")
+@run_options
+@from_option
+@click.option("--to", "target", metavar="LAYER[/INDEX]", help="Where it ends.")
+@click.option("-k", default=10, show_default=True, help="How many paths.")
+@min_importance_option
+@output_options
+def paths(store: str | None, run: str | None, output: Output, **options: Any) -> None:
+    """Find the k strongest paths, exactly. A path's strength is the product of its shares.
+
+    An end that is left out is the first or the last layer as a whole.
+
+    \b
+    lib-graph paths --to output/5
+    lib-graph paths --from ln1.0/1 --to output/5 -k 3 --show-cypher
+    """  # noqa: D301  \b is click's mark
+    from queries.graph import open_graph
+    from queries.views.answers import paths_view
+
+    with open_graph(store, run) as graph:
+        found = graph.paths(**options)
+    output.emit(found, paths_view)

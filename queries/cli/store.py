@@ -1,0 +1,129 @@
+"""The verbs that take a whole store: cypher and delete."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import sys
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lib_graph.cli.commands import command, progress
+from lib_graph.errors import UsageError
+from queries.cli.options import Output, output_options, run_options, store_option
+
+if TYPE_CHECKING:
+    from ingest.store import GraphStore
+    from queries.asking.tables import Table
+
+__all__ = ["cypher", "delete"]
+
+
+@command(short_help="Run a Cypher text of your own.")
+@click.argument("text")
+@run_options
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE",
+              help="A parameter; VALUE is JSON, else a string. Repeatable.")  # fmt: skip
+@click.option("--write", is_flag=True, help="Allow the text to change the store.")
+@output_options
+def cypher(
+    text: str,
+    store: str | None,
+    run: str | None,
+    params: tuple[str, ...],
+    write: bool,
+    output: Output,
+) -> None:
+    """Run a Cypher text of your own; it may read only, unless --write.
+
+    A parameter $run that is not given is the id of --run.
+
+    \b
+    lib-graph cypher 'MATCH (f:Feature {run: $run}) RETURN f.layer AS layer, count(*) AS n'
+    lib-graph cypher 'RETURN $k + 1 AS next' --param k=3
+    """  # noqa: D301  \b is click's mark
+    from ingest.store.opening import using_store
+    from queries.asking.runs import choose_run, list_runs
+    from queries.views.answers import table_view
+
+    parameters = parse_parameters(params)
+    with using_store(store) as opened:
+        if "run" not in parameters and re.search(r"\$(run\b|`run`)", text):
+            parameters = {"run": choose_run(list_runs(opened), run).id, **parameters}
+        found = (_write if write else _read)(opened, text, parameters)
+    output.emit(found, table_view)
+
+
+def parse_parameters(pairs: tuple[str, ...], texts: Collection[str] = ()) -> dict[str, Any]:
+    """Return NAME=VALUE pairs as parameters: VALUE as JSON where it is, else as a string.
+
+    `texts` are the names whose values are strings whatever they look like: 15e4 may begin an id.
+
+    >>> parse_parameters(("k=3", "name=ln1.0", 'ids=["a"]', "run=15e4"), texts=["run"])
+    {'k': 3, 'name': 'ln1.0', 'ids': ['a'], 'run': '15e4'}
+    """
+    parameters: dict[str, Any] = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not (separator and name):
+            raise UsageError(f"{pair!r} is not a parameter. Write NAME=VALUE.")
+        parameters[name] = value
+        if name not in texts:
+            with contextlib.suppress(ValueError):
+                parameters[name] = json.loads(value)
+    return parameters
+
+
+def _read(store: GraphStore, text: str, parameters: dict[str, Any]) -> Table:
+    from queries.asking.statements import Statement
+    from queries.asking.tables import Table
+
+    return Table(store.frame(text, parameters), (Statement(text, parameters),))
+
+
+def _write(store: GraphStore, text: str, parameters: dict[str, Any]) -> Table:
+    import pandas as pd
+
+    from queries.asking.statements import Statement
+    from queries.asking.tables import Table
+
+    result = store.write(text, parameters)
+    changes = ", ".join(f"{name} {n:,}" for name, n in result.counters.items())
+    click.echo(f"Changed: {changes or 'nothing'}.", err=True)
+    return Table(pd.DataFrame(result.rows), (Statement(text, parameters),))
+
+
+@command(short_help="Delete a run from a store.")
+@click.argument("run")
+@store_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(run: str, store: str | None, yes: bool) -> None:
+    """Delete RUN (an id, its beginning, or a name) from a store. The run folder stays.
+
+    \b
+    lib-graph delete 0123456789ab
+    """  # noqa: D301  \b is click's mark
+    from ingest import delete as delete_run
+    from ingest.store.opening import using_store
+    from queries.asking.runs import choose_run, list_runs
+
+    with using_store(store) as opened:
+        found = choose_run(list_runs(opened, unfinished=True), run)
+        what = f"run {found.id} ({found.name}) from {opened.name}"
+        if not (yes or _confirmed(f"Delete {what}?")):
+            click.echo("Nothing was deleted.")
+            sys.exit(1)
+        delete_run(found.id, opened, progress=progress())
+    click.echo(f"Deleted {what}.")
+
+
+def _confirmed(question: str) -> bool:
+    try:
+        return click.confirm(question)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise UsageError("There is nobody to ask. Give --yes to delete without asking.") from None

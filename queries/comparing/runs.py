@@ -1,0 +1,211 @@
+"""Runs side by side: ranks, sparsity of the interactions, edges required, matches, modules."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from lib_graph.errors import NotFoundError, StoreUnavailableError, UsageError
+from lib_graph.support.tables import Record, records_of
+from queries.asking.reader import Reader
+from queries.asking.statements import Statement, read_text
+from queries.comparing.sparsity import sparsity
+from queries.graph import Graph, open_graph
+
+__all__ = ["RunComparison", "compare_runs", "layer_rows", "open_graphs"]
+
+RUN_COLUMNS = (
+    "run", "name", "model", "basis", "features", "interactions", "modularity", "null_mean",
+    "null_sd", "modules", "labelled", "purity", "label_ari",
+)  # fmt: skip
+LAYER_COLUMNS = (
+    "run", "name", "layer", "width", "pca_rank", "features", "interactions", "for_90", "for_99",
+    "gini", "hoyer", "edges_required", "matched",
+)  # fmt: skip
+WHOLE = ("for_90", "for_99", "edges_required")
+
+
+@dataclass(frozen=True, eq=False)
+class RunComparison:
+    """Runs side by side.
+
+    `runs` has a row per run, RUN_COLUMNS; what they say of modules is explained at
+    `queries.modules.table`. `layers` has a row per run and layer, LAYER_COLUMNS: width, PCA rank
+    and features kept (the rank in the basis); and of the interactions out of the layer, those of
+    the constant left out, their number and the sparsity of their strengths
+    (`queries.comparing.sparsity`), over all pairs of features, so that a pair without an
+    interaction counts as 0. `edges_required` is there where the edges were ablated, and `matched`
+    where the run is matched with the first one: the median, over the features that vary, of |r|
+    with the one most like it there, on the first run's data if it was measured on them.
+    """
+
+    runs: pd.DataFrame
+    layers: pd.DataFrame
+    statements: tuple[Statement, ...] = ()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a row per run and layer."""
+        return self.layers.copy()
+
+    def json_value(self) -> Record:
+        """Return runs and layers."""
+        return {"runs": records_of(self.runs), "layers": records_of(self.layers)}
+
+
+class _LayerRanks(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    name: str
+    pca_rank: int
+
+
+class _Manifest(BaseModel):
+    """What is read of a run's manifest."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    layers: tuple[_LayerRanks, ...]
+
+
+@contextmanager
+def open_graphs(runs: Sequence[str], store: Any = None) -> Iterator[list[Graph]]:
+    """Yield the graphs of runs: run folders, or ids, their beginnings or names in a store.
+
+    Run folders are loaded into a store of their own, which is gone afterwards. Raises what
+    `open_graph` and loading do; that there is no such run is a UsageError.
+    """
+    import ingest
+
+    folders = {run for run in runs if Path(run).is_dir()}
+    with ExitStack() as stack:
+        loaded: dict[str, str] = {}
+        if folders:
+            own = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "runs.kgl"
+            for folder in sorted(folders):
+                loaded[folder] = ingest.load(folder, own).run_id
+        yield [
+            stack.enter_context(
+                open_graph(own, loaded[run]) if run in loaded else _in_store(store, run)
+            )
+            for run in runs
+        ]
+
+
+def _in_store(store: Any, run: str) -> Graph:
+    """Open a run of a store that might have been meant to be a folder."""
+    try:
+        return open_graph(store, run)
+    except NotFoundError as error:
+        raise UsageError(f"There is no run folder {run!r}. {error}") from error
+    except StoreUnavailableError as error:
+        raise StoreUnavailableError(f"There is no run folder {run!r}. {error}") from error
+
+
+def compare_runs(
+    graphs: Sequence[Graph], *, resolution: float = 1.0, seed: int = 0, null: int = 10
+) -> RunComparison:
+    """Return runs side by side; modules are those of Leiden, with √strength as weights.
+
+    Raises UsageError for fewer than two runs, or what cannot be used.
+    """
+    if len({graph.run.id for graph in graphs}) < 2:
+        raise UsageError("One run cannot be compared. Name two or more.")
+    runs: list[Record] = []
+    layers: list[Record] = []
+    required, statements = _edges_required(graphs)
+    for graph in graphs:
+        found, texts = layer_rows(graph)
+        matched, read = _matched(graph, graphs[0].run.id)
+        modules = graph.module_table(resolutions=[resolution], seed=seed, seeds=1, null=null)
+        info = graph.run
+        own = {"run": info.id, "name": info.name}
+        runs.append(
+            {
+                **own,
+                "model": info.model,
+                "basis": info.basis,
+                "features": info.features,
+                "interactions": sum(row["interactions"] for row in found),
+                **records_of(modules.frame)[0],
+            }
+        )
+        for row in found:
+            more = {
+                "edges_required": required.get((info.id, row["layer"])),
+                "matched": matched.get(row["layer"]),
+            }
+            layers.append({**own, **row, **more})
+        statements += [*texts, *read, *modules.statements]
+    return RunComparison(
+        pd.DataFrame(runs)[list(RUN_COLUMNS)],
+        pd.DataFrame(layers)[list(LAYER_COLUMNS)].astype(dict.fromkeys(WHOLE, "Int64")),
+        tuple(statements),
+    )
+
+
+def layer_rows(graph: Graph) -> tuple[list[Record], tuple[Statement, ...]]:
+    """Return what is compared of each layer, and what was read for it."""
+    reader = Reader(graph.store, graph.run.id)
+    (row,) = reader.rows(read_text("run_manifest"))
+    manifest = _Manifest.model_validate_json(row["manifest"])
+    ranks = {layer.name: layer.pca_rank for layer in manifest.layers}
+    features = graph.features().frame
+    constant = set(features["id"][features["role"] == "constant"])
+    rows = []
+    for layer in graph.layers:
+        targets = [each.features for each in graph.layers if each.index == layer.index + 1]
+        strength = np.zeros(0)
+        if targets:
+            section = reader.frame(
+                read_text("section_interactions"), layer=layer.index, min_strength=0.0
+            )
+            strength = section["strength"][~section["source"].isin(constant)].to_numpy()
+        rows.append(
+            {
+                "layer": layer.name,
+                "width": layer.width,
+                "pca_rank": ranks[layer.name],
+                "features": layer.features,
+                "interactions": len(strength),
+                **asdict(sparsity(strength, layer.features * sum(targets))),
+            }
+        )
+    return rows, reader.statements
+
+
+def _edges_required(
+    graphs: Sequence[Graph],
+) -> tuple[dict[tuple[str, str], int], list[Statement]]:
+    """Return the edges required by run and layer, and what was read for it.
+
+    A run may also have been ablated beside another one (`--against`); its own ablations count more.
+    """
+    found: dict[tuple[str, str], int] = {}
+    statements: list[Statement] = []
+    for graph in graphs:
+        ablations = graph.ablations()
+        if ablations is not None:
+            statements += ablations.statements
+            for row in records_of(ablations.of_kind("edges_required")):
+                key = (row["run"], row["layer"])
+                if row["run"] == graph.run.id or key not in found:
+                    found[key] = row["edges"]
+    return found, statements
+
+
+def _matched(graph: Graph, first: str) -> tuple[dict[str, float], tuple[Statement, ...]]:
+    """Return, by layer, the median of the best |r| of the features with those of the first run."""
+    reader = Reader(graph.store, graph.run.id)
+    best = reader.frame(read_text("best_matches"), other=first)
+    if (best["data"] == first).any():
+        best = best[best["data"] == first]
+    medians = best.groupby("layer")["correlation"].median()
+    return dict(zip(medians.index.tolist(), medians.tolist(), strict=True)), reader.statements

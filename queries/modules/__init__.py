@@ -1,0 +1,1 @@
+"""Communities of features, and how modular a graph is."""

@@ -1,0 +1,202 @@
+"""Modules of a run: groups of features that interact with each other more than by chance.
+
+The graph they are found in is that of `queries.modules.graph`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from lib_graph.errors import UsageError
+from lib_graph.support.tables import Record
+from queries.asking.places import Layer
+from queries.asking.reader import Reader
+from queries.asking.statements import Statement, read_text
+from queries.modules.graph import Weights, read_module_graph
+from queries.modules.modularity import leiden, louvain, modularity, number_by_size
+
+if TYPE_CHECKING:
+    from ingest.store import GraphStore, Transaction
+
+__all__ = [
+    "METHODS",
+    "Communities",
+    "Community",
+    "Method",
+    "check_settings",
+    "find_communities",
+    "write_communities",
+]
+
+Method = Literal["leiden", "louvain"]
+METHODS = {"leiden": leiden, "louvain": louvain}
+"""How modules can be found, by name"""
+
+
+@dataclass(frozen=True)
+class Community:
+    """One module. `span` counts its layers; `members` are feature ids, by layer and index.
+
+    `labels` are (label, share), the largest first: the share of the module's importance that the
+    members with this label have, the importances of each layer divided by their sum.
+    """
+
+    id: str
+    index: int
+    size: int
+    span: int
+    layers: tuple[str, ...]
+    labels: tuple[tuple[str, float], ...]
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Communities:
+    """The modules of a run, the largest first, numbered from 1.
+
+    `modularity` is Q at `resolution`, `modularity_at_1` is Q at 1. `features` has a row for each
+    clustered feature: id, layer, layer_index, index, label, importance,
+    community (the module's number).
+    """
+
+    run: str
+    method: Method
+    weights: Weights
+    resolution: float
+    seed: int
+    modularity: float
+    modularity_at_1: float
+    communities: tuple[Community, ...]
+    features: pd.DataFrame
+    statements: tuple[Statement, ...] = field(default=(), repr=False)
+
+    def __len__(self) -> int:
+        return len(self.communities)
+
+    def membership(self) -> dict[str, int]:
+        """Return the number of the module that each clustered feature (id) is in."""
+        return dict(zip(self.features["id"], self.features["community"].tolist(), strict=True))
+
+    def records(self) -> list[Record]:
+        """Return a row per module; members are ids, and each label has its share."""
+        return [
+            {
+                "id": each.id,
+                "index": each.index,
+                "size": each.size,
+                "span": each.span,
+                "layers": list(each.layers),
+                "labels": [label for label, _ in each.labels],
+                "label_shares": [share for _, share in each.labels],
+                "members": list(each.members),
+            }
+            for each in self.communities
+        ]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a row per module: the fields of `records`."""
+        columns = ["id", "index", "size", "span", "layers", "labels", "label_shares", "members"]
+        return pd.DataFrame.from_records(self.records(), columns=columns)
+
+    def json_value(self) -> Record:
+        """Return all of it as JSON has it: how it was found, Q, and the modules."""
+        keys = ("run", "method", "weights", "resolution", "seed", "modularity", "modularity_at_1")
+        return {**{key: getattr(self, key) for key in keys}, "communities": self.records()}
+
+
+def find_communities(
+    reader: Reader,
+    layers: Sequence[Layer],
+    *,
+    method: Method,
+    weights: Weights,
+    resolution: float,
+    seed: int,
+) -> Communities:
+    """Return the modules of a run. The same arguments give the same modules.
+
+    Raises UsageError for a method, weights, resolution or seed that cannot be used.
+    """
+    check_settings(method, resolution, seed)
+    graph = read_module_graph(reader, layers, weights)
+    community = number_by_size(METHODS[method](graph.edges, resolution=resolution, seed=seed))
+    table = graph.features.assign(community=community + 1)
+    prefix = f"{reader.run}/{method}/{resolution!r}/{seed}"
+    return Communities(
+        run=reader.run,
+        method=method,
+        weights=weights,
+        resolution=resolution,
+        seed=seed,
+        modularity=modularity(graph.edges, community, resolution),
+        modularity_at_1=modularity(graph.edges, community),
+        communities=tuple(
+            _community(prefix, number, members)
+            for number, members in table.assign(weight=_weight(table)).groupby("community")
+        ),
+        features=table,
+        statements=reader.statements,
+    )
+
+
+def check_settings(method: str, resolution: float, seed: int) -> None:
+    """Raise UsageError for a method, resolution or seed that cannot be used."""
+    if method not in METHODS:
+        raise UsageError(f"There is no method {method!r}. Take 'leiden' or 'louvain'.")
+    if not 0 < resolution < np.inf:
+        raise UsageError(f"The resolution is {resolution}. Give a number above 0.")
+    if not 0 <= seed < 2**32:
+        raise UsageError(f"The seed is {seed}. Give a whole number from 0 to 4294967295.")
+
+
+def _weight(features: pd.DataFrame) -> pd.Series[Any]:
+    """Return each feature's importance over its layer's; all 1 where no importance is known."""
+    importance = features["importance"].fillna(0.0)
+    total = importance.groupby(features["layer_index"]).transform("sum")
+    return (importance / total).fillna(0.0) if total.sum() > 0 else importance + 1.0
+
+
+def _community(prefix: str, number: Any, members: pd.DataFrame) -> Community:
+    layers = tuple(dict.fromkeys(members["layer"]))
+    return Community(
+        id=f"{prefix}/{number}",
+        index=int(number),
+        size=len(members),
+        span=len(layers),
+        layers=layers,
+        labels=_labels(members),
+        members=tuple(members["id"]),
+    )
+
+
+def _labels(members: pd.DataFrame) -> tuple[tuple[str, float], ...]:
+    share = members["weight"].groupby(members["label"]).sum() / max(members["weight"].sum(), 1e-300)
+    found = [(str(label), float(x)) for label, x in share.items() if label]
+    return tuple(sorted(found, key=lambda pair: (-pair[1], pair[0])))
+
+
+def write_communities(store: GraphStore, found: Communities) -> None:
+    """Store modules, in place of earlier ones of the same run, method, resolution and seed."""
+    from ingest.schema import COMMUNITY, IN_COMMUNITY
+
+    same = {name: getattr(found, name) for name in ("run", "method", "resolution", "seed")}
+    communities = pd.DataFrame(
+        [{"id": c.id, "index": c.index, "size": c.size, "span": c.span} for c in found.communities],
+        columns=["id", "index", "size", "span"],
+    ).assign(**same)
+    members = pd.DataFrame(
+        [(member, c.id) for c in found.communities for member in c.members],
+        columns=["source", "target"],
+    )
+
+    def replace(transaction: Transaction) -> None:
+        transaction.execute(read_text("writing/delete_communities"), same)
+        transaction.add_nodes(COMMUNITY, communities)
+        transaction.add_relationships(IN_COMMUNITY, members)
+
+    store.transact(replace)

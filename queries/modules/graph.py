@@ -1,0 +1,91 @@
+"""The graph that modules are found in: undirected and weighted, read from the store as arrays.
+
+Its nodes are the features of all layers but a raw output, without the constant ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from lib_graph.errors import UsageError
+from queries.asking.places import Layer
+from queries.asking.reader import Reader
+from queries.asking.statements import read_text
+from queries.modules.modularity import Edges, Floats, Ints
+
+__all__ = ["ModuleGraph", "Weights", "read_module_graph"]
+
+Weights = Literal["sqrt", "log"]
+COLUMNS = ["id", "layer", "layer_index", "index", "label", "importance"]
+
+
+@dataclass(frozen=True, eq=False)
+class ModuleGraph:
+    """`features` (a row per node), the edges between them, and the source layer of each edge."""
+
+    features: pd.DataFrame
+    edges: Edges
+    section: Ints
+
+
+def read_module_graph(reader: Reader, layers: Sequence[Layer], weights: Weights) -> ModuleGraph:
+    """Return the graph with √strength as weights, or with log10 of strength over the least kept.
+
+    The least kept, ε, is the smallest strength of the section that an ablation of its edges keeps;
+    weaker interactions are no edges. Raises UsageError where a section has none, or for other
+    weights.
+    """
+    if weights not in ("sqrt", "log"):
+        raise UsageError(f"There are no weights {weights!r}. Take 'sqrt' or 'log'.")
+    features = reader.frame(read_text("features"), layer=None)
+    features = features[~features["role"].isin(["constant", "output"])].reset_index(drop=True)
+    node: dict[Any, Ints] = {}
+    for layer, rows in features.groupby("layer_index"):
+        node[layer] = np.zeros(rows["index"].max() + 1, dtype=np.int64)
+        node[layer][rows["index"]] = rows.index
+    joined = [
+        (first, second)
+        for first, second in pairwise(layers)
+        if first.index in node and second.index in node
+    ]
+    least = _least_kept(reader, [first for first, _ in joined]) if weights == "log" else {}
+    parts = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64))]
+    for first, second in joined:
+        for row in reader.rows(read_text("section_strengths"), layer=first.index):
+            strength = np.array(row["strengths"])
+            weight = _weight(strength, least.get(first.index))
+            kept = weight > 0
+            targets = node[second.index][np.array(row["targets"], dtype=np.int64)[kept]]
+            source = np.full(len(targets), node[first.index][row["source"]])
+            parts.append((source, targets, weight[kept], np.full(len(targets), first.index)))
+    source, target, weight, section = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return ModuleGraph(features[COLUMNS], Edges(len(features), source, target, weight), section)
+
+
+def _weight(strength: Floats, least: float | None) -> Floats:
+    """Return √E, or log10(E / ε) where that is positive."""
+    if least is None:
+        return np.sqrt(strength)
+    weight: Floats = np.maximum(0.0, np.log10(strength / least))
+    return weight
+
+
+def _least_kept(reader: Reader, layers: Sequence[Layer]) -> dict[int, float]:
+    """Return ε of each section, by its source layer's number."""
+    found = {
+        int(row["layer"]): float(row["smallest_kept"])
+        for row in reader.rows(read_text("smallest_kept"))
+    }
+    if missing := [layer.name for layer in layers if layer.index not in found]:
+        raise UsageError(
+            "The weights 'log' need the smallest edge that an ablation keeps, and this run has no "
+            f"edge ablations of {', '.join(missing)}. Take 'sqrt', or 'lib-graph ablate RUN edges' "
+            "and ingest the run again."
+        )
+    return found

@@ -1,0 +1,162 @@
+"""How good modules are, over resolutions: modularity, stability, labels, and what chance gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lib_graph.errors import UsageError
+from lib_graph.support.tables import Record, records_of
+from queries.asking.places import Layer
+from queries.asking.reader import Reader
+from queries.asking.statements import Statement
+from queries.modules.communities import METHODS, Method, check_settings
+from queries.modules.graph import ModuleGraph, Weights, read_module_graph
+from queries.modules.modularity import Floats, Ints, modularity, number_by_size
+from queries.modules.null_model import shuffled
+from queries.modules.partitions import adjusted_rand_index, purity
+
+__all__ = ["COLUMNS", "ModuleTable", "module_table"]
+
+COLUMNS = (
+    "resolution", "modularity", "modularity_at_1", "null_mean", "null_sd", "stability", "modules",
+    "sizes", "spans", "labelled", "purity", "label_ari",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class ModuleTable:
+    """A row per resolution, with the columns COLUMNS.
+
+    modularity, modularity_at_1: Q at the resolution and at 1, of what `seed` finds.
+    null_mean, null_sd: mean and standard deviation of the Q found in `null` shuffled graphs, null
+        if fewer than one or two were asked for (`queries.modules.null_model`).
+    stability: the median of the adjusted Rand index between what `seeds` seeds find, null for one.
+    modules, sizes, spans: modules of more than one feature: how many, their numbers of features and
+        of layers, the largest first.
+    labelled, purity, label_ari: of the features with a label that are important enough: how many,
+        the share that has the most frequent label of its module, and the adjusted Rand index
+        between modules and labels; null where there are none.
+    """
+
+    run: str
+    method: Method
+    weights: Weights
+    seed: int
+    seeds: int
+    null: int
+    frame: pd.DataFrame
+    statements: tuple[Statement, ...] = field(default=(), repr=False)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the rows."""
+        return self.frame.copy()
+
+    def json_value(self) -> Record:
+        """Return how the modules were found, and the rows."""
+        keys = ("run", "method", "weights", "seed", "seeds", "null")
+        return {
+            **{key: getattr(self, key) for key in keys},
+            "resolutions": records_of(self.frame),
+        }
+
+
+def module_table(
+    reader: Reader,
+    layers: Sequence[Layer],
+    *,
+    method: Method,
+    weights: Weights,
+    resolutions: Sequence[float],
+    seed: int,
+    seeds: int,
+    null: int,
+    min_importance: float,
+) -> ModuleTable:
+    """Return how good the modules at each resolution are. The same arguments give the same.
+
+    Raises UsageError for what cannot be used.
+    """
+    if not resolutions:
+        raise UsageError("There is no resolution. Give one or more.")
+    for resolution in resolutions:
+        check_settings(method, resolution, seed)
+    if seeds < 1 or null < 0:
+        raise UsageError(f"{seeds} seeds and {null} shuffled graphs: take at least 1 and 0.")
+    graph = read_module_graph(reader, layers, weights)
+    graphs = [
+        ModuleGraph(graph.features, shuffled(graph.edges, graph.section, generator), graph.section)
+        for generator in (np.random.default_rng([seed, n]) for n in range(null))
+    ]
+    rows = [
+        {
+            "resolution": float(resolution),
+            **_found(graph, method, resolution, range(seed, seed + seeds), min_importance),
+            **_by_chance(graphs, method, resolution, seed),
+        }
+        for resolution in resolutions
+    ]
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    return ModuleTable(reader.run, method, weights, seed, seeds, null, frame, reader.statements)
+
+
+def _found(
+    graph: ModuleGraph, method: Method, resolution: float, seeds: range, min_importance: float
+) -> Record:
+    found = [
+        number_by_size(METHODS[method](graph.edges, resolution=resolution, seed=seed))
+        for seed in seeds
+    ]
+    agreement = [adjusted_rand_index(*pair) for pair in combinations(found, 2)]
+    community = found[0]
+    sizes = np.bincount(community, minlength=1)
+    span = graph.features["layer_index"].groupby(community).nunique().tolist()
+    several = int((sizes > 1).sum())
+    return {
+        "modularity": modularity(graph.edges, community, resolution),
+        "modularity_at_1": modularity(graph.edges, community),
+        "stability": median(agreement) if agreement else None,
+        "modules": several,
+        "sizes": sizes[:several].tolist(),
+        "spans": span[:several],
+        **_labels(graph.features, community, min_importance),
+    }
+
+
+def _labels(features: pd.DataFrame, community: Ints, min_importance: float) -> Record:
+    largest = features["importance"].groupby(features["layer_index"]).transform("max")
+    important = ~(features["importance"] < min_importance * largest)
+    kept = ((features["label"] != "") & important).to_numpy()
+    if not kept.any():
+        return {"labelled": 0, "purity": None, "label_ari": None}
+    label = pd.factorize(features["label"][kept])[0].astype(np.int64)
+    return {
+        "labelled": int(kept.sum()),
+        "purity": purity(community[kept], label),
+        "label_ari": adjusted_rand_index(community[kept], label),
+    }
+
+
+def _by_chance(
+    graphs: Sequence[ModuleGraph], method: Method, resolution: float, seed: int
+) -> dict[str, Any]:
+    found: Floats = np.array(
+        [
+            modularity(
+                graph.edges,
+                METHODS[method](graph.edges, resolution=resolution, seed=seed),
+                resolution,
+            )
+            for graph in graphs
+        ]
+    )
+    return {
+        "null_mean": float(found.mean()) if len(found) else None,
+        "null_sd": float(found.std(ddof=1)) if len(found) > 1 else None,
+    }

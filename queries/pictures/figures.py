@@ -1,0 +1,58 @@
+"""What all pictures share: colours that colour-blind readers tell apart, and files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from lib_graph.errors import UsageError
+from lib_graph.support.files import whole_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["INK", "NONE", "OTHER", "PALETTE", "check_suffix", "module_colours", "save_figure"]
+
+FORMATS = ("png", "svg", "pdf")
+# Okabe and Ito's colours, told apart by colour-blind readers
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+OTHER = "#9A9A9A"
+NONE = "#FFFFFF"
+INK = "#222222"
+
+
+def check_suffix(path: str | Path) -> str:
+    """Return the format that a file's suffix says. Raises UsageError for another one."""
+    suffix = Path(path).suffix.lstrip(".").lower()
+    if suffix not in FORMATS:
+        raise UsageError(f"{str(path)!r} has no known suffix. Write .png, .svg or .pdf.")
+    return suffix
+
+
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Write a figure, the same bytes for the same figure; the suffix says PNG, SVG or PDF."""
+    import matplotlib
+
+    suffix = check_suffix(path)
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(suffix)
+    with whole_file(Path(path)) as temporary, matplotlib.rc_context({"svg.hashsalt": "lib-graph"}):
+        figure.savefig(temporary, format=suffix, dpi=200, metadata=undated)
+
+
+def module_colours(modules: Iterable[int]) -> dict[int, str]:
+    """Return a colour for each module in a picture, the commonest first.
+
+    There are as many as a reader can tell apart; further modules share a grey, and a feature in
+    no module (0) is white.
+
+    >>> module_colours([2, 1, 2, 0])
+    {2: '#0072B2', 1: '#E69F00', 0: '#FFFFFF'}
+    """
+    counts = pd.Series([module for module in modules if module > 0], dtype="int64").value_counts()
+    ordered = sorted(counts.index, key=lambda module: (-counts[module], module))
+    colours = dict.fromkeys(ordered, OTHER)
+    colours.update(zip(ordered, PALETTE, strict=False))
+    return {**colours, 0: NONE}

@@ -1,0 +1,65 @@
+"""What ablations found."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from lib_graph.support.tables import records_of
+from lib_graph.support.view import View
+from queries.asking.ablations import Ablations
+from queries.pictures.ablation import draw_ablations
+from queries.report.blocks import Block, Grid, Missing, Part, Words
+from queries.report.source import Subject
+from queries.report.svg import picture
+
+__all__ = ["ablation_part"]
+
+SCORES = ("score", "baseline", "random_score")
+TABLES = (  # kind, title, columns, folded
+    ("edges_required", "Interactions required", ("layer", "basis", "delta", "edges"), False),
+    ("circuit", "Circuits", ("edges", "nodes"), False),
+    ("node_curve", "All numbers: features kept", ("layer", "basis", "nodes"), True),
+    ("edge_curve", "All numbers: interactions kept", ("layer", "basis", "edges"), True),
+)
+
+
+def ablation_part(subject: Subject) -> Part:
+    """Return the curves, what is required, and all numbers; else the commands that make them."""
+    found = subject.graph.ablations()
+    make = tuple(f"lib-graph ablate {subject.path} {what}" for what in ("nodes", "edges"))
+    blocks: tuple[Block, ...] = (
+        Missing("Nothing of this run was ablated, so nothing says whether the network works with a "
+                "part of this graph alone.", (*make, subject.ingest())),
+    )  # fmt: skip
+    if found is not None:
+        blocks = tuple(_blocks(found))
+    elif (base := subject.manifest.base) is not None:
+        blocks = (Words(f"One input is not ablated: the features are those of run {base}."),)
+    about = (
+        "The network's score on held-out data with only the most important features of a layer, or "
+        "only the strongest interactions of a section; everything else is at its mean. Beside it: "
+        "the score of the whole network (baseline) and that with as many at random."
+    )
+    commands = (*make, subject.ask("plot ablation.svg --of ablation"))
+    return Part("ablation", "Ablations", about, blocks, commands if found is not None else ())
+
+
+def _blocks(found: Ablations) -> list[Block]:
+    caption = f"Score ({found.metric}) against what is kept. Dotted: as many at random."
+    curves = found.of_kind("node_curve"), found.of_kind("edge_curve")
+    blocks: list[Block] = []
+    if any(len(rows) for rows in curves):
+        blocks.append(picture("ablation", lambda: draw_ablations(found), caption))
+    for kind, title, columns, folded in TABLES:
+        rows = found.of_kind(kind)
+        if len(rows):
+            blocks.append(Grid(f"{title} ({found.metric})", _view(rows, columns), folded))
+    return blocks
+
+
+def _view(rows: pd.DataFrame, columns: tuple[str, ...]) -> View:
+    cells = [
+        (*(str(row[name]) for name in columns), *(f"{row[name]:.4g}" for name in SCORES))
+        for row in records_of(rows)
+    ]
+    return View((*columns, *SCORES), cells, frozenset(("delta", "edges", "nodes", *SCORES)))

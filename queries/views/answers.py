@@ -1,0 +1,258 @@
+"""Answers as tables for a person: short ids, few digits, the columns that fit a terminal."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from lib_graph.support.tables import records_of
+from lib_graph.support.view import View
+from queries.asking.tables import Table
+
+if TYPE_CHECKING:
+    from queries.circuits.circuit import Circuit
+    from queries.circuits.paths import Paths
+    from queries.circuits.saved import Comparison
+
+__all__ = [
+    "answer_view",
+    "circuit_view",
+    "circuits_view",
+    "comparison_view",
+    "features_view",
+    "interactions_view",
+    "paths_view",
+    "queries_view",
+    "runs_view",
+    "short_id",
+    "table_view",
+    "unusual_view",
+]
+
+ARROW = " → "
+LONG, ENDS = 12, 4  # features of a path: longer ones are shown by so many at either end
+
+
+def short_id(feature: str) -> str:
+    """Return a feature's id without its run.
+
+    >>> short_id("0123456789ab/blocks/0.mlp/3")
+    'blocks/0.mlp/3'
+    """
+    return feature.partition("/")[2]
+
+
+def runs_view(table: Table) -> View:
+    """Return the runs of a store."""
+    columns = (
+        "id",
+        "name",
+        "model",
+        "basis",
+        "base",
+        "features",
+        "interactions",
+        "loaded",
+        "status",
+    )
+    rows = [
+        (
+            row["id"],
+            _text(row["name"]),
+            _text(row["model"]),
+            _text(row["basis"]),
+            _text(row["base"]),
+            _text(row["features"]),
+            _text(row["interactions"]),
+            _text(row["loaded"])[:19].replace("T", " "),
+            row["status"],
+        )
+        for row in table.records()
+    ]
+    below = "" if rows else "There is no run. Load one with 'lib-graph ingest RUN'."
+    numbers = frozenset(["features", "interactions"])
+    return View(columns, rows, numbers, frozenset(["id", "loaded"]), below=below)
+
+
+def features_view(table: Table) -> View:
+    """Return features."""
+    columns = ("feature", "role", "importance", "variance", "label")
+    rows = [
+        (
+            short_id(row["id"]),
+            row["role"],
+            _number(row["importance"]),
+            _number(row["variance"]),
+            _text(row["label"]),
+        )
+        for row in table.records()
+    ]
+    return View(columns, rows, frozenset(["importance", "variance"]), frozenset(["feature"]))
+
+
+def interactions_view(table: Table | Circuit) -> View:
+    """Return interactions with the labels of both ends."""
+    numbers = ("strength", "stderr", "effect", "share")
+    columns = ("source", "target", *numbers, "labels")
+    rows = [
+        (
+            short_id(row["source"]),
+            short_id(row["target"]),
+            *(_number(row[name]) for name in numbers),
+            _labels(row["source_label"], row["target_label"]),
+        )
+        for row in table.records()
+    ]
+    return View(columns, rows, frozenset(numbers), frozenset(["source", "target"]))
+
+
+def paths_view(paths: Paths) -> View:
+    """Return paths, the strongest first; of long ones the middle is left out."""
+    columns = ("strength", "cost", "path", "shares")
+    rows = [
+        (
+            _number(path.strength),
+            f"{path.cost:.3f}",
+            ARROW.join(_ends([short_id(feature) for feature in path.path])),
+            " ".join(_ends([f"{share:.3f}" for share in path.shares])),
+        )
+        for path in paths.paths
+    ]
+    below = "" if rows else "There is no path between these ends."
+    if any(len(path.path) > LONG for path in paths.paths):
+        below = "Of these paths only the ends are shown: --json, --csv and --parquet have all."
+    return View(columns, rows, frozenset(["strength", "cost", "shares"]), below=below)
+
+
+def _ends(parts: list[str]) -> list[str]:
+    """Return the first and the last parts of many, with the number of those left out."""
+    if len(parts) <= LONG:
+        return parts
+    return [*parts[:ENDS], f"… {len(parts) - 2 * ENDS} more …", *parts[-ENDS:]]
+
+
+def circuit_view(circuit: Circuit) -> View:
+    """Return the interactions of a circuit, and what is known of how well it explains the model."""
+    view = interactions_view(circuit)
+    if not len(circuit):
+        return replace(view, below="There is no such path. Try a smaller --min-share.")
+    size = f"{len(circuit.features)} features and {len(circuit)} interactions."
+    return replace(view, below=f"{size} {_tested(circuit)}")
+
+
+def _tested(circuit: Circuit) -> str:
+    if circuit.scores:
+        found = circuit.scores
+        return (
+            f"{(found.metric or 'score').capitalize()} of the circuit {found.score:.4g}, of the "
+            f"whole model {found.baseline:.4g}, of random circuits of this size "
+            f"{found.random_score:.4g}."
+        )
+    if circuit.name is None:
+        return "Not tested: --save it first."
+    name = shlex.quote(circuit.name)
+    return f"Not tested. To test it:\n{_test_commands(name)}"
+
+
+def _test_commands(name: str) -> str:
+    return (
+        f"  lib-graph circuits export {name} --out circuit.json\n"
+        "  lib-graph ablate RUN circuit circuit.json --out circuit.json\n"
+        "  lib-graph circuits import circuit.json"
+    )
+
+
+def circuits_view(table: Table) -> View:
+    """Return saved circuits with their three numbers."""
+    numbers = ("features", "interactions", "score", "baseline", "random_score")
+    rows = [
+        (
+            row["name"],
+            _text(row["features"]),
+            _text(row["interactions"]),
+            *(_number(row[name]) for name in numbers[2:]),
+        )
+        for row in table.records()
+    ]
+    below = "" if rows else "There is no saved circuit. 'lib-graph circuit --save NAME' saves one."
+    if any(row[3] == "" for row in rows):
+        below = f"Those without a score are not tested. To test one:\n{_test_commands('NAME')}"
+    return View(("name", *numbers), rows, frozenset(numbers), frozenset(["name"]), below=below)
+
+
+def comparison_view(found: Comparison) -> View:
+    """Return what each two circuits have in common, below the three numbers of each."""
+    circuits = circuits_view(found.circuits)
+    numbers = ("features", "interactions", "only_first", "only_second")
+    rows = [
+        (
+            row["first"],
+            row["second"],
+            f"{row['features']} ({row['features_jaccard']:.3f})",
+            f"{row['interactions']} ({row['interactions_jaccard']:.3f})",
+            str(row["only_first"]),
+            str(row["only_second"]),
+        )
+        for row in records_of(found.pairs)
+    ]
+    above = "\n".join([*circuits.lines(), circuits.below, "", "In common:"])
+    columns, below = ("first", "second", *numbers), "In brackets: the Jaccard index."
+    return View(columns, rows, frozenset(numbers), above=above, below=below)
+
+
+def table_view(table: Table) -> View:
+    """Return the rows of a text of the user's own."""
+    columns = tuple(str(name) for name in table.frame.columns)
+    numbers = [name for name in columns if table.frame[name].dtype.kind in "iuf"]
+    rows = [
+        tuple(_number(cell) if isinstance(cell, float) else _text(cell) for cell in row.values())
+        for row in table.records()
+    ]
+    below = "" if rows else "No rows."
+    return View(columns, rows, frozenset(numbers), below=below)
+
+
+def unusual_view(table: Table) -> View:
+    """Return interactions that one run uses and another does not."""
+    numbers = ("strength", "other_strength", "ratio", "share", "other_share")
+    columns = ("source", "target", *numbers, "labels")
+    rows = [
+        (
+            short_id(row["source"]),
+            short_id(row["target"]),
+            *(_number(row[name]) for name in numbers),
+            _labels(row["source_label"], row["target_label"]),
+        )
+        for row in table.records()
+    ]
+    below = "" if rows else "It uses nothing of this share. Try a smaller --min-share."
+    return View(columns, rows, frozenset(numbers), frozenset(["source", "target"]), below=below)
+
+
+def answer_view(table: Table, run: str, needs: str | None) -> View:
+    """Return the rows of a named query, ids without their run; `needs` says why there are none."""
+    view = table_view(table)
+    rows = [tuple(cell.removeprefix(f"{run}/") for cell in row) for row in view.rows]
+    ids = frozenset(["feature", "source", "target", "first", "second"])
+    below = "" if rows else f"No rows. {needs or ''}".strip()
+    return replace(view, rows=rows, whole=ids, below=below)
+
+
+def queries_view(table: Table) -> View:
+    """Return the names of the queries and what they answer."""
+    rows = [(row["name"], row["question"]) for row in table.records()]
+    below = "'lib-graph queries NAME' shows one with its parameters."
+    return View(("query", "question"), rows, whole=frozenset(["query"]), below=below)
+
+
+def _labels(source: str | None, target: str | None) -> str:
+    return f"{source or '–'}{ARROW}{target or '–'}" if source or target else ""
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)

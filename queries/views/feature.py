@@ -1,0 +1,94 @@
+"""What one feature is, as tables for a person and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lib_graph.support.tables import Record, records_of
+from lib_graph.support.view import View
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lib_graph.run.feature import Feature
+
+__all__ = ["feature_json", "feature_views"]
+
+LONGEST = 100  # letters of an example's text
+
+
+def feature_views(feature: Feature, folder: str) -> list[View]:
+    """Return tables of a feature's examples, strongest inputs and strongest outputs."""
+    return [
+        _examples(feature, folder),
+        _interactions(
+            feature.inputs, "source", "Strongest inputs:", "No other feature reaches it."
+        ),
+        _interactions(feature.outputs, "target", "Strongest outputs:", "It reaches no feature."),
+    ]
+
+
+def _examples(feature: Feature, folder: str) -> View:
+    above = _headline(feature)
+    if feature.examples is None:
+        return View((), [], above=above, below=f"Examples: 'lib-graph examples {folder}'.")
+    columns = ["value", "sample", "position", "text"]
+    if feature.examples.position.isna().all():
+        columns.remove("position")
+    found = feature.examples.assign(
+        value=feature.examples.value.map(_digits), text=feature.examples.text.map(_line)
+    )
+    rows = [tuple(map(str, row.values())) for row in records_of(found[columns])]
+    numbers = frozenset(["value", "sample", "position"])
+    below = "" if rows else "It is 0 on all of the data."
+    return View(tuple(columns), rows, numbers, above=above, below=below)
+
+
+def _headline(feature: Feature) -> str:
+    parts = [f"{feature.id.layer}/{feature.id.index} of run {feature.id.run}: {feature.role}"]
+    if feature.label is not None:
+        score = "" if feature.label_score is None else f" (score {feature.label_score:.3f})"
+        parts.append(f"label {feature.label}{score}")
+    if feature.importance is not None:
+        place = f"number {feature.rank} in its layer, {feature.share:.1%} of it"
+        parts.append(f"importance {_digits(feature.importance)} ({place})")
+    if feature.variance is not None:
+        parts.append(f"variance {_digits(feature.variance)}")
+    return ", ".join(parts)
+
+
+def _interactions(rows: pd.DataFrame, other: str, title: str, nothing: str) -> View:
+    numbers = ("strength", "share", "effect")
+    cells = [
+        (
+            f"{row[f'{other}_layer']}/{row[other]}",
+            *("" if row[name] is None else _digits(row[name]) for name in numbers),
+            row["label"] or "",
+        )
+        for row in records_of(rows)
+    ]
+    columns = ("feature", *numbers, "label")
+    below = "" if cells else nothing
+    return View(columns, cells, frozenset(numbers), frozenset(["feature"]), f"\n{title}", below)
+
+
+def _line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+
+
+def _digits(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def feature_json(feature: Feature) -> Record:
+    """Return all of a feature as JSON has it; images are left out."""
+    names = ("role", "importance", "share", "rank", "variance", "label", "label_score")
+    examples = feature.examples
+    return {
+        "id": str(feature.id),
+        **{name: getattr(feature, name) for name in names},
+        "examples": None if examples is None else records_of(examples.drop(columns="image")),
+        "inputs": records_of(feature.inputs),
+        "outputs": records_of(feature.outputs),
+    }

@@ -1,0 +1,158 @@
+"""Modules and compared runs as tables for a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lib_graph.support.tables import records_of
+from lib_graph.support.view import View
+from queries.views.cells import count_cell, fixed_cell, list_cell, spread_cell
+
+if TYPE_CHECKING:
+    from queries.comparing.runs import RunComparison
+    from queries.modules.communities import Communities
+    from queries.modules.flow import ModuleFlow
+    from queries.modules.table import ModuleTable
+
+__all__ = ["communities_view", "module_flow_view", "module_table_view", "runs_compared_view"]
+
+ARROW = " → "
+
+
+def communities_view(found: Communities) -> View:
+    """Return modules with Q above them, and the labels that most of their importance has."""
+    columns = ("index", "size", "span", "layers", "labels")
+    rows = [
+        (
+            str(each.index),
+            str(each.size),
+            str(each.span),
+            f"{each.layers[0]}{ARROW}{each.layers[-1]}" if each.span > 1 else each.layers[0],
+            ", ".join(
+                f"{label} ({share:.0%})" for label, share in each.labels[:3] if share >= 0.01
+            ),
+        )
+        for each in found.communities
+        if each.size > 1
+    ]
+    alone = len(found) - len(rows)
+    above = f"Modularity Q = {found.modularity:.4f} at resolution {found.resolution:g}"
+    above += "." if found.resolution == 1 else f", {found.modularity_at_1:.4f} at 1."
+    below = f"Features that are a module of their own: {alone}." if alone else ""
+    numbers = frozenset(["index", "size", "span"])
+    return View(columns, rows, numbers, above=above, below=below)
+
+
+def module_table_view(found: ModuleTable) -> View:
+    """Return a row per resolution: Q beside the Q of chance, and what the modules are like."""
+    columns = (
+        "resolution", "Q", "chance", "Q1", "agree", "sizes", "layers", "purity", "ARI",
+    )  # fmt: skip
+    rows = [
+        (
+            f"{row['resolution']:g}",
+            fixed_cell(row["modularity"]),
+            spread_cell(row["null_mean"], row["null_sd"]),
+            fixed_cell(row["modularity_at_1"]),
+            fixed_cell(row["stability"]),
+            list_cell(row["sizes"]),
+            list_cell(row["spans"]),
+            fixed_cell(row["purity"]),
+            fixed_cell(row["label_ari"]),
+        )
+        for row in records_of(found.frame)
+    ]
+    labelled = int(found.frame["labelled"].iloc[0])
+    below = (
+        f"Q1: Q at resolution 1. chance: Q of {found.null} shuffled graphs.\n"
+        f"agree: median adjusted Rand index between {found.seeds} seeds.\n"
+        "sizes, layers: features and layers of the modules of more than one feature.\n"
+        f"purity, ARI: of modules against labels, of {labelled} labelled features."
+    )
+    return View(columns, rows, frozenset(columns) - {"sizes", "layers"}, below=below)
+
+
+def module_flow_view(found: ModuleFlow) -> View:
+    """Return what flows between modules, the largest sums of shares first."""
+    numbers = ("source", "target", "interactions", "strength", "share")
+    rows = [tuple(f"{row[name]:.4g}" for name in numbers) for row in records_of(found.flows)]
+    lone = int((found.modules["size"] == 1).sum())
+    below = (
+        f"{len(found.modules)} modules, {lone} of them a single feature." if rows else "No rows."
+    )
+    return View(numbers, rows, frozenset(numbers), below=below)
+
+
+def runs_compared_view(found: RunComparison) -> View:
+    """Return the interactions of runs layer by layer, below the features and the runs as wholes."""
+    layers = records_of(found.layers)
+    called = _called(found)
+    features = View(
+        ("run", "layer", "width", "PCA", "features", "matched"),
+        [
+            (
+                called[row["run"]],
+                row["layer"],
+                *(count_cell(row[name]) for name in ("width", "pca_rank", "features")),
+                fixed_cell(row["matched"]),
+            )
+            for row in layers
+        ],
+        frozenset(["width", "PCA", "features", "matched"]),
+    )
+    numbers = ("interactions", "n90", "n99", "Gini", "Hoyer", "required")
+    rows = [
+        (
+            called[row["run"]],
+            row["layer"],
+            *(count_cell(row[name]) for name in ("interactions", "for_90", "for_99")),
+            fixed_cell(row["gini"]),
+            fixed_cell(row["hoyer"]),
+            count_cell(row["edges_required"]),
+        )
+        for row in layers
+        if row["interactions"]
+    ]
+    below = (
+        "PCA: its rank. matched: median |r| of features with the one most like it in\n"
+        f"{found.runs['run'].iloc[0]}, where they were matched. n90, n99: interactions that make\n"
+        "up 90 and 99 % of the strength. required: edges required, where they were ablated."
+    )
+    return View(
+        ("run", "layer", *numbers),
+        rows,
+        frozenset(numbers),
+        frozenset(["layer"]),
+        above="\n".join([*_wholes(found).lines(), "", *features.lines(), ""]),
+        below=below,
+    )
+
+
+def _called(found: RunComparison) -> dict[str, str]:
+    """Return what each run is called, by id: its name, or its id if another has the same name."""
+    runs = found.runs
+    return dict(
+        zip(
+            runs["run"], runs["name"].mask(runs["name"].duplicated(False), runs["run"]), strict=True
+        )
+    )
+
+
+def _wholes(found: RunComparison) -> View:
+    """Return a row per run."""
+    rows = [
+        (
+            row["run"],
+            row["name"],
+            row["basis"],
+            str(row["features"]),
+            str(row["interactions"]),
+            fixed_cell(row["modularity"]),
+            spread_cell(row["null_mean"], row["null_sd"]),
+            fixed_cell(row["purity"]),
+            fixed_cell(row["label_ari"]),
+        )
+        for row in records_of(found.runs)
+    ]
+    numbers = ("features", "interactions", "Q", "chance", "purity", "ARI")
+    return View(("run", "name", "basis", *numbers), rows, frozenset(numbers))

@@ -1,0 +1,38 @@
+"""What a run id follows from."""
+
+import dataclasses
+
+import pytest
+
+from lib_graph.building.options import Options
+from lib_graph.building.origin import origin_of, run_id
+
+MADE_FROM = {
+    "model": "m", "data": "d", "layers": {"a": "0:in", "b": "output"}, "biases": ["x", "y"],
+    "options": Options(),
+}  # fmt: skip
+OTHERS = {
+    "model": "other",
+    "data": "other",
+    "layers": {"b": "0:in", "a": "output"},
+    "biases": ["x"],
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_all_that_the_numbers_follow_from_counts(name):
+    other = origin_of(**{**MADE_FROM, name: OTHERS[name]})
+    assert run_id(other) != run_id(origin_of(**MADE_FROM))
+
+
+@pytest.mark.parametrize(
+    "change", [{"basis": "pca"}, {"rule": "trapezoid"}, {"tau_pca": 1e-3}, {"dtype": "float32"}]
+)
+def test_options_count(change):
+    other = origin_of(**{**MADE_FROM, "options": dataclasses.replace(Options(), **change)})
+    assert run_id(other) != run_id(origin_of(**MADE_FROM))
+
+
+def test_memory_and_the_order_of_biases_do_not(tmp_path):
+    same = {"biases": ["y", "x"], "options": Options(memory=1 << 40)}
+    assert origin_of(**{**MADE_FROM, **same}) == origin_of(**MADE_FROM)

@@ -1,0 +1,108 @@
+"""The plan of a build: memory that is measured once for sections that are alike."""
+
+import pytest
+import torch
+from torch import nn
+
+from lib_graph.building.build import plan
+from lib_graph.building.plan import make_plan
+from lib_graph.cutting.cuts import cut
+from lib_graph.method.rules import Rule
+from tests.lib_graph.language_models import network, tokens
+
+RULE = Rule.named("gradient")
+PLENTY = 4 << 30
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """The sections that are measured, each by its layers."""
+    found = []
+    measure = plan._section_bytes
+
+    def watched(section, *rest):
+        found.append((section.source.name, section.target.name))
+        return measure(section, *rest)
+
+    monkeypatch.setattr(plan, "_section_bytes", watched)
+    return found
+
+
+@pytest.mark.slow
+def test_sections_that_are_alike_are_measured_once(measured):
+    _, llama = network("llama")
+    make_plan(llama, (tokens(),), 4, PLENTY, RULE)
+    ends = {source for source, _ in measured}
+    assert len(measured) == 2 * len(ends)  # on two samples and on four
+    assert len(ends) == 3  # attention, MLP, and the last norm with its map; of two blocks
+    assert len(llama.sections) == 5
+
+
+@pytest.mark.slow
+def test_sections_that_differ_are_measured_each(measured):
+    _, neo = network("gpt_neo")  # its second attention has a window
+    make_plan(neo, (tokens(),), 4, PLENTY, RULE)
+    assert {("ln1.0", "ln2.0"), ("ln1.1", "ln2.1")} <= set(measured)
+
+
+def test_sections_of_one_shape_that_nothing_is_known_of_are_measured_each(measured):
+    class Wide(nn.Module):
+        def forward(self, x):
+            return (x[:, :, None] * torch.ones(1, 1, 5000)).sin().mean(-1)
+
+    x = torch.randn(4, 3)
+    module = nn.Sequential(nn.Softmax(-1), Wide(), nn.Softmax(-1))
+    chain = cut(module, (x,), {"a": "0:in", "b": "1:in", "c": "2:in", "d": "output"})
+    make_plan(chain, (x,), 4, PLENTY, RULE)
+    assert {source for source, _ in measured} == {"a", "b", "c"}
+
+
+def test_sections_of_other_features_are_measured_each(measured):
+    x = torch.randn(4, 3)
+    layers = {"a": "0:in", "b": "1:in", "c": "2:in", "d": "3:in", "e": "output"}
+    module = nn.Sequential(*(nn.Linear(3, 3) for _ in range(4)))
+    chain = cut(module, (x,), layers)
+    assert count(measured, chain, x) == 1
+    assert count(measured, chain, x, features={"b": 2}) == 3  # before b, after it, and the others
+    assert count(measured, chain, x, top=2) == 2  # the last layer takes all of its features
+
+
+def test_sections_of_other_positions_are_measured_each(measured):
+    class Last(nn.Module):
+        def forward(self, x):
+            return x[:, -1:]
+
+    x = torch.randn(4, 5, 3)
+    module = nn.Sequential(nn.Linear(3, 3), Last(), nn.Linear(3, 3))
+    chain = cut(module, (x,), {"a": "0:in", "b": "1:in", "c": "2:in", "d": "output"})
+    assert count(measured, chain, x) == 3
+
+
+def count(measured, chain, x, **options):
+    """How many of the sections a plan measures."""
+    measured.clear()
+    make_plan(chain, (x,), 4, PLENTY, RULE, **options)
+    return len(set(measured))
+
+
+@pytest.mark.slow
+def test_the_plan_is_that_of_measuring_every_section(monkeypatch):
+    _, llama = network("llama")
+    little = plan.LIBRARIES + (3 << 20)
+    arguments = llama, (tokens(),), 4096, little, RULE
+    once = make_plan(*arguments)
+    monkeypatch.setattr(plan, "_likeness", lambda section, *_: id(section))
+    every = make_plan(*arguments)
+    assert (every.batch, every.chunk, every.keep) == (once.batch, once.chunk, once.keep)
+    assert once.batch < 64  # the memory is what limits the batches
+
+
+@pytest.mark.slow
+def test_fewer_features_take_less_memory(monkeypatch):
+    for taken in ("resident_bytes", "highest_bytes"):  # by this process, for other tests
+        monkeypatch.setattr(plan, taken, lambda: 0)
+    x = torch.randn(4, 300)
+    module = nn.Sequential(nn.Linear(300, 300), nn.ReLU(), nn.Linear(300, 300), nn.Linear(300, 3))
+    chain = cut(module, (x,), {"a": "0:in", "b": "2:in", "c": "3:in", "d": "output"})
+    arguments = chain, (x,), 4096, PLENTY, RULE
+    assert make_plan(*arguments, top=8).peak < make_plan(*arguments).peak

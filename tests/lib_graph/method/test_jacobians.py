@@ -1,0 +1,92 @@
+"""The second moment of the Jacobian against full Jacobians by reverse mode."""
+
+import pytest
+import torch
+
+from lib_graph.cutting.cuts import cut
+from lib_graph.kinds import ResidualMLP
+from lib_graph.method.jacobians import second_moment
+from lib_graph.method.rules import Rule
+from lib_graph.networks.modular_addition import LAYERS, kinds, split
+from tests.lib_graph.nets import CONFIG, jacobian_of, random_basis, stacked_network, transformer
+
+RULE_NAMES = ["gradient", "gauss-legendre", "trapezoid"]
+
+
+def brute(section, f, constants, rotation, rule):
+    def function(z, alpha):
+        return section(z, constants, section.scaled_biases(alpha))
+
+    total = 0
+    for x in f:
+        J = jacobian_of(function, x, rule)
+        total = total + torch.einsum("tisa,ir,jr,tjsb->ab", J, rotation, rotation, J)
+    return total
+
+
+def relative(found, truth):
+    return float((found - truth).norm() / truth.norm())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RULE_NAMES)
+def test_any_section_by_vjps(name):
+    _, network, inputs = stacked_network()
+    rule = Rule.named(name, 3 if name != "gradient" else None)
+    for section in network.sections:
+        one = network.run(inputs[:1])
+        f = one.activations[section.source.index]
+        rotation = random_basis(section.target.width, 3).rotation
+        truth = brute(section, f, one.constants, rotation, rule)
+        for chunk in (1, 2, 8):
+            found = second_moment(section, one, rotation, rule, chunk)
+            assert relative(found, truth) < 1e-12
+
+
+@pytest.mark.slow
+def test_samples_add_up():
+    _, network, inputs = stacked_network()
+    rule = Rule.named("gradient")
+    section = network.sections[0]
+    rotation = random_basis(section.target.width, 3).rotation
+
+    def of(x):
+        batch = network.run(x)
+        return second_moment(section, batch, rotation, rule, 4)
+
+    assert relative(of(inputs), sum(of(x[None]) for x in inputs)) < 1e-12
+    assert relative(of(inputs.flip(0)), of(inputs)) < 1e-12
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RULE_NAMES)
+@pytest.mark.parametrize("seed", range(3))
+def test_closed_forms_of_the_transformer(name, seed):
+    module = transformer(seed).requires_grad_(False)
+    tokens = split(CONFIG)[0][:3]
+    network = cut(module, (tokens,), LAYERS, kinds=kinds(module))
+    rule = Rule.named(name, 3 if name != "gradient" else None)
+    batch = network.run(tokens)
+    for section in network.sections:
+        f = batch.activations[section.source.index]
+        rotation = random_basis(section.target.width, 4, seed).rotation
+        found = second_moment(section, batch, rotation, rule, 4)
+        truth = sum(brute(section, x[None], batch.constants, rotation, rule) for x in f)
+        assert section.kind is not None
+        assert relative(found, truth) < 1e-12
+
+
+def test_an_mlp_at_several_positions():
+    torch.manual_seed(0)
+    d, h = 5, 9
+
+    def random(*shape):
+        return torch.randn(shape, dtype=torch.float64)
+
+    mlp = ResidualMLP(random(d, h), random(h), random(h, d), random(d), "relu")
+    f, rotation, rule = random(4, 3, d), random(d, 2), Rule.named("gradient")
+    truth = 0
+    for x in f:
+        J = jacobian_of(lambda z, a: mlp(z), x, rule)
+        truth = truth + torch.einsum("tisa,ir,jr,tjsb->ab", J, rotation, rotation, J)
+    assert relative(mlp.second_moment(f, rotation, rule), truth) < 1e-13

@@ -1,0 +1,58 @@
+import os
+
+import pytest
+
+from lib_graph.errors import ConflictError
+from lib_graph.support.files import locked, whole_file
+
+
+def write_half(path):
+    with whole_file(path) as temporary:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+
+
+def test_a_block_that_fails_leaves_the_file_as_it_was(tmp_path):
+    path = tmp_path / "there.txt"
+    path.write_text("before")
+    for target in (path, tmp_path / "new.txt"):
+        with pytest.raises(KeyboardInterrupt):
+            write_half(target)
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_reader_of_the_old_file_never_sees_the_new_one_grow(tmp_path):
+    path = tmp_path / "there.txt"
+    path.write_text("before")
+    with path.open() as reader:
+        with whole_file(path) as temporary:
+            temporary.write_text("after")
+        assert reader.read() == "before"
+    assert path.read_text() == "after"
+
+
+def test_a_file_may_be_read_by_those_whom_the_umask_lets(tmp_path):
+    """Some writers make files for their owner alone."""
+    path = tmp_path / "shared.txt"
+    before = os.umask(0o027)
+    try:
+        with whole_file(path) as temporary:
+            temporary.touch(mode=0o600)
+    finally:
+        os.umask(before)
+    assert oct(path.stat().st_mode & 0o777) == "0o640"
+
+
+def test_a_file_cannot_be_held_as_a_folder(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(ConflictError, match="is a file, not a folder"), locked(file):
+        pass
+
+
+def test_a_folder_is_held_by_one_at_a_time(tmp_path):
+    with locked(tmp_path), pytest.raises(ConflictError, match="Another process"), locked(tmp_path):
+        pass
+    with locked(tmp_path):
+        pass

@@ -1,0 +1,26 @@
+"""What a person sees of a long computation, on stderr."""
+
+import pytest
+from rich.console import Console
+
+from lib_graph.support.progress import ConsoleProgress
+
+
+def test_elsewhere_than_on_a_terminal_a_stage_is_a_line(capsys):
+    progress = ConsoleProgress()
+    with progress.stage("Jacobian of [b]", 2) as advance:
+        advance(2)
+    progress.say("[b] is said")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[0].startswith("Jacobian of [b]: ")
+    assert err.splitlines()[1:] == ["[b] is said"]
+
+
+@pytest.mark.parametrize("layer", ["h[a]", "[/b]", "[red]"])
+def test_a_bar_shows_the_name_as_it_is(capsys, layer):
+    progress = ConsoleProgress()
+    progress._console = Console(stderr=True, force_terminal=True, width=100)
+    with progress.stage(f"Jacobian of {layer}", 2) as advance:
+        advance(1)
+    assert capsys.readouterr().err.count(f"Jacobian of {layer}") >= 2  # the bar, and the end

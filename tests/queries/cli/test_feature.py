@@ -1,0 +1,115 @@
+"""`lib-graph feature`: what it prints, labels and draws."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import ingest
+import queries
+from lib_graph.run import Run
+from lib_graph.run.examples import write_examples
+from tests.queries.conftest import Answer
+from tests.synthetic import random_run
+
+Cli = Callable[..., Answer]
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
+    "0000000c4944415408d763f8cfc000000301010018dd8db00000000049454e44ae426082"
+)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    run = random_run(tmp_path / "run", density=1.0)
+    rows = pd.DataFrame(
+        {
+            "run": run.id, "layer": "layer/1", "index": 2, "rank": [1, 2, -1],
+            "sample": [7, 3, 5], "position": [2, 0, 1], "value": [4.5, 4.0, -3.25],
+            "text": ["a «b»", "«c» d", "e\n«f»"], "image": [PIXEL, PIXEL, None],
+        }
+    )  # fmt: skip
+    origin = {"bases": run.manifest.files["bases.safetensors"]}
+    write_examples(run.path / "examples.parquet", {"layer/1": rows}, origin)
+    return run
+
+
+def test_it_prints_examples_inputs_and_outputs(run: Run, cli: Cli) -> None:
+    answer = cli("feature", f"{run.path}/layer/1/2", "-n", "2")
+    lines = answer.out.splitlines()
+    assert lines[0].startswith(f"layer/1/2 of run {run.id}: feature, label label 1 (score 0.")
+    assert "in its layer" in lines[0]
+    assert [line.split() for line in lines[1:5]] == [
+        ["value", "sample", "position", "text"],
+        ["4.5", "7", "2", "a", "«b»"],
+        ["4", "3", "0", "«c»", "d"],
+        ["-3.25", "5", "1", "e", "«f»"],
+    ]
+    assert lines[6] == "Strongest inputs:"
+    assert lines[11] == "Strongest outputs:"
+    assert len(lines) == 15
+
+
+def test_json(run: Run, cli: Cli) -> None:
+    found = json.loads(cli("feature", f"{run.path}/layer/1/2", "--json").out)
+    assert found["id"] == f"{run.id}/layer/1/2"
+    assert [row["rank"] for row in found["examples"]] == [1, 2, -1]
+    assert "image" not in found["examples"][0]
+    assert found["inputs"][0]["source_layer"] == "layer.0"
+    assert found["outputs"][0]["target_layer"] == "layer.2"
+    assert json.loads(cli("feature", f"{run.path}/layer.0/0", "--json").out)["importance"] is None
+
+
+def test_without_examples_it_says_how_to_get_them(run: Run, cli: Cli) -> None:
+    (run.path / "examples.parquet").unlink()
+    answer = cli("feature", f"{run.path}/layer/1/2")
+    assert f"lib-graph examples {run.path}" in answer.out
+
+
+def test_a_label_reaches_the_folder_the_store_and_every_export(
+    run: Run, cli: Cli, store_target: str, tmp_path: Path
+) -> None:
+    ingest.load(run, store_target)
+    answer = cli("feature", f"{run.path}/layer/1/2", "--label", " mine ")
+    assert ", label mine, importance" in answer.out
+    assert f"lib-graph ingest {run.path}" in answer.err
+    report = cli("ingest", run.path, "--store", store_target, "-q")
+    assert report.out.startswith(f"Updated the labels of run {run.id}")
+    with queries.open_graph(store_target) as graph:
+        labels = graph.features(layer="layer/1").to_pandas().set_index("index").label
+    assert labels[2] == "mine"
+    for what, format in (("features", "csv"), ("interactions", "json"), ("circuit", "graphml")):
+        end = ("--to", "layer.2/1", "--min-share", "0") if what == "circuit" else ()
+        arguments = ("export", what, "--format", format, "--store", store_target, *end)
+        out = tmp_path / f"{what}.{format}"
+        assert cli(*arguments, "--out", out).code == 0
+        assert "mine" in out.read_text()
+
+
+def test_images_are_drawn(run: Run, cli: Cli, tmp_path: Path) -> None:
+    answer = cli("feature", f"{run.path}/layer/1/2", "--images", tmp_path / "images.png")
+    assert "images.png: 2 images" in answer.err
+    assert (tmp_path / "images.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["layer/1/99"], "Feature 'layer/1/99' not found"),
+        (["layer.1/2"], "Layer 'layer.1' not found"),
+        (["layer"], "is no feature. Write RUN/LAYER/INDEX"),
+        (["layer/1/2", "-n", "0"], "Ask for at least 1"),
+        (["layer/1/2", "--images", "x.bmp"], ".png, .svg or .pdf"),
+        (["layer.0/1", "--images", "x.png"], "no examples that are images"),
+    ],
+)
+def test_a_mistake_is_one_line(run: Run, cli: Cli, arguments: list[str], says: str) -> None:
+    place, *options = arguments
+    answer = cli("feature", f"{run.path}/{place}", *options)
+    assert (answer.code, answer.out) == (2, "")
+    assert says in answer.err
+    assert len(answer.err.strip().splitlines()) == 1
