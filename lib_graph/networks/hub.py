@@ -22,6 +22,7 @@ __all__ = ["fetch", "is_hub_name", "load_model", "load_tokenizer"]
 
 INSTALL = "Language models need transformers. Run: pip install 'lib-graph[hf]'"
 OLDEST = (4, 57)
+BACKEND = "TokenizersBackend"  # what transformers 5 calls PreTrainedTokenizerFast
 SMALL_FILES = ["*.json", "*.txt", "*.model"]
 
 
@@ -81,12 +82,15 @@ def load_model(folder: Path) -> tuple[Any, Loading]:
             config = transformers.AutoConfig.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False
             )
+            _check_rotary(folder, config)
             tie, named = bool(config.tie_word_embeddings), config.dtype
             model, report = _from_pretrained(folder, files, config)
             tied = {name for names in _tied(model) for name in names}
             if tie and tied & {*_otherwise(model, files)}:  # as transformers 4 overwrites one
                 config.tie_word_embeddings = False
                 model, report = _from_pretrained(folder, files, config)
+    except ModelError:
+        raise
     except Exception as error:
         raise ModelError(f"{str(folder)!r} cannot be loaded ({_line(error)}).") from error
     _check(model, report["missing_keys"], files, folder)
@@ -99,6 +103,17 @@ def load_model(folder: Path) -> tuple[Any, Loading]:
         apart=tie and head is not None and head.weight is not embedding.weight,
         left_out=tuple(sorted(report["unexpected_keys"])),
     )
+
+
+def _check_rotary(folder: Path, config: Any) -> None:
+    """Raise ModelError if config.json has rotary positions that transformers 4 does not read."""
+    asked = read_json(folder).get("rope_parameters")
+    default = {"rope_theta": getattr(config, "rope_theta", None), "rope_type": "default"}
+    if asked and _version() < (5,) and asked != default:
+        raise ModelError(
+            f"{str(folder)!r} has the rotary positions {asked}, which transformers "
+            f"{_transformers().__version__} does not read. Run: pip install 'transformers>=5'"
+        )
 
 
 def _from_pretrained(folder: Path, files: WeightFiles, config: Any) -> tuple[Any, dict[str, Any]]:
@@ -171,11 +186,13 @@ def _name(dtype: Any) -> str:
 def load_tokenizer(folder: Path) -> Any:
     """Return the tokenizer in a folder. Raises ModelError if there is none that can be loaded."""
     transformers = _transformers()
+    kind = transformers.AutoTokenizer
+    config = folder / "tokenizer_config.json"
+    if config.is_file() and read_json(folder, config.name).get("tokenizer_class") == BACKEND:
+        kind = getattr(transformers, BACKEND, transformers.PreTrainedTokenizerFast)
     try:
         with _quiet():
-            return transformers.AutoTokenizer.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False
-            )
+            return kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
         raise ModelError(
             f"{str(folder)!r} has no tokenizer that can be loaded ({_line(error)}). Copy the "
@@ -189,12 +206,19 @@ def _transformers() -> Any:
         import transformers
     except ImportError as error:
         raise ModelError(INSTALL) from error
-    if tuple(map(int, transformers.__version__.split(".")[:2])) < OLDEST:
+    if _version() < OLDEST:
         raise ModelError(
             f"transformers {transformers.__version__} is installed; lib-graph reads language "
             f"models with {OLDEST[0]}.{OLDEST[1]} or newer. Run: pip install -U 'lib-graph[hf]'"
         )
     return transformers
+
+
+def _version() -> tuple[int, int]:
+    import transformers
+
+    major, minor = transformers.__version__.split(".")[:2]
+    return int(major), int(minor)
 
 
 def _line(error: Exception) -> str:

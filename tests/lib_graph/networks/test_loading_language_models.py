@@ -248,6 +248,19 @@ def test_sharded_weights(folder):
     assert torch.equal(subject.module(tokens()), random_model("llama")(tokens()).logits)
 
 
+def test_rotary_positions_that_transformers_4_does_not_read_are_refused_there(folder):
+    import transformers
+
+    asked = {"rope_type": "linear", "factor": 2.0, "rope_theta": 100.0}
+    say(folder, rope_parameters=asked)
+    if transformers.__version__.startswith("4."):
+        with pytest.raises(ModelError, match=r"'factor': 2.0.* which transformers 4.* not read"):
+            load_subject(folder / "model")
+        return
+    rotary = load_subject(folder / "model").module.model.model.rotary_emb
+    assert rotary.inv_freq.tolist() == pytest.approx([0.5, 0.05])
+
+
 def test_quantised_weights_are_refused(folder):
     say(folder, quantization_config={"quant_method": "bitsandbytes", "load_in_8bit": True})
     with pytest.raises(ModelError, match="is quantised"):
