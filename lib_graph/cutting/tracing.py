@@ -185,6 +185,8 @@ def _clean(graph: fx.Graph) -> dict[str, fx.Node]:
             graph.erase_node(node)
         elif any(name in str(node.target) for name in WITHOUT_RESULT):
             graph.erase_node(node)
+        elif node.target is torch.ops.aten.view.default:  # the rows of an image lie otherwise
+            node.target = torch.ops.aten.reshape.default
         elif node.target is torch.ops.aten.copy.default:  # it has no forward derivative
             node.target = lambda old, new, *_: new.to(old.dtype).expand_as(old)
     graph.eliminate_dead_code()

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lib_graph.data.evaluation import Evaluation
-from lib_graph.data.text import Rows, Text, read_rows
+from lib_graph.data.text import Text, TokenRows, read_rows
 from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.kinds import NormLinear, PositionLocal
 from lib_graph.method.network import Kind
@@ -166,7 +166,7 @@ def load(place: str, text: Text | None, granularity: str) -> Subject:
     )
 
 
-def _check_fit(rows: Rows, config: Any, place: str) -> None:
+def _check_fit(rows: TokenRows, config: Any, place: str) -> None:
     """Raise an error if the tokens are none of the model's, or the rows too long for it."""
     least, most = (int(x) for x in rows.tokens.aminmax())
     if least < 0 or most >= config.vocab_size:

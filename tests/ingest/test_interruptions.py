@@ -42,8 +42,8 @@ def other(run: Run, tmp_path: Path) -> Run:
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("ingest.batches", "ingest.filling", "ingest.deleting"):
-        monkeypatch.setattr(f"{module}.BATCH_ROWS", 9)
+    for module in ("ingest.pieces", "ingest.filling", "ingest.deleting"):
+        monkeypatch.setattr(f"{module}.PIECE_ROWS", 9)
     monkeypatch.setattr("ingest.replacing.FEATURES_AT_ONCE", 4)
 
 

@@ -24,8 +24,8 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("ingest.batches", "ingest.filling", "ingest.deleting"):
-        monkeypatch.setattr(f"{module}.BATCH_ROWS", 5)
+    for module in ("ingest.pieces", "ingest.filling", "ingest.deleting"):
+        monkeypatch.setattr(f"{module}.PIECE_ROWS", 5)
 
 
 def stronger(by: float) -> Callable[[pd.DataFrame], None]:

@@ -25,8 +25,8 @@ RETURN f.id AS source, g.id AS target, m.correlation AS correlation, m.rank AS r
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("batches", "filling", "deleting", "matches"):
-        monkeypatch.setattr(f"ingest.{module}.BATCH_ROWS", 5)
+    for module in ("pieces", "filling", "deleting", "matches"):
+        monkeypatch.setattr(f"ingest.{module}.PIECE_ROWS", 5)
 
 
 def write(one: Run, two: Run, rank: int = 1) -> pd.DataFrame:

@@ -32,9 +32,10 @@ from lib_graph.networks import load_subject
 from lib_graph.run import Run
 from lib_graph.run.ablations import ABLATION, KEPT, MASKS, TABLE, graph_of, write_table
 from lib_graph.support.progress import ConsoleProgress
-from queries.comparing.reproduction import COLUMNS, Reproduction, reproduction_view
-from queries.comparing.runs import reproduction
+from queries.comparing import reproduction
+from queries.comparing.reproduction import COLUMNS, Reproduction
 from queries.graph import open_graph
+from queries.views.reproduction import reproduction_view
 from tests.ablated import ablate
 from tests.lib_graph.nets import CONFIG, transformer
 from tests.queries.conftest import Answer
