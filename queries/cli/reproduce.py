@@ -44,7 +44,7 @@ def reproduce(what: str, networks: Path | None, out: Path, replace: bool, output
     """  # noqa: D301  \b is click's mark
     from lib_graph.analysis.published import REPOSITORY
     from queries.comparing.reproduction import reproduce
-    from queries.views.answers.reproduction import reproduction_view
+    from queries.views.reproduction import reproduction_view
 
     if networks is None:
         click.echo(

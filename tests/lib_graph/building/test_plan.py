@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lib_graph.building.build import plan
+from lib_graph.building import plan
 from lib_graph.building.plan import make_plan
 from lib_graph.cutting.cuts import cut
 from lib_graph.method.rules import Rule

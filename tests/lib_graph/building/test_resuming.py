@@ -5,7 +5,8 @@ import json
 import pytest
 import torch
 
-from lib_graph.building.build import build, plan
+from lib_graph.building import plan
+from lib_graph.building.build import build
 from lib_graph.building.options import Options
 from lib_graph.networks.subject import Subject
 from tests.lib_graph.nets import STACKED, stacked

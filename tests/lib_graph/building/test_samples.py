@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lib_graph.building.build import build, job
+from lib_graph.building import job
+from lib_graph.building.build import build
 from lib_graph.building.plan import Plan
 from lib_graph.building.samples import Samples
 from lib_graph.errors import ModelError, UsageError

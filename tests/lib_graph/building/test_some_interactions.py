@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from lib_graph.building.build import build, frames, plan
+from lib_graph.building import frames, plan
+from lib_graph.building.build import build
 from lib_graph.building.options import Options
 from lib_graph.errors import UsageError
 from lib_graph.method.basis import RawBasis

@@ -9,7 +9,7 @@ import pytest
 
 from lib_graph.cli.commands import Command
 from lib_graph.errors import ConflictError, LibGraphError, StoreUnavailableError
-from queries.cli.reading import main as cli
+from queries.cli import main as cli
 
 
 def outcome(monkeypatch, capsys, error, *arguments):
