@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.autograd.functional import jacobian
 
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
@@ -209,7 +210,16 @@ def test_halves_of_a_norm_are_position_local():
     module = random_(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2)))
     x = torch.randn(4, 5, 3, dtype=torch.float64)
     halves = {("in", "inside"): PositionLocal(), ("inside", "out"): PositionLocal()}
-    cut(module, (x,), LAYERS, kinds=halves)
+    network = cut(module, (x,), LAYERS, kinds=halves)
+    activations = network.run(x).activations
+    local = [section for section in network.sections if section.local]
+    assert [section.source.name for section in local] == ["in", "inside"]
+    for section in local:
+        f = activations[section.source.index][:1]
+        J = jacobian(lambda f, section=section: section(f, ()), f)[0, :, :, 0]
+        size = J.abs().amax((1, 3))
+        assert (size.diagonal() > 0.1).all()
+        assert not size.fill_diagonal_(0).any()
 
 
 def test_the_first_coordinate_stays_apart():
