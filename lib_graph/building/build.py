@@ -127,6 +127,7 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
             sha256=job.origin["model"],
             parameters=sum(p.numel() for p in subject.module.parameters()),
             biases=tuple(job.origin["biases"]),
+            loading=subject.loading,
         ),
         "data": DataInfo(
             name=subject.data_name,

@@ -18,6 +18,7 @@ from lib_graph.run.schema import (
     DataInfo,
     FeatureId,
     LayerInfo,
+    Loading,
     Manifest,
     ModelInfo,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "DataInfo",
     "FeatureId",
     "LayerInfo",
+    "Loading",
     "Manifest",
     "ModelInfo",
     "Run",

@@ -38,6 +38,7 @@ from queries.graph import open_graph
 from queries.views.reproduction import reproduction_view
 from tests.ablated import ablate
 from tests.lib_graph.nets import CONFIG, transformer
+from tests.queries.cli.test_outputs import same_rows
 from tests.queries.conftest import Answer
 from tests.synthetic import random_run
 
@@ -79,6 +80,8 @@ def test_every_number_is_that_of_its_own_command_and_found_once(
     check_numbers(json.loads(found.out), out)
     monkeypatch.setattr(reproducing, "ablate_edges", interrupted)
     assert cli(*how).out == found.out
+    without_json = [argument for argument in how if argument not in ("--json", "-q")]
+    assert same_rows(cli, without_json, tmp_path / "rows.parquet") == 14
 
 
 def interrupted(*_: object, **__: object) -> None:
