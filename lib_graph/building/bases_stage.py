@@ -35,6 +35,7 @@ from lib_graph.method.jacobians import (
 )
 from lib_graph.method.moments import Moments, Spread
 from lib_graph.method.network import Batch, Section
+from lib_graph.method.spectrum import resolution_of
 from lib_graph.run.kept import made_from
 from lib_graph.run.writing import write_features
 
@@ -87,7 +88,10 @@ def _own_bases(job: Job, moments: dict[str, Moments | Spread]) -> Bases:
     grams = {name: found for name, found in moments.items() if isinstance(found, Moments)}
     bases: dict[str, LayerBasis | RawBasis] = {last.name: RawBasis(last.width)}
     if options.last == "pca":
-        bases[last.name] = _shared(job, pca_basis(grams[last.name], last.name, options.tau_pca))
+        own = pca_basis(
+            grams[last.name], last.name, options.tau_pca, resolution_of(options.torch_dtype)
+        )
+        bases[last.name] = _shared(job, own)
     for index, section in reversed([*enumerate(sections)]):
         layer = section.source.name
         jacobian = None
@@ -104,11 +108,13 @@ def _basis_of_part(
     options: Options, layer: str, gram: Moments, jacobian: torch.Tensor | None, part: slice
 ) -> LayerBasis:
     """Return the basis that the options ask for, of some of a layer's coordinates alone."""
+    gram, resolution = gram.part(part), resolution_of(options.torch_dtype)
     if jacobian is not None:
         taus = options.tau_pca, options.tau_lib
-        return lib_basis(gram.part(part), jacobian[part, part], layer, *taus)
-    make = pca_basis if options.basis == "pca" else neuron_basis
-    return make(gram.part(part), layer, options.tau_pca)
+        return lib_basis(gram, jacobian[part, part], layer, *taus, resolution)
+    if options.basis == "pca":
+        return pca_basis(gram, layer, options.tau_pca, resolution)
+    return neuron_basis(gram, layer, options.tau_pca)
 
 
 def _variances(basis: Basis, moments: Moments | Spread) -> torch.Tensor:

@@ -115,7 +115,7 @@ def reached_error(moments: InteractionMoments) -> float:
     constant's in row 0 left out. It is infinite for a single sample.
     """
     strength, error = moments.strength[1:], moments.stderr[1:].nan_to_num(torch.inf)
-    ordered, order = strength.sort(0, descending=True)
+    ordered, order = strength.sort(dim=0, descending=True, stable=True)
     before = ordered.cumsum(0) - ordered
     needed = (before < CARRIED * ordered.sum(0)) & (ordered > 0)
     relative = error.gather(0, order) / ordered

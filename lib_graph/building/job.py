@@ -127,6 +127,8 @@ def prepare(
         sections=[compose(network.sections)] if options.basis == "global" else [],
         processes=world.size, disk=_free(out),
     )  # fmt: skip
+    for line in () if subject.loading is None else subject.loading.lines():
+        progress.say(line)
     progress.say(f"Plan: {plan}")
     origin = origin_of(
         tensors_sha256(subject.module.state_dict().items()),

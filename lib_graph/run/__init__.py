@@ -23,6 +23,7 @@ from lib_graph.run.schema import (
     DataInfo,
     FeatureId,
     LayerInfo,
+    Loading,
     Manifest,
     ModelInfo,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "DataInfo",
     "FeatureId",
     "LayerInfo",
+    "Loading",
     "Manifest",
     "ModelInfo",
     "Run",
