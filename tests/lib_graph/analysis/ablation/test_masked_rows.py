@@ -20,6 +20,13 @@ NORMS = {"bare": nn.Identity, "layer": lambda: nn.LayerNorm(D), "rms": lambda: n
 ACTS = {"silu": functional.silu, "gelu": functional.gelu}
 
 
+def norm_of(module: nn.Module) -> Norm | None:
+    if isinstance(module, nn.Identity):
+        return None
+    centred = isinstance(module, nn.LayerNorm)
+    return Norm(module.weight, module.bias if centred else None, module.eps, centred)
+
+
 class Gated(nn.Module):
     def __init__(self, norm: str, act: str) -> None:
         super().__init__()
@@ -34,7 +41,7 @@ class Gated(nn.Module):
     def kind(self) -> GatedMLP:
         bias = self.gate.bias
         return GatedMLP(
-            self.gate.weight.T, self.up.weight.T, self.down.weight.T, self.act, Norm.of(self.norm),
+            self.gate.weight.T, self.up.weight.T, self.down.weight.T, self.act, norm_of(self.norm),
             bias, self.up.bias, self.down.bias,
         )  # fmt: skip
 
@@ -49,7 +56,7 @@ class Plain(nn.Module):
 
     def kind(self) -> ResidualMLP:
         up, down = self.up, self.down
-        return ResidualMLP(up.weight.T, up.bias, down.weight.T, None, "tanh", Norm.of(self.norm))
+        return ResidualMLP(up.weight.T, up.bias, down.weight.T, None, "tanh", norm_of(self.norm))
 
 
 class Heads(nn.Module):
@@ -73,7 +80,7 @@ class Heads(nn.Module):
         q, k, v = (w.T.unflatten(1, (2, 3)).movedim(1, 0) for w in self.into.weight.chunk(3))
         b_q, b_k, b_v = (b.unflatten(0, (2, 3)) for b in self.into.bias.chunk(3))
         w_o = self.out.weight.T.unflatten(0, (2, 3))
-        return Attention(q, k, v, w_o, b_q, b_k, b_v, self.out.bias, norm=Norm.of(self.norm))
+        return Attention(q, k, v, w_o, b_q, b_k, b_v, self.out.bias, norm=norm_of(self.norm))
 
 
 class Logits(nn.Module):
@@ -86,7 +93,7 @@ class Logits(nn.Module):
         return self.read(self.norm(x))
 
     def kind(self) -> Norm | NormLinear | None:
-        norm = Norm.of(self.norm)
+        norm = norm_of(self.norm)
         if isinstance(self.read, nn.Identity):
             return norm
         return norm and NormLinear(norm, self.read.weight.T, self.read.bias)
