@@ -91,6 +91,7 @@ def test_matches_are_those_of_all_values_at_once(runs, opened, monkeypatch, entr
     assert (found["correlation"] < 0).any()
 
 
+@pytest.mark.slow
 def test_a_network_with_itself_is_the_identity(opened):
     for name, r in correlations(opened[0], opened[0]).items():
         size = opened[0].bases[name].features
@@ -117,6 +118,7 @@ def test_a_sign_is_kept(tmp_path):
     assert r.to_dict() == pytest.approx({(i, i): -1.0 for i in (1, 2, 3)})
 
 
+@pytest.mark.slow
 def test_outputs_and_features_of_the_last_layer_have_their_own_numbers(tmp_path):
     x = torch.randn(40, 3, dtype=torch.float64)
     run, subject = linear(tmp_path / "raw", x, "neuron")

@@ -93,6 +93,7 @@ def test_files_go_when_a_build_fails(keep, tmp_path, monkeypatch):
     assert not list(tmp_path.rglob("*activations*"))
 
 
+@pytest.mark.slow
 def test_chosen_samples_come_in_their_order(tmp_path):
     found = samples("memory", None)
     which = torch.tensor([5, 0, 3, 1, 2])

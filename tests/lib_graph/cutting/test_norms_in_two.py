@@ -43,6 +43,7 @@ def x():
     return torch.randn(30, 3, generator=generator, dtype=torch.float64)
 
 
+@pytest.mark.slow
 def test_the_sections_are_the_module(module, norm, x):
     network = cut(module, (x,), LAYERS)
     assert [layer.width for layer in network.layers] == [3, 4, 5, 4, 2]
@@ -94,6 +95,7 @@ def test_what_is_called_a_norm_but_is_none(x):
         cut(module, (x,), LAYERS)
 
 
+@pytest.mark.slow
 def test_halves_of_a_norm_are_position_local():
     module = random_(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2)))
     x = torch.randn(4, 5, 3, dtype=torch.float64)

@@ -76,11 +76,13 @@ def test_what_bypasses_the_target_is_not_held():
     assert found.abs().max() > 0
 
 
+@pytest.mark.slow
 def test_interactions_are_those_of_the_sections(partial):
     _, network, inputs = partial
     check(network, inputs[:2], rule_of("gradient"))
 
 
+@pytest.mark.slow
 def test_without_a_bypass_nothing_changes():
     module = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
     x = torch.randn(5, 3, dtype=torch.float64)

@@ -47,6 +47,7 @@ def test_a_linear_map_with_an_activation(name, bias):
         check(network, x, rule)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_linear_map(bias):
     network, x = network_of(nn.Sequential(nn.Linear(3, 5, bias=bias)), 3)
@@ -59,6 +60,7 @@ class Doubled(nn.Linear):
         return super().forward(x) + x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "shape"),
     [

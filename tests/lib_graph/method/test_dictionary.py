@@ -163,6 +163,7 @@ def overcomplete(width, features, seed):
     return Dictionary(basis.rotation, offset, basis.inverse, -offset @ basis.inverse, "identity")
 
 
+@pytest.mark.slow
 def test_completeness():
     """All attributions sum to the target less its value at activations and biases 0."""
     subject = perceptron_subject()
@@ -227,6 +228,7 @@ def test_a_file_that_does_not_fit_is_one_line(tmp_path, change, metadata, error,
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.slow
 def test_a_relu_has_no_path(tmp_path):
     save_file(good(), tmp_path / "file.safetensors", RELU)
     options = Options(basis=tmp_path / "file.safetensors", rule="trapezoid")
@@ -250,6 +252,7 @@ def test_layers_may_be_mixed(tmp_path):
     assert np.allclose(found.strength, truth.strength)
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path, capsys):
     (tmp_path / "net.py").write_text(
         "import torch\n\n\ndef make_model():\n"

@@ -71,6 +71,7 @@ def test_a_position_local_section_takes_a_backward_pass_per_column():
     assert torch.allclose(found, truth, rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ahead", [1, 2, 3])
 def test_what_passes_between_positions_is_not_position_local(ahead):
     class Shifted(nn.Module):
@@ -86,6 +87,7 @@ def test_what_passes_between_positions_is_not_position_local(ahead):
         cut(Shifted(), (x,), {"x": "inner:in", "y": "output"}, kinds={("x", "y"): PositionLocal()})
 
 
+@pytest.mark.slow
 def test_fewer_positions_are_not_position_local():
     class Last(nn.Module):
         def __init__(self) -> None:

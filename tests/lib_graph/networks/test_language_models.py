@@ -109,6 +109,7 @@ def moments(section, batch, bases):
     return InteractionMoments.stack([constant_moments(*where), interaction_moments(*where, 4)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("granularity", GRANULARITIES)
 def test_padding_changes_nothing(name, granularity):
     """Rows of unequal length, padded behind, are the rows one by one."""

@@ -91,6 +91,7 @@ def test_second_moments(case, rule):
         assert (found - truth).norm() < 1e-10 * truth.norm()
 
 
+@pytest.mark.slow
 def test_interactions(case):
     network, whole, alone = case
     for section in network.sections:

@@ -296,6 +296,7 @@ def test_the_command(folder, tmp_path, capsys):
     assert capsys.readouterr().out.startswith("Gauges")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -312,6 +313,7 @@ def test_what_cannot_be_used_is_one_line(folder, capsys, arguments, code, words)
     assert words in line
 
 
+@pytest.mark.slow
 def test_another_network_is_refused(folder, tmp_path, capsys):
     save(tmp_path / "other", transformer(1).float(), CONFIG)
     run, model = str(folder / "run"), str(tmp_path / "other")
