@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-SPREAD := --numprocesses auto --dist loadfile  # the files of tests, over the processors
+SPREAD := --numprocesses auto --dist loadgroup  # over the processors: tests/conftest.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test exhaustive check lint format benchmark notebooks clean

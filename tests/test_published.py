@@ -35,17 +35,9 @@ SECTIONS = [("ln1.0", "ln2.0"), ("ln2.0", "unembed"), ("unembed", "output")]
 COUNTS = [1, 2, 3, 5, 8, 10, 13, 17, 25, 54, 129]
 BASES = ("lib", "pca")
 
-pytestmark = pytest.mark.slow
-
-
-def one_of(name, values):
-    """Return a mark that has a test run for all values, all but the first exhaustively."""
-    more = (pytest.param(value, marks=pytest.mark.exhaustive) for value in values[1:])
-    return pytest.mark.parametrize(name, [values[0], *more])
-
-
-each_seed = one_of("seed", SEEDS)
-each_basis = one_of("basis", BASES)
+pytestmark = [pytest.mark.slow, pytest.mark.sampled]
+each_seed = pytest.mark.parametrize("seed", SEEDS)
+each_basis = pytest.mark.parametrize("basis", BASES)
 
 
 def folder_of(seed):

@@ -134,6 +134,7 @@ def test_float32_is_close_to_float64(run, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("basis", ["pca", "neuron"])
 def test_other_bases(basis, tmp_path):
     found = build(SUBJECT, tmp_path, Options(basis=basis))
@@ -206,6 +207,7 @@ class Stopping:
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "stage", ["Jacobian of ln1.0", "interactions of ln1.0", "interactions of unembed"]
 )
@@ -265,6 +267,7 @@ def test_two_builds_at_once(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", ["bases.safetensors", "features.parquet", "interactions.parquet"])
 def test_a_damaged_file_is_noticed(name, tmp_path):
     build(SUBJECT, tmp_path)

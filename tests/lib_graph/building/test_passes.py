@@ -27,6 +27,7 @@ def forbid(monkeypatch, name):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 @pytest.mark.parametrize("passes", ["forward", "backward"])
 def test_whichever_passes_are_fewer(rule, passes, monkeypatch):
@@ -82,6 +83,7 @@ def strengths(section, batch, features, targets, chunk):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("targets", [2, 6])
 def test_position_local_sections(targets, masked):

@@ -97,6 +97,7 @@ def test_layers_of_the_transformer():
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("layers", "error", "words"),
     [

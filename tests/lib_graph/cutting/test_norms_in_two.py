@@ -44,6 +44,7 @@ def x():
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 def test_the_sections_are_the_module(module, norm, x):
     network = cut(module, (x,), LAYERS)
     assert [layer.width for layer in network.layers] == [3, 4, 5, 4, 2]
@@ -57,6 +58,7 @@ def test_the_sections_are_the_module(module, norm, x):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 def test_the_derivatives_are_the_modules(module, x):
     network = cut(module, (x,), LAYERS)
     free = x.clone().requires_grad_()
@@ -135,6 +137,7 @@ SLOW = [pytest.param(basis, marks=pytest.mark.slow) for basis in ("pca", "neuron
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("basis", ["lib", *SLOW])
 def test_a_run_says_which_feature_is_the_variance(x, tmp_path, basis):
     module = random_(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2)))

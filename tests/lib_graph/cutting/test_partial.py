@@ -34,6 +34,7 @@ def test_layers_are_the_named_tensors_and_the_chain_is_the_module(partial):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", ["gradient", "trapezoid"])
 def test_the_derivative_is_that_with_the_bypass_held_fixed(partial, name):
     module, network, inputs = partial

@@ -33,6 +33,7 @@ def test_slopes_are_derivatives(name):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("name", MODULES)
 def test_a_linear_map_with_an_activation(name, bias):
@@ -48,6 +49,7 @@ def test_a_linear_map_with_an_activation(name, bias):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_linear_map(bias):
     network, x = network_of(nn.Sequential(nn.Linear(3, 5, bias=bias)), 3)
@@ -61,6 +63,7 @@ class Doubled(nn.Linear):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("module", "shape"),
     [

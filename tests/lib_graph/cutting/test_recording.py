@@ -173,6 +173,7 @@ class Failing(nn.Linear):
         return super().forward(x)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("last", "error", "words"),
     [

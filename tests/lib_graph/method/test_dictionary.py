@@ -78,6 +78,7 @@ def pair_table(section):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 def test_strengths_are_those_of_brute_force(case):
     subject, run, network, _, dictionaries = case
     for section, found in zip(network.sections, run.sections(), strict=True):
@@ -117,6 +118,7 @@ def brute(section, constants, f, basis, following):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 def test_importance_is_the_mean_square_and_variance_the_variance(case):
     _, run, network, batch, dictionaries = case
     assert run.manifest.basis == "dictionary"
@@ -130,6 +132,7 @@ def test_importance_is_the_mean_square_and_variance_the_variance(case):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 def test_a_run_over_dictionaries_is_a_basis_itself(case, tmp_path):
     subject, run, *_ = case
     again = build(subject, tmp_path, Options(basis=run.path))
@@ -138,6 +141,7 @@ def test_a_run_over_dictionaries_is_a_basis_itself(case, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("rule", ["gradient", "trapezoid"])
 def test_a_dictionary_that_holds_lib_gives_its_edges(rule, tmp_path):
     subject = perceptron_subject()

@@ -41,6 +41,7 @@ def local_network(declared):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", RULE_NAMES)
 def test_jvps_where_they_are_fewer(name, monkeypatch):
     rule = Rule.named(name, 3 if name != "gradient" else None)
@@ -72,6 +73,7 @@ def test_a_position_local_section_takes_a_backward_pass_per_column():
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("ahead", [1, 2, 3])
 def test_what_passes_between_positions_is_not_position_local(ahead):
     class Shifted(nn.Module):

@@ -54,6 +54,7 @@ def test_on_random_samples_a_little_leaks(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(
     ("ranks", "spans", "found"),

@@ -165,6 +165,7 @@ def test_texts_fit_their_boxes_and_the_page(graph: queries.Graph) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("suffix", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
 )

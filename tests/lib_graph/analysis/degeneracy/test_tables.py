@@ -160,6 +160,7 @@ SUBJECTS = {
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_moves_along_free_directions_change_no_output(tmp_path, name):
     subject = SUBJECTS[name]()
@@ -176,6 +177,7 @@ def test_moves_along_free_directions_change_no_output(tmp_path, name):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_the_number_of_free_directions_is_what_autograd_finds(tmp_path, name):
     """The nullity of the derivative of all outputs by the parameters of one map."""

@@ -85,6 +85,7 @@ def test_it_is_the_plain_perceptron(trained):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "basis", ["lib", *(pytest.param(b, marks=pytest.mark.slow) for b in ("pca", "neuron"))]
 )
