@@ -74,6 +74,7 @@ def in_blocks(narrow: Narrow, width: int) -> Narrow:
 
     def blocks(c: Float[Tensor, "n s k"]) -> Float[Tensor, "n s m"]:
         parts = [narrow(part) for part in c.flatten(0, 1).split(rows)]
-        return torch.cat(parts).unflatten(0, c.shape[:2])
+        whole: Tensor = torch.cat(parts).unflatten(0, c.shape[:2])
+        return whole
 
     return blocks
