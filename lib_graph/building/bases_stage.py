@@ -143,7 +143,7 @@ def second_moment_of(job: Job, section: Section, next_basis: Basis) -> torch.Ten
         job.progress.say(
             f"Jacobian of {name}: estimated, relative standard error {moment.relative_error:.1e}"
         )
-    return moment.mean.cpu()
+    return moment.mean
 
 
 def _labels(job: Job, bases: Bases) -> dict[str, list[Label | None]]:

@@ -25,6 +25,7 @@ from lib_graph.method.basis import LayerBasis
 from lib_graph.method.dictionary import Dictionary
 from lib_graph.networks import Subject, subject_of
 from lib_graph.run import DataInfo, LayerInfo, ModelInfo, Run
+from lib_graph.run.config import BuildConfig
 from lib_graph.run.writing import write_manifest
 from lib_graph.support.devices import device_named
 from lib_graph.support.files import locked
@@ -172,14 +173,17 @@ def _positions(job: Job) -> int:
     return len(job.subject.inputs[0]) * job.network.layers[0].positions
 
 
-def _config(job: Job) -> dict[str, Any]:
-    """Return the options by the names and in the forms of the command line."""
+def _config(job: Job) -> BuildConfig:
+    """Return what was asked for, with what followed from the network."""
     options = asdict(job.options) | dict(job.subject.settings)
-    return options | {
-        "basis": str(job.options.basis),
-        "biases": ",".join(job.origin["biases"]),
-        "layers": ",".join(f"{name}={point}" for name, point in job.subject.layers.items()),
-    }
+    return BuildConfig(
+        **options
+        | {
+            "basis": str(job.options.basis),
+            "biases": tuple(job.origin["biases"]),
+            "layers": tuple(job.subject.layers.items()),
+        }
+    )
 
 
 def _identity_error(bases: Bases) -> float:

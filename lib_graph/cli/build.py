@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lib_graph.cli.commands import command, progress
+from lib_graph.cli.listed import LISTED
 from lib_graph.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 @click.option("--name", help="What to call the run.  [default: the model's name and the basis]")
 @click.option(
     "--layers",
+    type=LISTED,
     help="Layers, by commas: names, points (module.path:in or :out) or NAME=POINT.  [default: all "
     "that the model names]",
 )
@@ -87,7 +89,9 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     "--tau-lib", default=1e-12, show_default=True, help="Cut importances up to this share."
 )
 @click.option(
-    "--biases", help="Parameters that count as biases, by commas.  [default: bias and b_…]"
+    "--biases",
+    type=LISTED,
+    help="Parameters that count as biases, by commas.  [default: bias and b_…]",
 )
 @click.option(
     "--partial",
@@ -148,9 +152,8 @@ def build(
     text = _text(**{name: given.pop(name) for name in ("text", "context", "tokens", "padding")})
     if data is not None and text is not None:
         raise UsageError("A network runs on --data or on --text. Leave one out.")
-    layers = _listed(given.pop("layers"))
-    biases = _listed(given.pop("biases"))
-    options = Options(memory=parse_bytes(str(given.pop("memory"))), biases=biases, **given)
+    layers = given.pop("layers")
+    options = Options(memory=parse_bytes(str(given.pop("memory"))), **given)
     run = build_run(
         model, out, options, data=text or data, layers=layers, granularity=granularity, name=name,
         replace=replace, device=device, progress=progress(),
@@ -170,7 +173,3 @@ def _text(text: Path | None, **options: Any) -> Text | None:
     from lib_graph.data.text import Text
 
     return None if text is None else Text(text, **options)
-
-
-def _listed(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())

@@ -80,3 +80,11 @@ def test_a_file_of_ones_own_comes_back_with_its_data(tmp_path):
     file.unlink()
     with pytest.raises(ModelError, match=r"cannot be loaded again. There is no file"):
         reopened(run)
+
+
+def test_a_layer_whose_name_has_a_comma(tmp_path):
+    module = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+    subject = Subject.of(module, torch.randn(9, 2), ["a,b=0:in", "hidden=2:in", "output"])
+    run = build(subject, tmp_path)
+    assert [layer.name for layer in Run.open(tmp_path).layers] == ["a,b", "hidden", "output"]
+    assert reopened(run, subject).layers == {"a,b": "0:in", "hidden": "2:in", "output": "output"}
