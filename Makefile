@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# the oldest transformers that is supported, which some tests run under
+OLDEST := $(VENV)/transformers-4.57
 SPREAD := --numprocesses auto --dist loadfile  # the files of tests, over the processors
 
 .DEFAULT_GOAL := help
@@ -20,10 +22,15 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[dev,hf,py2neo]'
 	touch $@
 
+$(VENV)/.installed-oldest: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target $(OLDEST) 'transformers==4.57.*' \
+		'huggingface-hub<1' 'tokenizers<=0.23.0' requests urllib3 idna certifi charset-normalizer
+	touch $@
+
 demo: $(VENV)/.installed  ## build, load and query the graph of the shipped model
 	$(BIN)/lib-graph demo
 
-test: $(VENV)/.installed-dev  ## all tests, a real Neo4j among them
+test: $(VENV)/.installed-dev $(VENV)/.installed-oldest  ## all tests, a real Neo4j among them
 	$(BIN)/python -m pytest $(SPREAD)
 
 check: lint  ## lint and the quick tests, under a minute

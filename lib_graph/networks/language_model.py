@@ -138,7 +138,7 @@ def load(place: str, text: Text | None, granularity: str) -> Subject:
             f"{', '.join(map(repr, FAMILIES))}."
         )
     family = FAMILIES[model_type]
-    model = hub.load_model(folder)
+    model, loading = hub.load_model(folder)
     tokenizer = cache(partial(hub.load_tokenizer, folder))
     subject = Subject(
         name=Path(place).name,
@@ -148,6 +148,7 @@ def load(place: str, text: Text | None, granularity: str) -> Subject:
         data_name="text",
         layers=layers(family, _blocks(family, model), granularity),
         kinds=partial(kinds, family),
+        loading=loading,
     )
     if text is None:
         return subject

@@ -45,7 +45,7 @@ STAGES = ["means and Gram matrices", "Jacobian of c", "Jacobian of a", "interact
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pieces", [1, 3])
+@pytest.mark.parametrize("batches", [1, 3])
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_build_goes_on_after_the_last_batch_and_ends_in_the_same_bytes(
     whole, stage, batches, tmp_path

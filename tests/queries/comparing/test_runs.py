@@ -17,7 +17,9 @@ from ingest.store import GraphStore
 from lib_graph.errors import UsageError
 from lib_graph.networks.checkpoint import save
 from lib_graph.run import Run
-from lib_graph.run.ablations import ABLATION, TABLE, graph_of, write_table
+from lib_graph.run.ablations import ABLATION, TABLE
+from lib_graph.run.kept import graph_of
+from lib_graph.run.writing import write_rows
 from queries.comparing.runs import compare_runs, open_graphs
 from queries.comparing.sparsity import Sparsity, sparsity
 from tests.lib_graph.nets import CONFIG, transformer
@@ -115,7 +117,7 @@ def test_edges_required_and_matches_are_there_where_they_were_found(
     beside = table.assign(run=one.id, edges=1)  # as --against does; what a run itself says wins
     for run, tables in ((one, [table[:1].assign(run=one.id)]), (two, [table, beside])):
         origin = {**graph_of(run), "metric": "accuracy"}
-        write_table(run.path / TABLE, ABLATION, pd.concat(tables), origin)
+        write_rows(run.path / TABLE, ABLATION, [pd.concat(tables)], origin)
     for each in runs:
         ingest.load(each, store)
     graphs = [queries.open_graph(store, run.id) for run in runs]
