@@ -30,10 +30,12 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
         raise UsageError(f"{str(path)!r} cannot be read as JSON ({error}).") from error
     values = values.get("config", values) if isinstance(values, dict) else values
     known = {p.name for p in context.command.params}
-    unknown = sorted(set(values) - known) if isinstance(values, dict) else [type(values).__name__]
-    if unknown:
+    if not isinstance(values, dict):
+        raise UsageError(f"{str(path)!r} is no JSON object of options and values.")
+    given = {key: value for key, value in values.items() if value is not None}
+    if unknown := sorted(set(given) - known):
         raise UsageError(f"{str(path)!r} has {unknown[0]!r}, which is no option of this command.")
-    context.default_map = {key: value for key, value in values.items() if value is not None}
+    context.default_map = given
 
 
 @command()
