@@ -28,7 +28,7 @@ from lib_graph.method.basis import RawBasis, lib_basis
 from lib_graph.networks import load_subject
 from lib_graph.support.progress import SILENT
 from queries.comparing.reproduction import reproduce
-from queries.modules.modularity import Edges, leiden, modularity
+from queries.modules.modularity import WeightedGraph, leiden, modularity
 from tests.data import reference_data
 
 SECTIONS = [("ln1.0", "ln2.0"), ("ln2.0", "unembed"), ("unembed", "output")]
@@ -215,7 +215,7 @@ def published_modularity(seed, basis):
         target.append(j + first)
         weight.append((strengths[kept] / least).log10())
     source, target, weight = (torch.cat(part).numpy() for part in (source, target, weight))
-    edges = Edges(first + bases["unembed"].features, source, target, weight)
+    edges = WeightedGraph(first + bases["unembed"].features, source, target, weight)
     return modularity(edges, leiden(edges, resolution=1.0, seed=0))
 
 
