@@ -35,7 +35,7 @@ SECTIONS = [("ln1.0", "ln2.0"), ("ln2.0", "unembed"), ("unembed", "output")]
 COUNTS = [1, 2, 3, 5, 8, 10, 13, 17, 25, 54, 129]
 BASES = ("lib", "pca")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.sampled]
 each_seed = pytest.mark.parametrize("seed", SEEDS)
 each_basis = pytest.mark.parametrize("basis", BASES)
 
@@ -228,6 +228,7 @@ def last_tried(required):
     return middle
 
 
+@pytest.mark.exhaustive
 def test_the_table_has_our_numbers_beside_the_published_ones(out):
     """Means over the seeds: as the graphs themselves give them, and in our own bases."""
     records = reproduce(out, folder_of("seed0").parent).json_value()

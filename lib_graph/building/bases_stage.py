@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from lib_graph.building.accumulating import accumulate
-from lib_graph.building.bases_file import bases_made_from, read_bases, write_bases
+from lib_graph.building.bases_file import read_bases, write_bases
 from lib_graph.building.frames import feature_frame
 from lib_graph.building.given_bases import given_stage
 from lib_graph.building.job import Job
@@ -36,7 +36,8 @@ from lib_graph.method.jacobians import (
 from lib_graph.method.moments import Moments, Spread
 from lib_graph.method.network import Batch, Section
 from lib_graph.method.spectrum import resolution_of
-from lib_graph.run.writing import made_from, write_features
+from lib_graph.run.kept import made_from
+from lib_graph.run.writing import write_features
 
 __all__ = ["Bases", "bases_stage", "moments_of", "second_moment_of"]
 
@@ -50,7 +51,7 @@ def bases_stage(job: Job, *, force: bool = False) -> Bases:
     """
     layers = job.network.layers
     file = job.out / "bases.safetensors"
-    if bases_made_from(file) == job.origin and made_from(job.out / "features.parquet") is not None:
+    if made_from(file) == made_from(job.out / "features.parquet") == job.origin:
         found = read_bases(file)
         return {layer.name: found.get(layer.name) or RawBasis(layer.width) for layer in layers}
     if job.given is None:
