@@ -46,6 +46,7 @@ def build(
     granularity: str | None = None,
     name: str | None = None,
     replace: bool = False,
+    force: bool = False,
     device: str = "cpu",
     progress: Progress = SILENT,
 ) -> Run:
@@ -57,7 +58,8 @@ def build(
     folder of transformers' or a name on the hub, with a `Text` as data and a `granularity`, block
     or paper, for layers; or a `Subject`. Stages
     that are there already, from the same weights, data and options, are not computed again. `name`
-    is what people call the run (default: the subject's name and the basis). Under torchrun all
+    is what people call the run (default: the subject's name and the basis). `force` takes given
+    bases even where they leave out more than the whole variance of a layer. Under torchrun all
     processes call this, and share the data; `out` has to be a folder that all of them see.
 
     >>> import lib_graph, tempfile, torch
@@ -85,14 +87,14 @@ def build(
             clear(out)
         world.wait()
         run = finished(out, job.origin, speaking)
-        return _built(job, name) if run is None else run
+        return _built(job, name, force) if run is None else run
 
 
-def _built(job: Job, name: str | None) -> Run:
+def _built(job: Job, name: str | None, force: bool) -> Run:
     """Return the run of a job, all stages done."""
     job.recall_checks()
     try:
-        bases = bases_stage(job)
+        bases = bases_stage(job, force=force)
         interactions_stage(job, bases)
     finally:
         job.samples.close()

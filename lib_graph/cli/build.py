@@ -115,6 +115,8 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 @click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Also find N examples at "
               "either end of each feature.")  # fmt: skip
 @click.option("--replace", is_flag=True, help="Overwrite another run in the folder.")
+@click.option("--force", is_flag=True, help="Build with the bases of a file even if they leave out "
+              "more than the whole variance of a layer.")  # fmt: skip
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -130,6 +132,7 @@ def build(
     out: Path,
     name: str | None,
     replace: bool,
+    force: bool,
     device: str,
     **given: Any,
 ) -> None:
@@ -159,7 +162,7 @@ def build(
     options = Options(memory=parse_bytes(str(given.pop("memory"))), **given)
     run = build_run(
         model, out, options, data=text or data, layers=layers, granularity=granularity, name=name,
-        replace=replace, device=device, progress=progress(),
+        replace=replace, force=force, device=device, progress=progress(),
     )  # fmt: skip
     if os.environ.get("RANK", "0") != "0":
         return
