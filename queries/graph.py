@@ -230,10 +230,13 @@ class Graph:
         size: int = 50,
         min_importance: float = MIN_IMPORTANCE,
     ) -> Circuit:
-        """Return the circuit of at most `size` interactions that grows greedily from `target`.
+        """Return the circuit of `size` interactions that grows path by path to `target`.
 
-        The interaction through which most flows to `target` is added first: see
-        `queries.circuits.growing.grow_circuit`. Ends are as in `paths`.
+        It begins with the strongest path, and what adds most to its flow, per interaction, comes
+        next: docs/method.md §6. Where it has fewer, `query["shortfall"]` says why. Ends are as in
+        `paths`.
+
+        Raises UsageError for a size that is less than one path has.
         """
         reader = self._reader()
         start, end = self._ends(reader, source, target, min_importance)
