@@ -67,7 +67,8 @@ class Section:
     def best_out(self, row: Logs) -> Logs:
         """Return the largest of log2 share + row[target] out of each source, −∞ for nothing."""
         source, target, logs = self._by_source
-        return _largest((row[target] + logs)[None], source, self.sources)[0]
+        best: Logs = _largest((row[target] + logs)[None], source, self.sources)[0]
+        return best
 
     @cached_property
     def _by_source(self) -> tuple[Indices, Indices, Logs]:
