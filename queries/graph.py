@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from lib_graph.errors import UsageError
+from lib_graph.run.circuit import INTERACTION_COLUMNS
 from queries.asking.ablations import Ablations, find_ablations
 from queries.asking.ends import End, find_end
 from queries.asking.library import ask, find_query
@@ -14,7 +15,7 @@ from queries.asking.places import Layer, Place, find_layer
 from queries.asking.reader import Reader
 from queries.asking.runs import RunInfo, choose_run, list_runs, runs_table
 from queries.asking.statements import Statement, read_text
-from queries.asking.tables import INTERACTION_COLUMNS, Table
+from queries.asking.tables import Table
 from queries.circuits.circuit import Circuit, circuit_from_pairs, circuit_from_shares
 from queries.circuits.growing import grow_circuit
 from queries.circuits.paths import Paths, find_paths

@@ -11,7 +11,6 @@ import click
 
 from lib_graph.cli.commands import command, progress
 from lib_graph.errors import ConflictError, UsageError
-from lib_graph.support.files import write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,10 +168,10 @@ def circuit(
     """
     from lib_graph.analysis.ablation import (
         ablate_circuit,
-        read_circuit,
         smallest_circuit,
         write_ablation,
     )
+    from lib_graph.run.circuit import read_circuit
 
     if (file is None) == (keep_score is None):
         raise UsageError("Name a circuit's FILE, or let --keep-score find one: one of the two.")
@@ -183,12 +182,12 @@ def circuit(
         given = smallest_circuit(bench, keep_score, rank=rank, progress=progress())
     assert given is not None
     score = ablate_circuit(bench, given, **how)
-    result = score.added_to(given)
+    result = given.scored(score.scores())
     if out is not None:
-        write_json(out, result)
+        result.write(out)
     write_ablation(bench, score.row(bench), replace=replace)
     if as_json:
-        click.echo(json.dumps(result, indent=1, ensure_ascii=False))
+        click.echo(json.dumps(result.json_value(), indent=1, ensure_ascii=False))
         return
     click.echo(f"{score.edges} interactions between {score.nodes} features")
     for name, value in (

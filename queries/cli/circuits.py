@@ -198,7 +198,7 @@ def import_circuit(
     \b
     lib-graph circuits import five.json
     """  # noqa: D301  \b is click's mark
-    from queries.circuits.file import read_circuit
+    from lib_graph.run.circuit import read_circuit
     from queries.graph import open_graph
     from queries.views.answers import circuit_view
 
