@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from ingest.store.closing import Closing
 from lib_graph.errors import UsageError
 from lib_graph.run.circuit import INTERACTION_COLUMNS
 from queries.asking.ablations import Ablations, find_ablations
 from queries.asking.ends import End, find_end
 from queries.asking.library import ask, find_query
-from queries.asking.places import Layer, Place, find_layer
+from queries.asking.places import Place, StoredLayer, find_layer
 from queries.asking.reader import Reader
 from queries.asking.runs import RunInfo, choose_run, list_runs, runs_table
 from queries.asking.statements import Statement, read_text
@@ -57,7 +57,7 @@ def open_graph(store: Any = None, run: str | None = None) -> Graph:
         raise
 
 
-class Graph:
+class Graph(Closing):
     """One complete run in a store. Made by `open_graph`.
 
     Where a place is asked for, 'LAYER' means a layer as a whole, 'LAYER/INDEX' or an id one
@@ -73,24 +73,13 @@ class Graph:
     def __repr__(self) -> str:
         return f"Graph({self.store.name!r}, run={self.run.id!r})"
 
-    def __enter__(self) -> Graph:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         """Close the store if it was opened for this graph."""
         if self._close:
             self.store.close()
 
     @property
-    def layers(self) -> tuple[Layer, ...]:
+    def layers(self) -> tuple[StoredLayer, ...]:
         """The layers of the run, from the first to the last."""
         return self._known.layers
 

@@ -42,7 +42,7 @@ def test_language_models(tmp_path, monkeypatch):
     (tmp_path / "stories.txt").write_text("a b c d e f g h e e f a c b d " * 8)
     (commands,) = blocks("language-models.md", "sh language")
     printed = run(commands.splitlines(), tmp_path)
-    assert "layer ln1.0" in next(iter(printed.values()))
+    assert "ln1.0" in next(iter(printed.values()))
     widths = [layer.width for layer in lib_graph.Run.open(tmp_path / "paper-run").layers]
     assert widths[:4] == [16, 17, 32, 16]
     monkeypatch.chdir(tmp_path)

@@ -19,12 +19,13 @@ from lib_graph.building.bases_stage import Bases, bases_stage
 from lib_graph.building.interactions_stage import interactions_stage
 from lib_graph.building.job import Job, prepare
 from lib_graph.building.options import Options
-from lib_graph.building.origin import check_folder, clear_folder, run_id
+from lib_graph.building.origin import run_id
 from lib_graph.data.text import Text
 from lib_graph.method.basis import LayerBasis
-from lib_graph.method.dictionary import Dictionary
+from lib_graph.method.dictionary import Basis, Dictionary
 from lib_graph.networks import Subject, subject_of
 from lib_graph.run import DataInfo, LayerInfo, ModelInfo, Run
+from lib_graph.run.kept import clear, finished
 from lib_graph.run.writing import write_manifest
 from lib_graph.support.devices import device_named
 from lib_graph.support.files import locked
@@ -80,14 +81,10 @@ def build(
     job = prepare(subject, out, options, speaking, where, world)
     with locked(out) if world.first else nullcontext():
         if replace and world.first:
-            clear_folder(out)
+            clear(out)
         world.wait()
-        run = Run.open(out) if (out / "manifest.json").exists() else None
-        check_folder(out, job.origin)
-        if run is not None:
-            speaking.say(f"{out} is up to date: run {run.id}.")
-            return run
-        return _built(job, name)
+        run = finished(out, job.origin, speaking)
+        return _built(job, name) if run is None else run
 
 
 def _built(job: Job, name: str | None) -> Run:
@@ -127,6 +124,7 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
             sha256=job.origin["model"],
             parameters=sum(p.numel() for p in subject.module.parameters()),
             biases=tuple(job.origin["biases"]),
+            loading=subject.loading,
         ),
         "data": DataInfo(
             name=subject.data_name,
@@ -145,6 +143,7 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
                 features=bases[layer.name].features,
                 positions=layer.positions,
                 kind="raw" if bases[layer.name].raw else "basis",
+                spaces=_spaces(bases[layer.name], options),
             )
             for layer in job.network.layers
         ],
@@ -156,6 +155,13 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
             "identity_error": _identity_error(bases),
         },
     }
+
+
+def _spaces(basis: Basis, options: Options) -> tuple[tuple[int, int], ...]:
+    """Return the first and last index of the features of each space, of bases found here."""
+    if not isinstance(basis, LayerBasis) or options.bases_file or options.basis == "neuron":
+        return ()
+    return tuple((space.start + 1, space.stop) for space in basis.spaces)
 
 
 def _basis(bases: Bases, options: Options) -> str:

@@ -14,6 +14,7 @@ from lib_graph.errors import UsageError
 
 if TYPE_CHECKING:
     from lib_graph.data.text import Text
+    from lib_graph.run.schema import LayerInfo
 
 __all__ = ["build"]
 
@@ -159,11 +160,18 @@ def build(
         return
     click.echo(f"{out}: run {run.id} ({run.manifest.name})")
     for layer in run.layers:
-        click.echo(f"  {layer.name}: {layer.features} features of {layer.width} coordinates")
+        click.echo(f"  {_features(layer)}")
     if examples is not None:
         from lib_graph.analysis.examples import find_examples
 
         find_examples(run, count=examples, replace=replace, progress=progress())
+
+
+def _features(layer: LayerInfo) -> str:
+    """Return how many features a layer has, and how many of them share their importance."""
+    line = f"{layer.name}: {layer.features} features of {layer.width} coordinates"
+    shared = sum(last - first + 1 for first, last in layer.spaces)
+    return f"{line}, {shared} of them equally important as others" if shared else line
 
 
 def _text(text: Path | None, **options: Any) -> Text | None:

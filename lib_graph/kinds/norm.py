@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 __all__ = ["Norm"]
 
@@ -24,22 +23,6 @@ class Norm:
     bias: Float[Tensor, " d"] | None
     eps: float
     centred: bool
-
-    @classmethod
-    def of(cls, module: nn.Module) -> Norm | None:
-        """Return what a module computes, if it is a norm over its last axis; else None.
-
-        That is a LayerNorm, or what is called an RMSNorm and keeps its eps as those of torch and
-        transformers do.
-        """
-        norm: Any = module
-        if isinstance(module, nn.LayerNorm) and len(module.normalized_shape) == 1:
-            gain = torch.ones(module.normalized_shape) if norm.weight is None else norm.weight
-            return cls(gain, norm.bias, norm.eps, centred=True)
-        if type(module).__name__.endswith("RMSNorm") and isinstance(norm.weight, Tensor):
-            eps = getattr(norm, "variance_epsilon", getattr(norm, "eps", None))
-            return None if eps is None else cls(norm.weight, None, eps, centred=False)
-        return None
 
     def centre(self, f: Float[Tensor, "*n d"]) -> Float[Tensor, "*n d"]:
         """Return f P."""

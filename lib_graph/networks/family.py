@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lib_graph.kinds import Attention, GatedMLP, Norm, ResidualMLP, Tail
+from lib_graph.kinds.norm_form import NormForm
 from lib_graph.method.network import Kind
 
 __all__ = [
@@ -53,9 +54,9 @@ class Family:
 
 def norm(module: nn.Module) -> Norm:
     """Return what a model's norm computes."""
-    found = Norm.of(module)
-    assert found is not None, type(module)
-    return found
+    form = NormForm.of(module)
+    assert form is not None, type(module)
+    return form.norm(module)
 
 
 def matrix(module: Any) -> Float[Tensor, "d e"]:

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lib_graph.data.evaluation import Evaluation
-from lib_graph.data.text import Rows, Text, read_rows
+from lib_graph.data.text import Text, TokenRows, read_rows
 from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.kinds import NormLinear, PositionLocal
 from lib_graph.method.network import Kind
@@ -138,7 +138,7 @@ def load(place: str, text: Text | None, granularity: str) -> Subject:
             f"{', '.join(map(repr, FAMILIES))}."
         )
     family = FAMILIES[model_type]
-    model = hub.load_model(folder)
+    model, loading = hub.load_model(folder)
     tokenizer = cache(partial(hub.load_tokenizer, folder))
     subject = Subject(
         name=Path(place).name,
@@ -148,6 +148,7 @@ def load(place: str, text: Text | None, granularity: str) -> Subject:
         data_name="text",
         layers=layers(family, _blocks(family, model), granularity),
         kinds=partial(kinds, family),
+        loading=loading,
     )
     if text is None:
         return subject
@@ -165,7 +166,7 @@ def load(place: str, text: Text | None, granularity: str) -> Subject:
     )
 
 
-def _check_fit(rows: Rows, config: Any, place: str) -> None:
+def _check_fit(rows: TokenRows, config: Any, place: str) -> None:
     """Raise an error if the tokens are none of the model's, or the rows too long for it."""
     least, most = (int(x) for x in rows.tokens.aminmax())
     if least < 0 or most >= config.vocab_size:

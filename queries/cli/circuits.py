@@ -10,7 +10,7 @@ import click
 from lib_graph.cli.commands import command
 from lib_graph.errors import UsageError
 from queries.cli.options import (
-    Output,
+    AnswerOutput,
     from_option,
     min_importance_option,
     output_options,
@@ -45,7 +45,7 @@ def circuit(
     run: str | None,
     save: str | None,
     replace: bool,
-    output: Output,
+    output: AnswerOutput,
     **options: Any,
 ) -> None:
     """Find the circuit that leads to a place, in one of three ways.
@@ -111,7 +111,7 @@ def circuits() -> None:
 @command(name="list", short_help="List the saved circuits of a run.")
 @run_options
 @output_options
-def list_circuits(store: str | None, run: str | None, output: Output) -> None:
+def list_circuits(store: str | None, run: str | None, output: AnswerOutput) -> None:
     """List the saved circuits of a run: size, score, and the score of a random circuit.
 
     \b
@@ -129,7 +129,7 @@ def list_circuits(store: str | None, run: str | None, output: Output) -> None:
 @click.argument("name")
 @run_options
 @output_options
-def show(name: str, store: str | None, run: str | None, output: Output) -> None:
+def show(name: str, store: str | None, run: str | None, output: AnswerOutput) -> None:
     """Show the interactions of the saved circuit NAME, its size and its scores.
 
     \b
@@ -147,7 +147,9 @@ def show(name: str, store: str | None, run: str | None, output: Output) -> None:
 @click.argument("names", nargs=-1, required=True)
 @run_options
 @output_options
-def compare(names: tuple[str, ...], store: str | None, run: str | None, output: Output) -> None:
+def compare(
+    names: tuple[str, ...], store: str | None, run: str | None, output: AnswerOutput
+) -> None:
     """Compare each two of the saved circuits NAMES: what they have in common.
 
     Jaccard is what both have over what either has: 1 for equal circuits, 0 for disjoint ones.
@@ -189,7 +191,7 @@ def export(name: str, store: str | None, run: str | None, out: Path) -> None:
 @replace_option
 @output_options
 def import_circuit(
-    file: Path, store: str | None, run: str | None, output: Output, **options: Any
+    file: Path, store: str | None, run: str | None, output: AnswerOutput, **options: Any
 ) -> None:
     """Save the circuit of a JSON file, with the scores that a test has written into it.
 

@@ -19,6 +19,7 @@ from tests.lib_graph.nets import STACKED, random_, random_basis, stacked, stacke
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", ["gradient", "trapezoid"])
 def test_the_derivative_is_that_of_the_whole(name):
     _, network, inputs = stacked_network()
@@ -37,6 +38,8 @@ def test_the_derivative_is_that_of_the_whole(name):
     assert relative(second_moment(whole, one, rotation, rule, 4), truth) < 1e-12
 
 
+@pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("biases", [(True, True, True), (True, False, False), (False, False, True),
                                     (False, False, False)])  # fmt: skip
 def test_linear_maps_are_a_linear_map(biases):

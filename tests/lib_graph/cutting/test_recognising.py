@@ -33,6 +33,7 @@ def test_slopes_are_derivatives(name):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("name", MODULES)
 def test_a_linear_map_with_an_activation(name, bias):
@@ -47,6 +48,8 @@ def test_a_linear_map_with_an_activation(name, bias):
         check(network, x, rule)
 
 
+@pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_linear_map(bias):
     network, x = network_of(nn.Sequential(nn.Linear(3, 5, bias=bias)), 3)
@@ -59,6 +62,8 @@ class Doubled(nn.Linear):
         return super().forward(x) + x
 
 
+@pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("module", "shape"),
     [

@@ -29,6 +29,7 @@ def relative(found, truth):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", RULE_NAMES)
 def test_any_section_by_vjps(name):
     _, network, inputs = stacked_network()
@@ -59,6 +60,7 @@ def test_samples_add_up():
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", RULE_NAMES)
 @pytest.mark.parametrize("seed", range(3))
 def test_closed_forms_of_the_transformer(name, seed):
