@@ -14,7 +14,7 @@ from queries.asking.ends import End
 from queries.asking.reader import Reader
 from queries.asking.statements import read_text
 
-__all__ = ["NONE", "Between", "Indices", "Logs", "Section", "between", "read_between"]
+__all__ = ["NONE", "Between", "Indices", "Logs", "Shares", "between", "read_between"]
 
 Indices = NDArray[np.int64]
 Logs = NDArray[np.float64]
@@ -25,7 +25,7 @@ BLOCK = 2**16  # numbers that are worked on at once
 
 
 @dataclass(frozen=True, eq=False)
-class Section:
+class Shares:
     """The interactions from one layer to the next, by target and then by source.
 
     `source` and `target` are positions among the features of their layers, which are `sources` and
@@ -86,7 +86,7 @@ class Between:
     """
 
     features: tuple[Indices, ...]
-    sections: tuple[Section, ...]
+    sections: tuple[Shares, ...]
 
     def __len__(self) -> int:
         return sum(map(len, self.sections))
@@ -124,7 +124,7 @@ def between(
         here, there = features[-1], np.unique(target)
         order = np.lexsort((source, target))
         ranks = np.searchsorted(here, source[order]), np.searchsorted(there, target[order])
-        placed.append(Section(*ranks, share[order], len(here), len(there)))
+        placed.append(Shares(*ranks, share[order], len(here), len(there)))
         features.append(there)
     return Between(tuple(features), tuple(placed))
 
