@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lib_graph.cli.commands import command, progress
+from lib_graph.cli.listed import LISTED
 from lib_graph.cli.output import Output, output_options
 from lib_graph.errors import ConflictError, UsageError
 from lib_graph.support.view import View
@@ -61,7 +62,7 @@ def _curves(function: Function) -> Function:
             type=click.Path(path_type=Path),
             help="Also ablate this run of the same network, in another basis.",
         ),
-        click.option("--layers", help="Layers, by commas.  [default: all]"),
+        click.option("--layers", type=LISTED, help="Layers, by commas.  [default: all]"),
     ):
         function = option(function)
     return function
@@ -89,10 +90,7 @@ def nodes(
 
     benches = list(_benches(settings.run, against, metric))
     rows = pd.concat(
-        [
-            ablate_nodes(bench, layers=_listed(layers), seed=seed, progress=progress())
-            for bench in benches
-        ],
+        [ablate_nodes(bench, layers=layers, seed=seed, progress=progress()) for bench in benches],
         ignore_index=True,
     )
     write_ablation(benches[0], rows, replace=replace)
@@ -129,7 +127,7 @@ def edges(
 
     benches = list(_benches(settings.run, against, metric))
     found = [
-        ablate_edges(bench, layers=_listed(layers), delta=delta, seed=seed, progress=progress())
+        ablate_edges(bench, layers=layers, delta=delta, seed=seed, progress=progress())
         for bench in benches
     ]
     rows = pd.concat([each.rows for each in found], ignore_index=True)
@@ -224,10 +222,6 @@ def _check_same_network(run: Run, other: Run) -> None:
             f"Run {other.id} is of another network than run {run.id}: their weights differ. Give a "
             "run of the same one."
         )
-
-
-def _listed(text: str | None) -> list[str] | None:
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _view(found: Frame, *, kind: str, size: str) -> View:
