@@ -14,7 +14,6 @@ from lib_graph.cli.commands import command, progress
 from lib_graph.cli.listed import LISTED
 from lib_graph.cli.output import Output, output_options
 from lib_graph.errors import ConflictError, UsageError
-from lib_graph.support.files import write_json
 from lib_graph.support.view import View
 
 if TYPE_CHECKING:
@@ -172,10 +171,10 @@ def circuit(
     """
     from lib_graph.analysis.ablation import (
         ablate_circuit,
-        read_circuit,
         smallest_circuit,
         write_ablation,
     )
+    from lib_graph.run.circuit import read_circuit
 
     if (file is None) == (keep_score is None):
         raise UsageError("Name a circuit's FILE, or let --keep-score find one: one of the two.")
@@ -186,12 +185,12 @@ def circuit(
         given = smallest_circuit(bench, keep_score, rank=rank, progress=progress())
     assert given is not None
     score = ablate_circuit(bench, given, **how)
-    result = score.added_to(given)
+    result = given.scored(score.scores())
     if out is not None:
-        write_json(out, result)
+        result.write(out)
     write_ablation(bench, score.row(bench), replace=replace)
     if as_json:
-        click.echo(json.dumps(result, indent=1, ensure_ascii=False))
+        click.echo(json.dumps(result.json_value(), indent=1, ensure_ascii=False))
         return
     click.echo(f"{score.edges} interactions between {score.nodes} features")
     for name, value in (
