@@ -18,9 +18,9 @@ PAGE = Path(__file__).parents[1] / "docs" / "command-line.md"
 HEAD = """\
 # The command line
 
-What `lib-graph --help` and `lib-graph VERB --help` print. Exit codes: 0 ok, 1 failed, 2 wrong usage,
-3 the store cannot be reached, 4 there is something else already, or it does not match,
-130 interrupted (what was finished is kept). Options may also be set in the environment:
+What `lib-graph --help` and `lib-graph VERB --help` print. Exit codes: 0 ok, 1 failed, 2 wrong
+usage, 3 the store cannot be reached, 4 there is something else already, or it does not match, 130
+interrupted (what was finished is kept). Options may also be set in the environment:
 `LIB_GRAPH_VERB_OPTION`, such as `LIB_GRAPH_BUILD_MEMORY=8G`. This page is made by
 `python -m tools.reference`; a test holds it to the commands.
 """
