@@ -39,10 +39,12 @@ PY
 
 cat > Read.java <<'JAVA'
 import java.io.File;
+import org.gephi.graph.api.Column;
 import org.gephi.graph.api.Edge;
 import org.gephi.graph.api.Graph;
 import org.gephi.graph.api.GraphController;
 import org.gephi.graph.api.Node;
+import org.gephi.graph.api.Table;
 import org.gephi.io.importer.api.Container;
 import org.gephi.io.importer.api.ImportController;
 import org.gephi.io.processor.plugin.DefaultProcessor;
@@ -63,11 +65,13 @@ public class Read {
             service(ImportController.class).process(container, new DefaultProcessor(), space);
             System.out.println(file + " report: '" + container.getReport().getText().trim() + "'");
             Graph graph = service(GraphController.class).getGraphModel(space).getGraph();
-            String cost = graph.getModel().getNodeTable().getColumn(graph.getModel().getNodeTable().countColumns() - 1).getId();
+            Table nodes = graph.getModel().getNodeTable();
+            Column cost = nodes.getColumn(nodes.countColumns() - 1);
             for (Edge edge : graph.getEdges()) {
                 Node source = edge.getSource();
-                System.out.println(file + " edge " + source.getId() + edge.getTarget().getId()
-                    + " weight " + edge.getWeight() + ", cost of " + source.getId() + " " + source.getAttribute(cost));
+                String ends = source.getId() + "" + edge.getTarget().getId();
+                System.out.println(file + " edge " + ends + " weight " + edge.getWeight()
+                    + ", cost of " + source.getId() + " " + source.getAttribute(cost));
             }
         }
         System.exit(0);

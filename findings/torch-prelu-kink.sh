@@ -5,7 +5,7 @@
 #           with it: jvp and vjp are transposes of each other, as for relu, leaky_relu and hardtanh.
 # Instead:  torch.func.jacfwd gives 1, torch.func.jacrev gives the weight. leaky_relu, the same
 #           function, gives its slope in both.
-# Versions: torch 2.15.0. Of 20 activations tried at 9 points each only PReLU differs.
+# Versions: torch 2.15.0. Of 19 other activations, tried at 9 points each, none differs.
 # Who:      a network whose pre-activations are exactly 0: padding, a zero input, dead units,
 #           one-hot inputs through a layer without bias. <w, J v> and <J' w, v> then differ by the
 #           whole derivative, and a self-check of Jacobians fails at those rows alone.
