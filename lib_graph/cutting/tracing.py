@@ -19,6 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lib_graph.errors import UntraceableError, UsageError
 from lib_graph.kinds.norm import Norm
+from lib_graph.kinds.norm_form import NormForm
 
 __all__ = [
     "OUTPUT",
@@ -40,7 +41,7 @@ WITHOUT_RESULT = ("_assert", "sym_constrain", "_local_scalar_dense")
 
 def points(module: nn.Module) -> list[str]:
     """Return every point of a module that a layer can be: its submodules' inputs and outputs, and
-    inside a LayerNorm or RMSNorm the variance, with which the norm's input crosses.
+    inside whatever computes a LayerNorm or RMSNorm the variance, with which its input crosses.
 
     >>> points(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))
     ['0:in', '0:out', '1:in', '1:out', 'output']
@@ -48,7 +49,7 @@ def points(module: nn.Module) -> list[str]:
     found = []
     for path, submodule in module.named_modules():
         if path:
-            inside = [] if Norm.of(submodule) is None else [VARIANCE]
+            inside = [] if NormForm.of(submodule) is None else [VARIANCE]
             found += [f"{path}:{side}" for side in ("in", *inside, "out")]
     return [*found, OUTPUT]
 
@@ -278,8 +279,8 @@ def shapes(module: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, tuple[int
 
 def _variances(module: nn.Module, args: tuple[Any, ...]) -> list[Tensor]:
     """Return the variance of what a norm is called with; nothing for other modules."""
-    norm = Norm.of(module)
-    return [] if norm is None else [norm.variance(args[0])]
+    form = NormForm.of(module)
+    return [] if form is None else [form.norm(module).variance(args[0])]
 
 
 def _leading(result: Any) -> list[Any]:
@@ -300,7 +301,7 @@ def _visits(module: nn.Module, wanted: Iterable[str], visit: Visit) -> Iterator[
         path, side = point.rsplit(":", 1)
         submodule = module.get_submodule(path)
         if side == VARIANCE:
-            handles.append(submodule.register_forward_hook(_inside(module, point, visit)))
+            handles.append(submodule.register_forward_hook(_inside(submodule, point, visit)))
         elif side == "in":
             hook = _before(point, visit)
             handles.append(submodule.register_forward_pre_hook(hook, with_kwargs=True))
@@ -340,16 +341,19 @@ def _before_norm(point: str) -> str:
 
 
 def _norm(module: nn.Module, point: str) -> Norm:
-    norm = Norm.of(module.get_submodule(point.rsplit(":", 1)[0]))
-    assert norm is not None, point
-    return norm
+    submodule = module.get_submodule(point.rsplit(":", 1)[0])
+    form = NormForm.of(submodule)
+    assert form is not None, point
+    return form.norm(submodule)
 
 
 def _inside(module: nn.Module, point: str, visit: Visit) -> Callable[..., Any]:
     """Return a hook that computes a norm again, in two steps with a visit between."""
+    form = NormForm.of(module)
+    assert form is not None, point
 
-    def hook(_: nn.Module, args: tuple[Any, ...], __: Any) -> Any:
-        norm = _norm(module, point)
+    def hook(module: nn.Module, args: tuple[Any, ...], _: Any) -> Any:
+        norm = form.norm(module)
         return norm.with_variance(args[0], visit(norm.variance(args[0]), point))
 
     return hook

@@ -95,7 +95,9 @@ def _layer(layer: str, rows: pd.DataFrame, examples: pd.DataFrame | None) -> lis
             }
         )
         if examples is not None:
-            own = examples[examples["index"] == row["index"]].sort_values("rank", key=abs)
+            own = examples[examples["index"] == row["index"]].sort_values(
+                "rank", key=abs, kind="stable"
+            )
             cells[-1] |= {name: _lines(own[own["rank"] * sign > 0]) for sign, name in ENDS.items()}
             images.append((str(row["index"]), _images(own[own["rank"] > 0])))
     columns = tuple(name for name in cells[0] if any(row[name] for row in cells))

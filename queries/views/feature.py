@@ -55,6 +55,9 @@ def _headline(feature: Feature) -> str:
         parts.append(f"importance {number_cell(feature.importance)} ({place})")
     if feature.variance is not None:
         parts.append(f"variance {number_cell(feature.variance)}")
+    if feature.space is not None:
+        first, last = feature.space
+        parts.append(f"of equal importance as {first} to {last}, a chosen basis of their space")
     return ", ".join(parts)
 
 
@@ -80,7 +83,7 @@ def _line(text: str) -> str:
 
 def feature_json(feature: Feature) -> Record:
     """Return all of a feature as JSON has it; images are left out."""
-    names = ("role", "importance", "share", "rank", "variance", "label", "label_score")
+    names = ("role", "importance", "share", "rank", "variance", "space", "label", "label_score")
     examples = feature.examples
     return {
         "id": str(feature.id),
