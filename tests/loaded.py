@@ -21,7 +21,8 @@ def load_once(store: GraphStore, *runs: Run) -> None:
         for run in runs:
             ingest.load(run, store)
         return
-    key, file = _key(runs), Path(store.name)
+    file = Path(store.name)
+    key = _key(runs, file)
     if key in _files:
         file.write_bytes(_files[key])
         return
@@ -30,11 +31,12 @@ def load_once(store: GraphStore, *runs: Run) -> None:
     _files[key] = file.read_bytes()
 
 
-def _key(runs: tuple[Run, ...]) -> str:
+def _key(runs: tuple[Run, ...], store: Path) -> str:
+    """Return a digest of all that the folders of the runs hold; the store may be in one of them."""
     digest = hashlib.sha256()
     for run in runs:
         for file in sorted(run.path.rglob("*")):
-            if file.is_file():
+            if file.is_file() and not file.name.startswith(store.name):
                 digest.update(f"{file.name} {file.stat().st_size}\n".encode())
                 digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -101,6 +101,30 @@ def test_ends_that_are_left_out_are_the_first_and_the_last_layer(
     assert len(graph.paths(k=5)) == 5
 
 
+def test_the_strongest_comes_first_and_of_equals_the_first_by_name(
+    store: GraphStore, tmp_path: Path
+) -> None:
+    load_once(store, random_run(tmp_path, (4, 3, 3), ties=True))
+    found = queries.open_graph(store).paths(k=1000).paths
+    order = [(-path.strength, path.path) for path in found]
+    assert order == sorted(order)
+    assert len({path.strength for path in found}) < len(found)
+
+
+def test_between_whole_outermost_layers_the_costs_that_are_stored_do(
+    store: GraphStore, tmp_path: Path
+) -> None:
+    """Then one walk is all that runs, whatever number of paths is asked for."""
+    load_once(store, random_run(tmp_path, (4, 3, 3), density=1.0))
+    graph = queries.open_graph(store)
+    for k in (1, 3, 20):
+        found = graph.paths(k=k, min_importance=0)
+        assert len(found) == k
+        walks = [each for each in found.statements if "INTERACTS" in each.text]
+        assert len(walks) == 1
+        assert "cost_to_outputs" in walks[0].text or "cost_from_inputs" in walks[0].text
+
+
 @pytest.mark.parametrize("last", ["raw", "basis"])
 def test_all_paths_into_one_target_of_a_whole_graph_sum_to_1(
     store: GraphStore, tmp_path: Path, last: str
