@@ -9,8 +9,7 @@ import queries
 from ingest.store import GraphStore
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.run import Run
-from queries.asking.tables import FEATURE_COLUMNS, INTERACTION_COLUMNS
-from tests.loaded import load_once
+from lib_graph.run.circuit import FEATURE_COLUMNS, INTERACTION_COLUMNS
 from tests.synthetic import random_run
 
 NUMBERS = ["source", "target", "strength", "stderr", "effect", "share"]

@@ -20,9 +20,9 @@ def measured(monkeypatch):
     found = []
     measure = plan._section_bytes
 
-    def watched(section, *rest):
+    def watched(section, *rest, **options):
         found.append((section.source.name, section.target.name))
-        return measure(section, *rest)
+        return measure(section, *rest, **options)
 
     monkeypatch.setattr(plan, "_section_bytes", watched)
     return found
