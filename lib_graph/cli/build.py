@@ -86,7 +86,11 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 @click.option("--points", type=int, help="Nodes of the rule.  [default: 1, 16 or 33]")
 @click.option("--dtype", default="float64", show_default=True, help="float64 or float32.")
 @click.option(
-    "--tau-pca", default=1e-12, show_default=True, help="Cut variances up to this share of the top."
+    "--tau-pca",
+    default=1e-12,
+    show_default=True,
+    help="Cut variances up to this share of the top; "
+    "docs/method.md §16 says what a smaller one is good for.",
 )
 @click.option(
     "--tau-lib", default=1e-12, show_default=True, help="Cut importances up to this share."
