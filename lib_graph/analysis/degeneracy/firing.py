@@ -11,11 +11,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from lib_graph.building.accumulating import mergeable
+
 __all__ = ["Firing", "firing_of"]
 
 RELUS = (torch.ops.aten.relu.default, torch.ops.aten.relu_.default)
 
 
+@mergeable
 @dataclass(frozen=True)
 class Firing:
     """How often the units of one ReLU fire, each and in pairs, over `rows` inputs and positions.
