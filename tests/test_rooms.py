@@ -32,6 +32,7 @@ def loaded_by(names):
     return set(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_what_asks_a_store_never_loads_torch():
     names = [*modules(ingest), *modules(queries)]
     assert len(names) > 60

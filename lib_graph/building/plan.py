@@ -13,7 +13,7 @@ from torch import Tensor
 from lib_graph.errors import UsageError
 from lib_graph.method.basis import LayerBasis, RawBasis
 from lib_graph.method.interactions import interaction_moments
-from lib_graph.method.jacobians import second_moment
+from lib_graph.method.jacobians import closed_moment, second_moment
 from lib_graph.method.network import Batch, Network, Section
 from lib_graph.method.rules import Rule
 from lib_graph.support.memory import format_bytes, highest_bytes, peak_bytes, resident_bytes
@@ -84,14 +84,19 @@ def make_plan(
     carried = {name: min(width, top or width) for name, width in widths.items()}
     carried[network.layers[-1].name] = widths[network.layers[-1].name]
     every = (*network.sections, *sections)
-    different = {_likeness(section, widths, carried): section for section in every}.values()
+    probes = _Probes.of(network, example)
+    different = [*{_likeness(s, probes.small, widths, carried): s for s in every}.values()]
+    closed = [_has_closed_moment(section, probes.small, rule) for section in different]
 
     def takes(probe: Batch, chunk: int) -> int:
-        return max(_section_bytes(s, probe, rule, chunk, widths, carried) for s in different)
+        return max(
+            _section_bytes(section, probe, rule, chunk, widths, carried, whole=whole)
+            for section, whole in zip(different, closed, strict=True)
+        )
 
     held = _result_bytes(network, carried)
     return _within(
-        memory, samples, processes, _Probes.of(network, example), takes, held, disk=disk,
+        memory, samples, processes, probes, takes, held, disk=disk,
         what="The build", instead=", or cut the network at more layers",
     )  # fmt: skip
 
@@ -215,12 +220,14 @@ def _repeat(x: Tensor, n: int) -> Tensor:
     return x[:1].expand(n, *x.shape[1:]).contiguous()
 
 
-def _likeness(section: Section, widths: Mapping[str, int], carried: Mapping[str, int]) -> Hashable:
+def _likeness(
+    section: Section, probe: Batch, widths: Mapping[str, int], carried: Mapping[str, int]
+) -> Hashable:
     """Return what is the same for sections that take the same memory, as far as can be told."""
     ends = section.source, section.target
     features = [(layer.shapes, widths[layer.name], carried[layer.name]) for layer in ends]
-    kind = section.closed_form
-    return *features, tuple(layer.index for layer in ends) if kind is None else _form(kind)
+    known = section.kind(probe.activations[section.source.index]) is not None
+    return *features, _form(section.kind) if known else tuple(layer.index for layer in ends)
 
 
 def _form(value: Any) -> Hashable:
@@ -232,6 +239,11 @@ def _form(value: Any) -> Hashable:
     return repr(value)
 
 
+def _has_closed_moment(section: Section, probe: Batch, rule: Rule) -> bool:
+    one = _unit(section.target.width, probe.activations[section.target.index], 1)
+    return closed_moment(section, probe, one.rotation, rule) is not None
+
+
 def _section_bytes(
     section: Section,
     probe: Batch,
@@ -239,13 +251,18 @@ def _section_bytes(
     chunk: int,
     widths: Mapping[str, int],
     carried: Mapping[str, int],
+    *,
+    whole: bool,
 ) -> int:
-    """Return the bytes at the peak of one chunk of either computation on a section."""
+    """Return the bytes at the peak of one chunk of either computation on a section.
+
+    Second moments take the next layer's basis as a `whole` where they have a closed form.
+    """
     source, target = section.source, section.target
     f = probe.activations[source.index]
     part = _unit(source.width, f).only(torch.arange(min(chunk, source.width, carried[source.name])))
     every, some = widths[target.name], carried[target.name]
-    columns = _following(target.width, f, every if section.closed_form else chunk)
+    columns = _following(target.width, f, every if whole else chunk)
     following = _following(target.width, f, some)
     return max(
         peak_bytes(lambda: second_moment(section, probe, columns.rotation, rule, chunk)),

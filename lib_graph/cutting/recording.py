@@ -25,8 +25,8 @@ from lib_graph.cutting.cuts import (
 from lib_graph.cutting.selfcheck import check
 from lib_graph.cutting.tracing import recording
 from lib_graph.errors import ModelError
-from lib_graph.kinds import PositionLocal
-from lib_graph.method.network import Constants, Kind, Layer, Network, Section
+from lib_graph.method.kind import Kind
+from lib_graph.method.network import Constants, Layer, Network, Section
 
 __all__ = ["NOTICE", "recorded"]
 
@@ -43,7 +43,7 @@ def recorded(
     layers: Mapping[str, str],
     *,
     biases: Iterable[str] | None = None,
-    kinds: Mapping[tuple[str, str], Kind | PositionLocal] | None = None,
+    kinds: Mapping[tuple[str, str], Kind] | None = None,
     partial: bool = False,
 ) -> Network:
     """Return what `cuts.cut` does, of a module that has to be recorded on every batch.
@@ -63,7 +63,7 @@ def recorded(
             _function(source.index),
             parameters,
             counted,
-            (kinds or {}).get((source.name, target.name)),
+            (kinds or {}).get((source.name, target.name), Kind()),
         )
         for source, target in pairwise(built)
     )

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from lib_graph.analysis.degeneracy.firing import Firing, firing_of
-from lib_graph.analysis.degeneracy.linear_maps import LinearMap, Space, maps_of, span_of
+from lib_graph.analysis.degeneracy.spaces import Space, span_of
 from lib_graph.analysis.reopening import Reopened
 from lib_graph.building.accumulating import Mergeable, accumulate, mergeable
 from lib_graph.building.passes import Passes
 from lib_graph.building.samples import Samples
 from lib_graph.errors import ModelError
 from lib_graph.method.jacobians import JacobianMoment, second_moment
+from lib_graph.method.linear_map import LinearMap
 from lib_graph.method.moments import Moments, counted_rows
 from lib_graph.method.network import Batch, Layer, Section
 from lib_graph.method.rules import Rule
@@ -197,7 +198,7 @@ def _firing(sections: Sequence[Section], batch: Batch) -> tuple[Relus | Firing, 
 
 
 def _maps(sections: Sequence[Section]) -> list[tuple[Section, LinearMap]]:
-    return [(section, each) for section in sections for each in maps_of(section.kind)]
+    return [(section, each) for section in sections for each in section.kind.linear_maps()]
 
 
 def _looked_at(

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from lib_graph.analysis.degeneracy.firing import Firing
 from lib_graph.analysis.degeneracy.gauges import gauges_of
-from lib_graph.analysis.degeneracy.linear_maps import Space
 from lib_graph.analysis.degeneracy.measured import FreeMap, Measured
+from lib_graph.analysis.degeneracy.spaces import Space
 from lib_graph.analysis.reopening import Reopened, passes_of, reopened_network
 from lib_graph.errors import UsageError
 from lib_graph.method.moments import Moments

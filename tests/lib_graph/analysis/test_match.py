@@ -75,6 +75,7 @@ def by_definition(first, other, count):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("rows", [6, 1024])
 def test_matches_are_those_of_all_values_at_once(runs, opened, monkeypatch, rows):
     monkeypatch.setattr(plan, "ROWS", rows)
@@ -92,6 +93,7 @@ def test_matches_are_those_of_all_values_at_once(runs, opened, monkeypatch, rows
     assert (found["correlation"] < 0).any()
 
 
+@pytest.mark.slow
 def test_a_network_with_itself_is_the_identity(opened):
     for name, r in correlations(opened[0], opened[0], Passes({})).items():
         size = opened[0].bases[name].features
@@ -118,6 +120,7 @@ def test_a_sign_is_kept(tmp_path):
     assert r.to_dict() == pytest.approx({(i, i): -1.0 for i in (1, 2, 3)})
 
 
+@pytest.mark.slow
 def test_outputs_and_features_of_the_last_layer_have_their_own_numbers(tmp_path):
     x = torch.randn(40, 3, dtype=torch.float64)
     run, subject = linear(tmp_path / "raw", x, "neuron")
@@ -129,6 +132,7 @@ def test_outputs_and_features_of_the_last_layer_have_their_own_numbers(tmp_path)
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_what_does_not_vary_has_no_match(tmp_path, dtype):
     """A relu that is never on, and a coordinate that is the same for all but for rounding."""
@@ -154,6 +158,7 @@ def test_what_does_not_vary_has_no_match(tmp_path, dtype):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("rows", [1, 1024])
 def test_positions_that_do_not_count_do_not_correlate(tmp_path, monkeypatch, rows):
     """Of the first and the fifth sample none does: a batch may be without any that counts."""

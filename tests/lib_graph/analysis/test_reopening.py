@@ -44,6 +44,7 @@ def test_a_network_that_moved_is_one_line(built, tmp_path):
         reopened(lib_graph.Run.open(run / "run"))
 
 
+@pytest.mark.slow
 def test_other_weights_are_refused(built):
     with torch.no_grad():
         subject = lib_graph.load_subject(built.manifest.model.source)
@@ -52,12 +53,14 @@ def test_other_weights_are_refused(built):
         reopened(built, subject)
 
 
+@pytest.mark.slow
 def test_other_data_are_refused(built):
     subject = lib_graph.load_subject(built.manifest.model.source)
     with pytest.raises(ConflictError, match=r"The data of .* are not those that run"):
         reopened(built, replace(subject, inputs=(subject.inputs[0][:-1],)))
 
 
+@pytest.mark.slow
 def test_a_module_of_a_session_has_to_be_given(tmp_path):
     module = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
     subject = lib_graph.Subject.of(module, torch.randn(20, 3), ["0:in", "output"])

@@ -119,6 +119,7 @@ def test_the_command(run, tmp_path, capsys):
     assert capsys.readouterr().out == line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "words"),
     [

@@ -75,6 +75,8 @@ def x():
     return torch.randn(30, 3, generator=generator, dtype=torch.float64)
 
 
+@pytest.mark.slow
+@pytest.mark.sampled
 def test_the_sections_are_the_module(module, norm, centred, x):
     network = cut(module, (x,), LAYERS)
     assert [layer.width for layer in network.layers] == [3, 4, 5, 4, 2]
@@ -88,6 +90,7 @@ def test_the_sections_are_the_module(module, norm, centred, x):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 def test_the_derivatives_are_the_modules(module, x):
     network = cut(module, (x,), LAYERS)
     free = x.clone().requires_grad_()
@@ -206,6 +209,7 @@ def test_the_norms_of_transformers():
     assert NormForm.of(Qwen3NextRMSNormGated(4)) is None
 
 
+@pytest.mark.slow
 def test_halves_of_a_norm_are_position_local():
     module = random_(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2)))
     x = torch.randn(4, 5, 3, dtype=torch.float64)
@@ -245,6 +249,7 @@ SLOW = [pytest.param(basis, marks=pytest.mark.slow) for basis in ("pca", "neuron
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("basis", ["lib", *SLOW])
 def test_a_run_says_which_feature_is_the_variance(x, tmp_path, basis):
     module = random_(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2)))

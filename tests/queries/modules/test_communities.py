@@ -104,6 +104,7 @@ def test_the_same_arguments_give_the_same_modules(store: GraphStore, tmp_path: P
         assert again[0] == again[1]
 
 
+@pytest.mark.slow
 def test_stored_modules_replace_those_found_in_the_same_way(
     store: GraphStore, tmp_path: Path
 ) -> None:
@@ -124,6 +125,7 @@ def test_stored_modules_replace_those_found_in_the_same_way(
     assert count[0]["n"] == len(found) + len(other)
 
 
+@pytest.mark.slow
 def test_weights_of_an_ablation(store: GraphStore, tmp_path: Path) -> None:
     run = random_run(tmp_path, (6, 5, 4, 5))
     assert ingest.load(run, store).outcome == "loaded"

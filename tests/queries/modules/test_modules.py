@@ -108,6 +108,7 @@ def test_partitions_without_a_choice_agree() -> None:
         assert adjusted_rand_index(same, same) == 1.0
 
 
+@pytest.mark.slow
 def test_the_table_says_of_each_resolution_what_the_parts_say(
     store: GraphStore, tmp_path: Path
 ) -> None:
@@ -174,6 +175,7 @@ def test_log_weights_are_those_over_the_least_kept(store: GraphStore, tmp_path: 
     assert found.modularity == pytest.approx(nx.community.modularity(expected, sets), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_the_graph_of_modules_sums_what_is_between_them(store: GraphStore, tmp_path: Path) -> None:
     run = random_run(tmp_path, (9, 8, 7, 5), seed=4)
     ingest.load(run, store)
@@ -239,6 +241,7 @@ def test_what_cannot_be_measured_is_a_clear_error(
         graph.module_table(**arguments)
 
 
+@pytest.mark.slow
 def test_the_verb(tmp_path: Path, cli: Cli) -> None:
     store = tmp_path / "graph.kgl"
     ingest.load(random_run(tmp_path / "run"), store)

@@ -111,6 +111,7 @@ def test_all_edges_are_the_section_and_none_are_its_value_at_the_mean(bench):
         assert torch.allclose(masked(~mask), at_mean, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_mask_of_the_wrong_size_is_one_line(transformer):
     section = transformer.network.sections[0]
     masked = MaskedSection(transformer, section, transformer.features(section.source))
@@ -118,6 +119,7 @@ def test_a_mask_of_the_wrong_size_is_one_line(transformer):
         masked(torch.ones(2, 3, dtype=torch.bool))
 
 
+@pytest.mark.slow
 def test_node_curves_against_features_set_to_their_mean(bench):
     layer = bench.network.layers[1]
     basis, features = bench.bases[layer.name], bench.features(layer)
@@ -138,12 +140,14 @@ def test_node_curves_against_features_set_to_their_mean(bench):
     assert set(rows["baseline"]) == {bench.baseline}
 
 
+@pytest.mark.slow
 def test_the_curve_of_a_layer_ends_with_all_of_it(transformer):
     rows = ablate_nodes(transformer)
     assert rows["layer"].unique().tolist() == ["ln1.0", "ln2.0", "unembed"]
     assert rows.groupby("layer")["nodes"].max().tolist() == [11, 11, 11]
 
 
+@pytest.mark.slow
 def test_edge_curves_and_the_number_required(bench):
     found = ablate_edges(bench, delta=0.05)
     edges = edges_of(bench.run)
@@ -173,6 +177,7 @@ def test_edge_curves_and_the_number_required(bench):
         )
 
 
+@pytest.mark.slow
 def test_random_masks_are_drawn_from_the_seed(transformer):
     first, again, other = (
         ablate_edges(transformer, layers=["ln2.0"], delta=0.05, seed=seed).rows
@@ -200,6 +205,7 @@ def test_bisection_ends_where_one_passes_and_the_one_before_does_not():
     assert not passes[n - 1]
 
 
+@pytest.mark.slow
 def test_a_delta_that_not_even_all_edges_meet_says_by_how_much(transformer):
     basis = transformer.bases["unembed"]
     inverse = 3 * basis.inverse  # as wrong as a cut, and surely worse
@@ -235,6 +241,7 @@ def whole(bench):
     }
 
 
+@pytest.mark.slow
 def test_a_circuit_with_everything_is_the_network_and_a_random_one_as_well(bench):
     score = ablate_circuit(bench, whole(bench), draws=2)
     assert score.score == pytest.approx(bench.baseline)
@@ -244,6 +251,7 @@ def test_a_circuit_with_everything_is_the_network_and_a_random_one_as_well(bench
     assert score.nodes > len(ends)
 
 
+@pytest.mark.slow
 def test_a_circuit_against_a_chain_of_masked_sections(bench):
     circuit = whole(bench)
     circuit["interactions"] = circuit["interactions"][::3]
@@ -269,6 +277,7 @@ def test_a_circuit_against_a_chain_of_masked_sections(bench):
     assert score.score != pytest.approx(bench.baseline)
 
 
+@pytest.mark.slow
 def test_a_small_circuit_keeps_the_score_and_says_what_it_holds(transformer):
     delta = 0.5
     found = smallest_circuit(transformer, delta)
@@ -290,6 +299,7 @@ def test_a_small_circuit_keeps_the_score_and_says_what_it_holds(transformer):
     assert masked_score(transformer, masks) - transformer.baseline > delta
 
 
+@pytest.mark.slow
 def test_the_features_of_a_circuit_that_is_found_are_those_of_the_run(transformer):
     found = smallest_circuit(transformer, 0.5, rank="share")
     assert found["query"] == {"keep_score": 0.5, "rank": "share", "metric": "cross-entropy"}
@@ -316,6 +326,7 @@ def circuits_gone_wrong(bench):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", range(7))
 def test_a_circuit_that_cannot_be_used_is_one_line(transformer, case):
     interactions, error, words = [*circuits_gone_wrong(transformer).values()][case]
@@ -323,6 +334,7 @@ def test_a_circuit_that_cannot_be_used_is_one_line(transformer, case):
         ablate_circuit(transformer, {**whole(transformer), "interactions": interactions})
 
 
+@pytest.mark.slow
 def test_what_cannot_be_asked_is_one_line(transformer):
     with pytest.raises(UsageError, match="The circuit is of run 'other'"):
         ablate_circuit(transformer, {**whole(transformer), "run": "other"})
@@ -367,6 +379,7 @@ def test_a_network_without_labels_is_one_line(transformer, tmp_path):
         Bench.of(run, subject=early)
 
 
+@pytest.mark.slow
 def test_fewer_answers_are_an_even_selection(transformer):
     few = transformer.sampled(5)
     assert len(few) == 5
@@ -404,6 +417,7 @@ def test_results_add_up_in_the_run_folder(transformer):
     assert len(read_ablation(run)) == 3
 
 
+@pytest.mark.slow
 def test_circuits_of_all_sizes_stand_side_by_side(transformer):
     bench, circuit = transformer, whole(transformer)
     write_ablation(bench, ablate_nodes(bench, counts=[1]), replace=True)
@@ -414,6 +428,7 @@ def test_circuits_of_all_sizes_stand_side_by_side(transformer):
     assert table["layer"].isna().tolist() == [False] * 3 + [True] * 2
 
 
+@pytest.mark.slow
 def test_results_of_another_graph_are_refused(transformer):
     write_ablation(transformer, ablate_nodes(transformer, counts=[1]), replace=True)
     changed = transformer.run.manifest.model_copy(update={"run_id": "0" * 12})

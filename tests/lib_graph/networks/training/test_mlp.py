@@ -84,6 +84,8 @@ def test_it_is_the_plain_perceptron(trained):
         assert torch.equal(subject.module(x), plain(x))
 
 
+@pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "basis", ["lib", *(pytest.param(b, marks=pytest.mark.slow) for b in ("pca", "neuron"))]
 )
@@ -96,6 +98,7 @@ def test_its_graphs_come_from_closed_forms(trained, tmp_path, basis):
     assert run.manifest.data.samples == 90
 
 
+@pytest.mark.slow
 def test_the_data_can_be_elsewhere(trained, data, tmp_path, capsys):
     elsewhere = shutil.copytree(data, tmp_path / "elsewhere")
     out = str(tmp_path / "run")
