@@ -20,6 +20,7 @@ from torch import Tensor
 
 from lib_graph.building.passes import Passes
 from lib_graph.building.samples import LOOK, Samples
+from lib_graph.data.evaluation import Total
 from lib_graph.method.jacobians import JacobianMoment
 from lib_graph.method.moments import InteractionMoments, Moments, Spread
 from lib_graph.method.network import Batch
@@ -29,7 +30,7 @@ __all__ = ["Mergeable", "accumulate", "mergeable"]
 
 SAVE_EVERY = 30.0  # seconds
 KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (Moments, Spread, JacobianMoment, InteractionMoments)
+    kind.__name__: kind for kind in (Moments, Spread, JacobianMoment, InteractionMoments, Total)
 }
 LOOK_GROWTH = 1.25  # of the samples that are done, from one look at the result to the next
 
