@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ingest.store.closing import Closing
 from lib_graph.errors import UsageError
+from lib_graph.run.circuit import INTERACTION_COLUMNS
 from queries.asking.ablations import Ablations, find_ablations
 from queries.asking.ends import End, find_end
 from queries.asking.library import ask, find_query
@@ -14,7 +15,7 @@ from queries.asking.places import Place, StoredLayer, find_layer
 from queries.asking.reader import Reader
 from queries.asking.runs import RunInfo, choose_run, list_runs, runs_table
 from queries.asking.statements import Statement, read_text
-from queries.asking.tables import INTERACTION_COLUMNS, Table
+from queries.asking.tables import Table
 from queries.circuits.circuit import Circuit, circuit_from_pairs, circuit_from_shares
 from queries.circuits.growing import grow_circuit
 from queries.circuits.paths import Paths, find_paths
@@ -219,10 +220,13 @@ class Graph(Closing):
         size: int = 50,
         min_importance: float = MIN_IMPORTANCE,
     ) -> Circuit:
-        """Return the circuit of at most `size` interactions that grows greedily from `target`.
+        """Return the circuit of `size` interactions that grows path by path to `target`.
 
-        The interaction through which most flows to `target` is added first: see
-        `queries.circuits.growing.grow_circuit`. Ends are as in `paths`.
+        It begins with the strongest path, and what adds most to its flow, per interaction, comes
+        next: docs/method.md §6. Where it has fewer, `query["shortfall"]` says why. Ends are as in
+        `paths`.
+
+        Raises UsageError for a size that is less than one path has.
         """
         reader = self._reader()
         start, end = self._ends(reader, source, target, min_importance)

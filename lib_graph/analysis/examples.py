@@ -20,6 +20,7 @@ from lib_graph.networks import Subject
 from lib_graph.run import Run
 from lib_graph.run.examples import NAME, read_examples, write_examples
 from lib_graph.run.kept import graph_of, up_to_date
+from lib_graph.support.devices import sums_on
 from lib_graph.support.files import locked
 from lib_graph.support.progress import SILENT, Progress
 
@@ -98,7 +99,7 @@ class Top:
         """
         if counted is not None:
             features = features.masked_fill(~counted[..., None], -torch.inf)
-        values, positions = features.max(1)
+        values, positions = (x.to(sums_on(x.device)) for x in features.max(1))
         samples = torch.arange(first, first + len(values), device=values.device)
         found = cls(values, samples[:, None].expand_as(values), positions)
         none = values.new_full((count, values.shape[1]), -torch.inf)

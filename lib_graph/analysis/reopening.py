@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -21,11 +22,12 @@ from lib_graph.method.dictionary import Basis
 from lib_graph.method.network import Batch, Network
 from lib_graph.networks import Subject, load_subject
 from lib_graph.run import Manifest, Run
+from lib_graph.run.config import BuildConfig
 from lib_graph.run.kept import UNFINISHED, Origin
 from lib_graph.support.devices import CPU, device_named
 from lib_graph.support.progress import Progress
 
-__all__ = ["Reopened", "cut_again", "passes_of", "reopened", "reopened_network"]
+__all__ = ["Reopened", "cut_again", "passes_of", "reopened", "reopened_network", "text_of"]
 
 
 @dataclass(frozen=True)
@@ -61,17 +63,19 @@ class Reopened:
         """Return the data, in batches in which `parts` keep to so many bytes of memory.
 
         The `beside` are networks that run on the same data. With `keep`, as for several passes,
-        activations are kept where they fit. Raises what `plan_passes` does.
+        activations are kept where they fit, but for those of the last layer. Raises what
+        `plan_passes` does.
         """
         subject, networks = self.subject, [each.network for each in (self, *beside)]
         size = len(subject.inputs[0])
         plan = plan_passes(networks, self.example, size, memory, parts, keep=keep)
-        return self.samples(plan)
+        return self.samples(plan, last=not keep)
 
-    def samples(self, plan: Plan) -> Samples:
-        """Return the data in the batches of a plan."""
+    def samples(self, plan: Plan, *, last: bool = True) -> Samples:
+        """Return the data in the batches of a plan; `last` is as in `Samples`."""
         inputs = [cast(x, self.dtype) for x in self.subject.inputs]
-        return Samples(self.network, inputs, plan, self.subject.counted, self.device)
+        counted, device = self.subject.counted, self.device
+        return Samples(self.network, inputs, plan, counted, device, last=last)
 
 
 def passes_of(run: Run, verb: str, origin: Origin, progress: Progress) -> Passes:
@@ -102,8 +106,7 @@ def reopened(run: Run, subject: Subject | None = None) -> Subject:
     weights = tensors_sha256(subject.module.state_dict().items())
     _check(run, "weights", weights, manifest.model.sha256)
     _check(run, "data", tensors_sha256(subject.tensors()), manifest.data.sha256)
-    layers = (text.partition("=") for text in str(manifest.config["layers"]).split(","))
-    return replace(subject, layers={name: point for name, _, point in layers})
+    return replace(subject, layers=dict(manifest.config.layers))
 
 
 def reopened_network(
@@ -133,7 +136,7 @@ def cut_again(
     example = tuple(first_samples(cast(x, dtype)).to(where) for x in subject.inputs)
     network = cut_or_recorded(
         subject, module, example, run.manifest.model.biases,
-        partial=bool(run.manifest.config.get("partial")),
+        partial=run.manifest.config.partial,
     )  # fmt: skip
     bases = given_bases(run.path / "bases.safetensors", network.layers)
     moved = {name: basis.to(dtype, where) for name, basis in bases.items()}
@@ -141,8 +144,16 @@ def cut_again(
 
 
 def _loaded(manifest: Manifest) -> Subject:
-    text = Text.of_settings(manifest.config)
-    return load_subject(manifest.model.source, text or manifest.config.get("data"))
+    config = manifest.config
+    return load_subject(manifest.model.source, text_of(config) or config.data)
+
+
+def text_of(config: BuildConfig) -> Text | None:
+    """Return the text that a build was run on; None if it was on none."""
+    if config.text is None:
+        return None
+    assert config.context is not None  # it is written whenever there is a text
+    return Text(Path(config.text), config.context, config.tokens, bool(config.padding))
 
 
 def _check(run: Run, what: str, found: str, expected: str) -> None:

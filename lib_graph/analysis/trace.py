@@ -115,13 +115,13 @@ def _alone(subject: Subject, sample: Sample) -> Subject:
 def _sections(run: Run, opened: Reopened, passes: Passes, memory: int) -> Iterator[pd.DataFrame]:
     """Yield the interactions of one section after the other."""
     network, bases, config = opened.network, opened.bases, run.manifest.config
-    rule = Rule.named(config["rule"], config["points"])
+    rule = Rule.named(config.rule, config.points)
     widths = {name: basis.features for name, basis in bases.items()}
     plan = make_plan(
-        network, opened.example, 1, memory, rule, features=widths, top=config["top"]
+        network, opened.example, 1, memory, rule, features=widths, top=config.top
     )  # fmt: skip
     samples = opened.samples(replaced(plan, keep="memory"))
-    chosen = config["top"], config.get("min_importance")
+    chosen = config.top, config.min_importance
     for section in network.sections:
         source, target = section.source, section.target
         rows, columns = (most_important(bases[layer.name], *chosen) for layer in (source, target))
@@ -141,7 +141,7 @@ def _manifest(run: Run, opened: Reopened, origin: Origin, text: str) -> dict[str
         "run_id": run_id(origin),
         "name": f"{base.name}@{text}",
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "config": {**base.config, "input": text},
+        "config": base.config.model_copy(update={"input": text}),
         "data": base.data.model_copy(
             update={"sha256": origin["input"], "samples": 1, "positions": positions}
         ),

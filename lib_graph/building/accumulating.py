@@ -9,7 +9,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import reduce
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -24,6 +24,7 @@ from lib_graph.data.evaluation import Total
 from lib_graph.method.jacobians import JacobianMoment
 from lib_graph.method.moments import InteractionMoments, Moments, Spread
 from lib_graph.method.network import Batch
+from lib_graph.support.devices import CPU, sums_on
 from lib_graph.support.files import json_sha256, whole_file
 
 __all__ = ["Mergeable", "accumulate", "mergeable"]
@@ -67,6 +68,7 @@ def accumulate(
 ) -> Parts[MergeableT]:
     """Return what `part` gives, merged over all batches in order, then over all processes.
 
+    The sums stay where the batches are until all are in, and come back on the processor.
     Of several processes each takes every so-many-th batch. Where the build was cut off in this
     pass, it goes on after the last batch, and ends in the same bits. `enough` ends the pass early;
     all processes together ask it after 32, 64, 96, … samples, ever more rarely.
@@ -90,7 +92,7 @@ def accumulate(
                 file.keep(so_far)
         finally:
             file.write(so_far)
-    return _of_all(passes, so_far.parts)
+    return _on(CPU, _of_all(passes, so_far.parts))
 
 
 class _Sum(NamedTuple):
@@ -127,20 +129,7 @@ def _looks(before: int, after: int) -> bool:
 def _merged(total: Parts[MergeableT] | None, found: Parts[MergeableT]) -> Parts[MergeableT]:
     if total is None:
         return found
-    return tuple(_beside(one, other).merge(other) for one, other in zip(total, found, strict=True))
-
-
-def _beside(one: MergeableT, other: MergeableT) -> MergeableT:
-    """Return a part with its tensors where those of another are: a file's are on the processor."""
-    moved = {}
-    for field in fields(one):  # type: ignore[arg-type]
-        values = getattr(one, field.name), getattr(other, field.name)
-        if (
-            all(isinstance(value, Tensor) for value in values)
-            and values[0].device != values[1].device
-        ):
-            moved[field.name] = values[0].to(values[1].device)
-    return replace(one, **moved) if moved else one  # type: ignore[type-var]
+    return tuple(one.merge(other) for one, other in zip(total, found, strict=True))
 
 
 def _of_all(passes: Passes, parts: Parts[MergeableT] | None) -> Parts[MergeableT]:
@@ -151,6 +140,12 @@ def _of_all(passes: Passes, parts: Parts[MergeableT] | None) -> Parts[MergeableT
     kinds = [type(each) for each in parts]
     gathered = passes.world.gathered(_tensors(parts))
     return reduce(_merged, [_restored(kinds, tensors) for tensors in gathered])
+
+
+def _on(device: torch.device, parts: Parts[Any]) -> Parts[Any]:
+    """Return the same parts with their tensors on a device."""
+    kinds = [type(each) for each in parts]
+    return _restored(kinds, {name: x.to(device) for name, x in _tensors(parts).items()})
 
 
 def _tensors(state: Parts[Any]) -> dict[str, Tensor]:
@@ -185,6 +180,7 @@ class _Partial:
         file = f"{json_sha256(name)[:16]}.{passes.world.rank}-{passes.world.size}.safetensors"
         self._path = None if passes.partial is None else passes.partial / file
         self._saved = time.monotonic()
+        self._device = samples.device
 
     def read(self) -> _Sum:
         """Return what was saved of the same pass of the same build, or an empty sum."""
@@ -200,7 +196,8 @@ class _Partial:
         except SafetensorError:
             return nothing
         kinds = [KINDS[name] for name in json.loads(said["kinds"])]
-        return _Sum(int(said["done"]), _restored(kinds, tensors), said["finished"] == "True")
+        parts = _on(sums_on(self._device), _restored(kinds, tensors))
+        return _Sum(int(said["done"]), parts, said["finished"] == "True")
 
     def keep(self, so_far: _Sum) -> None:
         """Save a sum, if it is some time since one was saved."""

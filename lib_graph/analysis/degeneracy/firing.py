@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lib_graph.building.accumulating import mergeable
+from lib_graph.support.devices import exact
 
 __all__ = ["Firing", "firing_of"]
 
@@ -32,7 +33,7 @@ class Firing:
     @classmethod
     def of(cls, fires: Bool[Tensor, "rows h"]) -> Firing:
         """Return the counts on some rows."""
-        m = fires.double()
+        m = exact(fires)
         return cls(len(m), m.T @ m)
 
     def merge(self, other: Firing) -> Firing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from lib_graph.method.linear_map import LinearMap
 from lib_graph.method.moments import Moments, counted_rows
 from lib_graph.method.network import Batch, Layer, Section
 from lib_graph.method.rules import Rule
+from lib_graph.support.devices import exact, sums_on
 
 __all__ = ["FreeMap", "Measured", "free_maps"]
 
@@ -96,8 +97,8 @@ class Measured:
         return cls(found.planned(parts, memory, keep=True), passes)
 
     def _total(self, name: str, of: Callable[[Batch], tuple[PartT, ...]]) -> tuple[PartT, ...]:
-        """Return what a pass sums up, on the processor."""
-        return tuple(map(_at_home, accumulate(self.passes, name, self.samples, of)))
+        """Return what a pass sums up."""
+        return accumulate(self.passes, name, self.samples, of)
 
     def moments(self) -> tuple[Moments, ...]:
         """Return mean and Gram matrix of every layer."""
@@ -182,7 +183,7 @@ def _moments(layers: Sequence[Layer], batch: Batch) -> tuple[Moments, ...]:
 
 def _second(section: Section, following: Space, batch: Batch, chunk: int) -> tuple[JacobianMoment]:
     """Return the second moment of a section's Jacobian, towards what is read after it."""
-    projector = following.projector.to(batch.activations[section.target.index])
+    projector = following.projector.to(batch.activations[section.source.index])
     rows = batch.rows(section.source)
     return (JacobianMoment(rows, second_moment(section, batch, projector, RULE, chunk)),)
 
@@ -193,7 +194,8 @@ def _firing(sections: Sequence[Section], batch: Batch) -> tuple[Relus | Firing, 
     for each in sections:
         run = partial(each, batch.activations[each.source.index], batch.constants)
         found.append(firing_of(run, batch.mask(each.source)))
-    counts = torch.tensor([len(some) for some in found])
+    where = sums_on(batch.activations[0].device)
+    counts = torch.tensor([len(some) for some in found], device=where)
     return (Relus(counts), *(each for some in found for each in some))
 
 
@@ -212,12 +214,5 @@ def _looked_at(
             found.append(Moments.of(each.inputs(f)[None]))
         if each.read is not None:
             projector = read[section.target.name].projector.to(f)
-            found.append(JacobianMoment(len(f), each.read(f, projector).double()))
+            found.append(JacobianMoment(len(f), exact(each.read(f, projector))))
     return tuple(found)
-
-
-def _at_home(part: PartT) -> PartT:
-    """Return a part with its tensors on the processor."""
-    values = {field.name: getattr(part, field.name) for field in fields(part)}  # type: ignore[arg-type]
-    moved = {name: value.cpu() for name, value in values.items() if isinstance(value, Tensor)}
-    return replace(part, **moved)  # type: ignore[type-var]

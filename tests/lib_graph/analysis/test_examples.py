@@ -85,7 +85,7 @@ def test_a_relu_has_one_end(tmp_path):
     subject = subject_of(torch.randn(30, 3, dtype=torch.float64))
     relu = Dictionary(torch.eye(3), -torch.ones(3), torch.eye(3), torch.ones(3), "relu")
     write_bases(tmp_path / "file.safetensors", {"x": relu}, {})
-    run = build(subject, tmp_path / "run", Options(basis=tmp_path / "file.safetensors"))
+    run = build(subject, tmp_path / "run", Options(basis=tmp_path / "file.safetensors"), force=True)
     found = find_examples(run, subject, count=30).query("layer == 'x'")
     assert (found["rank"] > 0).all()
     assert len(found) == int((subject.inputs[0] > 1).sum())

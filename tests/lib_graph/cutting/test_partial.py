@@ -121,7 +121,7 @@ def test_the_run_says_so_and_is_another(tmp_path):
         assert command(*arguments, "--out", str(out), *options) == 0
         runs.append(lib_graph.Run.open(out))
     manifest = runs[1].manifest
-    assert (manifest.config["partial"], manifest.checks["held_tensors"]) == (True, 1)
+    assert (manifest.config.partial, manifest.checks["held_tensors"]) == (True, 1)
     assert "held_tensors" not in runs[0].manifest.checks
     assert runs[0].id != runs[1].id
     assert [layer.width for layer in runs[0].layers][1] == 8

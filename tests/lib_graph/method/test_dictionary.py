@@ -249,7 +249,9 @@ def test_layers_may_be_mixed(tmp_path):
     torch.manual_seed(0)
     relu = Dictionary(torch.randn(5, 6), torch.ones(6), torch.randn(6, 5), torch.ones(5), "relu")
     write_bases(tmp_path / "mixed.safetensors", bases | {"hidden": relu}, {})
-    run = build(subject, tmp_path / "run", Options(basis=tmp_path / "mixed.safetensors"))
+    run = build(
+        subject, tmp_path / "run", Options(basis=tmp_path / "mixed.safetensors"), force=True
+    )
     features = {layer.name: layer.features for layer in lib.layers}
     assert {layer.name: layer.features for layer in run.layers} == features | {"hidden": 6}
     found, truth = (x.interactions.query("source_layer == 'linear'") for x in (run, lib))
@@ -265,6 +267,7 @@ def test_the_command(tmp_path, capsys):
     )
     save_file(tensors(), tmp_path / "file.safetensors", RELU)
     arguments = ["build", f"{tmp_path}/net.py:make_model", "--layers", "x=0:in,output", "-q"]
+    arguments += ["--force"]  # random features
     arguments += ["--basis", f"{tmp_path}/file.safetensors", "--out", f"{tmp_path}/run"]
     with pytest.raises(SystemExit) as stop:
         main(arguments)
@@ -280,7 +283,7 @@ def test_many_features_need_more_memory(tmp_path):
         save_file(held, tmp_path / f"{name}.safetensors", RELU)
     memory = (512 << 20) + (16 << 20)
     build(perceptron_subject(), tmp_path / "run",
-          Options(basis=tmp_path / "small.safetensors", memory=memory))  # fmt: skip
+          Options(basis=tmp_path / "small.safetensors", memory=memory), force=True)  # fmt: skip
     with pytest.raises(UsageError, match=r"needs at least 5[67]\d MiB"):
         build(perceptron_subject(), tmp_path / "run",
               Options(basis=tmp_path / "wide.safetensors", memory=memory))  # fmt: skip

@@ -11,7 +11,7 @@ import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.errors import UsageError
-from queries.asking.tables import FEATURE_COLUMNS, INTERACTION_COLUMNS
+from lib_graph.run.circuit import FEATURE_COLUMNS, INTERACTION_COLUMNS
 from tests.queries.circuits.test_paths import all_ends, random_runs, text
 from tests.queries.oracle import Oracle
 from tests.synthetic import random_run

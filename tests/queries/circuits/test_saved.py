@@ -14,7 +14,7 @@ import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.errors import ConflictError, NotFoundError, UsageError
-from queries.circuits.circuit import Scores
+from lib_graph.run.circuit import Scores
 from tests.ingest.graphs import dump, undated
 from tests.queries.conftest import Answer
 from tests.synthetic import random_run
@@ -94,7 +94,7 @@ def test_a_file_brings_a_circuit_and_its_scores_back(
     circuit.save(file)
     content = json.loads(file.read_text())
     assert [content[key] for key in ("score", "baseline", "random_score")] == [None] * 3
-    content.update(dataclasses.asdict(SCORES), delta=0.01)
+    content.update(dataclasses.asdict(SCORES))
     file.write_text(json.dumps(content))
     assert graph.circuits.import_file(file).scores == SCORES
     graph.circuits.delete("a")
@@ -184,7 +184,7 @@ def test_mistakes_are_one_clear_line(graph: queries.Graph, tmp_path: Path) -> No
         (lambda: graph.circuits.delete("fife"), "Closest: 'five'"),
         (lambda: graph.circuits.compare(["five"]), "Name two or more"),
         (lambda: graph.circuits.compare(["five", "fife"]), "Closest: 'five'"),
-        (lambda: graph.circuits.import_file(file), "There is no file"),
+        (lambda: graph.circuits.import_file(file), "cannot be read: No such file"),
     ):
         with pytest.raises((UsageError, NotFoundError), match=says):
             act()

@@ -13,7 +13,7 @@ import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.errors import UsageError
-from queries.circuits.circuit import Scores
+from lib_graph.run.circuit import Scores
 from queries.pictures.circuit import SMALL, WIDEST, describe_saved, draw_circuit, plot_circuit
 from queries.pictures.figures import PALETTE
 from queries.pictures.layout import lay_out

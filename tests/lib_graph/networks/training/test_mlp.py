@@ -110,7 +110,7 @@ def test_the_data_can_be_elsewhere(trained, data, tmp_path, capsys):
     assert "no files train-….parquet" in capsys.readouterr().err
     assert command("build", str(model), "--out", out, "-q", "--data", str(elsewhere)) == 0
     run = lib_graph.Run.open(out)
-    assert run.manifest.config["data"] == str(elsewhere)
+    assert run.manifest.config.data == str(elsewhere)
     assert torch.equal(reopened(run).inputs[0], load_subject(trained).inputs[0])
 
 
