@@ -26,14 +26,14 @@ def layers(model: str, data: str | None, as_json: bool) -> None:
     lib-graph layers gpt2
     lib-graph layers nets.py:make_model
     """  # noqa: D301  \b is click's mark
-    from lib_graph.cutting.tracing import shapes
+    from lib_graph.cutting.points import shapes
     from lib_graph.networks import load_subject
 
     subject = load_subject(model, data)
     names = {point: name for name, point in subject.layers.items()}
     rows = [
         {"point": point, "shape": list(shape), "layer": names.get(point)}
-        for point, shape in shapes(subject.module, subject.example()).items()
+        for point, shape in shapes(subject.module, subject.example(), subject.form).items()
     ]
     if as_json:
         click.echo(json.dumps(rows, indent=1))

@@ -7,7 +7,7 @@ from torch import nn
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
 from lib_graph.cutting.cuts import cut
-from lib_graph.cutting.tracing import points, record, shapes
+from lib_graph.cutting.points import points, record, shapes
 from lib_graph.errors import ModelError
 from lib_graph.kinds import Norm, PositionLocal
 from lib_graph.method.basis import first_apart, lib_basis

@@ -6,8 +6,8 @@ from torch import nn
 
 import lib_graph
 from lib_graph.analysis.reopening import reopened_network
+from lib_graph.cutting.points import record
 from lib_graph.cutting.recording import NOTICE, recorded
-from lib_graph.cutting.tracing import record
 from lib_graph.errors import ModelError, UntraceableError, UsageError
 from lib_graph.kinds import Linear
 from lib_graph.support.progress import Silent
