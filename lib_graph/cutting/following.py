@@ -54,8 +54,10 @@ class _Following(TorchFunctionMode):
         if func is torch._C._set_grad_enabled:  # it is followed here, and not in the graph
             with torch._C.DisableTorchFunction():
                 return func(*args, **kwargs)
-        if func in DETACHING:
-            return stop(args[0]) if args[0].is_floating_point() else func(*args)
+        if func in DETACHING and args[0].is_floating_point():
+            return stop(args[0])
+        if func is torch.Tensor.detach_:
+            return args[0].copy_(stop(args[0]))
         if func in NARROWING:
             return args[0].to(self.wide(torch.half))
         if func not in REINTERPRETING:
@@ -64,8 +66,8 @@ class _Following(TorchFunctionMode):
         result = func(*args, **kwargs)
         if torch.is_grad_enabled() or not isinstance(result, Tensor):
             return result
-        in_place = any(result is argument for argument in args)
-        return result if in_place or not result.is_floating_point() else stop(result)
+        shared = result._is_view() or any(result is argument for argument in args)
+        return result if shared or not result.is_floating_point() else stop(result)
 
     def wide(self, value: Any) -> Any:
         """Return a type that keeps this precision in place of one that would round to less."""

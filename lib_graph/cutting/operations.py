@@ -13,6 +13,7 @@ from lib_graph.cutting.own_derivatives import Use, use_named
 __all__ = ["SHAPE_ONLY", "cleaned", "is_recurrent"]
 
 aten = torch.ops.aten
+END = (1 << 63) - 1  # how a slice without an end ends
 WITHOUT_RESULT = ("_assert", "sym_constrain", "_local_scalar_dense")
 SHAPE_ONLY = {
     "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "new_zeros",
@@ -34,6 +35,8 @@ def cleaned(graph: fx.Graph) -> dict[str, fx.Node]:
             graph.erase_node(node)
         elif node.target is aten.copy.default:
             _replace_copy(graph, node)
+        elif node.target in (aten.slice.Tensor, aten.slice_scatter.default):
+            _replace_slice(graph, node)
         elif node.target in OTHERWISE:
             node.target = OTHERWISE[node.target]
         elif node.target is torch.ops.lib_graph.stop.default:
@@ -70,6 +73,23 @@ def _replace_copy(graph: fx.Graph, node: fx.Node) -> None:
         with graph.inserting_before(node):
             sizes = [_size(graph, node.args[0], i) for i in range(old.ndim)]
         node.target, node.args, node.kwargs = _expanded, (node.args[1], old.dtype, sizes), {}
+
+
+def _replace_slice(graph: fx.Graph, node: fx.Node) -> None:
+    """Leave out a slice that is all of its axis, and give one that goes to the end its end: the
+    largest integer overflows in derivatives.
+    """
+    tensors = 1 if node.target is aten.slice.Tensor else 2
+    axis, start, end, step = (*node.args[tensors:], *(0, 0, END, 1)[len(node.args) - tensors :])
+    if end != END and end is not None:
+        return
+    if start in (0, None) and step == 1:
+        node.replace_all_uses_with(node.args[tensors - 1])  # type: ignore[arg-type]
+        graph.erase_node(node)
+        return
+    with graph.inserting_before(node):
+        end = _size(graph, node.args[0], axis)  # type: ignore[arg-type]
+    node.args = (*node.args[:tensors], axis, start, end, step)
 
 
 def _size(graph: fx.Graph, of: Any, axis: int) -> Any:

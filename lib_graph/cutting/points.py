@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from lib_graph.cutting.arguments import POSITIONAL, Form, first_number, mapped
 from lib_graph.cutting.copies import fresh
+from lib_graph.cutting.following import followed
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.kinds.norm import Norm
 
@@ -95,11 +96,18 @@ def result_of(
     return found
 
 
-@torch.no_grad()
 def record(
-    module: nn.Module, inputs: Sequence[Tensor], wanted: Iterable[str], form: Form = POSITIONAL
+    module: nn.Module,
+    inputs: Sequence[Tensor],
+    wanted: Iterable[str],
+    form: Form = POSITIONAL,
+    dtype: torch.dtype | None = None,
 ) -> dict[str, Tensor]:
-    """Return what the module itself computes at the given points."""
+    """Return what the module itself computes at the given points.
+
+    With `dtype` it is followed in that precision (`lib_graph.cutting.following`), else it runs as
+    it is.
+    """
     found: dict[str, Tensor] = {}
     wanted = list(wanted)
     inside = [point for point in wanted if is_variance(point)]
@@ -110,14 +118,14 @@ def record(
 
     seen = [*(set(wanted) - set(inside)), *map(_before_norm, inside)]
     module = fresh(module)
-    with visits(module, seen, keep):
+    with visits(module, seen, keep), torch.no_grad() if dtype is None else followed(dtype):
         found[OUTPUT] = result_of(module, inputs, form).clone()
     for point in inside:
         found[point] = _norm(module, point).variance(found[_before_norm(point)])
     for point in wanted:
         if point not in found:
             raise UsageError(f"Point {point!r} is not computed on this input. Leave it out.")
-    return found
+    return {point: x.detach() for point, x in found.items()}
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
+from lib_graph.cutting.arguments import first_number
 from lib_graph.cutting.copies import fresh
 from lib_graph.cutting.following import followed
 from lib_graph.cutting.points import record, result_of, visits
@@ -61,8 +62,7 @@ def _check_chain(
     """Return the largest error of the chain of sections against the module itself, relative to the
     largest activation of the layer. Raises ModelError, naming the layer where they part.
     """
-    with followed(course.dtype):
-        expected = record(module, inputs, layers.values(), course.form)
+    expected = record(module, inputs, layers.values(), course.form, course.dtype)
     batch = network.run(*inputs)
     worst = 0.0
     for layer, found in zip(network.layers, batch.activations, strict=True):
@@ -163,7 +163,10 @@ def _pulled_by_module(
         kept[point] = x.clone() if point in course.overwritten else x
         return x.copy_(kept[point]) if point in course.overwritten else x
 
-    alone = fresh(module).requires_grad_(True)
+    alone = fresh(module)
+    fixed = [p for p in alone.parameters() if not p.requires_grad and first_number(p) is not None]
+    for p in fixed:
+        p.requires_grad_(True)
     free = [x.clone().requires_grad_().clone() if x.is_floating_point() else x for x in inputs]
     try:
         with followed(course.dtype), visits(alone, (first, last), visit):
@@ -171,7 +174,8 @@ def _pulled_by_module(
             reached = network.layers[-1].unpack(v)[0] * kept.get(last, result)
             (found,) = torch.autograd.grad(reached.sum(), kept[first], materialize_grads=True)
     finally:
-        alone.requires_grad_(False)
+        for p in fixed:
+            p.requires_grad_(False)
     return found
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from lib_graph.cutting.following import followed, plain_kernels
 from lib_graph.cutting.own_derivatives import OwnDerivatives
 from lib_graph.cutting.points import is_variance, record, result_of, visits
 from lib_graph.cutting.tracing import Course
-from lib_graph.errors import ModelError
+from lib_graph.errors import LibGraphError, ModelError
 
 __all__ = ["check_copy", "finest", "relative_error", "surveyed"]
 
@@ -36,13 +37,29 @@ def surveyed(
 
     with followed(dtype):
         one, other = fresh(module), fresh(module)
-        with visits(one, places, look), own.tried():
+        with running(module), visits(one, places, look), own.tried():
             result = result_of(one, inputs, form)
-        _check_repeats(module, result, result_of(other, inputs, form))
+        again = result_of(other, inputs, form)
+    _check_repeats(module, result.detach(), again.detach())
     overwritten = {
         point for point, uses in seen.items() if any(x._version != then for x, then in uses)
     }
     return Course(form, dtype, own, frozenset(overwritten))
+
+
+@contextmanager
+def running(module: nn.Module) -> Iterator[None]:
+    """Say in one line that a module cannot run."""
+    try:
+        yield
+    except LibGraphError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ModelError(
+            f"The {type(module).__name__} cannot run on the data ({reason[0]:.200}). --debug shows "
+            "where."
+        ) from error
 
 
 def _check_repeats(module: nn.Module, result: Tensor, again: Tensor) -> None:
@@ -72,10 +89,9 @@ def check_copy(
     own = own.to_real() if own is not None and own.is_complex else own
     device = next((p.device for p in given.parameters()), inputs[0].device)
     arguments = [(x if own is None else converted(x, own)).to(device) for x in inputs]
-    with plain_kernels():
+    with running(given), plain_kernels():
         expected = record(alone, arguments, wanted, form)
-    with followed(finest(module, inputs)):
-        found = record(module, inputs, wanted, form)
+    found = record(module, inputs, wanted, form, finest(module, inputs))
     worst = 0.0
     for point in wanted:
         truth = expected[point].to(found[point].device, found[point].dtype)

@@ -5,8 +5,11 @@ Identity operations, put at the wanted points by hooks, survive the tracing and 
 
 from __future__ import annotations
 
+import io
+import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,11 +112,11 @@ def trace(
     dynamic = (tuple(dict.fromkeys(range(x.ndim), auto) for x in inputs),)
     whole = _Followed(fresh(module), course)
     try:
-        with visits(whole.module, wanted, course.visit), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with visits(whole.module, wanted, course.visit), _silence():
             program = torch.export.export(whole, (inputs,), dynamic_shapes=dynamic, strict=False)
             program = program.run_decompositions({})
             traced = program.graph_module
+            _check_samples_free(traced, program)
             parameters, changed = _signature(traced, program)
             return _traced(traced, parameters, wanted, changed)
     except LibGraphError:
@@ -126,6 +129,34 @@ def trace(
         ) from error
     finally:
         course.own.forget()
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep torch from saying what becomes an error, or does not matter: it warns, logs, and prints
+    a graph to stderr.
+    """
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _check_samples_free(traced: fx.GraphModule, program: torch.export.ExportedProgram) -> None:
+    """Raise UntraceableError if Python has taken the number of samples for a constant."""
+    ours = set(program.graph_signature.user_inputs)
+    for node in traced.graph.nodes:
+        if node.op == "placeholder" and node.name in ours:
+            shape = node.meta["val"].shape
+            if len(shape) and str(shape[0]).isdecimal():  # a symbol may stand for a number
+                raise UntraceableError(
+                    "torch.export cannot trace a module that takes the number of its samples as a "
+                    "plain number, as len(x) does (x.shape[0] does not)."
+                )
 
 
 def recording(
