@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["followed", "plain_kernels", "stop"]
+__all__ = ["default_type", "followed", "plain_kernels", "stop"]
 
 NARROWING = {torch.Tensor.float, torch.Tensor.half, torch.Tensor.bfloat16}
 DETACHING = {torch.Tensor.detach, torch.detach, torch.Tensor.data.__get__}  # type: ignore[attr-defined]
@@ -84,11 +84,17 @@ class _Following(TorchFunctionMode):
 @contextmanager
 def followed(dtype: torch.dtype) -> Iterator[None]:
     """Have a module that runs in the context keep a precision, and say where derivatives stop."""
+    with torch.enable_grad(), plain_kernels(), default_type(dtype), _Following(dtype):
+        yield
+
+
+@contextmanager
+def default_type(dtype: torch.dtype) -> Iterator[None]:
+    """Have new tensors be of a type, unless it is said otherwise."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
-        with torch.enable_grad(), plain_kernels(), _Following(dtype):
-            yield
+        yield
     finally:
         torch.set_default_dtype(before)
 
@@ -102,10 +108,14 @@ def plain_kernels() -> Iterator[None]:
     """
     heads, onednn = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
     torch.backends.mha.set_fastpath_enabled(False)
-    torch.backends.mkldnn.enabled = False
+    _set_onednn(False)
     try:
         with sdpa_kernel(SDPBackend.MATH):
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(heads)
-        torch.backends.mkldnn.enabled = onednn
+        _set_onednn(onednn)
+
+
+def _set_onednn(enabled: Any) -> None:  # torch.backends.mkldnn.flags sets more, and warns of it
+    torch.backends.mkldnn.enabled = enabled

@@ -80,7 +80,8 @@ def _replace_slice(graph: fx.Graph, node: fx.Node) -> None:
     largest integer overflows in derivatives.
     """
     tensors = 1 if node.target is aten.slice.Tensor else 2
-    axis, start, end, step = (*node.args[tensors:], *(0, 0, END, 1)[len(node.args) - tensors :])
+    given: list[Any] = list(node.args[tensors:])
+    axis, start, end, step = given + [0, 0, END, 1][len(given) :]
     if end != END and end is not None:
         return
     if start in (0, None) and step == 1:
@@ -88,7 +89,7 @@ def _replace_slice(graph: fx.Graph, node: fx.Node) -> None:
         graph.erase_node(node)
         return
     with graph.inserting_before(node):
-        end = _size(graph, node.args[0], axis)  # type: ignore[arg-type]
+        end = _size(graph, node.args[0], axis)
     node.args = (*node.args[:tensors], axis, start, end, step)
 
 
@@ -116,6 +117,11 @@ def _kernel_leaky(x: Tensor, weight: Tensor) -> Tensor:
     return torch.where(x > 0, x, weight * x)
 
 
+def _distances(x: Tensor, y: Tensor, p: float = 2.0, *_: Any) -> Tensor:
+    """Return all distances of rows, by operations with a forward mode, which torch.cdist lacks."""
+    return torch.linalg.vector_norm(x.unsqueeze(-2) - y.unsqueeze(-3), ord=p, dim=-1)
+
+
 def _held(use: Use) -> Callable[..., tuple[Tensor, ...]]:
     def held(xs: list[Tensor], _: str) -> tuple[Tensor, ...]:
         return use(xs)
@@ -129,6 +135,8 @@ def _stopped(x: Tensor) -> Tensor:
 
 OTHERWISE = {
     aten.view.default: aten.reshape.default,  # the rows of an image lie otherwise
+    aten.cdist.default: _distances,
+    aten._cdist_forward.default: _distances,
     aten.prelu.default: _leaky,
     aten._prelu_kernel.default: _kernel_leaky,
 }

@@ -21,7 +21,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from lib_graph.cutting.arguments import POSITIONAL, Form
 from lib_graph.cutting.copies import fresh
-from lib_graph.cutting.following import followed
+from lib_graph.cutting.following import default_type, followed
 from lib_graph.cutting.operations import cleaned
 from lib_graph.cutting.own_derivatives import OwnDerivatives
 from lib_graph.cutting.points import OUTPUT, result_of, visits
@@ -112,7 +112,7 @@ def trace(
     dynamic = (tuple(dict.fromkeys(range(x.ndim), auto) for x in inputs),)
     whole = _Followed(fresh(module), course)
     try:
-        with visits(whole.module, wanted, course.visit), _silence():
+        with visits(whole.module, wanted, course.visit), _silence(), default_type(course.dtype):
             program = torch.export.export(whole, (inputs,), dynamic_shapes=dynamic, strict=False)
             program = program.run_decompositions({})
             traced = program.graph_module

@@ -54,7 +54,7 @@ class Inplace(Two):
         self.act = nn.ReLU(inplace=True)
 
     def between(self, x):
-        x = self.act(x)
+        x = self.act(x).clone()
         x *= 1.5
         x[:, 0] = x[:, 1].clone().square()
         x[:, 3:].add_(x[:, 1:3].clone().tanh())
