@@ -11,8 +11,10 @@ from lib_graph.cutting.cuts import cut
 from lib_graph.cutting.points import record, shapes
 from lib_graph.cutting.survey import check_copy
 from lib_graph.errors import ModelError, UsageError
-from tests.lib_graph.zoo import filled, numbers
-from tests.lib_graph.zoo.test_ordinary import Counting, Fourier, Shared, Two
+from tests.lib_graph.zoo import Two, filled, numbers
+from tests.lib_graph.zoo.test_constants import Fourier
+from tests.lib_graph.zoo.test_state import Counting
+from tests.lib_graph.zoo.test_weights import Shared
 
 LAYERS = ["a=first:in", "b=last:in", "output"]
 POINTS = {"a": "first:in", "b": "last:in", "out": "output"}
@@ -42,6 +44,7 @@ def test_what_is_around_a_module_is_taken_off(wrap):
     assert type(found) is Two
     assert [*dict(found.named_parameters())] == names
     assert type(found.first) is nn.Linear
+    assert found._compiled_call_impl is None
     assert torch.equal(found(numbers(3, 4)), filled(Two())(numbers(3, 4)))
 
 
