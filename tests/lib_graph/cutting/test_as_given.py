@@ -64,8 +64,8 @@ def test_a_script_is_refused_with_the_line_that_helps(part):
     if part:
         module.last = torch.jit.script(module.last)
     else:
-        module = torch.jit.script(module)
-    where = "Its part 'last'" if part else "The Two"
+        module = torch.jit.script(nn.Sequential(nn.Linear(2, 2)))
+    where = "Its part 'last'" if part else "The Sequential"
     with pytest.raises(ModelError, match=f"{where} is a ScriptModule.*Pass the module that it was"):
         unwrapped(module)
 
@@ -158,7 +158,9 @@ def test_what_a_module_changes_is_said():
     x = numbers(4, 4).double()
     network = cut(module, (x,), POINTS)
     (note,) = network.notes
-    assert note.startswith("The module changes average, calls, 0 as it runs. That is left out")
+    assert note.startswith(
+        "The module changes argument 0, average, calls as it runs. That is left out"
+    )
     assert torch.equal(network.run(x).activations[-1], network.run(x).activations[-1])
 
 
