@@ -100,8 +100,7 @@ def _scatter_slice(
 ) -> Tensor:
     """Return x with a part replaced: torch's own has no derivative for complex numbers."""
     if not x.is_complex() or step != 1:
-        result: Tensor = torch.slice_scatter(x, part, axis, start, end, step)
-        return result
+        return torch.slice_scatter(x, part, dim=axis, start=start, end=end, step=step)
     start, end, _ = slice(start, end).indices(x.shape[axis])
     before, after = x.narrow(axis, 0, start), x.narrow(axis, end, x.shape[axis] - end)
     return torch.cat([before, part.to(x.dtype), after], axis)

@@ -37,8 +37,8 @@ def surveyed(
         seen.setdefault(point, []).append((x, x._version))
         return x
 
-    with followed(dtype):
-        one, other = fresh(module), fresh(module)
+    one, other = fresh(module), fresh(module)
+    with followed(dtype, module, inputs):
         with running(module), visits(one, places, look), own.tried():
             result = result_of(one, inputs, form)
         again = result_of(other, inputs, form)

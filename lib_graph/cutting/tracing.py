@@ -96,7 +96,7 @@ class _Followed(nn.Module):
         self._course = course
 
     def forward(self, values: tuple[Tensor, ...]) -> list[Tensor]:
-        with followed(self._course.dtype), self._course.own.traced():
+        with followed(self._course.dtype, self.module, values), self._course.own.traced():
             return [result_of(self.module, values, self._course.form, clone=False)]
 
 
@@ -250,7 +250,7 @@ def _signature(
     places = _arguments(form, len(signature.user_inputs))
     names = dict(zip(signature.user_inputs, places, strict=True))
     changes = (OutputKind.BUFFER_MUTATION, OutputKind.USER_INPUT_MUTATION)
-    changed = [str(spec.target) for _, spec in every if spec.kind in changes]
+    changed = [str(spec.target) for spec in signature.output_specs if spec.kind in changes]
     return parameters, [names.get(target, _named(target)) for target in changed]
 
 
