@@ -2,10 +2,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-SPREAD := --numprocesses auto --dist loadfile  # the files of tests, over the processors
+# the oldest transformers that is supported, which some tests run under
+OLDEST := $(VENV)/transformers-4.57
+SPREAD := --numprocesses auto --dist loadgroup  # over the processors: tests/conftest.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format benchmark notebooks clean
+.PHONY: help demo test exhaustive check lint format benchmark notebooks clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,14 +22,22 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[dev,hf,py2neo]'
 	touch $@
 
+$(VENV)/.installed-oldest: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target $(OLDEST) 'transformers==4.57.*' \
+		'huggingface-hub<1' 'tokenizers<=0.23.0' requests urllib3 idna certifi charset-normalizer
+	touch $@
+
 demo: $(VENV)/.installed  ## build, load and query the graph of the shipped model
 	$(BIN)/lib-graph demo
 
-test: $(VENV)/.installed-dev  ## all tests, a real Neo4j among them
-	$(BIN)/python -m pytest $(SPREAD)
+test: $(VENV)/.installed-dev $(VENV)/.installed-oldest  ## every law in some cases, a real Neo4j among them
+	$(BIN)/python -m pytest $(SPREAD) -m 'not exhaustive'
+
+exhaustive: $(VENV)/.installed-dev $(VENV)/.installed-oldest  ## the laws that take minutes, and all their other cases
+	$(BIN)/python -m pytest $(SPREAD) -m exhaustive
 
 check: lint  ## lint and the quick tests, under a minute
-	$(BIN)/python -m pytest -q $(SPREAD) -m 'not slow and not neo4j'
+	$(BIN)/python -m pytest -q -m 'not slow and not exhaustive and not neo4j'
 
 lint: $(VENV)/.installed-dev  ## ruff, mypy, and which room may import which
 	$(BIN)/ruff check .

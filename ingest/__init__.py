@@ -30,3 +30,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'ingest' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Show what is public, also before it is imported."""
+    return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingest.batches import BATCH_ROWS
+from ingest.pieces import PIECE_ROWS
 from ingest.schema import CIRCUIT, COMMUNITY, FEATURE, LAYER
 from ingest.store import using_store
 from ingest.store.protocol import GraphStore, Transaction
@@ -71,7 +71,7 @@ def _hide(graph: GraphStore, stored_as: str) -> None:
 
 
 def _until_nothing_is_left(graph: GraphStore, text: str, stored_as: str) -> None:
-    limit = EVERYTHING if graph.capabilities.atomic else BATCH_ROWS
+    limit = EVERYTHING if graph.capabilities.atomic else PIECE_ROWS
     parameters = {"run": stored_as, "limit": limit}
     while graph.transact(lambda transaction: transaction.execute(text, parameters))[0]["deleted"]:
         pass

@@ -1,8 +1,8 @@
 """Write one run under one id, from where an earlier load stopped, and check what was written.
 
-A checkpoint, changed in the same transaction as each batch, says how far the load is and which
+A checkpoint, changed in the same transaction as each piece, says how far the load is and which
 process goes on with it. A process that starts later takes over; the earlier one notices at its
-next batch and stops. So each batch is written once, whoever writes it.
+next piece and stops. So each piece is written once, whoever writes it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
 
-from ingest.batches import BATCH_ROWS, Batch, batches
 from ingest.contents import Contents
 from ingest.deleting import discard
+from ingest.pieces import PIECE_ROWS, Piece, pieces
 from ingest.replacing import adopt_features
 from ingest.store.protocol import GraphStore, Row, Transaction
 from ingest.verifying import find_difference, update_labels
@@ -72,10 +72,10 @@ class Filling:
             discard(self.graph, self.stored_as, progress)
         done = self.graph.transact(self._claim)
         with progress.stage(f"loading {self.stored_as}", self.contents.interactions) as advance:
-            for number, batch in enumerate(batches(self.contents, self.stored_as)):
+            for number, piece in enumerate(pieces(self.contents, self.stored_as)):
                 if number >= done:
-                    self.graph.transact(partial(self._write, number=number, batch=batch))
-                advance(batch.interactions)
+                    self.graph.transact(partial(self._write, number=number, piece=piece))
+                advance(piece.interactions)
         adopt_features(self.graph, self.stored_as)
         update_labels(self.graph, self.contents, self.stored_as)
         self._check()
@@ -90,7 +90,7 @@ class Filling:
         """What a checkpoint must be of for this load to go on from it."""
         files = self.contents.run.manifest.files
         tables = [files["features.parquet"], files["interactions.parquet"]]
-        return json_sha256([*tables, BATCH_ROWS])
+        return json_sha256([*tables, PIECE_ROWS])
 
     def _is_of_another_folder(self) -> bool:
         """Return whether an unfinished load of other numbers, or of unknown ones, is there."""
@@ -105,10 +105,10 @@ class Filling:
         transaction.execute(CREATE_RUN, {"run": self.stored_as, "properties": properties})
         return int(rows[0]["done"])
 
-    def _write(self, transaction: Transaction, *, number: int, batch: Batch) -> None:
+    def _write(self, transaction: Transaction, *, number: int, piece: Piece) -> None:
         if self._hold(transaction)["done"] > number:
             return  # it was written, although the connection broke before the answer came
-        batch.write(transaction)
+        piece.write(transaction)
         transaction.execute(ADVANCE, {"run": self.stored_as, "done": number + 1})
 
     def _complete(self, transaction: Transaction) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 
 import pandas as pd
 
-from ingest.batches import BATCH_ROWS
+from ingest.pieces import PIECE_ROWS
 from ingest.schema import MATCHES
 from ingest.store.protocol import GraphStore, Transaction
 from lib_graph.run import Run
@@ -61,8 +61,8 @@ def _note(graph: GraphStore, matches: Matches) -> bool:
         return False
     while len(found) and graph.transact(partial(_forget, ends=ends)):
         pass
-    for start in range(0, len(wanted), BATCH_ROWS):
-        graph.transact(partial(_add, rows=wanted[start : start + BATCH_ROWS]))
+    for start in range(0, len(wanted), PIECE_ROWS):
+        graph.transact(partial(_add, rows=wanted[start : start + PIECE_ROWS]))
     return True
 
 
@@ -80,7 +80,7 @@ def _keyed(rows: pd.DataFrame) -> dict[tuple[str, str], tuple[float, ...]]:
 
 
 def _forget(transaction: Transaction, *, ends: dict[str, str]) -> int:
-    limit = {"limit": BATCH_ROWS}
+    limit = {"limit": PIECE_ROWS}
     return int(transaction.execute(FORGET, {**ends, **limit})[0]["deleted"])
 
 

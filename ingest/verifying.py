@@ -9,9 +9,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from ingest.batches import BATCH_ROWS
 from ingest.checksum import interaction_checksum
 from ingest.contents import Contents
+from ingest.pieces import PIECE_ROWS
 from ingest.store.protocol import GraphStore, Row, Transaction
 
 __all__ = ["Difference", "find_difference", "run_status", "update_labels"]
@@ -85,8 +85,8 @@ def update_labels(graph: GraphStore, contents: Contents, stored_as: str) -> int:
         {"id": f"{stored_as}/{place}", "label": label}
         for place, label in zip(changed.place, changed.label, strict=True)
     ]
-    for start in range(0, len(rows), BATCH_ROWS):
-        graph.transact(partial(_relabel, rows=rows[start : start + BATCH_ROWS]))
+    for start in range(0, len(rows), PIECE_ROWS):
+        graph.transact(partial(_relabel, rows=rows[start : start + PIECE_ROWS]))
     return len(rows)
 
 

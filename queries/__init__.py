@@ -47,3 +47,8 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     return getattr(importlib.import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Show what is public, also before it is imported."""
+    return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])

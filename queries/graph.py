@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from ingest.store.closing import Closing
 from lib_graph.errors import UsageError
+from lib_graph.run.circuit import INTERACTION_COLUMNS
 from queries.asking.ablations import Ablations, find_ablations
 from queries.asking.ends import End, find_end
 from queries.asking.library import ask, find_query
-from queries.asking.places import Layer, Place, find_layer
+from queries.asking.places import Place, StoredLayer, find_layer
 from queries.asking.reader import Reader
 from queries.asking.runs import RunInfo, choose_run, list_runs, runs_table
 from queries.asking.statements import Statement, read_text
-from queries.asking.tables import INTERACTION_COLUMNS, Table
+from queries.asking.tables import Table
 from queries.circuits.circuit import Circuit, circuit_from_pairs, circuit_from_shares
 from queries.circuits.growing import grow_circuit
 from queries.circuits.paths import Paths, find_paths
@@ -56,7 +57,7 @@ def open_graph(store: Any = None, run: str | None = None) -> Graph:
         raise
 
 
-class Graph:
+class Graph(Closing):
     """One complete run in a store. Made by `open_graph`.
 
     Where a place is asked for, 'LAYER' means a layer as a whole, 'LAYER/INDEX' or an id one
@@ -72,24 +73,13 @@ class Graph:
     def __repr__(self) -> str:
         return f"Graph({self.store.name!r}, run={self.run.id!r})"
 
-    def __enter__(self) -> Graph:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         """Close the store if it was opened for this graph."""
         if self._close:
             self.store.close()
 
     @property
-    def layers(self) -> tuple[Layer, ...]:
+    def layers(self) -> tuple[StoredLayer, ...]:
         """The layers of the run, from the first to the last."""
         return self._known.layers
 
@@ -230,10 +220,13 @@ class Graph:
         size: int = 50,
         min_importance: float = MIN_IMPORTANCE,
     ) -> Circuit:
-        """Return the circuit of at most `size` interactions that grows greedily from `target`.
+        """Return the circuit of `size` interactions that grows path by path to `target`.
 
-        The interaction through which most flows to `target` is added first: see
-        `queries.circuits.growing.grow_circuit`. Ends are as in `paths`.
+        It begins with the strongest path, and what adds most to its flow, per interaction, comes
+        next: docs/method.md §6. Where it has fewer, `query["shortfall"]` says why. Ends are as in
+        `paths`.
+
+        Raises UsageError for a size that is less than one path has.
         """
         reader = self._reader()
         start, end = self._ends(reader, source, target, min_importance)

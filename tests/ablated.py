@@ -6,7 +6,9 @@ import pandas as pd
 
 from lib_graph.analysis.ablation import DELTA
 from lib_graph.run import Run
-from lib_graph.run.ablations import ABLATION, TABLE, graph_of, write_table
+from lib_graph.run.ablations import ABLATION, TABLE
+from lib_graph.run.kept import graph_of
+from lib_graph.run.writing import write_rows
 
 OTHER = "ffffffffffff"  # the run of another basis
 BASELINE = 0.9
@@ -30,5 +32,5 @@ def ablate(run: Run, *, metric: str = "accuracy") -> pd.DataFrame:
     rows.append({**circuit, "score": 0.5, "baseline": BASELINE, "random_score": 0.1})
     types = {"edges": "Int64", "nodes": "Int64", "delta": "float64"}
     frame = pd.DataFrame(rows, columns=ABLATION.names).astype(types)
-    write_table(run.path / TABLE, ABLATION, frame, {**graph_of(run), "metric": metric})
+    write_rows(run.path / TABLE, ABLATION, [frame], {**graph_of(run), "metric": metric})
     return frame

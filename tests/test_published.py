@@ -28,14 +28,14 @@ from lib_graph.method.basis import RawBasis, lib_basis
 from lib_graph.networks import load_subject
 from lib_graph.support.progress import SILENT
 from queries.comparing.reproduction import reproduce
-from queries.modules.modularity import Edges, leiden, modularity
+from queries.modules.modularity import WeightedGraph, leiden, modularity
 from tests.data import reference_data
 
 SECTIONS = [("ln1.0", "ln2.0"), ("ln2.0", "unembed"), ("unembed", "output")]
 COUNTS = [1, 2, 3, 5, 8, 10, 13, 17, 25, 54, 129]
 BASES = ("lib", "pca")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.sampled]
 each_seed = pytest.mark.parametrize("seed", SEEDS)
 each_basis = pytest.mark.parametrize("basis", BASES)
 
@@ -215,7 +215,7 @@ def published_modularity(seed, basis):
         target.append(j + first)
         weight.append((strengths[kept] / least).log10())
     source, target, weight = (torch.cat(part).numpy() for part in (source, target, weight))
-    edges = Edges(first + bases["unembed"].features, source, target, weight)
+    edges = WeightedGraph(first + bases["unembed"].features, source, target, weight)
     return modularity(edges, leiden(edges, resolution=1.0, seed=0))
 
 
@@ -228,6 +228,7 @@ def last_tried(required):
     return middle
 
 
+@pytest.mark.exhaustive
 def test_the_table_has_our_numbers_beside_the_published_ones(out):
     """Means over the seeds: as the graphs themselves give them, and in our own bases."""
     records = reproduce(out, folder_of("seed0").parent).json_value()

@@ -1,18 +1,21 @@
 """The commands and the Python of the README, run as they stand there."""
 
-import os
+import io
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
 from lib_graph.networks import shipped_model
+from queries.cli.main import main
 from tests.data import reference_data
 
+pytestmark = pytest.mark.xdist_group("neo4j")  # all in one process: they share what was made
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -22,24 +25,37 @@ def blocks(language):
 
 
 def run(lines, folder, environment=None):
-    """Run the lib-graph lines of a block in a folder and return what they print, by line."""
+    """Run the lib-graph lines of a block in a folder and return what they print, by line.
+
+    They run in this process: to start one for each, and load PyTorch in it, takes seconds.
+    """
     printed = {}
     for line in lines:
-        if not line.startswith("lib-graph"):
-            continue
-        arguments = [str(Path(sys.executable).parent / "lib-graph"), *shlex.split(line)[1:]]
-        if arguments[1:3] == [
-            "train",
-            "modular-addition",
-        ]:  # minutes: the model that it made is in the package
+        if line.startswith("lib-graph train modular-addition"):
+            # minutes: the model that it made is in the package
             shutil.copytree(shipped_model(), folder / "my-model")
-            continue
-        result = subprocess.run(
-            arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False
-        )
-        assert result.returncode == 0, f"{line}\n{result.stderr}"
-        printed[line] = result.stdout
+        elif line.startswith("lib-graph"):
+            printed[line] = printed_by(shlex.split(line)[1:], folder, environment or {})
     return printed
+
+
+def printed_by(arguments, folder, environment):
+    """Return what `lib-graph ARGUMENTS` prints in a folder; it has to succeed."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(folder)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
+    assert not end.value.code, f"{shlex.join(arguments)}\n{err.getvalue()}"
+    return out.getvalue()
+
+
+def test_the_command_is_installed():
+    script = Path(sys.executable).parent / "lib-graph"
+    shown = subprocess.run([script, "--version"], capture_output=True, text=True, check=True)
+    assert shown.stdout.startswith("lib-graph, version ")
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +83,7 @@ def test_the_steps_in_neo4j_give_the_same_paths(folder, neo4j_server):
     folder, printed = folder
     neo4j_server.wipe()
     (block,) = blocks("sh neo4j")
-    environment = {**os.environ, "NEO4J_URI": neo4j_server.uri, **neo4j_server.settings}
+    environment = {"NEO4J_URI": neo4j_server.uri, **neo4j_server.settings}
     found = run(block.splitlines(), folder, environment)
     embedded, neo4j = (
         next(out for line, out in lines.items() if line.startswith("lib-graph paths"))

@@ -1,11 +1,18 @@
 """Who may import what, beyond what the linter of imports sees (pyproject.toml)."""
 
 import pkgutil
+import re
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 import ingest
+import lib_graph
 import queries
+
+ROOT = Path(__file__).parents[1]
 
 # these run networks: `reproduce` and `demo` build, and compare with what was published
 WITH_TORCH = ("queries.comparing.reproduction", "queries.cli.reproduce", "queries.cli.demo")
@@ -25,6 +32,7 @@ def loaded_by(names):
     return set(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_what_asks_a_store_never_loads_torch():
     names = [*modules(ingest), *modules(queries)]
     assert len(names) > 60
@@ -36,3 +44,17 @@ def test_what_asks_a_store_never_loads_torch():
 def test_the_command_imports_no_verb_before_it_is_used():
     loaded = loaded_by(["queries.cli.main"])
     assert not {"torch", "pandas", "neo4j", "kglite", "rich", "pydantic"} & loaded
+
+
+@pytest.mark.parametrize("package", [lib_graph, ingest, queries])
+def test_dir_shows_what_is_public(package):
+    assert [name for name in dir(package) if not name.startswith("__")] == package.__all__
+
+
+def test_one_word_means_one_thing():
+    homes = {}
+    for path in ROOT.glob("[!.]*/**/*.py"):
+        if path.parts[len(ROOT.parts)] in ("lib_graph", "ingest", "queries"):
+            for name in re.findall(r"^class ([A-Z]\w*)", path.read_text(), re.MULTILINE):
+                homes.setdefault(name, []).append(str(path.relative_to(ROOT)))
+    assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}

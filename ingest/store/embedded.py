@@ -12,13 +12,13 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import kglite
 
 from ingest.schema import CONSTRAINTS, FEATURE_INDEX, NodeTable, RelationshipTable
 from ingest.store.bulk import records
+from ingest.store.closing import Closing
 from ingest.store.protocol import (
     Capabilities,
     Parameters,
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class EmbeddedStore:
+class EmbeddedStore(Closing):
     """A graph in the file `path`. The file need not exist before the first write."""
 
     def __init__(self, path: Path) -> None:
@@ -125,17 +125,6 @@ class EmbeddedStore:
         """Let go of the graph in memory."""
         self._read = None
         self._read_version = None
-
-    def __enter__(self) -> EmbeddedStore:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _changing(self) -> _Written:
         assert self._written is not None

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
-from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 import neo4j
@@ -14,6 +13,7 @@ from neo4j.exceptions import DriverError, Neo4jError, ServiceUnavailable
 
 from ingest.schema import CONSTRAINTS, FEATURE_INDEX, INTERACTS_INDEX
 from ingest.store.bulk import ServerTransaction
+from ingest.store.closing import Closing
 from ingest.store.protocol import Capabilities, Parameters, Row, Transaction, WriteResult
 from ingest.store.server import (
     check_version,
@@ -38,7 +38,7 @@ T = TypeVar("T")
 logging.getLogger("neo4j").addHandler(logging.NullHandler())
 
 
-class Neo4jStore:
+class Neo4jStore(Closing):
     """A graph in a Neo4j database. Opening it makes one attempt to connect."""
 
     def __init__(
@@ -123,17 +123,6 @@ class Neo4jStore:
     def close(self) -> None:
         """Close the connections."""
         self._driver.close()
-
-    def __enter__(self) -> Neo4jStore:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @contextmanager
     def _session(self) -> Iterator[neo4j.Session]:

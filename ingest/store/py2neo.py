@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ingest.schema import CONSTRAINTS, FEATURE_INDEX, INTERACTS_INDEX
 from ingest.store.bulk import ServerTransaction
+from ingest.store.closing import Closing
 from ingest.store.protocol import Capabilities, Parameters, Row, Transaction, WriteResult
 from ingest.store.server import (
     check_version,
@@ -48,7 +48,7 @@ BROKEN = (
 T = TypeVar("T")
 
 
-class Py2neoStore:
+class Py2neoStore(Closing):
     """A graph in the Neo4j database that a `py2neo.Graph` is connected to."""
 
     def __init__(self, graph: py2neo.Graph) -> None:
@@ -103,17 +103,6 @@ class Py2neoStore:
 
     def close(self) -> None:
         """Do nothing: the graph belongs to whoever made it."""
-
-    def __enter__(self) -> Py2neoStore:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @contextmanager
     def _transaction(self, *, readonly: bool) -> Iterator[Any]:

@@ -11,13 +11,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from lib_graph.analysis.reopening import Reopened, reopened_network
-from lib_graph.errors import ConflictError, UsageError
+from lib_graph.errors import UsageError
 from lib_graph.method.dictionary import Basis
 from lib_graph.method.network import Layer
 from lib_graph.networks import Subject
 from lib_graph.run import Run
 from lib_graph.run.examples import NAME, read_examples, write_examples
-from lib_graph.run.writing import made_from
+from lib_graph.run.kept import graph_of, up_to_date
 from lib_graph.support.files import locked
 from lib_graph.support.progress import SILENT, Progress
 
@@ -50,24 +50,16 @@ def find_examples(
     if run.manifest.base is not None:
         raise UsageError(f"Run {run.id} is a trace: its features are those of {run.manifest.base}.")
     path = run.path / NAME
-    origin = {"run": run.id, "bases": run.manifest.files["bases.safetensors"], "count": count}
-    found = made_from(path)
-    if path.exists() and not replace:
-        if found == origin:
-            progress.say(f"{path} is up to date.")
-            return read_examples(run)
-        differing = [key for key in origin if found is None or found.get(key) != origin[key]]
-        raise ConflictError(
-            f"{str(path)!r} holds other examples: they differ in {', '.join(differing)}. "
-            "--replace makes them anew."
-        )
+    origin = {**graph_of(run, "run", "bases"), "count": count}
+    if up_to_date([path], origin, replace=replace, progress=progress):
+        return read_examples(run)
     opened = reopened_network(run, subject)
     ends = _ends(opened, count, progress)
     written = _Written(opened.subject)
-    frames = {
-        layer.name: _frame(run, layer, ends[layer.name], opened.bases[layer.name], written)
+    frames = [
+        _frame(run, layer, ends[layer.name], opened.bases[layer.name], written)
         for layer in opened.network.layers
-    }
+    ]
     with locked(run.path):
         write_examples(path, frames, origin)
     return read_examples(run)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace as replaced
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -15,12 +13,12 @@ from torch import Tensor
 
 from lib_graph.analysis.correlation import correlations
 from lib_graph.analysis.reopening import cut_again, reopened, reopened_network
-from lib_graph.errors import ConflictError, ModelError, UsageError
+from lib_graph.errors import ModelError, UsageError
 from lib_graph.method.network import Network
 from lib_graph.networks import Subject
 from lib_graph.run import Run
+from lib_graph.run.kept import graph_of, up_to_date
 from lib_graph.run.matches import MATCHES, all_matches, matches_path, write_matches
-from lib_graph.run.writing import made_from
 from lib_graph.support.files import locked
 from lib_graph.support.progress import SILENT, Progress
 
@@ -52,14 +50,11 @@ def match_runs(
     does.
     """
     _check_runs(run, other, count)
-    bases = {each.id: each.manifest.files["bases.safetensors"] for each in (run, other)}
+    bases = {each.id: graph_of(each)["bases"] for each in (run, other)}
     origin = {"run": run.id, "other": other.id, "bases": bases, "count": count}
     paths = [matches_path(each.path, run.id, other.id) for each in (run, other)]
-    if not replace:
-        if all(made_from(path) == origin for path in paths):
-            progress.say(f"{paths[0]} is up to date.")
-            return next(each.frame for each in all_matches(run) if each.other == other.id)
-        _check_files(paths, origin)
+    if up_to_date(paths, origin, replace=replace, progress=progress):
+        return next(each.frame for each in all_matches(run) if each.other == other.id)
     found = _correlations(run, other, subject, other_subject, progress)
     frame = _frame(run, other, found, count)
     for path in paths:
@@ -83,17 +78,6 @@ def _check_runs(run: Run, other: Run, count: int) -> None:
             f"Runs {run.id} and {other.id} have no layer in common ({', '.join(names[0])}; "
             f"{', '.join(names[1])}). Layers are matched by name: --layers NAME=POINT names them."
         )
-
-
-def _check_files(paths: list[Path], origin: Mapping[str, Any]) -> None:
-    for path in paths:
-        found = made_from(path) or {}
-        differing = [key for key, value in origin.items() if found.get(key) != value]
-        if path.exists() and differing:
-            raise ConflictError(
-                f"{str(path)!r} holds other matches: they differ in {', '.join(differing)}. "
-                "--replace makes them anew."
-            )
 
 
 def _correlations(

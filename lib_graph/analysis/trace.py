@@ -15,7 +15,7 @@ from torch import Tensor
 from lib_graph.analysis.reopening import Reopened, cut_again, reopened
 from lib_graph.building.bases_file import read_bases, write_bases
 from lib_graph.building.frames import section_frames
-from lib_graph.building.origin import Origin, check_folder, clear_folder, run_id, tensors_sha256
+from lib_graph.building.origin import run_id, tensors_sha256
 from lib_graph.cutting.copies import converted
 from lib_graph.data.notation import Sample
 from lib_graph.errors import UsageError
@@ -26,6 +26,7 @@ from lib_graph.method.network import Batch
 from lib_graph.method.rules import Rule
 from lib_graph.networks import Subject
 from lib_graph.run import Run
+from lib_graph.run.kept import Origin, clear, finished, graph_of
 from lib_graph.run.writing import write_features, write_interactions, write_manifest
 from lib_graph.support.files import locked
 from lib_graph.support.progress import SILENT, Progress
@@ -70,17 +71,14 @@ def trace(
     alone = _alone(subject, sample)
     origin = {
         "base": run.id,
-        "bases": run.manifest.files["bases.safetensors"],
+        **graph_of(run, "bases"),
         "input": tensors_sha256(alone.tensors()),
     }
     text = str(input) if isinstance(input, int | str) else subject.notation.write(sample, None)
     with locked(out):
         if replace:
-            clear_folder(out)
-        found = Run.open(out) if (out / "manifest.json").exists() else None
-        check_folder(out, origin)
-        if found is not None:
-            progress.say(f"{out} is up to date: run {found.id}.")
+            clear(out)
+        if (found := finished(out, origin, progress)) is not None:
             return found
         opened = cut_again(run, alone)
         features = run.features.assign(run=run_id(origin))
@@ -116,8 +114,8 @@ def _sections(
 ) -> Iterator[pd.DataFrame]:
     """Yield the interactions of one section after the other."""
     network, bases, config = opened.network, opened.bases, run.manifest.config
-    rule = Rule.named(config["rule"], config["points"])
-    chosen = config["top"], config.get("min_importance")
+    rule = Rule.named(config.rule, config.points)
+    chosen = config.top, config.min_importance
     with progress.stage("interactions", len(network.sections)) as advance:
         for section in network.sections:
             source, target = section.source, section.target
@@ -154,7 +152,7 @@ def _manifest(
         "run_id": run_id(origin),
         "name": f"{base.name}@{text}",
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "config": {**base.config, "input": text},
+        "config": base.config.model_copy(update={"input": text}),
         "data": base.data.model_copy(
             update={"sha256": origin["input"], "samples": 1, "positions": positions}
         ),

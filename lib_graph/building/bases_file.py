@@ -23,7 +23,7 @@ from lib_graph.method.dictionary import ACTIVATIONS, Basis, Dictionary
 from lib_graph.method.network import Layer
 from lib_graph.support.files import whole_file
 
-__all__ = ["bases_made_from", "given_bases", "read_bases", "write_bases"]
+__all__ = ["given_bases", "read_bases", "write_bases"]
 
 ROTATION = ("rotation", "inverse", "mean", "pca_eigenvalues", "importance")
 DICTIONARY = ("encoder", "encoder_bias", "decoder", "decoder_bias", "importance")
@@ -51,18 +51,6 @@ def write_bases(path: Path, bases: Mapping[str, Basis], made_from: Mapping[str, 
             temporary,
             metadata=metadata,
         )
-
-
-def bases_made_from(path: Path) -> dict[str, Any] | None:
-    """Return what a bases file was made from; None if there is no file, or it does not say."""
-    if not path.is_file():
-        return None
-    try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get("made_from")
-    except SafetensorError:
-        return None
-    return None if text is None else json.loads(text)
 
 
 def read_bases(path: Path) -> dict[str, Basis]:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from lib_graph.building.accumulating import accumulate
-from lib_graph.building.bases_file import bases_made_from, read_bases, write_bases
+from lib_graph.building.bases_file import read_bases, write_bases
 from lib_graph.building.frames import feature_frame
 from lib_graph.building.given_bases import given_stage
 from lib_graph.building.job import Job
@@ -35,18 +35,23 @@ from lib_graph.method.jacobians import (
 )
 from lib_graph.method.moments import Moments, Spread
 from lib_graph.method.network import Batch, Section
-from lib_graph.run.writing import made_from, write_features
+from lib_graph.method.spectrum import resolution_of
+from lib_graph.run.kept import made_from
+from lib_graph.run.writing import write_features
 
 __all__ = ["Bases", "bases_stage", "moments_of", "second_moment_of"]
 
 Bases = dict[str, Basis]
 
 
-def bases_stage(job: Job) -> Bases:
-    """Return the basis of every layer; write features.parquet and bases.safetensors."""
+def bases_stage(job: Job, *, force: bool = False) -> Bases:
+    """Return the basis of every layer; write features.parquet and bases.safetensors.
+
+    `force` takes given bases that leave out more than a layer's variance.
+    """
     layers = job.network.layers
     file = job.out / "bases.safetensors"
-    if bases_made_from(file) == job.origin and made_from(job.out / "features.parquet") is not None:
+    if made_from(file) == made_from(job.out / "features.parquet") == job.origin:
         found = read_bases(file)
         return {layer.name: found.get(layer.name) or RawBasis(layer.width) for layer in layers}
     if job.given is None:
@@ -54,7 +59,7 @@ def bases_stage(job: Job) -> Bases:
         bases = _own_bases(job, moments)
         variances = {name: _variances(basis, moments[name]) for name, basis in bases.items()}
     else:
-        bases, variances = given_stage(job, job.given)
+        bases, variances = given_stage(job, job.given, force=force)
     labels = _labels(job, bases)
     if job.world.first:
         job.keep_checks()
@@ -86,7 +91,10 @@ def _own_bases(job: Job, moments: dict[str, Moments | Spread]) -> Bases:
     grams = {name: found for name, found in moments.items() if isinstance(found, Moments)}
     bases: dict[str, LayerBasis | RawBasis] = {last.name: RawBasis(last.width)}
     if options.last == "pca":
-        bases[last.name] = _shared(job, pca_basis(grams[last.name], last.name, options.tau_pca))
+        own = pca_basis(
+            grams[last.name], last.name, options.tau_pca, resolution_of(options.torch_dtype)
+        )
+        bases[last.name] = _shared(job, own)
     for index, section in reversed([*enumerate(sections)]):
         layer = section.source.name
         jacobian = None
@@ -103,11 +111,13 @@ def _basis_of_part(
     options: Options, layer: str, gram: Moments, jacobian: torch.Tensor | None, part: slice
 ) -> LayerBasis:
     """Return the basis that the options ask for, of some of a layer's coordinates alone."""
+    gram, resolution = gram.part(part), resolution_of(options.torch_dtype)
     if jacobian is not None:
         taus = options.tau_pca, options.tau_lib
-        return lib_basis(gram.part(part), jacobian[part, part], layer, *taus)
-    make = pca_basis if options.basis == "pca" else neuron_basis
-    return make(gram.part(part), layer, options.tau_pca)
+        return lib_basis(gram, jacobian[part, part], layer, *taus, resolution)
+    if options.basis == "pca":
+        return pca_basis(gram, layer, options.tau_pca, resolution)
+    return neuron_basis(gram, layer, options.tau_pca)
 
 
 def _variances(basis: Basis, moments: Moments | Spread) -> torch.Tensor:
@@ -143,7 +153,7 @@ def second_moment_of(job: Job, section: Section, next_basis: Basis) -> torch.Ten
         job.progress.say(
             f"Jacobian of {name}: estimated, relative standard error {moment.relative_error:.1e}"
         )
-    return moment.mean.cpu()
+    return moment.mean
 
 
 def _labels(job: Job, bases: Bases) -> dict[str, list[Label | None]]:

@@ -19,12 +19,14 @@ from lib_graph.building.bases_stage import Bases, bases_stage
 from lib_graph.building.interactions_stage import interactions_stage
 from lib_graph.building.job import Job, prepare
 from lib_graph.building.options import Options
-from lib_graph.building.origin import check_folder, clear_folder, run_id
+from lib_graph.building.origin import run_id
 from lib_graph.data.text import Text
 from lib_graph.method.basis import LayerBasis
-from lib_graph.method.dictionary import Dictionary
+from lib_graph.method.dictionary import Basis, Dictionary
 from lib_graph.networks import Subject, subject_of
 from lib_graph.run import DataInfo, LayerInfo, ModelInfo, Run
+from lib_graph.run.config import BuildConfig
+from lib_graph.run.kept import clear, finished
 from lib_graph.run.writing import write_manifest
 from lib_graph.support.devices import device_named
 from lib_graph.support.files import locked
@@ -44,6 +46,7 @@ def build(
     granularity: str | None = None,
     name: str | None = None,
     replace: bool = False,
+    force: bool = False,
     device: str = "cpu",
     progress: Progress = SILENT,
 ) -> Run:
@@ -56,7 +59,8 @@ def build(
     folder of transformers' or a name on the hub, with a `Text` as data and a `granularity`, block
     or paper, for layers; or a `Subject`. Stages
     that are there already, from the same weights, data and options, are not computed again. `name`
-    is what people call the run (default: the subject's name and the basis). Under torchrun all
+    is what people call the run (default: the subject's name and the basis). `force` takes given
+    bases even where they leave out more than the whole variance of a layer. Under torchrun all
     processes call this, and share the data; `out` has to be a folder that all of them see.
 
     >>> import lib_graph, tempfile, torch
@@ -81,21 +85,17 @@ def build(
     job = prepare(subject, out, options, speaking, where, world)
     with locked(out) if world.first else nullcontext():
         if replace and world.first:
-            clear_folder(out)
+            clear(out)
         world.wait()
-        run = Run.open(out) if (out / "manifest.json").exists() else None
-        check_folder(out, job.origin)
-        if run is not None:
-            speaking.say(f"{out} is up to date: run {run.id}.")
-            return run
-        return _built(job, name)
+        run = finished(out, job.origin, speaking)
+        return _built(job, name, force) if run is None else run
 
 
-def _built(job: Job, name: str | None) -> Run:
+def _built(job: Job, name: str | None, force: bool) -> Run:
     """Return the run of a job, all stages done."""
     job.recall_checks()
     try:
-        bases = bases_stage(job)
+        bases = bases_stage(job, force=force)
         interactions_stage(job, bases)
     finally:
         job.samples.close()
@@ -128,6 +128,7 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
             sha256=job.origin["model"],
             parameters=sum(p.numel() for p in subject.module.parameters()),
             biases=tuple(job.origin["biases"]),
+            loading=subject.loading,
         ),
         "data": DataInfo(
             name=subject.data_name,
@@ -146,6 +147,7 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
                 features=bases[layer.name].features,
                 positions=layer.positions,
                 kind="raw" if bases[layer.name].raw else "basis",
+                spaces=_spaces(bases[layer.name], options),
             )
             for layer in job.network.layers
         ],
@@ -158,6 +160,13 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
             "identity_error": _identity_error(bases),
         },
     }
+
+
+def _spaces(basis: Basis, options: Options) -> tuple[tuple[int, int], ...]:
+    """Return the first and last index of the features of each space, of bases found here."""
+    if not isinstance(basis, LayerBasis) or options.bases_file or options.basis == "neuron":
+        return ()
+    return tuple((space.start + 1, space.stop) for space in basis.spaces)
 
 
 def _basis(bases: Bases, options: Options) -> str:
@@ -174,14 +183,17 @@ def _positions(job: Job) -> int:
     return len(job.subject.inputs[0]) * job.network.layers[0].positions
 
 
-def _config(job: Job) -> dict[str, Any]:
-    """Return the options by the names and in the forms of the command line."""
+def _config(job: Job) -> BuildConfig:
+    """Return what was asked for, with what followed from the network."""
     options = asdict(job.options) | dict(job.subject.settings)
-    return options | {
-        "basis": str(job.options.basis),
-        "biases": ",".join(job.origin["biases"]),
-        "layers": ",".join(f"{name}={point}" for name, point in job.subject.layers.items()),
-    }
+    return BuildConfig(
+        **options
+        | {
+            "basis": str(job.options.basis),
+            "biases": tuple(job.origin["biases"]),
+            "layers": tuple(job.subject.layers.items()),
+        }
+    )
 
 
 def _identity_error(bases: Bases) -> float:

@@ -19,7 +19,8 @@ from lib_graph.method.dictionary import Basis, most_important
 from lib_graph.method.interactions import constant_moments, interaction_moments
 from lib_graph.method.moments import InteractionMoments
 from lib_graph.method.network import Batch, Section
-from lib_graph.run.writing import made_from, write_interactions
+from lib_graph.run.kept import made_from
+from lib_graph.run.writing import write_interactions
 
 __all__ = ["interactions_stage", "reached_error"]
 
@@ -29,7 +30,7 @@ CARRIED = 0.99  # of the strength into a target, by the interactions that have t
 def interactions_stage(job: Job, bases: Bases) -> None:
     """Write interactions.parquet, unless it is there."""
     file = job.out / "interactions.parquet"
-    if made_from(file) is None:
+    if made_from(file) != job.origin:
         samples = job.samples
         if (chosen := _chosen(job)) is not None:
             samples.close()
@@ -114,7 +115,7 @@ def reached_error(moments: InteractionMoments) -> float:
     constant's in row 0 left out. It is infinite for a single sample.
     """
     strength, error = moments.strength[1:], moments.stderr[1:].nan_to_num(torch.inf)
-    ordered, order = strength.sort(0, descending=True)
+    ordered, order = strength.sort(dim=0, descending=True, stable=True)
     before = ordered.cumsum(0) - ordered
     needed = (before < CARRIED * ordered.sum(0)) & (ordered > 0)
     relative = error.gather(0, order) / ordered

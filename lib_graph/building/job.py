@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from lib_graph.building.bases_file import given_bases
 from lib_graph.building.options import Options
-from lib_graph.building.origin import Origin, origin_of, tensors_sha256
+from lib_graph.building.origin import origin_of, tensors_sha256
 from lib_graph.building.plan import Plan, make_plan
 from lib_graph.building.samples import Samples
 from lib_graph.cutting.composing import compose
@@ -30,6 +30,7 @@ from lib_graph.method.dictionary import Basis
 from lib_graph.method.network import Network
 from lib_graph.method.rules import Rule
 from lib_graph.networks import Subject
+from lib_graph.run.kept import Origin
 from lib_graph.support.devices import CPU
 from lib_graph.support.files import json_sha256, write_json
 from lib_graph.support.processes import ALONE, World
@@ -128,6 +129,8 @@ def prepare(
         sections=[compose(network.sections)] if options.basis == "global" else [],
         processes=world.size, disk=_free(out),
     )  # fmt: skip
+    for line in () if subject.loading is None else subject.loading.lines():
+        progress.say(line)
     progress.say(f"Plan: {plan}")
     origin = origin_of(
         tensors_sha256(subject.module.state_dict().items()),

@@ -5,24 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from lib_graph.building.bases_file import bases_made_from
 from lib_graph.building.options import Options
-from lib_graph.errors import ConflictError
-from lib_graph.run.schema import DATA_FILES
-from lib_graph.run.writing import made_from
+from lib_graph.run.kept import Origin
 from lib_graph.support.files import file_sha256, json_sha256
 
-__all__ = ["Origin", "check_folder", "clear_folder", "origin_of", "tensors_sha256"]
-
-Origin = Mapping[str, Any]
-ADVICE = "Choose another --out, or --replace what is there."
-FOUND_SINCE = ("examples.parquet", "ablation.parquet", "masks.parquet", "matches-*.parquet")
+__all__ = ["origin_of", "run_id", "tensors_sha256"]
 
 
 def tensors_sha256(tensors: Iterable[tuple[str, Tensor]]) -> str:
@@ -62,24 +53,3 @@ def origin_of(
 def run_id(origin: Origin) -> str:
     """Return the 12 hex digits that name a run."""
     return json_sha256(origin)[:12]
-
-
-def check_folder(out: Path, origin: Origin) -> None:
-    """Raise ConflictError if a folder holds stages of another build, naming what differs."""
-    for name in DATA_FILES:
-        path = out / name
-        found = bases_made_from(path) if name.endswith("safetensors") else made_from(path)
-        if found is None and path.exists():
-            raise ConflictError(f"{str(path)!r} is damaged or no part of a run. {ADVICE}")
-        if found is not None and found != origin:
-            fields = [key for key in sorted({*found, *origin}) if found.get(key) != origin.get(key)]
-            raise ConflictError(
-                f"{str(out)!r} holds another run: it differs in {', '.join(fields)}. {ADVICE}"
-            )
-
-
-def clear_folder(out: Path) -> None:
-    """Delete the run in a folder, and what was found of it since: nothing of it fits another."""
-    for pattern in ("manifest.json", *DATA_FILES, *FOUND_SINCE):
-        for path in out.glob(pattern):
-            path.unlink()

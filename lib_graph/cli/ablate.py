@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lib_graph.cli.commands import command, progress
+from lib_graph.cli.listed import LISTED
+from lib_graph.cli.output import Output, output_options
 from lib_graph.errors import ConflictError, UsageError
-from lib_graph.support.files import write_json
+from lib_graph.support.view import View
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from lib_graph.analysis.ablation import Bench
     from lib_graph.run import Run
+    from lib_graph.support.tables import Frame
 
 __all__ = ["ablate"]
 
@@ -44,7 +46,6 @@ def ablate(context: click.Context, run: Path) -> None:
 def _scoring(function: Function) -> Function:
     """Add the options that all ablations share."""
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print JSON: all rows."),
         click.option("--replace", is_flag=True, help="Forget ablations of other data or metrics."),
         click.option("--seed", default=0, show_default=True, help="Of the random masks."),
         click.option("--metric", help="accuracy or cross-entropy.  [default: what suits the data]"),
@@ -61,7 +62,7 @@ def _curves(function: Function) -> Function:
             type=click.Path(path_type=Path),
             help="Also ablate this run of the same network, in another basis.",
         ),
-        click.option("--layers", help="Layers, by commas.  [default: all]"),
+        click.option("--layers", type=LISTED, help="Layers, by commas.  [default: all]"),
     ):
         function = option(function)
     return function
@@ -70,6 +71,7 @@ def _curves(function: Function) -> Function:
 @command(epilog="Example: lib-graph ablate my-run nodes --against my-run-pca")
 @_curves
 @_scoring
+@output_options
 @click.pass_obj
 def nodes(
     settings: Any,
@@ -78,23 +80,21 @@ def nodes(
     metric: str | None,
     seed: int,
     replace: bool,
-    as_json: bool,
+    output: Output,
 ) -> None:
     """Keep the first n features of a layer, by importance; all others are at their mean."""
     import pandas as pd
 
     from lib_graph.analysis.ablation import ablate_nodes, write_ablation
+    from lib_graph.support.tables import Frame
 
     benches = list(_benches(settings.run, against, metric))
     rows = pd.concat(
-        [
-            ablate_nodes(bench, layers=_listed(layers), seed=seed, progress=progress())
-            for bench in benches
-        ],
+        [ablate_nodes(bench, layers=layers, seed=seed, progress=progress()) for bench in benches],
         ignore_index=True,
     )
     write_ablation(benches[0], rows, replace=replace)
-    _show(rows, as_json, ["basis", "layer", "nodes", "score", "baseline", "random_score"])
+    output.emit(Frame(rows), partial(_view, kind="node_curve", size="nodes"))
 
 
 @command(epilog="Example: lib-graph ablate my-run edges --delta 0.01")
@@ -103,6 +103,7 @@ def nodes(
 )
 @_curves
 @_scoring
+@output_options
 @click.pass_obj
 def edges(
     settings: Any,
@@ -112,27 +113,27 @@ def edges(
     metric: str | None,
     seed: int,
     replace: bool,
-    as_json: bool,
+    output: Output,
 ) -> None:
     """Keep the n strongest interactions of a section, and find by bisection how many are required.
 
     Interactions of the constant features are always kept, and not counted. Printed is the number
-    required in each section; the curve is in RUN/ablation.parquet.
+    required in each section; --json, --csv and --parquet have the curve as well.
     """
     import pandas as pd
 
     from lib_graph.analysis.ablation import ablate_edges, write_ablation, write_masks
+    from lib_graph.support.tables import Frame
 
     benches = list(_benches(settings.run, against, metric))
     found = [
-        ablate_edges(bench, layers=_listed(layers), delta=delta, seed=seed, progress=progress())
+        ablate_edges(bench, layers=layers, delta=delta, seed=seed, progress=progress())
         for bench in benches
     ]
     rows = pd.concat([each.rows for each in found], ignore_index=True)
     write_ablation(benches[0], rows, replace=replace)
     write_masks(benches[0], pd.concat([each.masks for each in found]), replace=replace)
-    required = rows if as_json else rows[rows["kind"] == "edges_required"]
-    _show(required, as_json, ["basis", "layer", "edges", "score", "baseline", "random_score"])
+    output.emit(Frame(rows), partial(_view, kind="edges_required", size="edges"))
 
 
 @command(epilog="Example: lib-graph ablate my-run circuit --keep-score 0.01 --out circuit.json")
@@ -148,6 +149,7 @@ def edges(
 @click.option("--draws", default=5, show_default=True, help="Random circuits of the same size.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the circuit with its scores.")
 @_scoring
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: the circuit, with its scores.")
 @click.pass_obj
 def circuit(
     settings: Any,
@@ -169,10 +171,10 @@ def circuit(
     """
     from lib_graph.analysis.ablation import (
         ablate_circuit,
-        read_circuit,
         smallest_circuit,
         write_ablation,
     )
+    from lib_graph.run.circuit import read_circuit
 
     if (file is None) == (keep_score is None):
         raise UsageError("Name a circuit's FILE, or let --keep-score find one: one of the two.")
@@ -183,12 +185,12 @@ def circuit(
         given = smallest_circuit(bench, keep_score, rank=rank, progress=progress())
     assert given is not None
     score = ablate_circuit(bench, given, **how)
-    result = score.added_to(given)
+    result = given.scored(score.scores())
     if out is not None:
-        write_json(out, result)
+        result.write(out)
     write_ablation(bench, score.row(bench), replace=replace)
     if as_json:
-        click.echo(json.dumps(result, indent=1, ensure_ascii=False))
+        click.echo(json.dumps(result.json_value(), indent=1, ensure_ascii=False))
         return
     click.echo(f"{score.edges} interactions between {score.nodes} features")
     for name, value in (
@@ -222,18 +224,14 @@ def _check_same_network(run: Run, other: Run) -> None:
         )
 
 
-def _listed(text: str | None) -> list[str] | None:
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _show(rows: pd.DataFrame, as_json: bool, columns: list[str]) -> None:
-    if as_json:
-        from lib_graph.support.tables import records_of
-
-        click.echo(json.dumps(records_of(rows), indent=1))
-        return
-    text = rows[columns].to_string(index=False, float_format=lambda value: f"{value:.6g}")
-    click.echo(text)
+def _view(found: Frame, *, kind: str, size: str) -> View:
+    shown = found.frame[found.frame["kind"] == kind]
+    columns = ("basis", "layer", size, "score", "baseline", "random_score")
+    rows = [
+        (basis, layer, str(count), *(f"{score:.6g}" for score in scores))
+        for basis, layer, count, *scores in shown[list(columns)].itertuples(index=False)
+    ]
+    return View(columns, rows, frozenset(columns[2:]))
 
 
 for _each in (nodes, edges, circuit):

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lib_graph.cli.commands import command, progress
+from lib_graph.cli.listed import LISTED
 from lib_graph.errors import UsageError
 
 if TYPE_CHECKING:
     from lib_graph.data.text import Text
+    from lib_graph.run.schema import LayerInfo
 
 __all__ = ["build"]
 
@@ -28,10 +30,12 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
         raise UsageError(f"{str(path)!r} cannot be read as JSON ({error}).") from error
     values = values.get("config", values) if isinstance(values, dict) else values
     known = {p.name for p in context.command.params}
-    unknown = sorted(set(values) - known) if isinstance(values, dict) else [type(values).__name__]
-    if unknown:
+    if not isinstance(values, dict):
+        raise UsageError(f"{str(path)!r} is no JSON object of options and values.")
+    given = {key: value for key, value in values.items() if value is not None}
+    if unknown := sorted(set(given) - known):
         raise UsageError(f"{str(path)!r} has {unknown[0]!r}, which is no option of this command.")
-    context.default_map = {key: value for key, value in values.items() if value is not None}
+    context.default_map = given
 
 
 @command()
@@ -58,6 +62,7 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 @click.option("--name", help="What to call the run.  [default: the model's name and the basis]")
 @click.option(
     "--layers",
+    type=LISTED,
     help="Layers, by commas: names, points (module.path:in or :out) or NAME=POINT.  [default: all "
     "that the model names]",
 )
@@ -87,7 +92,9 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     "--tau-lib", default=1e-12, show_default=True, help="Cut importances up to this share."
 )
 @click.option(
-    "--biases", help="Parameters that count as biases, by commas.  [default: bias and b_…]"
+    "--biases",
+    type=LISTED,
+    help="Parameters that count as biases, by commas.  [default: bias and b_…]",
 )
 @click.option(
     "--partial",
@@ -108,6 +115,8 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 @click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Also find N examples at "
               "either end of each feature.")  # fmt: skip
 @click.option("--replace", is_flag=True, help="Overwrite another run in the folder.")
+@click.option("--force", is_flag=True, help="Build with the bases of a file even if they leave out "
+              "more than the whole variance of a layer.")  # fmt: skip
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -123,6 +132,7 @@ def build(
     out: Path,
     name: str | None,
     replace: bool,
+    force: bool,
     device: str,
     **given: Any,
 ) -> None:
@@ -148,29 +158,31 @@ def build(
     text = _text(**{name: given.pop(name) for name in ("text", "context", "tokens", "padding")})
     if data is not None and text is not None:
         raise UsageError("A network runs on --data or on --text. Leave one out.")
-    layers = _listed(given.pop("layers"))
-    biases = _listed(given.pop("biases"))
-    options = Options(memory=parse_bytes(str(given.pop("memory"))), biases=biases, **given)
+    layers = given.pop("layers")
+    options = Options(memory=parse_bytes(str(given.pop("memory"))), **given)
     run = build_run(
         model, out, options, data=text or data, layers=layers, granularity=granularity, name=name,
-        replace=replace, device=device, progress=progress(),
+        replace=replace, force=force, device=device, progress=progress(),
     )  # fmt: skip
     if os.environ.get("RANK", "0") != "0":
         return
     click.echo(f"{out}: run {run.id} ({run.manifest.name})")
     for layer in run.layers:
-        click.echo(f"  {layer.name}: {layer.features} features of {layer.width} coordinates")
+        click.echo(f"  {_features(layer)}")
     if examples is not None:
         from lib_graph.analysis.examples import find_examples
 
         find_examples(run, count=examples, replace=replace, progress=progress())
 
 
+def _features(layer: LayerInfo) -> str:
+    """Return how many features a layer has, and how many of them share their importance."""
+    line = f"{layer.name}: {layer.features} features of {layer.width} coordinates"
+    shared = sum(last - first + 1 for first, last in layer.spaces)
+    return f"{line}, {shared} of them equally important as others" if shared else line
+
+
 def _text(text: Path | None, **options: Any) -> Text | None:
     from lib_graph.data.text import Text
 
     return None if text is None else Text(text, **options)
-
-
-def _listed(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())

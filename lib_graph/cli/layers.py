@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from lib_graph.cli.commands import command
+from lib_graph.cli.output import Output, output_options
 
 __all__ = ["layers"]
 
@@ -14,8 +13,8 @@ __all__ = ["layers"]
 @command(short_help="List the points of a network that can be layers.")
 @click.argument("model")
 @click.option("--data", metavar="PATH.PY:FUNCTION", help="What makes the data.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def layers(model: str, data: str | None, as_json: bool) -> None:
+@output_options
+def layers(model: str, data: str | None, output: Output) -> None:
     """List the points of a network that can be layers, with their shapes without the samples.
 
     MODEL is a model folder, a language model's name on the hub, or path.py:function. `build
@@ -26,19 +25,19 @@ def layers(model: str, data: str | None, as_json: bool) -> None:
     lib-graph layers gpt2
     lib-graph layers nets.py:make_model
     """  # noqa: D301  \b is click's mark
+    import pandas as pd
+
     from lib_graph.cutting.points import shapes
     from lib_graph.networks import load_subject
+    from lib_graph.support.tables import Frame
+    from lib_graph.support.view import View
 
     subject = load_subject(model, data)
     names = {point: name for name, point in subject.layers.items()}
     rows = [
-        {"point": point, "shape": list(shape), "layer": names.get(point)}
+        (point, list(shape), names.get(point))
         for point, shape in shapes(subject.module, subject.example(), subject.form).items()
     ]
-    if as_json:
-        click.echo(json.dumps(rows, indent=1))
-        return
-    width = max(len(str(row["point"])) for row in rows)
-    for row in rows:
-        default = f"  layer {row['layer']}" if row["layer"] else ""
-        click.echo(f"{row['point']:{width}}  {row['shape']}{default}")
+    columns = ("point", "shape", "layer")
+    cells = [(point, str(shape), layer or "") for point, shape, layer in rows]
+    output.emit(Frame(pd.DataFrame(rows, columns=columns)), lambda _: View(columns, cells))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +12,8 @@ from lib_graph.cli.output import Output, output_options
 from lib_graph.support.view import View
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from lib_graph.run import Run
-    from lib_graph.support.tables import Record
+    from lib_graph.support.tables import Frame
 
 __all__ = ["match"]
 
@@ -41,48 +38,30 @@ def match(run: Path, other: Path, count: int, replace: bool, output: Output) -> 
     from lib_graph.analysis.match import match_runs
     from lib_graph.run import Run
     from lib_graph.run.matches import matches_summary
+    from lib_graph.support.tables import Frame
 
     runs = Run.open(run), Run.open(other)
     found = match_runs(*runs, count=count, replace=replace, progress=progress())
-    output.emit(_Summary(*runs, matches_summary(found)), _Summary.view)
+    output.emit(Frame(matches_summary(found)), lambda rows: _view(*runs, rows))
 
 
-@dataclass(frozen=True)
-class _Summary:
-    """How well the features of two runs match, a row per layer."""
-
-    run: Run
-    other: Run
-    frame: pd.DataFrame
-
-    def json_value(self) -> list[Record]:
-        """Return a row per layer."""
-        from lib_graph.support.tables import records_of
-
-        return records_of(self.frame)
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Return a row per layer."""
-        return self.frame
-
-    def view(self) -> View:
-        """Return a row per layer and run."""
-        rows = [
-            (
-                row["layer"],
-                row["run"],
-                str(row["features"]),
-                f"{row['median']:.3f}",
-                f"{row['above_09']:.1%}",
-                str(row["mutual"]),
-            )
-            for row in self.json_value()
-        ]
-        columns = ("layer", "run", "features", "median |r|", "above 0.9", "mutual")
-        one, two = (f"{each.id} ({each.manifest.name})" for each in (self.run, self.other))
-        return View(
-            columns, rows, frozenset(columns) - {"layer", "run"}, frozenset(["layer", "run"]),
-            above=f"{one} and {two}, on the data of the first.",
-            below="Of the features that vary, |r| of each with the one most like it in the other "
-            "run.\nmutual: pairs that are most like each other.",
-        )  # fmt: skip
+def _view(run: Run, other: Run, found: Frame) -> View:
+    rows = [
+        (
+            row["layer"],
+            row["run"],
+            str(row["features"]),
+            f"{row['median']:.3f}",
+            f"{row['above_09']:.1%}",
+            str(row["mutual"]),
+        )
+        for row in found.json_value()
+    ]
+    columns = ("layer", "run", "features", "median |r|", "above 0.9", "mutual")
+    one, two = (f"{each.id} ({each.manifest.name})" for each in (run, other))
+    return View(
+        columns, rows, frozenset(columns) - {"layer", "run"}, frozenset(["layer", "run"]),
+        above=f"{one} and {two}, on the data of the first.",
+        below="Of the features that vary, |r| of each with the one most like it in the other run.\n"
+        "mutual: pairs that are most like each other.",
+    )  # fmt: skip

@@ -38,16 +38,16 @@ def modular_addition(out: Path, modulus: int, seed: int, max_steps: int) -> None
     lib-graph build my-model --out my-run
     """  # noqa: D301  \b is click's mark
     from lib_graph.errors import UsageError
-    from lib_graph.networks.modular_addition import Config
-    from lib_graph.networks.training.modular_addition import Recipe
+    from lib_graph.networks.modular_addition import AdditionConfig
+    from lib_graph.networks.training.modular_addition import AdditionRecipe
     from lib_graph.networks.training.modular_addition import train as train_network
 
     if modulus < 2:
         raise UsageError(f"--modulus is {modulus}; it must be at least 2.")
     trained = train_network(
         out,
-        Config(modulus=modulus, d_vocab=modulus + 1),
-        Recipe(seed=seed, max_steps=max_steps),
+        AdditionConfig(modulus=modulus, d_vocab=modulus + 1),
+        AdditionRecipe(seed=seed, max_steps=max_steps),
         progress=progress(),
     ).training
     assert trained is not None
@@ -81,7 +81,7 @@ def mlp(data: Path, out: Path, hidden: str, label: str | None, seed: int, epochs
     lib-graph build my-mlp --out my-run
     """  # noqa: D301  \b is click's mark
     from lib_graph.errors import UsageError
-    from lib_graph.networks.training.mlp import Recipe
+    from lib_graph.networks.training.mlp import MLPRecipe
     from lib_graph.networks.training.mlp import train as train_network
 
     try:
@@ -89,7 +89,7 @@ def mlp(data: Path, out: Path, hidden: str, label: str | None, seed: int, epochs
     except ValueError:
         raise UsageError(f"--hidden is {hidden!r}. Write widths by commas: 100,100.") from None
     trained = train_network(
-        out, data, widths, Recipe(seed=seed, epochs=epochs), label=label, progress=progress()
+        out, data, widths, MLPRecipe(seed=seed, epochs=epochs), label=label, progress=progress()
     ).training
     assert trained is not None
     test = trained.test_accuracy

@@ -20,6 +20,7 @@ from lib_graph.cutting.copies import fresh
 from lib_graph.cutting.following import followed
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.kinds.norm import Norm
+from lib_graph.kinds.norm_form import NormForm
 
 __all__ = [
     "OUTPUT",
@@ -40,7 +41,7 @@ Visit = Callable[[Tensor, str], Tensor]
 
 def points(module: nn.Module) -> list[str]:
     """Return every point of a module that a layer can be: its submodules' inputs and outputs, and
-    inside a LayerNorm or RMSNorm the variance, with which the norm's input crosses.
+    inside whatever computes a LayerNorm or RMSNorm the variance, with which its input crosses.
 
     A submodule that has several names has points under each.
 
@@ -50,7 +51,7 @@ def points(module: nn.Module) -> list[str]:
     found = []
     for path, submodule in module.named_modules(remove_duplicate=False):
         if path:
-            inside = [] if Norm.of(submodule) is None else [VARIANCE]
+            inside = [] if NormForm.of(submodule) is None else [VARIANCE]
             found += [f"{path}:{side}" for side in ("in", *inside, "out")]
     return [*found, OUTPUT]
 
@@ -61,12 +62,14 @@ def is_point(module: nn.Module, point: str) -> bool:
     >>> is_point(nn.Sequential(nn.ReLU()), "0#2:in"), is_point(nn.Sequential(nn.ReLU()), "1:in")
     (True, False)
     """
-    return _without_use(point) in points(module)
-
-
-def _without_use(point: str) -> str:
     place = PLACE.fullmatch(point)
-    return point if place is None else f"{place['path']}:{place['side']}"
+    if place is None:
+        return point == OUTPUT
+    try:
+        submodule = module.get_submodule(place["path"])
+    except AttributeError:
+        return False
+    return place["side"] != VARIANCE or NormForm.of(submodule) is not None
 
 
 def is_variance(point: str) -> bool:
@@ -161,10 +164,10 @@ def shapes(
                 lambda _, args, named, path=path: note(f"{path}:in", (args, named)),
                 with_kwargs=True,
             )
-            if Norm.of(part) is not None:
+            if (form_of_norm := NormForm.of(part)) is not None:
                 part.register_forward_hook(
-                    lambda part, args, _, path=path: note(
-                        f"{path}:{VARIANCE}", _norm_of(part).variance(args[0])
+                    lambda part, args, _, path=path, form=form_of_norm: note(
+                        f"{path}:{VARIANCE}", form.norm(part).variance(args[0])
                     )
                 )
             part.register_forward_hook(lambda _, __, result, path=path: note(f"{path}:out", result))
@@ -199,7 +202,7 @@ def visits(module: nn.Module, wanted: Iterable[str], visit: Visit) -> Iterator[N
         submodule, side = module.get_submodule(place["path"]), place["side"]
         chosen = _counting(visit, int(place["use"]) if place["use"] else None)
         if side == VARIANCE:
-            handles.append(submodule.register_forward_hook(_inside(point, chosen)))
+            handles.append(submodule.register_forward_hook(_inside(submodule, point, chosen)))
         elif side == "in":
             hook = _before(point, chosen)
             handles.append(submodule.register_forward_pre_hook(hook, with_kwargs=True))
@@ -254,20 +257,19 @@ def _before_norm(point: str) -> str:
 def _norm(module: nn.Module, point: str) -> Norm:
     place = PLACE.fullmatch(point)
     assert place is not None, point
-    return _norm_of(module.get_submodule(place["path"]))
+    submodule = module.get_submodule(place["path"])
+    form = NormForm.of(submodule)
+    assert form is not None, point
+    return form.norm(submodule)
 
 
-def _norm_of(module: nn.Module) -> Norm:
-    norm = Norm.of(module)
-    assert norm is not None, module
-    return norm
-
-
-def _inside(point: str, visit: Visit) -> Callable[..., Any]:
+def _inside(module: nn.Module, point: str, visit: Visit) -> Callable[..., Any]:
     """Return a hook that computes a norm again, in two steps with a visit between."""
+    form = NormForm.of(module)
+    assert form is not None, point
 
     def hook(module: nn.Module, args: tuple[Any, ...], _: Any) -> Any:
-        norm = _norm_of(module)
+        norm = form.norm(module)
         return norm.with_variance(args[0], visit(norm.variance(args[0]), point))
 
     return hook

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from lib_graph.errors import UsageError
 
-__all__ = ["Rows", "Text", "documents", "read_rows"]
+__all__ = ["Text", "TokenRows", "documents", "read_rows"]
 
 SEPARATOR = "<|endoftext|>"
 SUFFIXES = (".txt", ".jsonl", ".parquet", ".safetensors")
@@ -53,20 +53,8 @@ class Text:
         options = asdict(self)
         return {"text": str(options.pop("file")), **options}
 
-    @classmethod
-    def of_settings(cls, settings: Mapping[str, Any]) -> Text | None:
-        """Return the text that `settings` was made of; None if there is none.
 
-        >>> Text.of_settings(Text(Path("a.txt"), context=8).settings).context
-        8
-        """
-        if settings.get("text") is None:
-            return None
-        options = {name: settings[name] for name in ("context", "tokens", "padding")}
-        return cls(Path(settings["text"]), **options)
-
-
-class Rows(NamedTuple):
+class TokenRows(NamedTuple):
     """Rows of tokens, and which of them count (None: all)."""
 
     tokens: Int[Tensor, "n s"]
@@ -115,7 +103,7 @@ def _jsonl(file: Path) -> Iterator[str]:
             yield str(text)
 
 
-def read_rows(text: Text, tokenizer: Callable[[], Any]) -> Rows:
+def read_rows(text: Text, tokenizer: Callable[[], Any]) -> TokenRows:
     """Return the rows of tokens that `text` asks for; `tokenizer` loads transformers' tokenizer.
 
     Raises UsageError if there is not enough for one row, or the file cannot be read.
@@ -139,7 +127,7 @@ def _encoded(file: Path, tokenizer: Any) -> Iterator[list[int]]:
             yield tokens if marked or last is None else [*tokens, last]
 
 
-def _packed(text: Text, encoded: Iterable[list[int]]) -> Rows:
+def _packed(text: Text, encoded: Iterable[list[int]]) -> TokenRows:
     wanted = text.tokens
     stream: list[int] = []
     for tokens in encoded:
@@ -153,10 +141,10 @@ def _packed(text: Text, encoded: Iterable[list[int]]) -> Rows:
             f"{str(text.file)!r} gives {len(stream)} tokens, fewer than one context of "
             f"{text.context}. Give more text or --tokens, or a shorter --context."
         )
-    return Rows(torch.tensor(stream[: rows * text.context]).view(rows, text.context), None)
+    return TokenRows(torch.tensor(stream[: rows * text.context]).view(rows, text.context), None)
 
 
-def _padded(text: Text, encoded: Iterable[list[int]]) -> Rows:
+def _padded(text: Text, encoded: Iterable[list[int]]) -> TokenRows:
     """Return a row per document, cut at the context's end and filled up behind with token 0."""
     rows: list[list[int]] = []
     left = text.tokens
@@ -174,10 +162,10 @@ def _padded(text: Text, encoded: Iterable[list[int]]) -> Rows:
     for i, row in enumerate(rows):
         filled[i, : len(row)] = torch.tensor(row)
         counted[i, : len(row)] = True
-    return Rows(filled, None if counted.all() else counted)
+    return TokenRows(filled, None if counted.all() else counted)
 
 
-def _given(text: Text) -> Rows:
+def _given(text: Text) -> TokenRows:
     """Return the tokens in a file of tensors, as they are."""
     path = str(text.file)
     try:
@@ -190,4 +178,4 @@ def _given(text: Text) -> Rows:
     if counted is not None and (counted.shape != tokens.shape or counted.dtype != torch.bool):
         raise UsageError(f"'counted' in {path!r} has to be true or false for each of the tokens.")
     rows = len(tokens) if text.tokens is None else max(1, text.tokens // tokens.shape[1])
-    return Rows(tokens[:rows].long(), None if counted is None else counted[:rows])
+    return TokenRows(tokens[:rows].long(), None if counted is None else counted[:rows])

@@ -13,6 +13,7 @@ from torch import Tensor
 from lib_graph.errors import ModelError
 from lib_graph.method.identity import Identity
 from lib_graph.method.moments import Moments
+from lib_graph.method.spectrum import chained, first_largest, resolution_of, spaces_of, turned
 from lib_graph.support.devices import CPU
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 BASES = ("lib", "pca", "neuron", "global")
+RESOLUTION = resolution_of(torch.float64)
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,13 @@ class LayerBasis:
     def offset(self) -> Float[Tensor, " r"]:
         """The features of activations 0: −μ C."""
         return -self.mean @ self.rotation
+
+    @property
+    def spaces(self) -> list[slice]:
+        """The columns of equal importance: of eigenvectors, those whose space alone is given."""
+        if self.importance is None:
+            return []
+        return chained(self.importance[:-1] == self.importance[1:])
 
     def coordinates(self, activations: Float[Tensor, "n s d"]) -> Float[Tensor, "n s r"]:
         """Return f̂ = (f − μ) C."""
@@ -165,34 +174,44 @@ def neuron_basis(moments: Moments, layer: str, tau: float) -> LayerBasis:
     return LayerBasis(eye, eye, moments.mean, values, moments.covariance.diagonal().clone())
 
 
-def pca_basis(moments: Moments, layer: str, tau: float) -> LayerBasis:
+def pca_basis(
+    moments: Moments, layer: str, tau: float, resolution: float = RESOLUTION
+) -> LayerBasis:
     """Return C = U, the eigenvectors of G above the cut, centred and unscaled.
 
-    Raises ModelError if the layer is constant on the data.
+    In a space of equal variances U is canonical (docs/method.md §15). Raises ModelError if the
+    layer is constant on the data.
 
     >>> rows = torch.tensor([[[3.0, 0.0]], [[-3.0, 0.0]], [[0.0, 1.0]], [[0.0, -1.0]]])
     >>> pca_basis(Moments.of(rows), "x", 1e-12).importance.tolist()
     [4.5, 0.5]
     """
     values, vectors = _spectrum(moments, layer, tau)
-    vectors = _fix_signs(vectors)
-    return LayerBasis(vectors, vectors.T.contiguous(), moments.mean, values, values)
+    importance, vectors = turned(values, vectors, spaces_of(values, resolution))
+    vectors = vectors * _signs(vectors)
+    return LayerBasis(vectors, vectors.T.contiguous(), moments.mean, values, importance)
 
 
 def lib_basis(
-    moments: Moments, second_moment: Float[Tensor, "d d"], layer: str, tau_pca: float, tau: float
+    moments: Moments,
+    second_moment: Float[Tensor, "d d"],
+    layer: str,
+    tau_pca: float,
+    tau: float,
+    resolution: float = RESOLUTION,
 ) -> LayerBasis:
     """Return the Local Interaction Basis C = R V Λ^½, C⁺ = Λ^-½ Vᵀ R⁺.
 
     `second_moment` is M' (docs/method.md §3). R = U D^-½ whitens the activations, and
     R⁺ M' R⁺ᵀ = V Λ Vᵀ; directions with D or Λ up to `tau_pca` or `tau` times the largest are cut.
-    Raises ModelError if the layer is constant on the data, or if nothing of it reaches the next.
+    In a space of equal Λ, V is canonical (§15). Raises ModelError if the layer is constant on the
+    data, or if nothing of it reaches the next.
     """
     values, vectors = _spectrum(moments, layer, tau_pca)
     scale = values.sqrt()
     whitened = (scale[:, None] * vectors.T) @ second_moment @ (vectors * scale)
     effect, directions = torch.linalg.eigh((whitened + whitened.T) / 2)
-    effect, order = effect.abs().sort(descending=True)
+    effect, order = effect.abs().sort(descending=True, stable=True)
     if not effect[0] > 0:
         raise ModelError(
             f"Layer {layer!r} has no effect on the next layer on this data: it has no features. "
@@ -200,9 +219,12 @@ def lib_basis(
         )
     kept = effect > tau * effect[0]
     importance, directions = effect[kept], directions[:, order[kept]]
+    spaces = spaces_of(importance, resolution)
+    importance, directions = turned(importance, directions, spaces, vectors, moments.covariance)
     rotation = (vectors / scale) @ directions * importance.sqrt()
-    rotation, signs = _fix_signs(rotation), _signs(rotation)
+    signs = _signs(rotation)
     inverse = (directions / importance.sqrt() * signs).T @ (scale[:, None] * vectors.T)
+    rotation = rotation * signs
     return LayerBasis(rotation, inverse, moments.mean, values, importance)
 
 
@@ -244,10 +266,6 @@ def _spectrum(
 
 
 def _signs(columns: Float[Tensor, "d r"]) -> Float[Tensor, " r"]:
-    """Return the sign of each column's entry of largest magnitude."""
-    largest = columns.abs().argmax(0, keepdim=True)
-    return columns.gather(0, largest)[0].sign()
-
-
-def _fix_signs(columns: Float[Tensor, "d r"]) -> Float[Tensor, "d r"]:
-    return columns * _signs(columns)
+    """Return the sign of each column's entry of largest magnitude, the first of equal ones."""
+    largest = first_largest(columns.abs())
+    return columns.gather(0, largest[None])[0].sign()

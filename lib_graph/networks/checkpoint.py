@@ -23,9 +23,9 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
 
-def read_json(folder: Path) -> dict[str, Any]:
-    """Return what config.json says. Raises ModelError if it is missing or no JSON."""
-    path = _file(folder, CONFIG)
+def read_json(folder: Path, name: str = CONFIG) -> dict[str, Any]:
+    """Return what a JSON file says. Raises ModelError if it is missing or no JSON."""
+    path = _file(folder, name)
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

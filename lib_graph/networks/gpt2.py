@@ -19,8 +19,14 @@ def _attention(model: Any, index: int) -> Attention:
         w_q, w_k, w_v, matrix(attn.c_proj).unflatten(0, (-1, size)),
         b_q, b_k, b_v, attn.c_proj.bias,
         norm=norm(block.ln_1),
-        scale=attn.scaling,
+        scale=_scale(model.config, index, size),
     )  # fmt: skip
+
+
+def _scale(config: Any, index: int, size: int) -> float:
+    """Return what the scores of a block's heads are multiplied with."""
+    scale: float = size**-0.5 if config.scale_attn_weights else 1.0
+    return scale / (index + 1) if config.scale_attn_by_inverse_layer_idx else scale
 
 
 GPT2 = Family(

@@ -15,13 +15,14 @@ def _attention(model: Any, index: int) -> Attention:
     block = model.transformer.h[index]
     attn = block.attn.attention
     size = attn.head_dim
+    local = model.config.attention_layers[index] == "local"
     w_q, w_k, w_v = (heads(matrix(m), size) for m in (attn.q_proj, attn.k_proj, attn.v_proj))
     return Attention(
         w_q, w_k, w_v,
         matrix(attn.out_proj).unflatten(0, (-1, size)),
         b_o=attn.out_proj.bias,
         norm=norm(block.ln_1),
-        window=model.config.window_size if attn.attention_type == "local" else None,
+        window=model.config.window_size if local else None,
         scale=1.0,
     )  # fmt: skip
 

@@ -12,13 +12,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lib_graph.data.evaluation import Evaluation
-from lib_graph.data.text import Rows, Text, read_rows
+from lib_graph.data.text import Text, TokenRows, read_rows
 from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.kinds import NormLinear, PositionLocal
-from lib_graph.method.network import Kind
+from lib_graph.method.kind import Kind
 from lib_graph.networks import hub
 from lib_graph.networks.checkpoint import CONFIG, read_json
-from lib_graph.networks.family import Family, beside_residual, matrix, norm
+from lib_graph.networks.family import Family, matrix, norm
 from lib_graph.networks.gpt2 import GPT2
 from lib_graph.networks.gpt_neo import GPT_NEO
 from lib_graph.networks.llama import LLAMA
@@ -81,7 +81,7 @@ def kinds(family: Family, module: nn.Module) -> Kinds:
     assert isinstance(module, LanguageModel)
     model: Any = module.model
     last, unembed = model.get_submodule(family.ln_final), model.get_submodule(family.unembed)
-    found: dict[tuple[str, str], Kind | PositionLocal | None] = {
+    found: dict[tuple[str, str], Kind | None] = {
         ("ln_final", "output"): NormLinear(norm(last), matrix(unembed), unembed.bias),
         ("ln_final", "ln_final_out"): PositionLocal(),
         ("ln_final_out", "unembed"): PositionLocal(),
@@ -94,11 +94,11 @@ def kinds(family: Family, module: nn.Module) -> Kinds:
             (f"ln1.{i}", f"ln2.{i}"): attention,
             (f"ln1.{i}", f"ln1_out.{i}"): PositionLocal(),
             (f"ln1_out.{i}", f"attn_in.{i}"): PositionLocal(),
-            (f"attn_in.{i}", f"ln2.{i}"): attention and beside_residual(attention),
+            (f"attn_in.{i}", f"ln2.{i}"): attention and attention.beside_residual(),
             (f"ln2.{i}", following): mlp or PositionLocal(),
             (f"ln2.{i}", f"ln2_out.{i}"): PositionLocal(),
             (f"ln2_out.{i}", f"mlp_in.{i}"): PositionLocal(),
-            (f"mlp_in.{i}", following): beside_residual(mlp) if mlp else PositionLocal(),
+            (f"mlp_in.{i}", following): (mlp and mlp.beside_residual()) or PositionLocal(),
         }
     return {ends: kind for ends, kind in found.items() if kind is not None}
 
@@ -138,7 +138,7 @@ def load(place: str, text: Text | None, granularity: str) -> Subject:
             f"{', '.join(map(repr, FAMILIES))}."
         )
     family = FAMILIES[model_type]
-    model = hub.load_model(folder)
+    model, loading = hub.load_model(folder)
     tokenizer = cache(partial(hub.load_tokenizer, folder))
     subject = Subject(
         name=Path(place).name,
@@ -148,6 +148,7 @@ def load(place: str, text: Text | None, granularity: str) -> Subject:
         data_name="text",
         layers=layers(family, _blocks(family, model), granularity),
         kinds=partial(kinds, family),
+        loading=loading,
     )
     if text is None:
         return subject
@@ -165,7 +166,7 @@ def load(place: str, text: Text | None, granularity: str) -> Subject:
     )
 
 
-def _check_fit(rows: Rows, config: Any, place: str) -> None:
+def _check_fit(rows: TokenRows, config: Any, place: str) -> None:
     """Raise an error if the tokens are none of the model's, or the rows too long for it."""
     least, most = (int(x) for x in rows.tokens.aminmax())
     if least < 0 or most >= config.vocab_size:

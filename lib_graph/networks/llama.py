@@ -14,7 +14,7 @@ __all__ = ["LLAMA"]
 
 def _attention(model: Any, index: int) -> Attention | None:
     """Return the attention of a block, or None where rotation depends on the text's length."""
-    if model.config.rope_parameters["rope_type"] in ("dynamic", "longrope"):
+    if model.model.rotary_emb.rope_type in ("dynamic", "longrope"):
         return None
     block = model.model.layers[index]
     attn = block.self_attn

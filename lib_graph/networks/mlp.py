@@ -16,7 +16,7 @@ from lib_graph.errors import UsageError
 from lib_graph.networks.checkpoint import fill, read_config, read_weights
 from lib_graph.networks.subject import Subject
 
-__all__ = ["MLP", "Config", "ImageData", "TrainingRecord", "layers_of", "load"]
+__all__ = ["MLP", "ImageData", "MLPConfig", "MLPTraining", "layers_of", "load"]
 
 
 class _Record(BaseModel):
@@ -71,7 +71,7 @@ class ImageData(_Record):
         return values.sub_(mean).div_(std).flatten(1)
 
 
-class TrainingRecord(_Record):
+class MLPTraining(_Record):
     """How a model was trained, and what it reached; null on a test split that there is not."""
 
     seed: int
@@ -88,14 +88,14 @@ class TrainingRecord(_Record):
     torch: str
 
 
-class Config(_Record):
+class MLPConfig(_Record):
     """What config.json says."""
 
     architecture: Literal["MLP"] = "MLP"
     hidden: tuple[PositiveInt, ...]
     act_fn: Literal["relu"] = "relu"
     data: ImageData
-    training: TrainingRecord | None = None
+    training: MLPTraining | None = None
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -120,11 +120,11 @@ class MLP(nn.Module):
         return x
 
 
-def layers_of(config: Config) -> dict[str, str]:
+def layers_of(config: MLPConfig) -> dict[str, str]:
     """Return the layers: the input of each linear map, and the logits.
 
     >>> data = ImageData(folder="", shape=(1, 2, 2), classes=2, mean=(0.0,), std=(1.0,))
-    >>> layers_of(Config(hidden=(3,), data=data))
+    >>> layers_of(MLPConfig(hidden=(3,), data=data))
     {'input': 'linears.0:in', 'hidden1': 'linears.1:in', 'output': 'output'}
     """
     hidden = {f"hidden{i}": f"linears.{i}:in" for i in range(1, len(config.hidden) + 1)}
@@ -137,7 +137,7 @@ def load(folder: Path, data: str | None = None) -> Subject:
     Raises ModelError if the folder's files are missing, broken, or do not fit each other,
     UsageError if the images are not where they were, or do not fit the network.
     """
-    config = read_config(folder, Config)
+    config = read_config(folder, MLPConfig)
     module = MLP(config.sizes)
     fill(module, read_weights(folder), folder)
     place = Path(data or config.data.folder)

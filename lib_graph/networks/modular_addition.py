@@ -19,7 +19,15 @@ from lib_graph.kinds import Attention, Linear, ResidualMLP
 from lib_graph.networks.checkpoint import fill, read_config, read_weights
 from lib_graph.networks.subject import Kinds, Subject
 
-__all__ = ["LAYERS", "Config", "ModularAddition", "TrainingRecord", "kinds", "load", "split"]
+__all__ = [
+    "LAYERS",
+    "AdditionConfig",
+    "AdditionTraining",
+    "ModularAddition",
+    "kinds",
+    "load",
+    "split",
+]
 
 LAYERS = {
     "ln1.0": "blocks.0:in",
@@ -34,7 +42,7 @@ class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class TrainingRecord(_Record):
+class AdditionTraining(_Record):
     """How a model was trained and what it reached on the test split."""
 
     seed: int
@@ -49,10 +57,10 @@ class TrainingRecord(_Record):
     torch: str
 
 
-class Config(_Record):
+class AdditionConfig(_Record):
     """What config.json says: the network's sizes, its data, and how it was trained if known.
 
-    >>> Config(modulus=5, d_vocab=6).d_model
+    >>> AdditionConfig(modulus=5, d_vocab=6).d_model
     128
     """
 
@@ -70,10 +78,10 @@ class Config(_Record):
     fn: Literal["add"] = "add"
     frac_train: Annotated[float, Field(gt=0, lt=1)] = 0.3
     split_seed: int = 0
-    training: TrainingRecord | None = None
+    training: AdditionTraining | None = None
 
     @model_validator(mode="after")
-    def _tokens_fit(self) -> Config:
+    def _tokens_fit(self) -> AdditionConfig:
         if self.d_vocab <= self.modulus:
             raise ValueError(
                 f"d_vocab is {self.d_vocab}; modulus {self.modulus} needs at least "
@@ -85,7 +93,7 @@ class Config(_Record):
 
 
 class _Embed(nn.Module):
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: AdditionConfig) -> None:
         super().__init__()
         self.W_E = nn.Parameter(torch.zeros(config.d_vocab, config.d_model))
 
@@ -95,7 +103,7 @@ class _Embed(nn.Module):
 
 
 class _PositionEmbed(nn.Module):
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: AdditionConfig) -> None:
         super().__init__()
         self.W_pos = nn.Parameter(torch.zeros(config.n_ctx, config.d_model))
 
@@ -106,7 +114,7 @@ class _PositionEmbed(nn.Module):
 class _Attention(nn.Module):
     """Attention from the last position, which sees all others: a causal mask hides nothing."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: AdditionConfig) -> None:
         super().__init__()
         h, d, e = config.n_heads, config.d_model, config.d_head
         self.W_Q = nn.Parameter(torch.zeros(h, d, e))
@@ -128,7 +136,7 @@ class _Attention(nn.Module):
 
 
 class _MLP(nn.Module):
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: AdditionConfig) -> None:
         super().__init__()
         self.W_in = nn.Parameter(torch.zeros(config.d_model, config.d_mlp))
         self.b_in = nn.Parameter(torch.zeros(config.d_mlp))
@@ -140,7 +148,7 @@ class _MLP(nn.Module):
 
 
 class _Block(nn.Module):
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: AdditionConfig) -> None:
         super().__init__()
         self.attn = _Attention(config)
         self.mlp = _MLP(config)
@@ -152,7 +160,7 @@ class _Block(nn.Module):
 
 
 class _Unembed(nn.Module):
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: AdditionConfig) -> None:
         super().__init__()
         self.W_U = nn.Parameter(torch.zeros(config.d_model, config.d_vocab))
         self.b_U = nn.Parameter(torch.zeros(config.d_vocab))
@@ -168,7 +176,7 @@ class ModularAddition(nn.Module):
     read. All parameters start as 0.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: AdditionConfig) -> None:
         super().__init__()
         self.embed = _Embed(config)
         self.pos_embed = _PositionEmbed(config)
@@ -184,13 +192,13 @@ class ModularAddition(nn.Module):
         return logits
 
 
-def split(config: Config) -> tuple[Int[Tensor, "train 3"], Int[Tensor, "test 3"]]:
+def split(config: AdditionConfig) -> tuple[Int[Tensor, "train 3"], Int[Tensor, "test 3"]]:
     """Return the token triples (a, b, p) of the training and of the test split.
 
     Training takes the first `int(frac_train · p²)` of a random permutation of all pairs, which
     come in row-major order; the rest is for tests.
 
-    >>> train, test = split(Config())
+    >>> train, test = split(AdditionConfig())
     >>> len(train), len(test)
     (3830, 8939)
     """
@@ -218,10 +226,10 @@ def kinds(module: nn.Module) -> Kinds:
     }
 
 
-def answers(triples: Int[Tensor, "n 3"], config: Config) -> Int[Tensor, " n"]:
+def answers(triples: Int[Tensor, "n 3"], config: AdditionConfig) -> Int[Tensor, " n"]:
     """Return (a + b) mod p of each triple.
 
-    >>> answers(torch.tensor([[3, 4, 5]]), Config(modulus=5, d_vocab=6)).tolist()
+    >>> answers(torch.tensor([[3, 4, 5]]), AdditionConfig(modulus=5, d_vocab=6)).tolist()
     [2]
     """
     return triples[:, :2].sum(1) % config.modulus
@@ -235,7 +243,7 @@ def load(folder: Path, data: str | None = None) -> Subject:
     """
     if data is not None:
         raise UsageError(f"The data of this network are fixed. Leave --data {data!r} out.")
-    config = read_config(folder, Config)
+    config = read_config(folder, AdditionConfig)
     module = ModularAddition(config)
     fill(module, read_weights(folder), folder)
     train, test = split(config)

@@ -16,12 +16,12 @@ from lib_graph.data.evaluation import Evaluation
 from lib_graph.data.labelling import Labeller
 from lib_graph.data.notation import Notation, Sample
 from lib_graph.errors import NotFoundError, UsageError
-from lib_graph.kinds import PositionLocal
-from lib_graph.method.network import Kind
+from lib_graph.method.kind import Kind
+from lib_graph.run import Loading
 
 __all__ = ["Kinds", "Subject"]
 
-Kinds = Mapping[tuple[str, str], Kind | PositionLocal]
+Kinds = Mapping[tuple[str, str], Kind]
 NUMBERS = Notation()
 LIST = "List what can be a layer with 'lib-graph layers"
 
@@ -37,7 +37,7 @@ class Subject:
     `counted` marks the positions that count (None: all), as padding must not; the network must let
     nothing reach them from the others. `settings` are the options of the command line by which the
     data are found again. `notation` is how people write the inputs, `evaluation` what the network
-    can be scored on.
+    can be scored on, `loading` how a model of transformers was read.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Subject:
     evaluation: Evaluation | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     form: Form = POSITIONAL
+    loading: Loading | None = None
 
     @classmethod
     def of(
@@ -83,7 +84,7 @@ class Subject:
 
         Raises NotFoundError if one is neither a layer nor a point, UsageError if two have one name.
         """
-        chosen = {}
+        chosen: dict[str, str] = {}
         for text in layers:
             name, _, point = text.partition("=")
             if name in chosen:

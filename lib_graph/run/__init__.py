@@ -6,6 +6,11 @@
     RUN/bases.safetensors      rotation, inverse, mean, pca_eigenvalues, importance of each layer
     RUN/labels.json            labels that people have written, when they have
     RUN/examples.parquet       inputs on which features are largest, when made
+    RUN/ablation.parquet       scores of the network with a part of its graph, when made
+    RUN/masks.parquet          the interactions that were required then
+    RUN/matches-RUN-OTHER.parquet  features like those of another run, when made
+
+`lib_graph.run.kept` says what each was made from, and what becomes of it when the run is replaced.
 
 A folder without a manifest is an unfinished run. The manifest holds the SHA-256 of every other
 file it vouches for, so a damaged or mixed-up folder is noticed when it is opened.
@@ -18,6 +23,7 @@ from lib_graph.run.schema import (
     DataInfo,
     FeatureId,
     LayerInfo,
+    Loading,
     Manifest,
     ModelInfo,
 )
@@ -28,6 +34,7 @@ __all__ = [
     "DataInfo",
     "FeatureId",
     "LayerInfo",
+    "Loading",
     "Manifest",
     "ModelInfo",
     "Run",

@@ -8,19 +8,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from lib_graph.errors import RunError
 from lib_graph.run.folder import Run
-from lib_graph.run.writing import made_from
-from lib_graph.support.files import whole_file
+from lib_graph.run.kept import checked_origin, read_rows
 
 __all__ = [
     "ABLATION",
@@ -28,10 +20,8 @@ __all__ = [
     "MASKS",
     "TABLE",
     "ablation_metric",
-    "graph_of",
     "read_ablation",
     "smallest_kept",
-    "write_table",
 ]
 
 ABLATION = pa.schema(
@@ -61,38 +51,17 @@ MASKS = pa.schema(
 TABLE, KEPT = "ablation.parquet", "masks.parquet"
 
 
-def graph_of(run: Run) -> dict[str, str]:
-    """Return what an ablation says of the graph that it is of."""
-    files = run.manifest.files
-    return {
-        "run": run.id,
-        "bases": files["bases.safetensors"],
-        "interactions": files["interactions.parquet"],
-    }
-
-
-def write_table(
-    path: Path, schema: pa.Schema, rows: pd.DataFrame, origin: Mapping[str, Any]
-) -> None:
-    """Write rows with what they were made from, whole or not at all."""
-    table = pa.Table.from_pandas(rows[schema.names], schema=schema, preserve_index=False)
-    metadata = {"lib_graph.made_from": json.dumps(origin, sort_keys=True)}
-    with whole_file(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(metadata), temporary)
-
-
 def read_ablation(run: Run) -> pd.DataFrame:
     """Return a run's ablation.parquet (columns of ABLATION).
 
     Raises RunError if there is none, if it is damaged, or if it is of another graph.
     """
-    return _read(run, TABLE, ABLATION)
+    return read_rows(run, run.path / TABLE, ABLATION)
 
 
 def ablation_metric(run: Run) -> str:
     """Return what the scores in a run's ablation.parquet are. Raises what `read_ablation` does."""
-    read_ablation(run)
-    return str((made_from(run.path / TABLE) or {})["metric"])
+    return str(checked_origin(run, run.path / TABLE)["metric"])
 
 
 def smallest_kept(run: Run) -> dict[str, float]:
@@ -103,24 +72,7 @@ def smallest_kept(run: Run) -> dict[str, float]:
     """
     if not (run.path / KEPT).is_file():
         return {}
-    kept = _read(run, KEPT, MASKS)
+    kept = read_rows(run, run.path / KEPT, MASKS)
     own = kept[kept["run"] == run.id]
     least = own.groupby("source_layer", sort=False)["strength"].min()
     return {str(layer): float(strength) for layer, strength in least.items()}
-
-
-def _read(run: Run, name: str, schema: pa.Schema) -> pd.DataFrame:
-    path = run.path / name
-    if not path.is_file():
-        raise RunError(
-            f"{str(run.path)!r} has no {name}. 'lib-graph ablate {run.path} edges' makes one."
-        )
-    origin = made_from(path) or {}
-    if any(origin.get(key) != value for key, value in graph_of(run).items()):
-        raise RunError(
-            f"{str(path)!r} is damaged, or of another graph than that of run {run.id}. Ablate "
-            "again with --replace."
-        )
-    frame = pq.read_table(path, schema=schema).to_pandas()
-    assert isinstance(frame, pd.DataFrame)
-    return frame

@@ -21,9 +21,11 @@ class Feature:
     """A feature with its examples and its strongest interactions.
 
     `share` is its part of the layer's importance, and `rank` its place by importance, from 1; both
-    are None where it has none. `examples` has the columns of `lib_graph.run.examples`, None where
-    none were made. `inputs` and `outputs` are rows of interactions.parquet, the strongest first,
-    those of constant features left out, with the label of the other end as `label`.
+    are None where it has none. `space` has the first and last index of the features that are as
+    important as this one, if there are others: which basis of their space they are is chosen
+    (docs/method.md §15). `examples` has the columns of `lib_graph.run.examples`, None where none
+    were made. `inputs` and `outputs` are rows of interactions.parquet, the strongest first, those
+    of constant features left out, with the label of the other end as `label`.
     """
 
     id: FeatureId
@@ -32,6 +34,7 @@ class Feature:
     share: float | None
     rank: int | None
     variance: float | None
+    space: tuple[int, int] | None
     label: str | None
     label_score: float | None
     examples: pd.DataFrame | None
@@ -72,6 +75,7 @@ def read_feature(run: Run, layer: str, index: int, *, limit: int = 10) -> Featur
         float(row.importance / rows.importance.sum()) if has_importance else None,
         int((rows.importance > row.importance).sum()) + 1 if has_importance else None,
         _number(row.variance),
+        next(known for known in run.layers if known.name == layer).space_of(index),
         None if pd.isna(row.label) else str(row.label),
         _number(row.label_score),
         examples,

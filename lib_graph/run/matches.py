@@ -14,16 +14,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from lib_graph.errors import RunError
-from lib_graph.run.ablations import write_table
 from lib_graph.run.folder import Run
-from lib_graph.run.writing import made_from
+from lib_graph.run.kept import Origin, checked_origin, read_rows
+from lib_graph.run.writing import write_rows
 
 __all__ = [
     "MATCHES",
@@ -69,9 +66,9 @@ def matches_path(folder: Path, run: str, other: str) -> Path:
     return folder / f"matches-{run}-{other}.parquet"
 
 
-def write_matches(path: Path, frame: pd.DataFrame, origin: dict[str, Any]) -> None:
+def write_matches(path: Path, frame: pd.DataFrame, origin: Origin) -> None:
     """Write matches with what they were made from: run, other, bases (by run), count."""
-    write_table(path, MATCHES, frame, origin)
+    write_rows(path, MATCHES, [frame], origin)
 
 
 def all_matches(run: Run) -> Iterator[Matches]:
@@ -80,15 +77,9 @@ def all_matches(run: Run) -> Iterator[Matches]:
     Raises RunError if some are damaged, or of another build of the run.
     """
     for path in sorted(run.path.glob("matches-*.parquet")):
-        origin = made_from(path) or {}
-        bases = origin.get("bases", {})
-        if bases.get(run.id) != run.manifest.files["bases.safetensors"]:
-            raise RunError(
-                f"{str(path)!r} is damaged, or of another build than that of run {run.id}. Make it "
-                "again with 'lib-graph match --replace', or delete it."
-            )
-        frame = pq.read_table(path, schema=MATCHES).to_pandas()
-        yield Matches(origin["run"], origin["other"], bases, frame)
+        origin = checked_origin(run, path)
+        frame = read_rows(run, path, MATCHES)
+        yield Matches(origin["run"], origin["other"], origin["bases"], frame)
 
 
 def matches_summary(frame: pd.DataFrame) -> pd.DataFrame:

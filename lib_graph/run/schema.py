@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from lib_graph.errors import UsageError
+from lib_graph.run.config import BuildConfig
 
 __all__ = [
     "DATA_FILES",
@@ -18,6 +20,7 @@ __all__ = [
     "DataInfo",
     "FeatureId",
     "LayerInfo",
+    "Loading",
     "Manifest",
     "ModelInfo",
 ]
@@ -89,7 +92,11 @@ class _Record(BaseModel):
 
 
 class LayerInfo(_Record):
-    """A layer of a run. `features` counts the kept ones, the constant feature left out."""
+    """A layer of a run. `features` counts the kept ones, the constant feature left out.
+
+    `spaces` are the first and last index of features of equal importance: what follows from network
+    and data is the space of each such group, its features are chosen in it (docs/method.md §15).
+    """
 
     index: int
     name: str
@@ -98,21 +105,72 @@ class LayerInfo(_Record):
     features: int
     positions: int
     kind: Literal["basis", "raw"]
+    spaces: tuple[tuple[int, int], ...] = ()
 
     @property
     def first_index(self) -> int:
         """Index of the first feature that is not the constant: 0 in a raw layer, else 1."""
         return 0 if self.kind == "raw" else 1
 
+    def space_of(self, index: int) -> tuple[int, int] | None:
+        """Return the first and last index of the features that share a space with one, if any."""
+        return next((space for space in self.spaces if space[0] <= index <= space[1]), None)
+
+
+class Loading(_Record):
+    """How a model of transformers was read from its files.
+
+    `precisions` counts the tensors of the files by their precision, `dtype` is that in which all
+    are read, which rounds none, and `config_dtype` what config.json says. `tied`: the parameters
+    that are one, by all of their names. `apart`: config.json ties the unembedding to the embedding,
+    and the files hold two different matrices, which are both kept. `left_out`: tensors of the files
+    that the model has no place for.
+    """
+
+    dtype: str
+    precisions: dict[str, int]
+    config_dtype: str | None
+    tied: tuple[tuple[str, ...], ...]
+    apart: bool
+    left_out: tuple[str, ...]
+
+    def lines(self) -> Iterator[str]:
+        """Yield what somebody who gave the files should know.
+
+        >>> next(Loading(
+        ...     dtype="float32", precisions={"float32": 9, "bfloat16": 1}, config_dtype="bfloat16",
+        ...     tied=(), apart=False, left_out=(),
+        ... ).lines())
+        'Weights: read in float32, so that none is rounded (float32: 9, bfloat16: 1; config.json
+        says bfloat16).'
+        """
+        if list(self.precisions) != [self.dtype] or self.config_dtype not in (None, self.dtype):
+            held = ", ".join(f"{name}: {count}" for name, count in self.precisions.items())
+            said = f"; config.json says {self.config_dtype}" if self.config_dtype else ""
+            yield f"Weights: read in {self.dtype}, so that none is rounded ({held}{said})."
+        for first, *others in self.tied:
+            yield f"Weights: {first} is {', '.join(others)} as well (tied)."
+        if self.apart:
+            yield (
+                "Weights: config.json ties the unembedding to the embedding, but the files hold "
+                "two different matrices. Both are kept as they are."
+            )
+        if self.left_out:
+            more = f" and {len(self.left_out) - 1} more" if len(self.left_out) > 1 else ""
+            yield f"Weights: the model has no place for {self.left_out[0]!r}{more}: left out."
+
 
 class ModelInfo(_Record):
-    """The network that was analysed. `biases`: the parameters that count as biases."""
+    """The network that was analysed. `biases`: the parameters that count as biases; `loading`: of a
+    model of transformers, how it was read.
+    """
 
     name: str
     source: str
     sha256: str
     parameters: int
     biases: tuple[str, ...]
+    loading: Loading | None = None
 
 
 class DataInfo(_Record):
@@ -134,7 +192,7 @@ class Manifest(_Record):
     versions: dict[str, str]
     seed: int
     dtype: Literal["float64", "float32"]
-    config: dict[str, Any]
+    config: BuildConfig
     model: ModelInfo
     data: DataInfo
     basis: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ import pyarrow.parquet as pq
 
 from lib_graph.errors import RunError
 from lib_graph.run.folder import Run
+from lib_graph.run.kept import Origin, kept_as
 from lib_graph.run.schema import DATA_FILES, FEATURES, INTERACTIONS, SCHEMA_VERSION, Manifest
 from lib_graph.support.files import file_sha256, whole_file, write_json
 
-__all__ = ["made_from", "write_features", "write_interactions", "write_manifest"]
+__all__ = ["write_features", "write_interactions", "write_manifest", "write_rows"]
 
 
 def write_manifest(path: Path, fields: dict[str, Any]) -> Run:
@@ -31,43 +32,48 @@ def write_manifest(path: Path, fields: dict[str, Any]) -> Run:
     return Run(path, manifest)
 
 
-def write_features(path: Path, frame: pd.DataFrame, made_from: Mapping[str, Any]) -> None:
-    """Write features.parquet, with what it was made from in its metadata."""
-    with whole_file(path) as temporary:
-        pq.write_table(_table(frame, FEATURES, made_from), temporary)
-
-
-def write_interactions(
-    path: Path, sections: Iterator[pd.DataFrame], made_from: Mapping[str, Any]
+def write_rows(
+    path: Path,
+    schema: pa.Schema,
+    frames: Iterable[pd.DataFrame],
+    origin: Origin,
+    *,
+    page: int | None = None,
 ) -> None:
-    """Write interactions.parquet, a row group per section, rows by source and target.
+    """Write a table of a run folder, a row group per frame, with what it was made from.
+
+    `page` is the most bytes of distinct values that are written once for a row group. Raises
+    LookupError for a name that `lib_graph.run.kept` does not know.
+    """
+    kept_as(path)
+    schema = schema.with_metadata({"lib_graph.made_from": json.dumps(origin, sort_keys=True)})
+    with (
+        whole_file(path) as temporary,
+        pq.ParquetWriter(temporary, schema, dictionary_pagesize_limit=page) as writer,
+    ):
+        for frame in frames:
+            table = pa.Table.from_pandas(frame[schema.names], schema, preserve_index=False)
+            table = table.replace_schema_metadata(schema.metadata)
+            writer.write_table(table, row_group_size=len(frame) or None)
+
+
+def write_features(path: Path, frame: pd.DataFrame, origin: Origin) -> None:
+    """Write features.parquet."""
+    write_rows(path, FEATURES, [frame], origin)
+
+
+def write_interactions(path: Path, sections: Iterator[pd.DataFrame], origin: Origin) -> None:
+    """Write interactions.parquet, rows by source and target.
 
     A strength that is exactly 0 gets no row; a negative or non-finite one is a RunError.
     """
-    schema = _with_origin(INTERACTIONS, made_from)
-    with whole_file(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
-        for section in sections:
-            if not (np.isfinite(section.strength).all() and (section.strength >= 0).all()):
-                raise RunError("An interaction strength is negative or not finite.")
-            rows = section[section.strength > 0].sort_values(["source", "target"])
-            if len(rows):
-                writer.write_table(_table(rows, INTERACTIONS, made_from), row_group_size=len(rows))
+    write_rows(path, INTERACTIONS, _positive(sections), origin)
 
 
-def made_from(path: Path) -> dict[str, Any] | None:
-    """Return what a parquet file of a run was made from, or None where there is no such file."""
-    try:
-        metadata = pq.read_schema(path).metadata or {}
-    except (OSError, pa.ArrowInvalid):
-        return None
-    text = metadata.get(b"lib_graph.made_from")
-    return None if text is None else json.loads(text)
-
-
-def _with_origin(schema: pa.Schema, made_from: Mapping[str, Any]) -> pa.Schema:
-    return schema.with_metadata({"lib_graph.made_from": json.dumps(made_from, sort_keys=True)})
-
-
-def _table(frame: pd.DataFrame, schema: pa.Schema, made_from: Mapping[str, Any]) -> pa.Table:
-    table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
-    return table.replace_schema_metadata(_with_origin(schema, made_from).metadata)
+def _positive(sections: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    for section in sections:
+        if not (np.isfinite(section.strength).all() and (section.strength >= 0).all()):
+            raise RunError("An interaction strength is negative or not finite.")
+        rows = section[section.strength > 0].sort_values(["source", "target"])
+        if len(rows):
+            yield rows

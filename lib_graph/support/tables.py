@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import IO, Any
 
 import pandas as pd
@@ -17,9 +18,24 @@ import pyarrow.parquet as pq
 
 from lib_graph.errors import UsageError
 
-__all__ = ["Record", "records_of", "write_csv", "write_json_rows", "write_parquet"]
+__all__ = ["Frame", "Record", "records_of", "write_csv", "write_json_rows", "write_parquet"]
 
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A table whose rows a verb prints."""
+
+    frame: pd.DataFrame
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the rows."""
+        return self.frame.copy()
+
+    def json_value(self) -> list[Record]:
+        """Return the rows as JSON has them: `records_of`."""
+        return records_of(self.frame)
 
 
 def write_csv(frames: Iterable[pd.DataFrame], file: IO[str]) -> None:

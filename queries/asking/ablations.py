@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from lib_graph.run.ablations import ABLATION
-from queries.asking.places import Layer
+from queries.asking.places import StoredLayer
 from queries.asking.reader import Reader
 from queries.asking.statements import Statement, read_text
 
@@ -34,7 +34,7 @@ class Ablations:
         return rows.iloc[(rows["run"] != self.run).to_numpy().argsort(kind="stable")]
 
 
-def find_ablations(reader: Reader, layers: Sequence[Layer]) -> Ablations | None:
+def find_ablations(reader: Reader, layers: Sequence[StoredLayer]) -> Ablations | None:
     """Return what ablations of the reader's run found, None where nothing was ablated."""
     (row,) = reader.rows(read_text("run_ablations"))
     if row["ablations"] is None:

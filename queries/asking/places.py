@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from lib_graph.errors import NotFoundError, UsageError
 
-__all__ = ["ADVICE", "Layer", "Place", "find_layer", "find_place"]
+__all__ = ["ADVICE", "Place", "StoredLayer", "find_layer", "find_place"]
 
 ADVICE = "List them with 'lib-graph features'."
 
 
 @dataclass(frozen=True)
-class Layer:
+class StoredLayer:
     """A layer of a run as the store has it. `features` leaves the constant feature out."""
 
     index: int
@@ -31,14 +31,14 @@ class Layer:
 class Place:
     """A layer as a whole (`index` None) or one feature of it."""
 
-    layer: Layer
+    layer: StoredLayer
     index: int | None = None
 
     def __str__(self) -> str:
         return self.layer.name if self.index is None else f"{self.layer.name}/{self.index}"
 
 
-def find_layer(name: str, layers: Sequence[Layer]) -> Layer:
+def find_layer(name: str, layers: Sequence[StoredLayer]) -> StoredLayer:
     """Return the layer called `name`; raise NotFoundError with the closest name."""
     for layer in layers:
         if layer.name == name:
@@ -46,13 +46,13 @@ def find_layer(name: str, layers: Sequence[Layer]) -> Layer:
     raise NotFoundError("layer", name, [layer.name for layer in layers], ADVICE)
 
 
-def find_place(text: str, layers: Sequence[Layer], run: str) -> Place:
+def find_place(text: str, layers: Sequence[StoredLayer], run: str) -> Place:
     """Return the place that `text` names in the run with id `run`.
 
     Raises NotFoundError if there is no such layer, UsageError if
     the text can be read in two ways; whether the feature exists is not looked up.
 
-    >>> layers = [Layer(0, "mlp/in", 4, 3), Layer(1, "out", 2, 2)]
+    >>> layers = [StoredLayer(0, "mlp/in", 4, 3), StoredLayer(1, "out", 2, 2)]
     >>> str(find_place("mlp/in/2", layers, "0123456789ab")), str(find_place("out", layers, "01"))
     ('mlp/in/2', 'out')
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from queries.asking.places import Layer, Place, find_place
+from queries.asking.places import Place, StoredLayer, find_place
 from queries.asking.statements import Statement, read_text
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ class Reader:
         return reader
 
     @cached_property
-    def layers(self) -> tuple[Layer, ...]:
+    def layers(self) -> tuple[StoredLayer, ...]:
         """The layers of the run, from the first to the last; not among the statements."""
         rows = self.store.execute(read_text("layers"), {"run": self.run})
-        return tuple(Layer(**row) for row in rows)
+        return tuple(StoredLayer(**row) for row in rows)
 
     @property
     def statements(self) -> tuple[Statement, ...]:

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lib_graph.errors import ConflictError, NotFoundError, UsageError
+from lib_graph.run.circuit import SCORES, Scores, read_circuit
 from lib_graph.support.tables import Record
 from queries.asking.reader import Reader
 from queries.asking.statements import Statement, read_text
 from queries.asking.tables import Table
-from queries.circuits.circuit import SCORES, Circuit, Scores, circuit_from_pairs
-from queries.circuits.file import read_circuit
+from queries.circuits.circuit import Circuit, circuit_from_pairs
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore, Transaction

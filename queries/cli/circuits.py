@@ -10,7 +10,7 @@ import click
 from lib_graph.cli.commands import command
 from lib_graph.errors import UsageError
 from queries.cli.options import (
-    Output,
+    AnswerOutput,
     from_option,
     min_importance_option,
     output_options,
@@ -35,7 +35,7 @@ replace_option = click.option(
 @from_option
 @click.option("--min-share", type=float, help=f"Least share on every step. [default: {MIN_SHARE}]")
 @click.option("-k", "--paths", "k", type=int, help="Instead: the union of the K strongest paths.")
-@click.option("--size", type=int, help="Instead: grow it to SIZE interactions, by what flows.")
+@click.option("--size", type=int, help="Instead: grow it to SIZE interactions, path by path.")
 @min_importance_option
 @click.option("--save", metavar="NAME", help="Keep it in the store under this name.")
 @replace_option
@@ -45,16 +45,16 @@ def circuit(
     run: str | None,
     save: str | None,
     replace: bool,
-    output: Output,
+    output: AnswerOutput,
     **options: Any,
 ) -> None:
     """Find the circuit that leads to a place, in one of three ways.
 
     By default all features and interactions on some path whose every share is at least
-    --min-share. With -k the union of the K strongest paths. With --size the one that grows from its
-    end: what is added next is the interaction through which most flows to the end. A circuit that
-    leads to one answer, such as output/5, cannot score on accuracy over all answers; one that leads
-    to all of them, --to output, can.
+    --min-share. With -k the union of the K strongest paths. With --size it has so many
+    interactions: the strongest path, and then always the path that adds most to what flows, per
+    interaction. A circuit that leads to one answer, such as output/5, cannot score on accuracy over
+    all answers; one that leads to all of them, --to output, can.
 
     \b
     lib-graph circuit --to output/5
@@ -69,6 +69,8 @@ def circuit(
         if save is not None:
             found = graph.circuits.save(found, save, replace=replace)
     output.emit(found, circuit_view)
+    if shortfall := found.query.get("shortfall"):
+        click.echo(shortfall, err=True)
     if save is not None:
         click.echo(f"Saved the circuit {save!r} of run {found.run}.", err=True)
 
@@ -109,7 +111,7 @@ def circuits() -> None:
 @command(name="list", short_help="List the saved circuits of a run.")
 @run_options
 @output_options
-def list_circuits(store: str | None, run: str | None, output: Output) -> None:
+def list_circuits(store: str | None, run: str | None, output: AnswerOutput) -> None:
     """List the saved circuits of a run: size, score, and the score of a random circuit.
 
     \b
@@ -127,7 +129,7 @@ def list_circuits(store: str | None, run: str | None, output: Output) -> None:
 @click.argument("name")
 @run_options
 @output_options
-def show(name: str, store: str | None, run: str | None, output: Output) -> None:
+def show(name: str, store: str | None, run: str | None, output: AnswerOutput) -> None:
     """Show the interactions of the saved circuit NAME, its size and its scores.
 
     \b
@@ -145,7 +147,9 @@ def show(name: str, store: str | None, run: str | None, output: Output) -> None:
 @click.argument("names", nargs=-1, required=True)
 @run_options
 @output_options
-def compare(names: tuple[str, ...], store: str | None, run: str | None, output: Output) -> None:
+def compare(
+    names: tuple[str, ...], store: str | None, run: str | None, output: AnswerOutput
+) -> None:
     """Compare each two of the saved circuits NAMES: what they have in common.
 
     Jaccard is what both have over what either has: 1 for equal circuits, 0 for disjoint ones.
@@ -187,7 +191,7 @@ def export(name: str, store: str | None, run: str | None, out: Path) -> None:
 @replace_option
 @output_options
 def import_circuit(
-    file: Path, store: str | None, run: str | None, output: Output, **options: Any
+    file: Path, store: str | None, run: str | None, output: AnswerOutput, **options: Any
 ) -> None:
     """Save the circuit of a JSON file, with the scores that a test has written into it.
 
@@ -196,7 +200,7 @@ def import_circuit(
     \b
     lib-graph circuits import five.json
     """  # noqa: D301  \b is click's mark
-    from queries.circuits.file import read_circuit
+    from lib_graph.run.circuit import read_circuit
     from queries.graph import open_graph
     from queries.views.answers import circuit_view
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from lib_graph.cli.commands import command
-from queries.cli.options import Output, output_options, store_option
+from queries.cli.options import AnswerOutput, output_options, store_option
 
 __all__ = ["compare"]
 
@@ -24,7 +24,7 @@ def compare(
     resolution: float,
     seed: int,
     null: int,
-    output: Output,
+    output: AnswerOutput,
 ) -> None:
     """Compare RUNS: run folders, or ids, their beginnings or names in the store.
 

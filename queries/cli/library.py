@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from lib_graph.cli.commands import command
-from queries.cli.options import Output, output_options, run_options
+from queries.cli.options import AnswerOutput, output_options, run_options
 from queries.cli.store import parse_parameters
 
 __all__ = ["queries", "query"]
@@ -14,7 +14,7 @@ __all__ = ["queries", "query"]
 @command(short_help="List the named queries, or show one.")
 @click.argument("name", required=False)
 @output_options
-def queries(name: str | None, output: Output) -> None:
+def queries(name: str | None, output: AnswerOutput) -> None:
     """List the named queries, or show what NAME answers, its parameters and its Cypher.
 
     \b
@@ -37,7 +37,7 @@ def queries(name: str | None, output: Output) -> None:
               help="A parameter of the query. Repeatable.")  # fmt: skip
 @output_options
 def query(
-    name: str, store: str | None, run: str | None, params: tuple[str, ...], output: Output
+    name: str, store: str | None, run: str | None, params: tuple[str, ...], output: AnswerOutput
 ) -> None:
     """Ask the query NAME of a run; 'lib-graph queries' lists the names.
 

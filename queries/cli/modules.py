@@ -9,7 +9,7 @@ import click
 
 from lib_graph.cli.commands import command
 from lib_graph.errors import UsageError
-from queries.cli.options import Output, output_options, run_options
+from queries.cli.options import AnswerOutput, output_options, run_options
 
 __all__ = ["communities", "parse_resolutions"]
 
@@ -54,7 +54,7 @@ def communities(
     null: int | None,
     as_graph: bool,
     write: bool,
-    output: Output,
+    output: AnswerOutput,
     **options: Any,
 ) -> None:
     """Find modules: groups of features that interact more than by chance.

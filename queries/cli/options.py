@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from queries.asking.statements import Statement
 
 __all__ = [
-    "Output",
+    "AnswerOutput",
     "from_option",
     "min_importance_option",
     "output_options",
@@ -40,7 +40,7 @@ class Answer(Rows, Protocol):
 
 
 @dataclass(frozen=True)
-class Output:
+class AnswerOutput:
     """What the options of a verb ask for."""
 
     plain: PlainOutput
@@ -60,11 +60,11 @@ def print_statements(statements: Sequence[Statement], *, err: bool = False) -> N
 
 
 def output_options(verb: F) -> F:
-    """Give a verb the options of its output, and an `Output` as the argument `output`."""
+    """Give a verb the options of its output, and an `AnswerOutput` as the argument `output`."""
 
     @wraps(verb)
     def wrapped(*args: Any, output: PlainOutput, show_cypher: bool, **kwargs: Any) -> Any:
-        return verb(*args, output=Output(output, show_cypher), **kwargs)
+        return verb(*args, output=AnswerOutput(output, show_cypher), **kwargs)
 
     show = click.option("--show-cypher", is_flag=True, help="Print the Cypher that ran, to stderr.")
     return show(plain_output_options(wrapped))  # type: ignore[return-value]

@@ -11,7 +11,7 @@ import click
 
 from lib_graph.cli.commands import command
 from queries.cli.options import (
-    Output,
+    AnswerOutput,
     from_option,
     min_importance_option,
     output_options,
@@ -26,7 +26,7 @@ __all__ = ["features", "interactions", "paths", "runs"]
 @store_option
 @click.option("--all", "unfinished", is_flag=True, help="Also runs whose load was cut off.")
 @output_options
-def runs(store: str | None, unfinished: bool, output: Output) -> None:
+def runs(store: str | None, unfinished: bool, output: AnswerOutput) -> None:
     """List the runs in a store, the newest first.
 
     \b
@@ -53,7 +53,7 @@ def runs(store: str | None, unfinished: bool, output: Output) -> None:
     help="By layer and index, or the largest first.",
 )
 @output_options
-def features(store: str | None, run: str | None, output: Output, **options: Any) -> None:
+def features(store: str | None, run: str | None, output: AnswerOutput, **options: Any) -> None:
     """List the features of a run: role, importance, variance and label.
 
     \b
@@ -75,7 +75,7 @@ def features(store: str | None, run: str | None, output: Output, **options: Any)
 @click.option("-n", "--limit", default=20, show_default=True, help="How many.")
 @click.option("--constants", is_flag=True, help="Also those out of the constant features.")
 @output_options
-def interactions(store: str | None, run: str | None, output: Output, **options: Any) -> None:
+def interactions(store: str | None, run: str | None, output: AnswerOutput, **options: Any) -> None:
     """List the strongest interactions, of a run or out of or into a layer or feature.
 
     \b
@@ -97,7 +97,7 @@ def interactions(store: str | None, run: str | None, output: Output, **options: 
 @click.option("-k", default=10, show_default=True, help="How many paths.")
 @min_importance_option
 @output_options
-def paths(store: str | None, run: str | None, output: Output, **options: Any) -> None:
+def paths(store: str | None, run: str | None, output: AnswerOutput, **options: Any) -> None:
     """Find the k strongest paths, exactly. A path's strength is the product of its shares.
 
     An end that is left out is the first or the last layer as a whole.

@@ -38,13 +38,13 @@ def report(run: str, store: str | None, out: Path) -> None:
     from lib_graph.run import Run
     from queries.comparing.runs import open_graphs
     from queries.graph import open_graph
-    from queries.report import Subject, write_report
+    from queries.report import Source, write_report
 
     folder = Run.open(run) if Path(run).is_dir() else None
     if folder is not None and store is not None:
         with open_graph(store, folder.id) as graph:
-            write_report(Subject(graph, folder, store), out, progress=progress())
+            write_report(Source(graph, folder, store), out, progress=progress())
     else:
         with open_graphs([run], store) as (graph,):
-            write_report(Subject(graph, folder, store), out, progress=progress())
+            write_report(Source(graph, folder, store), out, progress=progress())
     click.echo(f"Wrote {out}.", err=True)

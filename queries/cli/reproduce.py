@@ -43,7 +43,8 @@ def reproduce(what: str, networks: Path | None, out: Path, replace: bool, output
     lib-graph reproduce modular-addition --networks published --json
     """  # noqa: D301  \b is click's mark
     from lib_graph.analysis.published import REPOSITORY
-    from queries.comparing.reproduction import reproduce, reproduction_view
+    from queries.comparing.reproduction import reproduce
+    from queries.views.reproduction import reproduction_view
 
     if networks is None:
         click.echo(

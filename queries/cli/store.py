@@ -13,7 +13,7 @@ import click
 
 from lib_graph.cli.commands import command, progress
 from lib_graph.errors import UsageError
-from queries.cli.options import Output, output_options, run_options, store_option
+from queries.cli.options import AnswerOutput, output_options, run_options, store_option
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore
@@ -35,7 +35,7 @@ def cypher(
     run: str | None,
     params: tuple[str, ...],
     write: bool,
-    output: Output,
+    output: AnswerOutput,
 ) -> None:
     """Run a Cypher text of your own; it may read only, unless --write.
 

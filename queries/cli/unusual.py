@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from lib_graph.cli.commands import command
-from queries.cli.options import Output, output_options, run_options
+from queries.cli.options import AnswerOutput, output_options, run_options
 
 __all__ = ["unusual"]
 
@@ -24,7 +24,7 @@ __all__ = ["unusual"]
 )
 @click.option("-n", "--limit", default=20, show_default=True, help="How many.")
 @output_options
-def unusual(store: str | None, run: str | None, output: Output, **options: Any) -> None:
+def unusual(store: str | None, run: str | None, output: AnswerOutput, **options: Any) -> None:
     """Find what a run of one input ('lib-graph trace') uses that the average does not.
 
     Of its interactions with a large enough share, those come first that are stronger than in the

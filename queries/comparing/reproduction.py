@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -23,10 +23,9 @@ from lib_graph.analysis.reproducing import SHIPPED, Case, cases, reproduced_run
 from lib_graph.run import Run
 from lib_graph.support.progress import SILENT, Progress
 from lib_graph.support.tables import Record, records_of
-from lib_graph.support.view import View
 from queries.graph import open_graph
 
-__all__ = ["COLUMNS", "Reproduction", "reproduce", "reproduction_view"]
+__all__ = ["COLUMNS", "Reproduction", "reproduce"]
 
 COLUMNS = (
     "quantity", "basis", "layer", "published", "recomputed", "ours", *SEEDS, SHIPPED,
@@ -55,6 +54,29 @@ class Reproduction:
     """
 
     frame: pd.DataFrame
+
+    @property
+    def networks(self) -> list[str]:
+        """The columns of numbers in which something was run, and what was published."""
+        return [name for name in COLUMNS[len(Quantity._fields) :] if self.frame[name].notna().any()]
+
+    @property
+    def notes(self) -> str:
+        """What the rows and the columns are, for below a table."""
+        lines = [
+            "edges required: interactions out of the layer that keep the accuracy within 0.001.",
+            "modularity: of modules with weights log10 of strength over the least required.",
+            f"purity: how much of a feature one frequency explains, mean of the first {FIRST}.",
+            f"published: means of seeds 0 to 2, from the graphs of {REPOSITORY} (MIT).",
+        ]
+        if "ours" in self.networks:
+            again = "; recomputed: in the published bases" * ("recomputed" in self.networks)
+            lines.append(f"ours: means of the same seeds, whose own numbers follow{again}.")
+        lines.append(
+            "The published modularity takes one interaction fewer in some sections: the number "
+            "that bisection tried last."
+        )
+        return "\n".join(lines)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the rows."""
@@ -136,40 +158,3 @@ def _mean(values: Sequence[float | None]) -> float | None:
     """Return the mean of numbers of which none is missing."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if len(known) == len(values) else None
-
-
-def reproduction_view(found: Reproduction) -> View:
-    """Return the table, without the columns of what was not run."""
-    named, numbers = COLUMNS[:3], COLUMNS[3:]
-    shown = [name for name in numbers if found.frame[name].notna().any()]
-    rows = [
-        (
-            row["quantity"],
-            row["basis"],
-            row["layer"] or "",
-            *(_cell(row["quantity"], row[name]) for name in shown),
-        )
-        for row in records_of(found.frame)
-    ]
-    below = (
-        f"edges required: interactions out of the layer that keep the accuracy within 0.001.\n"
-        f"modularity: of modules with weights log10 of strength over the least required.\n"
-        f"purity: how much of a feature one frequency explains, mean of the first {FIRST}.\n"
-        f"published: means of seeds 0 to 2, from the graphs of {REPOSITORY} (MIT).\n"
-    )
-    if "ours" in shown:
-        below += "ours: means of the same seeds, whose own numbers follow"
-        below += "; recomputed: in the published bases.\n" if "recomputed" in shown else ".\n"
-    below += (
-        "The published modularity takes one interaction fewer in some sections: the number that "
-        "bisection tried last."
-    )
-    return View((*named, *shown), rows, frozenset(shown), below=below)
-
-
-def _cell(quantity: str, value: Any) -> str:
-    if value is None:
-        return ""
-    if quantity == "edges required":
-        return f"{value:.1f}".removesuffix(".0")
-    return f"{value:.3f}" if quantity == "modularity" else f"{value:.0%}"

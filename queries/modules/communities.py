@@ -14,7 +14,7 @@ import pandas as pd
 
 from lib_graph.errors import UsageError
 from lib_graph.support.tables import Record
-from queries.asking.places import Layer
+from queries.asking.places import StoredLayer
 from queries.asking.reader import Reader
 from queries.asking.statements import Statement, read_text
 from queries.modules.graph import Weights, read_module_graph
@@ -111,7 +111,7 @@ class Communities:
 
 def find_communities(
     reader: Reader,
-    layers: Sequence[Layer],
+    layers: Sequence[StoredLayer],
     *,
     method: Method,
     weights: Weights,

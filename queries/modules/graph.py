@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from lib_graph.errors import UsageError
-from queries.asking.places import Layer
+from queries.asking.places import StoredLayer
 from queries.asking.reader import Reader
 from queries.asking.statements import read_text
-from queries.modules.modularity import Edges, Floats, Ints
+from queries.modules.modularity import Floats, Ints, WeightedGraph
 
 __all__ = ["ModuleGraph", "Weights", "read_module_graph"]
 
@@ -30,11 +30,13 @@ class ModuleGraph:
     """`features` (a row per node), the edges between them, and the source layer of each edge."""
 
     features: pd.DataFrame
-    edges: Edges
+    edges: WeightedGraph
     section: Ints
 
 
-def read_module_graph(reader: Reader, layers: Sequence[Layer], weights: Weights) -> ModuleGraph:
+def read_module_graph(
+    reader: Reader, layers: Sequence[StoredLayer], weights: Weights
+) -> ModuleGraph:
     """Return the graph with √strength as weights, or with log10 of strength over the least kept.
 
     The least kept, ε, is the smallest strength of the section that an ablation of its edges keeps;
@@ -65,7 +67,9 @@ def read_module_graph(reader: Reader, layers: Sequence[Layer], weights: Weights)
             source = np.full(len(targets), node[first.index][row["source"]])
             parts.append((source, targets, weight[kept], np.full(len(targets), first.index)))
     source, target, weight, section = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return ModuleGraph(features[COLUMNS], Edges(len(features), source, target, weight), section)
+    return ModuleGraph(
+        features[COLUMNS], WeightedGraph(len(features), source, target, weight), section
+    )
 
 
 def _weight(strength: Floats, least: float | None) -> Floats:
@@ -76,7 +80,7 @@ def _weight(strength: Floats, least: float | None) -> Floats:
     return weight
 
 
-def _least_kept(reader: Reader, layers: Sequence[Layer]) -> dict[int, float]:
+def _least_kept(reader: Reader, layers: Sequence[StoredLayer]) -> dict[int, float]:
     """Return ε of each section, by its source layer's number."""
     found = {
         int(row["layer"]): float(row["smallest_kept"])

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Edges", "leiden", "louvain", "modularity", "number_by_size"]
+__all__ = ["WeightedGraph", "leiden", "louvain", "modularity", "number_by_size"]
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
-class Edges:
+class WeightedGraph:
     """Undirected edges between the nodes 0 … nodes-1, each pair once, no loops, weights > 0."""
 
     nodes: int
@@ -26,12 +26,12 @@ class Edges:
     weight: Floats
 
 
-def modularity(edges: Edges, community: Ints, resolution: float = 1.0) -> float:
+def modularity(edges: WeightedGraph, community: Ints, resolution: float = 1.0) -> float:
     """Return Q = Σ_c [L_c/m − γ (d_c/2m)²], 0 for a graph without edges.
 
     m is the sum of all weights, L_c that inside community c, d_c the sum of its nodes' degrees.
 
-    >>> two_pairs = Edges(4, np.array([0, 2]), np.array([1, 3]), np.ones(2))
+    >>> two_pairs = WeightedGraph(4, np.array([0, 2]), np.array([1, 3]), np.ones(2))
     >>> modularity(two_pairs, np.array([0, 0, 1, 1]))
     0.5
     """
@@ -44,7 +44,7 @@ def modularity(edges: Edges, community: Ints, resolution: float = 1.0) -> float:
     return float(inside / total - resolution * ((degree / (2 * total)) ** 2).sum())
 
 
-def leiden(edges: Edges, *, resolution: float, seed: int) -> Ints:
+def leiden(edges: WeightedGraph, *, resolution: float, seed: int) -> Ints:
     """Return the community of each node by Leiden (graspologic-native), in ten rounds.
 
     Each round starts from what the one before found. A node without edges is a community alone.
@@ -72,7 +72,7 @@ def leiden(edges: Edges, *, resolution: float, seed: int) -> Ints:
     return _lone_nodes_apart(edges, found)
 
 
-def louvain(edges: Edges, *, resolution: float, seed: int) -> Ints:
+def louvain(edges: WeightedGraph, *, resolution: float, seed: int) -> Ints:
     """Return the community of each node by Louvain (python-louvain).
 
     It is called again on the graph of the communities that it found, until they stay as they are:
@@ -109,7 +109,7 @@ def number_by_size(community: Ints) -> Ints:
     return rank[inverse]
 
 
-def _lone_nodes_apart(edges: Edges, community: Ints) -> Ints:
+def _lone_nodes_apart(edges: WeightedGraph, community: Ints) -> Ints:
     lone = np.ones(edges.nodes, dtype=bool)
     lone[edges.source] = lone[edges.target] = False
     separate = community.copy()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from queries.modules.modularity import Edges, Floats, Ints
+from queries.modules.modularity import Floats, Ints, WeightedGraph
 
 __all__ = ["shuffled"]
 
@@ -17,7 +17,7 @@ SWAPS = 20  # rounds; in each, every edge is offered one swap
 DEALS = 50  # rounds in which the weights are dealt out
 
 
-def shuffled(edges: Edges, section: Ints, generator: np.random.Generator) -> Edges:
+def shuffled(edges: WeightedGraph, section: Ints, generator: np.random.Generator) -> WeightedGraph:
     """Return a shuffled graph; `section[n]` says which section edge n belongs to.
 
     In each section pairs of edges (a, b), (c, d) become (a, d), (c, b) where neither is there yet.
@@ -34,7 +34,7 @@ def shuffled(edges: Edges, section: Ints, generator: np.random.Generator) -> Edg
         t = _swapped(s, t, generator)
         target[rows] = names[t]
         weight[rows] = _dealt(s, t, weight[rows], out, into, generator)
-    return Edges(edges.nodes, edges.source, target, weight)
+    return WeightedGraph(edges.nodes, edges.source, target, weight)
 
 
 def _sums(ends: Ints, weight: Floats, least: int = 0) -> Floats:

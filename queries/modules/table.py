@@ -13,7 +13,7 @@ import pandas as pd
 
 from lib_graph.errors import UsageError
 from lib_graph.support.tables import Record, records_of
-from queries.asking.places import Layer
+from queries.asking.places import StoredLayer
 from queries.asking.reader import Reader
 from queries.asking.statements import Statement
 from queries.modules.communities import METHODS, Method, check_settings
@@ -69,7 +69,7 @@ class ModuleTable:
 
 def module_table(
     reader: Reader,
-    layers: Sequence[Layer],
+    layers: Sequence[StoredLayer],
     *,
     method: Method,
     weights: Weights,

@@ -100,7 +100,7 @@ def _draw_panel(
     kind, layer = panel["kind"].iloc[0], panel["layer"].iloc[0]
     axes.axhline(panel["baseline"].iloc[0], color=OTHER, linewidth=2.5, zorder=0)
     for run, (line, colour, mark) in zip(bases, cycle(LINES), strict=False):
-        rows = panel[panel["run"] == run].sort_values(KINDS[kind].counted)
+        rows = panel[panel["run"] == run].sort_values(KINDS[kind].counted, kind="stable")
         kept = rows[KINDS[kind].counted].astype("int64")
         axes.plot(kept, rows["random_score"], linestyle=RANDOM, color=colour, linewidth=1)
         axes.plot(kept, rows["score"], linestyle=line, color=colour, linewidth=1.4, marker=mark,

@@ -43,7 +43,7 @@ def draw_importances(features: pd.DataFrame, *, title: str = "") -> Figure:
         xscale="log", yscale="log", xlabel="rank of the feature in its layer",
         ylabel="importance / largest of the layer",
     )  # fmt: skip
-    layers = known.sort_values("layer_index").groupby("layer", sort=False)
+    layers = known.sort_values("layer_index", kind="stable").groupby("layer", sort=False)
     colours = _ramp(layers.ngroups)
     for i, (layer, rows) in enumerate(layers):
         spectrum = rows["importance"].sort_values(ascending=False).to_numpy()
@@ -72,7 +72,7 @@ def draw_modules(communities: Communities, *, limit: int = 30, title: str = "") 
     alone = {each.index for each in communities.communities if each.size == 1}
     shown = _first(communities.features, limit)
     shown = shown.assign(module=shown["community"].where(~shown["community"].isin(alone), 0))
-    layers = list(shown.sort_values("layer_index")["layer"].unique())
+    layers = list(shown.sort_values("layer_index", kind="stable")["layer"].unique())
     colours = module_colours(shown["module"])
     columns = {layer: i for i, layer in enumerate(layers)}
     depth = int(shown["rank"].max()) + 1

@@ -150,7 +150,7 @@ def _draw_interactions(axes: Axes, circuit: Circuit, nodes: pd.DataFrame, box: f
     from matplotlib.path import Path as Curve
 
     curves, widths, colours = [], [], []
-    edges = circuit.interactions.sort_values("share", na_position="first")
+    edges = circuit.interactions.sort_values("share", na_position="first", kind="stable")
     for source, target, share in zip(edges["source"], edges["target"], edges["share"], strict=True):
         start, end = nodes.loc[source], nodes.loc[target]
         x0, x1 = start["left"] + box, end["left"]

@@ -9,63 +9,63 @@ from lib_graph.support.progress import SILENT, Progress
 from lib_graph.support.view import View
 from queries.asking.library import queries_table
 from queries.report.ablations import ablation_part
-from queries.report.blocks import Grid, Part
+from queries.report.blocks import Chapter, Grid
 from queries.report.features import features_part, spectra_part
 from queries.report.flow import circuits_part, interactions_part, paths_part
 from queries.report.modules import modules_part
 from queries.report.page import render
 from queries.report.run import layers_part, run_part
-from queries.report.source import Subject
+from queries.report.source import Source
 from queries.views.answers import queries_view
 
-__all__ = ["Subject", "report_parts", "write_report"]
+__all__ = ["Source", "report_parts", "write_report"]
 
 
-def write_report(subject: Subject, path: str | Path, *, progress: Progress = SILENT) -> None:
+def write_report(source: Source, path: str | Path, *, progress: Progress = SILENT) -> None:
     """Write the report of a run: one HTML file that needs no network and no other file.
 
     The same run and circuits give the same bytes. Raises RunError for examples that are damaged,
     ConflictError for a saved circuit of a graph that has changed.
     """
-    run = subject.manifest
+    run = source.manifest
     about = f"What lib-graph found in the network {run.model.name}, in the basis {run.basis}."
-    page = render(run.name, about, report_parts(subject, progress=progress))
+    page = render(run.name, about, report_parts(source, progress=progress))
     with whole_file(Path(path)) as temporary:
         temporary.write_bytes(page.encode("utf-8", "replace"))
 
 
-def report_parts(subject: Subject, *, progress: Progress = SILENT) -> list[Part]:
+def report_parts(source: Source, *, progress: Progress = SILENT) -> list[Chapter]:
     """Return the parts of a report, in their order."""
-    communities = subject.graph.communities()
+    communities = source.graph.communities()
     makers = (
         run_part,
         layers_part,
         spectra_part,
         features_part,
         interactions_part,
-        lambda subject: paths_part(subject, communities),
-        lambda subject: circuits_part(subject, communities),
+        lambda source: paths_part(source, communities),
+        lambda source: circuits_part(source, communities),
         ablation_part,
-        lambda subject: modules_part(subject, communities),
+        lambda source: modules_part(source, communities),
         _questions,
     )
     parts = []
     with progress.stage("report", len(makers)) as advance:
         for make in makers:
-            parts.append(make(subject))
+            parts.append(make(source))
             advance(1)
     return parts
 
 
-def _questions(subject: Subject) -> Part:
+def _questions(source: Source) -> Chapter:
     """Return the named queries."""
     view = queries_view(queries_table())
     about = (
         "Questions that have a name. Each is a Cypher text, which Neo4j Browser takes as it is; "
         "--show-cypher prints it."
     )
-    return Part(
+    return Chapter(
         "questions", "More questions", about,
         (Grid("Named queries", View(view.columns, view.rows), folded=True),),
-        (subject.ask("query hubs"), "lib-graph queries hubs"),
+        (source.ask("query hubs"), "lib-graph queries hubs"),
     )  # fmt: skip

@@ -8,9 +8,10 @@ from lib_graph.support.tables import records_of
 from lib_graph.support.view import View
 from queries.asking.ablations import Ablations
 from queries.pictures.ablation import draw_ablations
-from queries.report.blocks import Block, Grid, Missing, Part, Words
-from queries.report.source import Subject
+from queries.report.blocks import Block, Chapter, Grid, Missing, Words
+from queries.report.source import Source
 from queries.report.svg import picture
+from queries.views.cells import number_cell
 
 __all__ = ["ablation_part"]
 
@@ -23,25 +24,25 @@ TABLES = (  # kind, title, columns, folded
 )
 
 
-def ablation_part(subject: Subject) -> Part:
+def ablation_part(source: Source) -> Chapter:
     """Return the curves, what is required, and all numbers; else the commands that make them."""
-    found = subject.graph.ablations()
-    make = tuple(f"lib-graph ablate {subject.path} {what}" for what in ("nodes", "edges"))
+    found = source.graph.ablations()
+    make = tuple(f"lib-graph ablate {source.path} {what}" for what in ("nodes", "edges"))
     blocks: tuple[Block, ...] = (
         Missing("Nothing of this run was ablated, so nothing says whether the network works with a "
-                "part of this graph alone.", (*make, subject.ingest())),
+                "part of this graph alone.", (*make, source.ingest())),
     )  # fmt: skip
     if found is not None:
         blocks = tuple(_blocks(found))
-    elif (base := subject.manifest.base) is not None:
+    elif (base := source.manifest.base) is not None:
         blocks = (Words(f"One input is not ablated: the features are those of run {base}."),)
     about = (
         "The network's score on held-out data with only the most important features of a layer, or "
         "only the strongest interactions of a section; everything else is at its mean. Beside it: "
         "the score of the whole network (baseline) and that with as many at random."
     )
-    commands = (*make, subject.ask("plot ablation.svg --of ablation"))
-    return Part("ablation", "Ablations", about, blocks, commands if found is not None else ())
+    commands = (*make, source.ask("plot ablation.svg --of ablation"))
+    return Chapter("ablation", "Ablations", about, blocks, commands if found is not None else ())
 
 
 def _blocks(found: Ablations) -> list[Block]:
@@ -59,7 +60,7 @@ def _blocks(found: Ablations) -> list[Block]:
 
 def _view(rows: pd.DataFrame, columns: tuple[str, ...]) -> View:
     cells = [
-        (*(str(row[name]) for name in columns), *(f"{row[name]:.4g}" for name in SCORES))
+        (*(str(row[name]) for name in columns), *(number_cell(row[name]) for name in SCORES))
         for row in records_of(rows)
     ]
     return View((*columns, *SCORES), cells, frozenset(("delta", "edges", "nodes", *SCORES)))

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from lib_graph.support.view import View
 
-__all__ = ["Block", "Facts", "Grid", "Images", "Missing", "Part", "Picture", "Words"]
+__all__ = ["Block", "Chapter", "Facts", "Grid", "ImageRows", "Missing", "Picture", "Words"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Images:
+class ImageRows:
     """Rows of small images, each row with a name; an image is the bytes of a PNG, in base64."""
 
     kind: ClassVar = "images"
@@ -63,11 +63,11 @@ class Missing:
     commands: tuple[str, ...]
 
 
-Block = Facts | Grid | Picture | Images | Words | Missing
+Block = Facts | Grid | Picture | ImageRows | Words | Missing
 
 
 @dataclass(frozen=True)
-class Part:
+class Chapter:
     """A part of the report. `id` is unique in it; `about` says how to read the blocks."""
 
     id: str

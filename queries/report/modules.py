@@ -5,8 +5,8 @@ from __future__ import annotations
 from lib_graph.support.view import View
 from queries.modules.communities import Communities
 from queries.pictures.charts import draw_modules, draw_strengths
-from queries.report.blocks import Block, Grid, Part, Words
-from queries.report.source import Subject
+from queries.report.blocks import Block, Chapter, Grid, Words
+from queries.report.source import Source
 from queries.report.svg import picture
 from queries.views.modules import communities_view, module_flow_view, module_table_view
 
@@ -16,7 +16,7 @@ ROWS = 12  # of modules, and of what flows between them
 KEYS = 30  # features of each layer in a picture
 
 
-def modules_part(subject: Subject, communities: Communities) -> Part:
+def modules_part(source: Source, communities: Communities) -> Chapter:
     """Return the modules that Leiden finds with √strength as weights, at resolution 1."""
     about = (
         "Groups of features that interact with each other more than by chance, found by Leiden. "
@@ -25,19 +25,19 @@ def modules_part(subject: Subject, communities: Communities) -> Part:
     )
     blocks: tuple[Block, ...] = (Words("No layer has features that could be in modules."),)
     if len(communities):
-        blocks = _blocks(subject, communities)
+        blocks = _blocks(source, communities)
     commands = (
-        subject.ask("communities --seeds 10 --null 10"),
-        subject.ask("communities"),
-        subject.ask("plot modules.svg --of modules"),
-        subject.ask("plot strengths.svg --of strengths"),
-        subject.ask("communities --graph"),
+        source.ask("communities --seeds 10 --null 10"),
+        source.ask("communities"),
+        source.ask("plot modules.svg --of modules"),
+        source.ask("plot strengths.svg --of strengths"),
+        source.ask("communities --graph"),
     )
-    return Part("modules", "Modules", about, blocks, commands)
+    return Chapter("modules", "Modules", about, blocks, commands)
 
 
-def _blocks(subject: Subject, communities: Communities) -> tuple[Block, ...]:
-    graph = subject.graph
+def _blocks(source: Source, communities: Communities) -> tuple[Block, ...]:
+    graph = source.graph
     found = communities_view(communities)
     sections = [section.frame for section in graph.sections()]
     flow = module_flow_view(graph.module_flow(communities))

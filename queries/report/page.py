@@ -7,14 +7,14 @@ from pathlib import Path
 
 import jinja2
 
-from queries.report.blocks import Part
+from queries.report.blocks import Chapter
 
 __all__ = ["render"]
 
 TEMPLATES = Path(__file__).parent
 
 
-def render(title: str, about: str, parts: Sequence[Part]) -> str:
+def render(title: str, about: str, parts: Sequence[Chapter]) -> str:
     """Return a report as HTML. Everything but the pictures' own markup is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from lib_graph.run.config import BuildConfig
 from lib_graph.support.view import View
-from queries.report.blocks import Block, Facts, Grid, Missing, Part
-from queries.report.source import Subject
+from queries.report.blocks import Block, Chapter, Facts, Grid, Missing
+from queries.report.source import Source
 
 __all__ = ["layers_part", "run_part"]
 
 SHOWN = 12  # digits of a hash
 
 
-def run_part(subject: Subject) -> Part:
+def run_part(source: Source) -> Chapter:
     """Return what was built, from what, how, and how well it was checked."""
-    run, info = subject.manifest, subject.graph.run
+    run, info = source.manifest, source.graph.run
     model, data = run.model, run.data
     facts = [
         ("run", f"{run.name}, id {run.run_id}"),
@@ -31,7 +32,7 @@ def run_part(subject: Subject) -> Part:
         facts.insert(1, ("one input", f"of run {run.base}, over the same features"))
     blocks: list[Block] = [Facts(tuple(facts))]
     for title, values in (
-        ("Options", run.config),
+        ("Options", _options(run.config)),
         ("Checks", run.checks),
         ("Cut-offs", run.cutoffs),
         ("Timings, in seconds", run.timings),
@@ -44,10 +45,10 @@ def run_part(subject: Subject) -> Part:
         "interactions say how strongly a feature drives one of the next layer, on the data. "
         "Commands below ask a store, into which the first one brings the run."
     )
-    return Part("run", "The run", about, tuple(blocks), (subject.ingest(), "lib-graph runs"))
+    return Chapter("run", "The run", about, tuple(blocks), (source.ingest(), "lib-graph runs"))
 
 
-def layers_part(subject: Subject) -> Part:
+def layers_part(source: Source) -> Chapter:
     """Return the layers with their ranks."""
     columns = ("layer", "width", "PCA rank", "features", "positions", "kind")
     rows = [
@@ -56,7 +57,7 @@ def layers_part(subject: Subject) -> Part:
             *(f"{x:,}" for x in (layer.width, layer.pca_rank, layer.features, layer.positions)),
             layer.kind,
         )
-        for layer in subject.manifest.layers
+        for layer in source.manifest.layers
     ]
     about = (
         "Width is that of the activations, PCA rank the number of directions in which they vary, "
@@ -64,15 +65,21 @@ def layers_part(subject: Subject) -> Part:
         "outputs."
     )
     blocks: list[Block] = [Grid("", View(columns, rows, frozenset(columns) - {"layer", "kind"}))]
-    if subject.manifest.base is None:
+    if source.manifest.base is None:
         blocks.append(
             Missing(
                 "How degenerate the network is beyond these ranks (units that fire together, free "
                 "parameters) is not part of a report.",
-                (f"lib-graph degeneracy {subject.path}",),
+                (f"lib-graph degeneracy {source.path}",),
             )
         )
-    return Part("layers", "Layers", about, tuple(blocks))
+    return Chapter("layers", "Layers", about, tuple(blocks))
+
+
+def _options(config: BuildConfig) -> dict[str, Any]:
+    """Return what was asked for, as the command line takes it."""
+    layers = ",".join(f"{name}={point}" for name, point in config.layers)
+    return config.model_dump() | {"layers": layers, "biases": ",".join(config.biases)}
 
 
 def _versions(versions: dict[str, str]) -> str:

@@ -11,11 +11,11 @@ from queries.asking.reader import Reader
 from queries.asking.statements import read_text
 from queries.graph import Graph
 
-__all__ = ["Subject"]
+__all__ = ["Source"]
 
 
 @dataclass(frozen=True)
-class Subject:
+class Source:
     """A run in a store, with its folder where that is at hand.
 
     `store` is what --store has to say where it is not the default.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lib_graph.support.tables import records_of
 from lib_graph.support.view import View
 from queries.asking.tables import Table
+from queries.views.cells import fixed_cell, number_cell, text_cell
 
 if TYPE_CHECKING:
     from queries.circuits.circuit import Circuit
@@ -59,13 +60,13 @@ def runs_view(table: Table) -> View:
     rows = [
         (
             row["id"],
-            _text(row["name"]),
-            _text(row["model"]),
-            _text(row["basis"]),
-            _text(row["base"]),
-            _text(row["features"]),
-            _text(row["interactions"]),
-            _text(row["loaded"])[:19].replace("T", " "),
+            text_cell(row["name"]),
+            text_cell(row["model"]),
+            text_cell(row["basis"]),
+            text_cell(row["base"]),
+            text_cell(row["features"]),
+            text_cell(row["interactions"]),
+            text_cell(row["loaded"])[:19].replace("T", " "),
             row["status"],
         )
         for row in table.records()
@@ -82,9 +83,9 @@ def features_view(table: Table) -> View:
         (
             short_id(row["id"]),
             row["role"],
-            _number(row["importance"]),
-            _number(row["variance"]),
-            _text(row["label"]),
+            number_cell(row["importance"]),
+            number_cell(row["variance"]),
+            text_cell(row["label"]),
         )
         for row in table.records()
     ]
@@ -99,7 +100,7 @@ def interactions_view(table: Table | Circuit) -> View:
         (
             short_id(row["source"]),
             short_id(row["target"]),
-            *(_number(row[name]) for name in numbers),
+            *(number_cell(row[name]) for name in numbers),
             _labels(row["source_label"], row["target_label"]),
         )
         for row in table.records()
@@ -112,10 +113,10 @@ def paths_view(paths: Paths) -> View:
     columns = ("strength", "cost", "path", "shares")
     rows = [
         (
-            _number(path.strength),
-            f"{path.cost:.3f}",
+            number_cell(path.strength),
+            fixed_cell(path.cost),
             ARROW.join(_ends([short_id(feature) for feature in path.path])),
-            " ".join(_ends([f"{share:.3f}" for share in path.shares])),
+            " ".join(_ends([fixed_cell(share) for share in path.shares])),
         )
         for path in paths.paths
     ]
@@ -136,7 +137,8 @@ def circuit_view(circuit: Circuit) -> View:
     """Return the interactions of a circuit, and what is known of how well it explains the model."""
     view = interactions_view(circuit)
     if not len(circuit):
-        return replace(view, below="There is no such path. Try a smaller --min-share.")
+        hint = " Try a smaller --min-share." if "min_share" in circuit.query else ""
+        return replace(view, below=f"There is no such path.{hint}")
     size = f"{len(circuit.features)} features and {len(circuit)} interactions."
     return replace(view, below=f"{size} {_tested(circuit)}")
 
@@ -145,9 +147,9 @@ def _tested(circuit: Circuit) -> str:
     if circuit.scores:
         found = circuit.scores
         return (
-            f"{(found.metric or 'score').capitalize()} of the circuit {found.score:.4g}, of the "
-            f"whole model {found.baseline:.4g}, of random circuits of this size "
-            f"{found.random_score:.4g}."
+            f"{(found.metric or 'score').capitalize()} of the circuit {number_cell(found.score)}, "
+            f"of the whole model {number_cell(found.baseline)}, of random circuits of this size "
+            f"{number_cell(found.random_score)}."
         )
     if circuit.name is None:
         return "Not tested: --save it first."
@@ -169,9 +171,9 @@ def circuits_view(table: Table) -> View:
     rows = [
         (
             row["name"],
-            _text(row["features"]),
-            _text(row["interactions"]),
-            *(_number(row[name]) for name in numbers[2:]),
+            text_cell(row["features"]),
+            text_cell(row["interactions"]),
+            *(number_cell(row[name]) for name in numbers[2:]),
         )
         for row in table.records()
     ]
@@ -189,8 +191,8 @@ def comparison_view(found: Comparison) -> View:
         (
             row["first"],
             row["second"],
-            f"{row['features']} ({row['features_jaccard']:.3f})",
-            f"{row['interactions']} ({row['interactions_jaccard']:.3f})",
+            f"{row['features']} ({fixed_cell(row['features_jaccard'])})",
+            f"{row['interactions']} ({fixed_cell(row['interactions_jaccard'])})",
             str(row["only_first"]),
             str(row["only_second"]),
         )
@@ -206,7 +208,10 @@ def table_view(table: Table) -> View:
     columns = tuple(str(name) for name in table.frame.columns)
     numbers = [name for name in columns if table.frame[name].dtype.kind in "iuf"]
     rows = [
-        tuple(_number(cell) if isinstance(cell, float) else _text(cell) for cell in row.values())
+        tuple(
+            number_cell(cell) if isinstance(cell, float) else text_cell(cell)
+            for cell in row.values()
+        )
         for row in table.records()
     ]
     below = "" if rows else "No rows."
@@ -221,7 +226,7 @@ def unusual_view(table: Table) -> View:
         (
             short_id(row["source"]),
             short_id(row["target"]),
-            *(_number(row[name]) for name in numbers),
+            *(number_cell(row[name]) for name in numbers),
             _labels(row["source_label"], row["target_label"]),
         )
         for row in table.records()
@@ -248,11 +253,3 @@ def queries_view(table: Table) -> View:
 
 def _labels(source: str | None, target: str | None) -> str:
     return f"{source or '–'}{ARROW}{target or '–'}" if source or target else ""
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)

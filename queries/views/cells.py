@@ -1,22 +1,54 @@
-"""Values as the cells of a table for a person."""
+"""Values as the cells of a table for a person: what is missing is an empty cell."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-__all__ = ["count_cell", "fixed_cell", "list_cell", "spread_cell"]
+__all__ = [
+    "count_cell",
+    "fixed_cell",
+    "list_cell",
+    "number_cell",
+    "share_cell",
+    "spread_cell",
+    "text_cell",
+]
 
 SHOWN = 4  # numbers of a list
 
 
+def text_cell(value: Any) -> str:
+    """Return the value as text, or nothing."""
+    return "" if value is None else str(value)
+
+
 def count_cell(value: int | None) -> str:
     """Return 12, or nothing."""
-    return "" if value is None else str(value)
+    return text_cell(value)
+
+
+def number_cell(value: float | None) -> str:
+    """Return four digits that count, or nothing.
+
+    >>> number_cell(0.000123456), number_cell(1234567.0), number_cell(None)
+    ('0.0001235', '1.235e+06', '')
+    """
+    return "" if value is None else f"{value:.4g}"
 
 
 def fixed_cell(value: float | None) -> str:
     """Return 0.123, or nothing."""
     return "" if value is None else f"{value:.3f}"
+
+
+def share_cell(share: float | None, places: int = 0) -> str:
+    """Return 12 %, with so many places; or nothing.
+
+    >>> share_cell(0.1234), share_cell(0.1234, 1)
+    ('12%', '12.3%')
+    """
+    return "" if share is None else f"{share:.{places}%}"
 
 
 def spread_cell(mean: float | None, deviation: float | None) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lib_graph.support.tables import Record, records_of
 from lib_graph.support.view import View
+from queries.views.cells import fixed_cell, number_cell, share_cell, text_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,7 @@ def _examples(feature: Feature, folder: str) -> View:
     if feature.examples.position.isna().all():
         columns.remove("position")
     found = feature.examples.assign(
-        value=feature.examples.value.map(_digits), text=feature.examples.text.map(_line)
+        value=feature.examples.value.map(number_cell), text=feature.examples.text.map(_line)
     )
     rows = [tuple(map(str, row.values())) for row in records_of(found[columns])]
     numbers = frozenset(["value", "sample", "position"])
@@ -47,13 +48,16 @@ def _examples(feature: Feature, folder: str) -> View:
 def _headline(feature: Feature) -> str:
     parts = [f"{feature.id.layer}/{feature.id.index} of run {feature.id.run}: {feature.role}"]
     if feature.label is not None:
-        score = "" if feature.label_score is None else f" (score {feature.label_score:.3f})"
+        score = "" if feature.label_score is None else f" (score {fixed_cell(feature.label_score)})"
         parts.append(f"label {feature.label}{score}")
     if feature.importance is not None:
-        place = f"number {feature.rank} in its layer, {feature.share:.1%} of it"
-        parts.append(f"importance {_digits(feature.importance)} ({place})")
+        place = f"number {feature.rank} in its layer, {share_cell(feature.share, 1)} of it"
+        parts.append(f"importance {number_cell(feature.importance)} ({place})")
     if feature.variance is not None:
-        parts.append(f"variance {_digits(feature.variance)}")
+        parts.append(f"variance {number_cell(feature.variance)}")
+    if feature.space is not None:
+        first, last = feature.space
+        parts.append(f"of equal importance as {first} to {last}, a chosen basis of their space")
     return ", ".join(parts)
 
 
@@ -62,8 +66,8 @@ def _interactions(rows: pd.DataFrame, other: str, title: str, nothing: str) -> V
     cells = [
         (
             f"{row[f'{other}_layer']}/{row[other]}",
-            *("" if row[name] is None else _digits(row[name]) for name in numbers),
-            row["label"] or "",
+            *(number_cell(row[name]) for name in numbers),
+            text_cell(row["label"]),
         )
         for row in records_of(rows)
     ]
@@ -77,13 +81,9 @@ def _line(text: str) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
-def _digits(value: float) -> str:
-    return f"{value:.4g}"
-
-
 def feature_json(feature: Feature) -> Record:
     """Return all of a feature as JSON has it; images are left out."""
-    names = ("role", "importance", "share", "rank", "variance", "label", "label_score")
+    names = ("role", "importance", "share", "rank", "variance", "space", "label", "label_score")
     examples = feature.examples
     return {
         "id": str(feature.id),

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 from lib_graph.support.tables import records_of
 from lib_graph.support.view import View
-from queries.views.cells import count_cell, fixed_cell, list_cell, spread_cell
+from queries.views.cells import (
+    count_cell,
+    fixed_cell,
+    list_cell,
+    number_cell,
+    share_cell,
+    spread_cell,
+)
 
 if TYPE_CHECKING:
     from queries.comparing.runs import RunComparison
@@ -29,7 +36,9 @@ def communities_view(found: Communities) -> View:
             str(each.span),
             f"{each.layers[0]}{ARROW}{each.layers[-1]}" if each.span > 1 else each.layers[0],
             ", ".join(
-                f"{label} ({share:.0%})" for label, share in each.labels[:3] if share >= 0.01
+                f"{label} ({share_cell(share)})"
+                for label, share in each.labels[:3]
+                if share >= 0.01
             ),
         )
         for each in found.communities
@@ -75,7 +84,7 @@ def module_table_view(found: ModuleTable) -> View:
 def module_flow_view(found: ModuleFlow) -> View:
     """Return what flows between modules, the largest sums of shares first."""
     numbers = ("source", "target", "interactions", "strength", "share")
-    rows = [tuple(f"{row[name]:.4g}" for name in numbers) for row in records_of(found.flows)]
+    rows = [tuple(number_cell(row[name]) for name in numbers) for row in records_of(found.flows)]
     lone = int((found.modules["size"] == 1).sum())
     below = (
         f"{len(found.modules)} modules, {lone} of them a single feature." if rows else "No rows."

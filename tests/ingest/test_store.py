@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from ingest.schema import FEATURE, INTERACTS, RUN
+from ingest.schema import CONSTRAINTS, FEATURE, INTERACTS, RUN
 from ingest.store import GraphStore, Transaction, open_store
+from ingest.store.embedded import WIDE
 from lib_graph.errors import StoreError
 
 COUNT = "MATCH (n) RETURN count(n) AS n"
@@ -159,9 +161,18 @@ def test_ids_are_unique(store: GraphStore) -> None:
 
 
 def test_the_schema_can_be_ensured_again(store: GraphStore, store_target: str) -> None:
+    before = schema(store)
+    assert len(before) >= 2 * len(CONSTRAINTS)
     with open_store(store_target) as other:
         other.ensure_schema()
     store.ensure_schema()
+    assert schema(store) == before
+
+
+def schema(store: GraphStore) -> list[str]:
+    """Return the names of all constraints and indexes."""
+    rows = [*store.execute("SHOW CONSTRAINTS"), *store.execute("SHOW INDEXES")]
+    return sorted(row["name"] for row in rows)
 
 
 def test_many_readers_see_what_a_writer_finished(store: GraphStore, store_target: str) -> None:
@@ -188,10 +199,32 @@ def test_nodes_and_relationships_come_back_as_their_properties(store: GraphStore
     assert store.frame(text).to_dict("records") == expected
 
 
-def test_closing_twice_is_fine(store_target: str) -> None:
+def test_closing_twice_leaves_the_store_to_others(store_target: str) -> None:
     graph = open_store(store_target)
+    graph.write("CREATE (:Run {id: 'x'})")
     graph.close()
     graph.close()
+    with open_store(store_target) as other:
+        other.write("CREATE (:Run {id: 'y'})")
+        assert count(other) == 2
+
+
+@pytest.mark.parametrize(
+    ("targets", "says"),
+    [(WIDE, f"Of {WIDE} INTERACTS"), (WIDE + 1, f"Only {WIDE} of {WIDE + 1} INTERACTS")],
+)
+def test_only_sources_with_many_targets_are_written_one_by_one(
+    tmp_path: Path, targets: int, says: str
+) -> None:
+    """It is told by what a missing node is called; the bulk call would take ever longer."""
+    ends = [str(i) for i in range(targets)]
+
+    def work(transaction: Transaction) -> None:
+        transaction.add_nodes(FEATURE, features("a", *ends[1:]))
+        transaction.add_relationships(INTERACTS, interactions(*(("a", end) for end in ends)))
+
+    with open_store(str(tmp_path / "wide.kgl")) as graph, pytest.raises(StoreError, match=says):
+        graph.transact(work)
 
 
 def test_capabilities_tell_the_kind(store: GraphStore, store_target: str) -> None:

@@ -31,8 +31,8 @@ CONFIGS = {
     "llama with biases": transformers.LlamaConfig(
         num_hidden_layers=1, hidden_size=16, intermediate_size=20, num_attention_heads=2,
         num_key_value_heads=1, max_position_embeddings=12, attention_bias=True, mlp_bias=True,
-        hidden_act="gelu", rope_parameters={"rope_type": "linear", "factor": 2.0,
-        "rope_theta": 100.0}, **ENDS,
+        hidden_act="gelu", rope_scaling={"rope_type": "linear", "factor": 2.0}, rope_theta=100.0,
+        **ENDS,
     ),
 }  # fmt: skip
 

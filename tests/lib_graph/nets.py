@@ -12,10 +12,16 @@ from lib_graph.cutting.cuts import cut
 from lib_graph.method.basis import LayerBasis
 from lib_graph.method.network import Network
 from lib_graph.method.rules import Rule
-from lib_graph.networks.modular_addition import LAYERS, Config, ModularAddition, kinds, split
+from lib_graph.networks.modular_addition import (
+    LAYERS,
+    AdditionConfig,
+    ModularAddition,
+    kinds,
+    split,
+)
 from lib_graph.networks.subject import Subject
 
-CONFIG = Config(modulus=7, d_vocab=8, d_model=10, d_head=3, n_heads=2, d_mlp=12)
+CONFIG = AdditionConfig(modulus=7, d_vocab=8, d_model=10, d_head=3, n_heads=2, d_mlp=12)
 
 
 def random_(module: nn.Module, seed: int = 0) -> nn.Module:

@@ -10,7 +10,7 @@ import queries
 from ingest.store import GraphStore
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.run import Run
-from queries.asking.tables import FEATURE_COLUMNS, INTERACTION_COLUMNS
+from lib_graph.run.circuit import FEATURE_COLUMNS, INTERACTION_COLUMNS
 from tests.synthetic import random_run
 
 NUMBERS = ["source", "target", "strength", "stderr", "effect", "share"]

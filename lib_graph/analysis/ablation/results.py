@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 
 from lib_graph.analysis.ablation.bench import Bench
 from lib_graph.building.origin import tensors_sha256
-from lib_graph.errors import ConflictError
-from lib_graph.run.ablations import ABLATION, KEPT, MASKS, TABLE, graph_of, write_table
-from lib_graph.run.writing import made_from
+from lib_graph.run.ablations import ABLATION, KEPT, MASKS, TABLE
+from lib_graph.run.kept import graph_of, up_to_date
+from lib_graph.run.writing import write_rows
+from lib_graph.support.files import locked
 
 __all__ = ["write_ablation", "write_masks"]
 
@@ -22,7 +23,7 @@ def write_ablation(bench: Bench, rows: pd.DataFrame, *, replace: bool = False) -
     """Add rows to a run's ablation.parquet, in place of those of the same kind, layer and run.
 
     Raises ConflictError if what is there comes from other data or another metric, and `replace` is
-    false.
+    false, or if another process writes to the folder.
     """
     keys = ["run", "kind", "layer"]
     if (rows["kind"] == "circuit").all():
@@ -48,19 +49,13 @@ def _merge(
     replace: bool,
 ) -> None:
     path, origin = bench.run.path / name, _origin(bench)
-    if path.exists() and not replace:
-        found = made_from(path)
-        if found != origin:
-            fields = sorted(key for key in origin if (found or {}).get(key) != origin[key])
-            raise ConflictError(
-                f"{str(path)!r} differs in {', '.join(fields)} from this ablation. Write it anew "
-                "with --replace."
-            )
-        old = pq.read_table(path, schema=schema).to_pandas()
-        new = set(_keys(rows, keys))
-        kept = old[[key not in new for key in _keys(old, keys)]]
-        rows = pd.concat([kept, rows], ignore_index=True) if len(kept) else rows
-    write_table(path, schema, rows, origin)
+    with locked(bench.run.path):
+        if up_to_date([path], origin, replace=replace):
+            old = pq.read_table(path, schema=schema).to_pandas()
+            new = set(_keys(rows, keys))
+            kept = old[[key not in new for key in _keys(old, keys)]]
+            rows = pd.concat([kept, rows], ignore_index=True) if len(kept) else rows
+        write_rows(path, schema, [rows], origin)
 
 
 def _keys(rows: pd.DataFrame, columns: Sequence[str]) -> list[tuple[Any, ...]]:

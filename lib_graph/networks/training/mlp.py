@@ -13,15 +13,15 @@ from torch.nn import functional
 from lib_graph.data.images import LabelledImages, read_images, splits
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.networks.checkpoint import check_new, save
-from lib_graph.networks.mlp import MLP, Config, ImageData, TrainingRecord
+from lib_graph.networks.mlp import MLP, ImageData, MLPConfig, MLPTraining
 from lib_graph.networks.training.common import endless_batches, one_thread
 from lib_graph.support.progress import SILENT, Progress
 
-__all__ = ["Recipe", "evaluate", "train"]
+__all__ = ["MLPRecipe", "evaluate", "train"]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class MLPRecipe:
     """How to train: AdamW, for a number of passes over the training split.
 
     Raises UsageError for a value that is not positive (weight decay may be 0).
@@ -45,11 +45,11 @@ def train(
     out: str | Path,
     data: str | Path,
     hidden: Sequence[int],
-    recipe: Recipe | None = None,
+    recipe: MLPRecipe | None = None,
     *,
     label: str | None = None,
     progress: Progress = SILENT,
-) -> Config:
+) -> MLPConfig:
     """Return the configuration of a network trained on the images in `data`, written to `out`.
 
     `hidden` are the widths of its hidden layers. On one thread, so that a seed gives the same
@@ -57,13 +57,13 @@ def train(
     UsageError if the data cannot be used, ModelError if the loss becomes infinite; then, and on an
     interruption, nothing is written.
     """
-    out, folder, recipe = Path(out), Path(data), recipe or Recipe()
+    out, folder, recipe = Path(out), Path(data), recipe or MLPRecipe()
     if not all(width > 0 for width in hidden):
         raise UsageError(f"Hidden layers of widths {list(hidden)} cannot be. Give positive widths.")
     check_new(out)
     progress.say(f"Reading {folder}")
     images = read_images(folder, "train", label)
-    config = Config(hidden=tuple(hidden), data=ImageData.of(images, folder, label))
+    config = MLPConfig(hidden=tuple(hidden), data=ImageData.of(images, folder, label))
     test = _held_out(folder, label, config.data.classes)
     with one_thread():
         module, record = _train(config, recipe, images, test, progress)
@@ -83,12 +83,12 @@ def _held_out(folder: Path, label: str | None, classes: int) -> LabelledImages |
 
 
 def _train(
-    config: Config,
-    recipe: Recipe,
+    config: MLPConfig,
+    recipe: MLPRecipe,
     images: LabelledImages,
     test: LabelledImages | None,
     progress: Progress,
-) -> tuple[MLP, TrainingRecord]:
+) -> tuple[MLP, MLPTraining]:
     generator = torch.Generator().manual_seed(recipe.seed)
     module = MLP(config.sizes)
     _initialise(module, config.sizes, generator)
@@ -116,7 +116,7 @@ def _train(
     reached: tuple[float | None, float | None] = (None, None)
     if test is not None:
         reached = evaluate(module, config.data.inputs(test), test.labels)
-    record = TrainingRecord(
+    record = MLPTraining(
         seed=recipe.seed,
         epochs=recipe.epochs,
         steps=recipe.epochs * per_epoch,

@@ -11,18 +11,23 @@ from torch.nn import functional
 
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.networks.checkpoint import check_new, save
-from lib_graph.networks.modular_addition import Config, ModularAddition, TrainingRecord, split
+from lib_graph.networks.modular_addition import (
+    AdditionConfig,
+    AdditionTraining,
+    ModularAddition,
+    split,
+)
 from lib_graph.networks.training.common import endless_batches, one_thread
 from lib_graph.support.progress import SILENT, Progress
 
-__all__ = ["Recipe", "evaluate", "train"]
+__all__ = ["AdditionRecipe", "evaluate", "train"]
 
 WEIGHT_DECAY, BETAS = 1.0, (0.9, 0.98)
 REPORT_EVERY = 1000
 
 
 @dataclass(frozen=True)
-class Recipe:
+class AdditionRecipe:
     """How to train: AdamW with weight decay 1 and betas (0.9, 0.98), until the target is reached.
 
     The target is a test accuracy of 1 with a test loss (mean cross-entropy) below `target_loss`,
@@ -48,18 +53,18 @@ class Recipe:
 
 def train(
     out: str | Path,
-    config: Config | None = None,
-    recipe: Recipe | None = None,
+    config: AdditionConfig | None = None,
+    recipe: AdditionRecipe | None = None,
     *,
     progress: Progress = SILENT,
-) -> Config:
+) -> AdditionConfig:
     """Return the configuration of a network trained on (a + b) mod p, written to the folder `out`.
 
     On one thread, so that a seed gives the same weights each time on the same machine. Raises
     ConflictError if there is something in `out`, ModelError if the target is not reached within
     `max_steps`; then, and on an interruption, nothing is written.
     """
-    out, config, recipe = Path(out), config or Config(), recipe or Recipe()
+    out, config, recipe = Path(out), config or AdditionConfig(), recipe or AdditionRecipe()
     check_new(out)
     with one_thread():
         module, record = _train(config, recipe, progress)
@@ -69,8 +74,8 @@ def train(
 
 
 def _train(
-    config: Config, recipe: Recipe, progress: Progress
-) -> tuple[ModularAddition, TrainingRecord]:
+    config: AdditionConfig, recipe: AdditionRecipe, progress: Progress
+) -> tuple[ModularAddition, AdditionTraining]:
     generator = torch.Generator().manual_seed(recipe.seed)
     module = ModularAddition(config)
     _initialise(module, generator)
@@ -122,8 +127,8 @@ def evaluate(module: ModularAddition, tokens: Tensor, modulus: int) -> tuple[flo
     return accuracy, float(functional.cross_entropy(logits, answers))
 
 
-def _record(recipe: Recipe, steps: int, accuracy: float, loss: float) -> TrainingRecord:
-    return TrainingRecord(
+def _record(recipe: AdditionRecipe, steps: int, accuracy: float, loss: float) -> AdditionTraining:
+    return AdditionTraining(
         seed=recipe.seed,
         steps=steps,
         batch_size=recipe.batch_size,

@@ -45,6 +45,7 @@ STAGES = ["means and Gram matrices", "Jacobian of c", "Jacobian of a", "interact
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("batches", [1, 3])
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_build_goes_on_after_the_last_batch_and_ends_in_the_same_bytes(
@@ -83,6 +84,7 @@ def test_a_damaged_checkpoint_is_not_taken_up(whole, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("keep", ["disk", "nowhere"])
 def test_where_activations_are_kept_changes_nothing(whole, keep, tmp_path, monkeypatch):
     seen = []

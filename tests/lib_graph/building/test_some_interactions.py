@@ -110,6 +110,7 @@ def test_from_some_samples(tmp_path):
     assert 0.01 < deviation.abs().max() < 4.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [0.2, 0.05])
 def test_until_they_are_known_well_enough(target, tmp_path):
     """A linear map of normal inputs: the relative standard error after n samples is √(2/n)."""

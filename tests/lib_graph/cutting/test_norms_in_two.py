@@ -3,13 +3,15 @@
 import pytest
 import torch
 from torch import nn
+from torch.autograd.functional import jacobian
 
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
 from lib_graph.cutting.cuts import cut
 from lib_graph.cutting.points import points, record, shapes
-from lib_graph.errors import ModelError
-from lib_graph.kinds import Norm, PositionLocal
+from lib_graph.errors import NotFoundError
+from lib_graph.kinds import PositionLocal
+from lib_graph.kinds.norm_form import NormForm
 from lib_graph.method.basis import first_apart, lib_basis
 from lib_graph.method.moments import Moments
 from lib_graph.method.network import Layer
@@ -17,11 +19,37 @@ from lib_graph.networks import Subject
 from lib_graph.run import Run
 from tests.lib_graph.nets import random_
 
+
+class Scaled(nn.Module):
+    """Gemma's: the gain is one and a weight, which begins at nothing."""
+
+    def __init__(self, d, eps=1e-3):
+        super().__init__()
+        self.weight, self.epsilon = nn.Parameter(torch.zeros(d)), eps
+
+    def forward(self, x):
+        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.epsilon) * (1 + self.weight)
+
+
+class Weightless(nn.Module):
+    """Without weights, and without a word of its width."""
+
+    def __init__(self, eps=1e-3):
+        super().__init__()
+        self.eps = eps
+
+    def forward(self, x):
+        return x * (x.square().mean(-1, keepdim=True) + self.eps).pow(-0.5)
+
+
 NORMS = {
     "LayerNorm": lambda: nn.LayerNorm(4),
     "LayerNorm without bias": lambda: nn.LayerNorm(4, bias=False),
     "LayerNorm without weights": lambda: nn.LayerNorm(4, elementwise_affine=False),
     "RMSNorm": lambda: nn.RMSNorm(4, eps=1e-3),
+    "RMSNorm with the eps of the precision": lambda: nn.RMSNorm(4),
+    "one and a weight (RMS)": lambda: Scaled(4),
+    "without weight and width (RMS)": lambda: Weightless(),
 }
 LAYERS = {"x": "0:in", "in": "1:in", "inside": "1:variance", "out": "1:out", "y": "output"}
 
@@ -29,6 +57,11 @@ LAYERS = {"x": "0:in", "in": "1:in", "inside": "1:variance", "out": "1:out", "y"
 @pytest.fixture(params=NORMS)
 def norm(request):
     return NORMS[request.param]()
+
+
+@pytest.fixture
+def centred(request):
+    return "RMS" not in request.node.callspec.params["norm"]
 
 
 @pytest.fixture
@@ -42,19 +75,22 @@ def x():
     return torch.randn(30, 3, generator=generator, dtype=torch.float64)
 
 
-def test_the_sections_are_the_module(module, norm, x):
+@pytest.mark.slow
+@pytest.mark.sampled
+def test_the_sections_are_the_module(module, norm, centred, x):
     network = cut(module, (x,), LAYERS)
     assert [layer.width for layer in network.layers] == [3, 4, 5, 4, 2]
     assert [layer.variance for layer in network.layers] == [False, False, True, False, False]
     _, before, inside, after, y = network.run(x).activations
-    centred = before - before.mean(-1, keepdim=True) if "RMS" not in type(norm).__name__ else before
-    assert torch.allclose(inside[..., 0], centred.square().mean(-1), rtol=1e-12)
+    moved = before - before.mean(-1, keepdim=True) if centred else before
+    assert torch.allclose(inside[..., 0], moved.square().mean(-1), rtol=1e-12)
     assert torch.equal(inside[..., 1:], before)
     assert torch.allclose(after, norm(before), rtol=1e-12)
     assert torch.allclose(y[:, 0], module(x), rtol=1e-12)
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 def test_the_derivatives_are_the_modules(module, x):
     network = cut(module, (x,), LAYERS)
     free = x.clone().requires_grad_()
@@ -74,30 +110,120 @@ def test_points_of_a_norm(module, x):
     assert record(module, (x,), ["1:variance"])["1:variance"].shape == (30, 1)
 
 
-@pytest.mark.parametrize("other", [nn.Linear(3, 3), nn.LayerNorm((2, 3)), nn.BatchNorm1d(3)])
-def test_what_is_no_norm_of_the_last_axis(other):
-    assert Norm.of(other) is None
+class Other(nn.RMSNorm):
+    """Called a norm, with a norm's parts, and computes something else."""
 
-
-class HalfRMSNorm(nn.RMSNorm):
-    """Called a norm, and computes something else."""
+    def __init__(self, compute, d=4):
+        super().__init__(d, eps=1e-3)
+        self.compute = compute
 
     def forward(self, x):
-        return super().forward(x) / 2
+        return self.compute(self, x, x.square().mean(-1, keepdim=True)) * self.weight
+
+
+class Gated(nn.RMSNorm):
+    """A norm if it is called with one tensor; blocks call it with two."""
+
+    def forward(self, x, gate=None):
+        x = x if gate is None else x * torch.sigmoid(gate)
+        return super().forward(x)
+
+
+def in_groups(x, eps):
+    groups = x.unflatten(-1, (2, -1))
+    return (groups * torch.rsqrt(groups.square().mean(-1, keepdim=True) + eps)).flatten(-2)
+
+
+NO_NORMS = {
+    "linear": nn.Linear(3, 3),
+    "over two axes": nn.LayerNorm((2, 3)),
+    "over the batch": nn.BatchNorm1d(3),
+    "dropout": nn.Dropout(0.5).train(),
+    "half": Other(lambda norm, x, v: x * torch.rsqrt(v + norm.eps) / 2),
+    "eps outside the root": Other(lambda norm, x, v: x / (v.sqrt() + norm.eps)),
+    "eps as a floor": Other(lambda norm, x, v: x * torch.rsqrt(v.clamp_min(norm.eps))),
+    "the length": Other(lambda norm, x, v: x * torch.rsqrt(4 * v + norm.eps)),
+    "the scale alone": Other(lambda norm, x, v: torch.rsqrt(v + norm.eps).expand(x.shape)),
+    "weighed before": Other(lambda norm, x, v: nn.functional.rms_norm(x * norm.weight, (4,))),
+    "in groups": Other(lambda norm, x, v: in_groups(x, norm.eps)),
+    "another eps": Other(lambda norm, x, v: x * torch.rsqrt(v + 3 * norm.eps)),
+    "over positions": Other(
+        lambda norm, x, v: x * torch.rsqrt(x.square().mean((-1, -2), keepdim=True) + norm.eps)
+    ),
+    "gated": Gated(4, eps=1e-3),
+}
+
+
+@pytest.mark.parametrize("other", NO_NORMS)
+def test_what_is_no_norm_whatever_it_is_called(other):
+    assert NormForm.of(NO_NORMS[other]) is None
+    assert points(nn.Sequential(NO_NORMS[other])) == ["0:in", "0:out", "output"]
+
+
+def test_what_is_called_a_norm_but_is_none_is_a_generic_section(x):
+    half = NO_NORMS["half"].double()
+    module = random_(nn.Sequential(nn.Linear(3, 4), half, nn.Linear(4, 2)))
+    with pytest.raises(NotFoundError, match="Point '1:variance' not found"):
+        cut(module, (x,), LAYERS)
+    whole = {name: point for name, point in LAYERS.items() if name != "inside"}
+    network = cut(module, (x,), whole)
+    assert network.sections[1].kind is None
+    assert torch.allclose(network.run(x).activations[-1][:, 0], module(x), rtol=1e-12)
+
+
+def test_looking_for_norms_changes_nothing():
+    """Neither the module, what it counts, nor the state of torch's generator."""
+
+    class Counting(nn.RMSNorm):
+        calls = 0
+
+        def forward(self, x):
+            self.calls += 1
+            return super().forward(x)
+
+    norm = Counting(4, eps=1e-3)
+    norm.register_forward_hook(lambda *_: pytest.fail("a hook has run"))
+    before = {name: x.clone() for name, x in norm.state_dict().items()}
+    state = torch.random.get_rng_state()
+    form = NormForm.of(norm)
+    assert form == NormForm(False, 1e-3, 0.0, "weight", None)
+    assert norm.calls == 0
+    assert norm.training
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert all(torch.equal(x, norm.state_dict()[name]) for name, x in before.items())
 
 
 @pytest.mark.slow
-def test_what_is_called_a_norm_but_is_none(x):
-    module = random_(nn.Sequential(nn.Linear(3, 4), HalfRMSNorm(4, eps=1e-3), nn.Linear(4, 2)))
-    with pytest.raises(ModelError, match="part at layer 'out'"):
-        cut(module, (x,), LAYERS)
+def test_the_norms_of_transformers():
+    """A few that are what they are called, and a few that are not (of 188 in transformers 5)."""
+    from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
+    from transformers.models.llama.modeling_llama import LlamaRMSNorm
+    from transformers.models.mamba2.modeling_mamba2 import MambaRMSNormGated
+    from transformers.models.qwen3_next.modeling_qwen3_next import Qwen3NextRMSNormGated
+    from transformers.models.t5.modeling_t5 import T5LayerNorm
+
+    assert NormForm.of(LlamaRMSNorm(4)) == NormForm(False, 1e-6, 0.0, "weight", None)
+    assert NormForm.of(T5LayerNorm(4)) == NormForm(False, 1e-6, 0.0, "weight", None)
+    assert NormForm.of(Gemma3RMSNorm(4)) == NormForm(False, 1e-6, 1.0, "weight", None)
+    assert NormForm.of(MambaRMSNormGated(4, 2)) is None
+    assert NormForm.of(Qwen3NextRMSNormGated(4)) is None
 
 
+@pytest.mark.slow
 def test_halves_of_a_norm_are_position_local():
     module = random_(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2)))
     x = torch.randn(4, 5, 3, dtype=torch.float64)
     halves = {("in", "inside"): PositionLocal(), ("inside", "out"): PositionLocal()}
-    cut(module, (x,), LAYERS, kinds=halves)
+    network = cut(module, (x,), LAYERS, kinds=halves)
+    activations = network.run(x).activations
+    local = [section for section in network.sections if section.local]
+    assert [section.source.name for section in local] == ["in", "inside"]
+    for section in local:
+        f = activations[section.source.index][:1]
+        J = jacobian(lambda f, section=section: section(f, ()), f)[0, :, :, 0]
+        size = J.abs().amax((1, 3))
+        assert (size.diagonal() > 0.1).all()
+        assert not size.fill_diagonal_(0).any()
 
 
 def test_the_first_coordinate_stays_apart():
@@ -123,6 +249,7 @@ SLOW = [pytest.param(basis, marks=pytest.mark.slow) for basis in ("pca", "neuron
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("basis", ["lib", *SLOW])
 def test_a_run_says_which_feature_is_the_variance(x, tmp_path, basis):
     module = random_(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2)))

@@ -8,9 +8,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from lib_graph.building.build import build
 from lib_graph.data.text import Text
 from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.networks import load_subject
+from lib_graph.support.progress import ConsoleProgress
 from tests.lib_graph.language_models import random_model, save_model, tokens
 
 
@@ -145,6 +147,132 @@ def test_a_damaged_model_is_one_clear_line(folder, damage):
     with pytest.raises(ModelError, match=message) as caught:
         load_subject(folder / "model", Text(folder / "stories.txt", context=8))
     assert "\n" not in str(caught.value)
+
+
+def rounded(tensors, *names):
+    tensors.update({name: tensors[name].bfloat16() for name in names})
+
+
+def say(folder, **values):
+    """Let config.json say something else."""
+    path = folder / "model" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def the_files_tensors_are_the_models(folder, subject):
+    state = subject.module.model.state_dict()
+    for name, tensor in load_file(folder / "model" / "model.safetensors").items():
+        assert torch.equal(state[name].double(), tensor.double()), name
+
+
+EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
+
+
+def test_a_tied_model_is_said_to_be_tied(folder):
+    loading = load_subject(folder / "model").loading
+    assert loading.tied == ((EMBEDDING, HEAD),)
+    assert not loading.apart
+    assert list(loading.lines()) == [f"Weights: {EMBEDDING} is {HEAD} as well (tied)."]
+
+
+def test_two_matrices_where_config_ties_are_both_kept(folder):
+    """transformers 4 overwrites the second with the first, 5 keeps both and only logs it."""
+    change_weights(folder, lambda t: t.update({HEAD: t[EMBEDDING] + torch.randn(11, 16)}))
+    subject = load_subject(folder / "model")
+    the_files_tensors_are_the_models(folder, subject)
+    assert (subject.loading.tied, subject.loading.apart) == ((), True)
+    (line,) = subject.loading.lines()
+    assert line.startswith("Weights: config.json ties")
+
+
+def test_a_matrix_that_is_there_twice_is_tied(folder):
+    change_weights(folder, lambda t: t.update({HEAD: t[EMBEDDING].clone()}))
+    loading = load_subject(folder / "model").loading
+    assert (loading.tied, loading.apart) == (((EMBEDDING, HEAD),), False)
+
+
+# tensors in bfloat16 (of 20), what config.json says, in what they are read
+PRECISIONS = {
+    "one tensor": (1, "float32", "float32"),
+    "one tensor, and config": (1, "bfloat16", "float32"),
+    "config alone": (0, "bfloat16", "float32"),
+    "all": (20, "float32", "bfloat16"),
+}
+
+
+@pytest.mark.parametrize("what", PRECISIONS)
+def test_nothing_is_rounded(folder, what):
+    count, config, dtype = PRECISIONS[what]
+    change_weights(folder, lambda t: rounded(t, *sorted(t)[:count]))
+    say(folder, dtype=config, torch_dtype=config)
+    subject = load_subject(folder / "model")
+    the_files_tensors_are_the_models(folder, subject)
+    loading = subject.loading
+    assert {str(p.dtype) for p in subject.module.parameters()} == {f"torch.{dtype}"}
+    assert (loading.dtype, loading.config_dtype) == (dtype, config)
+    assert sum(loading.precisions.values()) == 20
+    assert loading.precisions.get("bfloat16", 0) == count
+    assert next(loading.lines()).startswith(f"Weights: read in {dtype}, so that none is rounded")
+
+
+def test_half_precisions_of_two_kinds(folder):
+    change_weights(folder, lambda t: rounded(t, *t))
+    change_weights(folder, lambda t: t.update({EMBEDDING: t[EMBEDDING].half()}))
+    subject = load_subject(folder / "model")
+    the_files_tensors_are_the_models(folder, subject)
+    assert subject.loading.dtype == "float32"
+
+
+def test_what_the_model_has_no_place_for_is_said(folder):
+    change_weights(folder, lambda t: t.update({"adapter.a": torch.ones(2), "b": torch.ones(3)}))
+    loading = load_subject(folder / "model").loading
+    assert loading.left_out == ("adapter.a", "b")
+    assert "no place for 'adapter.a' and 1 more" in list(loading.lines())[-1]
+
+
+def test_a_run_keeps_how_its_model_was_read_and_a_build_says_it(folder, tmp_path, capsys):
+    change_weights(folder, lambda t: rounded(t, EMBEDDING))
+    text = Text(folder / "stories.txt", context=4, tokens=8)
+    layers = ["ln_final", "output"]
+    said = ConsoleProgress()
+    run = build(folder / "model", tmp_path / "run", data=text, layers=layers, progress=said)
+    assert run.manifest.model.loading.precisions == {"float32": 19, "bfloat16": 1}
+    assert "(float32: 19, bfloat16: 1; config.json says float32)" in capsys.readouterr().err
+
+
+def test_sharded_weights(folder):
+    random_model("llama").save_pretrained(folder / "model", max_shard_size="4KB")
+    shutil.move(folder / "model" / "model.safetensors", folder / "other")
+    subject = load_subject(folder / "model")
+    assert sum(subject.loading.precisions.values()) == 20
+    assert torch.equal(subject.module(tokens()), random_model("llama")(tokens()).logits)
+
+
+def test_rotary_positions_that_transformers_4_does_not_read_are_refused_there(folder):
+    import transformers
+
+    asked = {"rope_type": "linear", "factor": 2.0, "rope_theta": 100.0}
+    say(folder, rope_parameters=asked)
+    if transformers.__version__.startswith("4."):
+        with pytest.raises(ModelError, match=r"'factor': 2.0.* which transformers 4.* not read"):
+            load_subject(folder / "model")
+        return
+    rotary = load_subject(folder / "model").module.model.model.rotary_emb
+    assert rotary.inv_freq.tolist() == pytest.approx([0.5, 0.05])
+
+
+def test_quantised_weights_are_refused(folder):
+    say(folder, quantization_config={"quant_method": "bitsandbytes", "load_in_8bit": True})
+    with pytest.raises(ModelError, match="is quantised"):
+        load_subject(folder / "model")
+
+
+def test_a_transformers_that_is_too_old_is_one_line(saved, monkeypatch):
+    import transformers
+
+    monkeypatch.setattr(transformers, "__version__", "4.56.2")
+    with pytest.raises(ModelError, match=r"4.56.2 is installed; .* with 4.57 or newer. Run: pip"):
+        load_subject(saved / "model")
 
 
 def test_tokens_of_another_model(saved, tmp_path):

@@ -13,11 +13,11 @@ from lib_graph.errors import ConflictError, ModelError
 from lib_graph.kinds import Attention, Linear, ResidualMLP
 from lib_graph.networks import load_subject, shipped_model
 from lib_graph.networks.checkpoint import read_config, save
-from lib_graph.networks.modular_addition import Config, ModularAddition, split
+from lib_graph.networks.modular_addition import AdditionConfig, ModularAddition, split
 from lib_graph.networks.training.modular_addition import evaluate
 from tests.data import reference_data
 
-TINY = Config(modulus=5, d_vocab=7, d_model=6, n_heads=2, d_head=4, d_mlp=9)
+TINY = AdditionConfig(modulus=5, d_vocab=7, d_model=6, n_heads=2, d_head=4, d_mlp=9)
 
 
 def random_network(config=TINY):
@@ -68,7 +68,7 @@ def test_save_then_load_gives_the_same_network(folder):
     subject = load_subject(folder)
     tokens = subject.inputs[0]
     assert torch.equal(subject.module(tokens), random_network()(tokens))
-    assert read_config(folder, Config) == TINY
+    assert read_config(folder, AdditionConfig) == TINY
     assert subject.source == str(folder)
     assert not subject.module.training
 
@@ -93,13 +93,13 @@ def test_sections_are_declared(folder):
 @pytest.mark.parametrize(("seed", "accuracy"), [(0, 0.999553), (1, 0.998881), (2, 1.0)])
 def test_accuracy_of_the_published_checkpoints(seed, accuracy):
     folder = reference_data(f"modular-addition/seed{seed}")
-    _, test = split(read_config(folder, Config))
+    _, test = split(read_config(folder, AdditionConfig))
     found, _ = evaluate(load_subject(folder).module, test, 113)
     assert found == pytest.approx(accuracy, abs=5e-7)
 
 
 def test_the_shipped_model_reached_its_target():
-    config = read_config(shipped_model(), Config)
+    config = read_config(shipped_model(), AdditionConfig)
     _, test = split(config)
     accuracy, loss = evaluate(load_subject(shipped_model()).module, test, config.modulus)
     assert accuracy == 1

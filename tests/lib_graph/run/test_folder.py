@@ -20,12 +20,12 @@ def test_a_strength_that_is_negative_or_no_number_is_never_written(run, tmp_path
     table = run.interactions
     table.loc[3, "strength"] = strength
     with pytest.raises(RunError, match="negative or not finite"):
-        write_interactions(tmp_path / "new.parquet", iter([table]), {})
-    assert not (tmp_path / "new.parquet").exists()
+        write_interactions(tmp_path / "interactions.parquet", iter([table]), {})
+    assert not (tmp_path / "interactions.parquet").exists()
 
 
 def test_interactions_lie_by_section_source_and_target_without_zeros(run, tmp_path):
-    file = tmp_path / "new.parquet"
+    file = tmp_path / "interactions.parquet"
     table = run.interactions
     table.loc[[2, 9], "strength"] = 0.0
     sections = [rows[::-1] for _, rows in table.groupby("source_layer", sort=False)]

@@ -538,6 +538,7 @@ def test_a_text_documents_itself(query: queries.asking.library.NamedQuery) -> No
     assert max(map(len, query.text.splitlines())) <= 100
 
 
+@pytest.mark.slow
 def test_a_run_that_is_not_complete_is_not_read(store: GraphStore, runs: tuple[Run, Run]) -> None:
     graph = queries.open_graph(store, RUN)
     asked = [graph.query(name, **parameters) for name, (parameters, _) in ASKED.items()]
@@ -596,6 +597,7 @@ def test_what_cannot_be_asked_is_one_clear_line(
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_the_verbs(store: GraphStore, runs: tuple[Run, Run], store_target: str, cli: Cli) -> None:
     listed = cli("queries").out
     assert all(each.name in listed and each.question in listed for each in all_queries())

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from lib_graph.errors import NotFoundError, UsageError
-from queries.asking.places import Layer, find_layer, find_place
+from queries.asking.places import StoredLayer, find_layer, find_place
 
 RUN = "0123456789ab"
 NAMES = ("embed", "blocks/0.mlp", "blocks/0.mlp/1", "output")
-LAYERS = [Layer(i, name, 5, 4) for i, name in enumerate(NAMES)]
+LAYERS = [StoredLayer(i, name, 5, 4) for i, name in enumerate(NAMES)]
 
 
 @pytest.mark.parametrize(

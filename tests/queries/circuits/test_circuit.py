@@ -11,7 +11,7 @@ import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.errors import UsageError
-from queries.asking.tables import FEATURE_COLUMNS, INTERACTION_COLUMNS
+from lib_graph.run.circuit import FEATURE_COLUMNS, INTERACTION_COLUMNS
 from tests.queries.circuits.test_paths import all_ends, random_runs, text
 from tests.queries.oracle import Oracle
 from tests.synthetic import random_run
@@ -46,6 +46,7 @@ def test_a_circuit_is_what_brute_force_finds(store: GraphStore, tmp_path: Path) 
             assert set(found.features["id"]) == {end for pair in expected for end in pair}
 
 
+@pytest.mark.slow
 def test_a_circuit_holds_what_the_run_folder_says_of_its_parts(
     store: GraphStore, tmp_path: Path
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_circuit_holds_what_the_run_folder_says_of_its_parts(
     ]
 
 
+@pytest.mark.slow
 def test_a_circuit_is_a_graph_and_a_file(store: GraphStore, tmp_path: Path) -> None:
     ingest.load(random_run(tmp_path / "run"), store)
     circuit = queries.open_graph(store).circuit(target="layer/3", min_share=0.1)

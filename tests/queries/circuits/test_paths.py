@@ -121,6 +121,7 @@ def test_a_raw_layer_ends_paths_in_every_output_whatever_its_importance(
     assert {path.path[0] for path in paths.paths} == {f"{run.id}/layer.0/1"}
 
 
+@pytest.mark.slow
 def test_other_runs_in_the_store_do_not_matter(store: GraphStore, tmp_path: Path) -> None:
     run = random_run(tmp_path / "a", seed=1)
     ingest.load(run, store)
@@ -155,6 +156,7 @@ def test_an_answer_is_a_frame_and_a_graph(store: GraphStore, tmp_path: Path) -> 
             assert graph.edges[pair]["share"] == share
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", [LONG, LONG + 3])
 def test_of_long_paths_a_person_sees_the_ends(layers: int, tmp_path: Path) -> None:
     ingest.load(random_run(tmp_path / "run", (2,) * layers, density=1.0), tmp_path / "graph.kgl")

@@ -56,6 +56,7 @@ def truth(run: Run, other: Run, min_share: float, min_importance: float) -> pd.D
     return both.sort_values(["order", "strength"], ascending=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("min_share", "min_importance"), [(0.05, 1e-6), (0.2, 0.3), (0.0, 0.0)])
 def test_it_is_what_the_tables_say(
     runs: dict[str, Run], store: GraphStore, min_share: float, min_importance: float
@@ -78,6 +79,7 @@ def test_it_is_what_the_tables_say(
         assert len(graph.unusual(against=against, limit=2, **limits).frame) == 2
 
 
+@pytest.mark.slow
 def test_runs_that_cannot_be_compared(
     runs: dict[str, Run], store: GraphStore, tmp_path: Path
 ) -> None:
@@ -96,6 +98,7 @@ def test_runs_that_cannot_be_compared(
     assert len(queries.open_graph(store, TRACE).unusual(against=SECOND).frame)
 
 
+@pytest.mark.slow
 def test_the_verb(
     runs: dict[str, Run], store: GraphStore, store_target: str, cli: Callable[..., Answer]
 ) -> None:

@@ -114,6 +114,7 @@ def _cells(verb: str, frame: pd.DataFrame) -> list[str]:
     return list(frame["id"])
 
 
+@pytest.mark.slow
 def test_a_run_is_chosen_with_run(
     run: Run, store: GraphStore, store_target: str, cli: Cli, tmp_path: Path
 ) -> None:

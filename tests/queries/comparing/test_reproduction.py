@@ -30,13 +30,17 @@ from lib_graph.building.options import Options
 from lib_graph.errors import RunError, UsageError
 from lib_graph.networks import load_subject
 from lib_graph.run import Run
-from lib_graph.run.ablations import ABLATION, KEPT, MASKS, TABLE, graph_of, write_table
+from lib_graph.run.ablations import ABLATION, KEPT, MASKS, TABLE
+from lib_graph.run.kept import graph_of
+from lib_graph.run.writing import write_rows
 from lib_graph.support.progress import ConsoleProgress
 from queries.comparing import reproduction
-from queries.comparing.reproduction import COLUMNS, Reproduction, reproduction_view
+from queries.comparing.reproduction import COLUMNS, Reproduction
 from queries.graph import open_graph
+from queries.views.reproduction import reproduction_view
 from tests.ablated import ablate
 from tests.lib_graph.nets import CONFIG, transformer
+from tests.queries.cli.test_outputs import same_rows
 from tests.queries.conftest import Answer
 from tests.synthetic import random_run
 
@@ -78,6 +82,8 @@ def test_every_number_is_that_of_its_own_command_and_found_once(
     check_numbers(json.loads(found.out), out)
     monkeypatch.setattr(reproducing, "ablate_edges", interrupted)
     assert cli(*how).out == found.out
+    without_json = [argument for argument in how if argument not in ("--json", "-q")]
+    assert same_rows(cli, without_json, tmp_path / "rows.parquet") == 14
 
 
 def interrupted(*_: object, **__: object) -> None:
@@ -194,24 +200,24 @@ def test_a_run_is_ablated_when_all_its_sections_are(tmp_path: Path) -> None:
     ]
     masks = pd.DataFrame(kept, columns=MASKS.names)
     assert not reproducing._ablated(run)
-    write_table(run.path / KEPT, MASKS, masks[1:], graph_of(run))
+    write_rows(run.path / KEPT, MASKS, [masks[1:]], graph_of(run))
     assert not reproducing._ablated(run)
-    write_table(run.path / KEPT, MASKS, masks, graph_of(run))
+    write_rows(run.path / KEPT, MASKS, [masks], graph_of(run))
     assert reproducing._ablated(run)
-    write_table(run.path / KEPT, MASKS, masks, {**graph_of(run), "interactions": "others"})
+    write_rows(run.path / KEPT, MASKS, [masks], {**graph_of(run), "interactions": "others"})
     assert not reproducing._ablated(run)
-    write_table(run.path / KEPT, MASKS, masks, graph_of(run))
+    write_rows(run.path / KEPT, MASKS, [masks], graph_of(run))
     required = table["kind"] == "edges_required"
     for missing in (table[~required], table.assign(delta=0.01), table[table["run"] != run.id]):
-        write_table(run.path / TABLE, ABLATION, missing, graph_of(run))
+        write_rows(run.path / TABLE, ABLATION, [missing], graph_of(run))
         assert not reproducing._ablated(run)
 
 
 def test_a_section_that_needs_no_interaction_is_ablated_too(tmp_path: Path) -> None:
     run = random_run(tmp_path / "run")
     table = ablate(run)
-    write_table(run.path / TABLE, ABLATION, table.assign(edges=0), graph_of(run))
-    write_table(run.path / KEPT, MASKS, pd.DataFrame(columns=MASKS.names), graph_of(run))
+    write_rows(run.path / TABLE, ABLATION, [table.assign(edges=0)], graph_of(run))
+    write_rows(run.path / KEPT, MASKS, [pd.DataFrame(columns=MASKS.names)], graph_of(run))
     assert reproducing._ablated(run)
 
 

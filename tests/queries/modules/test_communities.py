@@ -11,7 +11,9 @@ import queries
 from ingest.store import GraphStore
 from lib_graph.errors import UsageError
 from lib_graph.run import Run
-from lib_graph.run.ablations import KEPT, MASKS, graph_of, write_table
+from lib_graph.run.ablations import KEPT, MASKS
+from lib_graph.run.kept import graph_of
+from lib_graph.run.writing import write_rows
 from tests.synthetic import random_run
 
 MEMBERS = """
@@ -102,6 +104,7 @@ def test_the_same_arguments_give_the_same_modules(store: GraphStore, tmp_path: P
         assert again[0] == again[1]
 
 
+@pytest.mark.slow
 def test_stored_modules_replace_those_found_in_the_same_way(
     store: GraphStore, tmp_path: Path
 ) -> None:
@@ -122,12 +125,13 @@ def test_stored_modules_replace_those_found_in_the_same_way(
     assert count[0]["n"] == len(found) + len(other)
 
 
+@pytest.mark.slow
 def test_weights_of_an_ablation(store: GraphStore, tmp_path: Path) -> None:
     run = random_run(tmp_path, (6, 5, 4, 5))
     assert ingest.load(run, store).outcome == "loaded"
     rows = run.interactions.query("source > 0")
     kept = rows[rows["strength"] > rows["strength"].median()]
-    write_table(run.path / KEPT, MASKS, kept, graph_of(run))
+    write_rows(run.path / KEPT, MASKS, [kept], graph_of(run))
     assert ingest.load(run, store).outcome == "updated"
     assert ingest.load(run, store).outcome == "unchanged"
     found = queries.open_graph(store).communities(weights="log")

@@ -4,12 +4,12 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from queries.modules.modularity import Edges, leiden, louvain, modularity, number_by_size
+from queries.modules.modularity import WeightedGraph, leiden, louvain, modularity, number_by_size
 
 METHODS = [leiden, louvain]
 
 
-def random_edges(seed: int, blocks: int = 4, size: int = 12) -> tuple[Edges, np.ndarray]:
+def random_edges(seed: int, blocks: int = 4, size: int = 12) -> tuple[WeightedGraph, np.ndarray]:
     """Return a graph of blocks, more and heavier edges inside them, and the blocks."""
     rng = np.random.default_rng(seed)
     block = np.repeat(np.arange(blocks), size)
@@ -17,10 +17,10 @@ def random_edges(seed: int, blocks: int = 4, size: int = 12) -> tuple[Edges, np.
     inside = block[source] == block[target]
     kept = rng.random(len(source)) < np.where(inside, 0.9, 0.1)
     weight = rng.lognormal(0, 0.5, kept.sum()) * np.where(inside[kept], 3, 1)
-    return Edges(len(block), source[kept], target[kept], weight), block
+    return WeightedGraph(len(block), source[kept], target[kept], weight), block
 
 
-def as_networkx(edges: Edges) -> nx.Graph:
+def as_networkx(edges: WeightedGraph) -> nx.Graph:
     graph = nx.Graph()
     graph.add_nodes_from(range(edges.nodes))
     graph.add_weighted_edges_from(
@@ -63,7 +63,7 @@ def test_modules_are_about_as_good_as_those_of_networkx(method, resolution: floa
 def test_a_seed_gives_one_answer_and_the_scale_of_the_weights_does_not_matter(method) -> None:
     edges, _ = random_edges(1)
     first = method(edges, resolution=1.2, seed=5)
-    scaled = Edges(edges.nodes, edges.source, edges.target, edges.weight * 2.0**-40)
+    scaled = WeightedGraph(edges.nodes, edges.source, edges.target, edges.weight * 2.0**-40)
     assert (method(edges, resolution=1.2, seed=5) == first).all()
     assert (method(scaled, resolution=1.2, seed=5) == first).all()
 
@@ -73,8 +73,8 @@ def test_where_there_are_no_blocks_the_seed_decides_and_the_scale_still_does_not
     rng = np.random.default_rng(0)
     source, target = np.triu_indices(60, 1)
     kept = rng.random(len(source)) < 0.15
-    edges = Edges(60, source[kept], target[kept], rng.lognormal(0, 0.5, kept.sum()))
-    scaled = Edges(60, edges.source, edges.target, edges.weight * 2.0**-40)
+    edges = WeightedGraph(60, source[kept], target[kept], rng.lognormal(0, 0.5, kept.sum()))
+    scaled = WeightedGraph(60, edges.source, edges.target, edges.weight * 2.0**-40)
     found = [method(edges, resolution=1.0, seed=seed).tolist() for seed in range(4)]
     assert [method(scaled, resolution=1.0, seed=seed).tolist() for seed in range(4)] == found
     assert len({tuple(number_by_size(np.array(each)).tolist()) for each in found}) > 1
@@ -89,7 +89,7 @@ def test_a_larger_resolution_gives_more_modules(method) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_node_without_edges_is_alone(method) -> None:
-    edges = Edges(5, np.array([1]), np.array([3]), np.array([2.0]))
+    edges = WeightedGraph(5, np.array([1]), np.array([3]), np.array([2.0]))
     community = method(edges, resolution=1.0, seed=0)
     assert community[1] == community[3]
     assert len(set(community.tolist())) == 4
@@ -99,7 +99,7 @@ def test_a_node_without_edges_is_alone(method) -> None:
 @pytest.mark.parametrize("nodes", [0, 3])
 def test_a_graph_without_edges_has_lone_nodes_and_no_modularity(method, nodes: int) -> None:
     none = np.zeros(0, dtype=np.int64)
-    edges = Edges(nodes, none, none, np.zeros(0))
+    edges = WeightedGraph(nodes, none, none, np.zeros(0))
     community = method(edges, resolution=1.0, seed=0)
     assert len(set(community.tolist())) == nodes
     assert modularity(edges, community) == 0

@@ -18,7 +18,7 @@ import queries
 from ingest.store import GraphStore
 from lib_graph.errors import UsageError
 from queries.cli.modules import parse_resolutions
-from queries.modules.modularity import Edges, leiden, modularity
+from queries.modules.modularity import WeightedGraph, leiden, modularity
 from queries.modules.null_model import shuffled
 from queries.modules.partitions import adjusted_rand_index, purity
 from tests.queries.conftest import Answer
@@ -29,7 +29,9 @@ Cli = Callable[..., Answer]
 LEAST = {0: 0.5, 1: 0.01}  # of the sections of a run whose last layer is raw
 
 
-def blocks(rng: np.random.Generator, density: float, blocks: int) -> tuple[Edges, np.ndarray]:
+def blocks(
+    rng: np.random.Generator, density: float, blocks: int
+) -> tuple[WeightedGraph, np.ndarray]:
     """Two sections between layers of 24 nodes; weights within a block are large."""
     source, target, weight, section = [], [], [], []
     for layer, (i, j) in itertools.product(range(2), np.ndindex(24, 24)):
@@ -39,11 +41,11 @@ def blocks(rng: np.random.Generator, density: float, blocks: int) -> tuple[Edges
             same = i % blocks == j % blocks
             weight.append(rng.lognormal(2.0 if same else -1.0, 0.5))
             section.append(layer)
-    edges = Edges(72, np.array(source), np.array(target), np.array(weight))
+    edges = WeightedGraph(72, np.array(source), np.array(target), np.array(weight))
     return edges, np.array(section)
 
 
-def q(edges: Edges) -> float:
+def q(edges: WeightedGraph) -> float:
     return modularity(edges, leiden(edges, resolution=1.0, seed=0))
 
 
@@ -106,6 +108,7 @@ def test_partitions_without_a_choice_agree() -> None:
         assert adjusted_rand_index(same, same) == 1.0
 
 
+@pytest.mark.slow
 def test_the_table_says_of_each_resolution_what_the_parts_say(
     store: GraphStore, tmp_path: Path
 ) -> None:
@@ -172,6 +175,7 @@ def test_log_weights_are_those_over_the_least_kept(store: GraphStore, tmp_path: 
     assert found.modularity == pytest.approx(nx.community.modularity(expected, sets), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_the_graph_of_modules_sums_what_is_between_them(store: GraphStore, tmp_path: Path) -> None:
     run = random_run(tmp_path, (9, 8, 7, 5), seed=4)
     ingest.load(run, store)
@@ -237,6 +241,7 @@ def test_what_cannot_be_measured_is_a_clear_error(
         graph.module_table(**arguments)
 
 
+@pytest.mark.slow
 def test_the_verb(tmp_path: Path, cli: Cli) -> None:
     store = tmp_path / "graph.kgl"
     ingest.load(random_run(tmp_path / "run"), store)

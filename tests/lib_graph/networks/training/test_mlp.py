@@ -15,14 +15,14 @@ from lib_graph.errors import ConflictError, ModelError, UsageError
 from lib_graph.kinds import Linear, Perceptron
 from lib_graph.networks import load_subject
 from lib_graph.networks.checkpoint import read_config
-from lib_graph.networks.mlp import Config
-from lib_graph.networks.training.mlp import Recipe, evaluate, train
+from lib_graph.networks.mlp import MLPConfig
+from lib_graph.networks.training.mlp import MLPRecipe, evaluate, train
 from tests.data import reference_data
 from tests.lib_graph.cli.test_build import lib_graph as command
 from tests.lib_graph.data.test_images import encoded, random_images, write_images
 from tests.lib_graph.networks.training.test_modular_addition import Interrupting
 
-QUICK = Recipe(epochs=6, batch_size=16, learning_rate=1e-2)
+QUICK = MLPRecipe(epochs=6, batch_size=16, learning_rate=1e-2)
 
 
 def bright_side(n, seed):
@@ -49,10 +49,10 @@ def trained(data, tmp_path_factory):
 
 
 def test_it_learns_and_says_how(trained, data):
-    record = read_config(trained, Config).training
+    record = read_config(trained, MLPConfig).training
     assert record.test_accuracy > 0.9
     assert (record.epochs, record.steps, record.seed) == (6, 6 * 6, 0)
-    config, images = read_config(trained, Config), read_images(data, "test")
+    config, images = read_config(trained, MLPConfig), read_images(data, "test")
     module = load_subject(trained).module
     reached = evaluate(module, config.data.inputs(images), images.labels)
     assert reached == (record.test_accuracy, record.test_loss)
@@ -67,7 +67,7 @@ def test_the_folder_loads_with_its_training_split_normalised(trained, data):
     assert x.unflatten(1, (3, 9)).std((0, 2), correction=0).sub(1).abs().max() < 1e-5
     assert list(subject.layers) == ["input", "hidden1", "hidden2", "output"]
     first = read_images(data, "train").pixels[0].double() / 255
-    config = read_config(trained, Config).data
+    config = read_config(trained, MLPConfig).data
     expected = (first - torch.tensor(config.mean)[:, None, None]).flatten()
     assert torch.allclose(x[0].double() * config.std[0], expected, atol=1e-1)
     assert config.folder == str(data)
@@ -84,6 +84,8 @@ def test_it_is_the_plain_perceptron(trained):
         assert torch.equal(subject.module(x), plain(x))
 
 
+@pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "basis", ["lib", *(pytest.param(b, marks=pytest.mark.slow) for b in ("pca", "neuron"))]
 )
@@ -96,6 +98,7 @@ def test_its_graphs_come_from_closed_forms(trained, tmp_path, basis):
     assert run.manifest.data.samples == 90
 
 
+@pytest.mark.slow
 def test_the_data_can_be_elsewhere(trained, data, tmp_path, capsys):
     elsewhere = shutil.copytree(data, tmp_path / "elsewhere")
     out = str(tmp_path / "run")
@@ -107,7 +110,7 @@ def test_the_data_can_be_elsewhere(trained, data, tmp_path, capsys):
     assert "no files train-….parquet" in capsys.readouterr().err
     assert command("build", str(model), "--out", out, "-q", "--data", str(elsewhere)) == 0
     run = lib_graph.Run.open(out)
-    assert run.manifest.config["data"] == str(elsewhere)
+    assert run.manifest.config.data == str(elsewhere)
     assert torch.equal(reopened(run).inputs[0], load_subject(trained).inputs[0])
 
 
@@ -140,7 +143,7 @@ def test_what_cannot_be_trained(data, tmp_path, trained):
     with pytest.raises(UsageError, match=r"widths \[8, 0\] cannot be"):
         train(tmp_path / "mlp", data, [8, 0], QUICK)
     with pytest.raises(ModelError, match="training loss is nan after 1 epochs"):
-        train(tmp_path / "mlp", data, [8], Recipe(learning_rate=1e30))
+        train(tmp_path / "mlp", data, [8], MLPRecipe(learning_rate=1e30))
     write_images(tmp_path / "no" / "train.parquet", bright_side(3, 0)[0], [-1] * 3)
     with pytest.raises(UsageError, match="labels below 0"):
         train(tmp_path / "mlp", tmp_path / "no", [8], QUICK)
@@ -152,14 +155,14 @@ def test_what_cannot_be_trained(data, tmp_path, trained):
 @pytest.mark.parametrize("name", ["epochs", "batch_size", "learning_rate"])
 def test_a_recipe_without_a_positive_value_is_refused(name):
     with pytest.raises(UsageError, match=f"{name} is 0"):
-        Recipe(**{name: 0})
+        MLPRecipe(**{name: 0})
 
 
 def test_the_command(data, tmp_path, capsys):
     arguments = ["train", "mlp", "--data", str(data), "-q", "--out", str(tmp_path / "mlp")]
     assert command(*arguments, "--hidden", "4", "--epochs", "1", "--label", "label") == 0
     assert "test accuracy" in capsys.readouterr().out
-    assert read_config(tmp_path / "mlp", Config).hidden == (4,)
+    assert read_config(tmp_path / "mlp", MLPConfig).hidden == (4,)
     assert command(*arguments) == 4
     for option, value, words in (
         ("--hidden", "4,x", "--hidden is '4,x'"),

@@ -10,13 +10,15 @@ from safetensors.torch import load_file
 from lib_graph.errors import ConflictError, ModelError, UsageError
 from lib_graph.networks import load_subject
 from lib_graph.networks.checkpoint import read_config
-from lib_graph.networks.modular_addition import Config, split
-from lib_graph.networks.training.modular_addition import Recipe, evaluate, train
+from lib_graph.networks.modular_addition import AdditionConfig, split
+from lib_graph.networks.training.modular_addition import AdditionRecipe, evaluate, train
 from lib_graph.support.progress import Silent
 from queries.cli.main import main
 
-SMALL = Config(modulus=17, d_vocab=18, d_model=32, n_heads=2, d_head=16, d_mlp=128, frac_train=0.95)
-QUICK = Recipe(learning_rate=1e-2, target_loss=0.1, max_steps=2000)
+SMALL = AdditionConfig(
+    modulus=17, d_vocab=18, d_model=32, n_heads=2, d_head=16, d_mlp=128, frac_train=0.95
+)
+QUICK = AdditionRecipe(learning_rate=1e-2, target_loss=0.1, max_steps=2000)
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +29,7 @@ def trained(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_target_is_reached_on_pairs_never_seen(trained):
     _, test = split(SMALL)
     accuracy, loss = evaluate(load_subject(trained).module, test, 17)
@@ -34,8 +37,9 @@ def test_the_target_is_reached_on_pairs_never_seen(trained):
     assert loss < QUICK.target_loss
 
 
+@pytest.mark.slow
 def test_the_config_says_how_it_was_trained(trained):
-    config = read_config(trained, Config)
+    config = read_config(trained, AdditionConfig)
     assert config.model_copy(update={"training": None}) == SMALL
     record = config.training
     _, loss = evaluate(load_subject(trained).module, split(SMALL)[1], 17)
@@ -62,7 +66,7 @@ def test_a_seed_gives_the_same_weights_again_and_another_seed_others(trained, tm
 @pytest.mark.parametrize(
     ("recipe", "reached"),
     [
-        (Recipe(max_steps=3, target_loss=1e3), "accuracy 0"),
+        (AdditionRecipe(max_steps=3, target_loss=1e3), "accuracy 0"),
         (replace(QUICK, max_steps=500, target_loss=1e-12), "accuracy 1"),
     ],
 )
@@ -103,6 +107,7 @@ class Unwanted(Silent):
         pytest.fail("the training began")
 
 
+@pytest.mark.slow
 def test_a_folder_in_use_is_refused_before_the_first_step(trained):
     before = (trained / "model.safetensors").read_bytes()
     with pytest.raises(ConflictError, match="not empty"):
@@ -113,7 +118,7 @@ def test_a_folder_in_use_is_refused_before_the_first_step(trained):
 @pytest.mark.parametrize("name", ["max_steps", "batch_size", "learning_rate", "check_every"])
 def test_a_recipe_without_a_positive_value_is_refused(name):
     with pytest.raises(UsageError, match=f"{name} is 0"):
-        Recipe(**{name: 0})
+        AdditionRecipe(**{name: 0})
 
 
 def run(*arguments):
@@ -140,6 +145,7 @@ def test_the_command_fails_in_one_line(tmp_path, capsys, option, value, code, me
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_command_refuses_a_folder_in_use(trained, capsys):
     assert run("--out", trained) == 4
     assert "not empty" in capsys.readouterr().err

@@ -21,13 +21,13 @@ from ingest.schema import (
 )
 from ingest.store.protocol import Transaction
 
-__all__ = ["BATCH_ROWS", "Batch", "batches"]
+__all__ = ["PIECE_ROWS", "Piece", "pieces"]
 
-BATCH_ROWS = 10_000
+PIECE_ROWS = 10_000
 
 
 @dataclass(frozen=True)
-class Batch:
+class Piece:
     """Nodes and relationships that are written together."""
 
     nodes: tuple[tuple[NodeTable, pd.DataFrame], ...]
@@ -46,13 +46,13 @@ class Batch:
             transaction.add_relationships(relationships, frame)
 
 
-def batches(contents: Contents, stored_as: str) -> Iterator[Batch]:
+def pieces(contents: Contents, stored_as: str) -> Iterator[Piece]:
     """Yield layers, then features, then interactions of a run under the id `stored_as`.
 
-    At most BATCH_ROWS features or interactions at a time. The Run node must be there already.
+    At most PIECE_ROWS features or interactions at a time. The Run node must be there already.
     """
     layers = contents.layer_nodes(stored_as)
-    yield Batch(
+    yield Piece(
         ((LAYER, layers),),
         (
             (HAS_LAYER, _pairs(stored_as, layers.id)),
@@ -60,21 +60,21 @@ def batches(contents: Contents, stored_as: str) -> Iterator[Batch]:
         ),
     )
     features = contents.feature_nodes(stored_as)
-    for start in range(0, len(features), BATCH_ROWS):
-        rows = features[start : start + BATCH_ROWS]
+    for start in range(0, len(features), PIECE_ROWS):
+        rows = features[start : start + PIECE_ROWS]
         owned = _pairs((stored_as + "/" + rows.layer).to_numpy(), rows.id)
-        yield Batch(((FEATURE, rows),), ((HAS_FEATURE, owned),))
+        yield Piece(((FEATURE, rows),), ((HAS_FEATURE, owned),))
     for layer, section in contents.sections():
         ids = [_by_index(features[features.layer_index == index]) for index in (layer, layer + 1)]
-        for start in range(0, len(section), BATCH_ROWS):
-            rows = section[start : start + BATCH_ROWS]
+        for start in range(0, len(section), PIECE_ROWS):
+            rows = section[start : start + PIECE_ROWS]
             rows = rows.assign(
                 source=ids[0][rows.source],
                 target=ids[1][rows.target],
                 run=stored_as,
                 layer_index=layer,
             )
-            yield Batch((), ((INTERACTS, rows),))
+            yield Piece((), ((INTERACTS, rows),))
 
 
 def _pairs(source: object, target: pd.Series) -> pd.DataFrame:
