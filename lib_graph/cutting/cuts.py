@@ -23,7 +23,7 @@ from lib_graph.cutting.following import plain_kernels
 from lib_graph.cutting.operations import is_recurrent
 from lib_graph.cutting.points import is_point, is_variance, points
 from lib_graph.cutting.recognising import recognise
-from lib_graph.cutting.selfcheck import check
+from lib_graph.cutting.selfcheck import check, declared
 from lib_graph.cutting.survey import surveyed
 from lib_graph.cutting.tracing import Course, TracedModule, trace
 from lib_graph.errors import ModelError, NotFoundError, UsageError
@@ -103,7 +103,7 @@ def cut(
             chain.functions[source.index],
             {name: parameters[name] for name in chain.parameters[source.index]},
             tuple(name for name in chain.parameters[source.index] if name in biases),
-            (kinds or {}).get((source.name, target.name), chain.kinds[source.index]),
+            declared(kinds, source, target) or chain.kinds[source.index],
         )
         for source, target in pairwise(chain.layers)
     ]

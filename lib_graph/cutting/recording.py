@@ -26,7 +26,7 @@ from lib_graph.cutting.cuts import (
     parameters_of,
     take_apart,
 )
-from lib_graph.cutting.selfcheck import check
+from lib_graph.cutting.selfcheck import check, declared
 from lib_graph.cutting.survey import surveyed
 from lib_graph.cutting.tracing import Course, recording
 from lib_graph.errors import ModelError
@@ -70,7 +70,7 @@ def recorded(
             _function(source.index),
             parameters,
             counted,
-            (kinds or {}).get((source.name, target.name), Kind()),
+            declared(kinds, source, target) or Kind(),
         )
         for source, target in pairwise(built)
     )
