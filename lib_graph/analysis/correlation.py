@@ -15,8 +15,8 @@ from torch import Tensor
 
 from lib_graph.analysis.reopening import Reopened
 from lib_graph.building.accumulating import accumulate, mergeable
-from lib_graph.building.job import cast
 from lib_graph.building.passes import Passes
+from lib_graph.cutting.copies import converted
 from lib_graph.method.dictionary import Basis
 from lib_graph.method.moments import Spread, counted_rows
 from lib_graph.method.network import Batch, Layer
@@ -138,7 +138,7 @@ def correlations(
         for layer in first.network.layers
         if layer.name in common
     }
-    inputs = [cast(x, other.dtype) for x in first.subject.inputs]
+    inputs = [converted(x, other.dtype) for x in first.subject.inputs]
 
     def of(batch: Batch, _: int = 1) -> tuple[Spread | CrossMoments, ...]:
         here = torch.arange(batch.start, batch.start + len(batch)) % len(inputs[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,11 +10,12 @@ import torch
 from torch import Tensor
 
 from lib_graph.building.bases_file import given_bases
-from lib_graph.building.job import cast, cut_or_recorded, first_samples
+from lib_graph.building.job import cut_or_recorded, first_samples
 from lib_graph.building.origin import tensors_sha256
 from lib_graph.building.passes import Passes
 from lib_graph.building.plan import Plan, plan_passes
 from lib_graph.building.samples import Samples
+from lib_graph.cutting.copies import converted, in_precision
 from lib_graph.data.text import Text
 from lib_graph.errors import ConflictError, ModelError, UsageError
 from lib_graph.method.dictionary import Basis
@@ -50,7 +50,7 @@ class Reopened:
     @property
     def example(self) -> tuple[Tensor, ...]:
         """A few samples, to plan on."""
-        found = (first_samples(cast(x, self.dtype)) for x in self.subject.inputs)
+        found = (converted(first_samples(x), self.dtype) for x in self.subject.inputs)
         return tuple(x.to(self.device) for x in found)
 
     def planned(
@@ -73,7 +73,7 @@ class Reopened:
 
     def samples(self, plan: Plan, *, last: bool = True) -> Samples:
         """Return the data in the batches of a plan; `last` is as in `Samples`."""
-        inputs = [cast(x, self.dtype) for x in self.subject.inputs]
+        inputs = [converted(x, self.dtype) for x in self.subject.inputs]
         counted, device = self.subject.counted, self.device
         return Samples(self.network, inputs, plan, counted, device, last=last)
 
@@ -132,8 +132,8 @@ def cut_again(
     if dtype is None:
         dtype = torch.float64 if run.manifest.dtype == "float64" else torch.float32
     where = device_named(device, dtype)
-    module = copy.deepcopy(subject.module).to(where, dtype).eval().requires_grad_(False)
-    example = tuple(first_samples(cast(x, dtype)).to(where) for x in subject.inputs)
+    module = in_precision(subject.module, dtype, where)
+    example = tuple(converted(first_samples(x), dtype).to(where) for x in subject.inputs)
     network = cut_or_recorded(
         subject, module, example, run.manifest.model.biases,
         partial=run.manifest.config.partial,

@@ -13,12 +13,13 @@ from lib_graph.analysis.ablation.masks import MaskedSection
 from lib_graph.analysis.ablation.piece import LinearBasis, Piece
 from lib_graph.analysis.reopening import Reopened, passes_of, reopened_network
 from lib_graph.building.accumulating import accumulate
-from lib_graph.building.job import cast, first_samples
+from lib_graph.building.job import first_samples
 from lib_graph.building.origin import tensors_sha256
 from lib_graph.building.passes import Passes
 from lib_graph.building.plan import LIBRARIES, plan_passes
 from lib_graph.building.samples import Samples
-from lib_graph.cutting.tracing import OUTPUT
+from lib_graph.cutting.copies import converted
+from lib_graph.cutting.points import OUTPUT
 from lib_graph.data.evaluation import Evaluation, Metric, Total
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.method.dictionary import Basis, Dictionary
@@ -171,7 +172,7 @@ def _evaluation(run: Run, found: Reopened, dtype: torch.dtype) -> Evaluation:
             f"The last layer of run {run.id} is {network.layers[-1].name!r}, not the output of "
             "the network, so there is nothing to score. Build a run whose last layer is output."
         )
-    return replace(evaluation, inputs=tuple(cast(x, dtype) for x in evaluation.inputs))
+    return replace(evaluation, inputs=tuple(converted(x, dtype) for x in evaluation.inputs))
 
 
 def _check(found: Reopened, evaluation: Evaluation) -> None:
