@@ -200,4 +200,5 @@ class Manifest(_Record):
     cutoffs: dict[str, float]
     timings: dict[str, float]
     checks: dict[str, float]
+    notes: tuple[str, ...] = ()
     files: dict[str, str]

@@ -8,7 +8,7 @@ from torch.autograd.functional import jacobian
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
 from lib_graph.cutting.cuts import cut
-from lib_graph.cutting.tracing import points, record, shapes
+from lib_graph.cutting.points import points, record, shapes
 from lib_graph.errors import NotFoundError
 from lib_graph.kinds import PositionLocal
 from lib_graph.kinds.norm_form import NormForm

@@ -46,5 +46,5 @@ def check(
     far = differences(case, out)
     assert far
     wrong = {name: f"{error:.1e}" for name, error in far.items() if not error < TOLERANCE}
-    assert not wrong
+    assert not wrong, wrong
     return run
