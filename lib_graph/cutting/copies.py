@@ -43,8 +43,9 @@ def unwrapped(module: nn.Module) -> nn.Module:
                 f"{where} is a ScriptModule, whose computation cannot be followed. Pass the module "
                 "that it was scripted or traced from."
             )
-    if any(type(part).__name__ in WRAPPERS for part in module.modules()):
-        module = fresh(module)
+    parts = list(module.modules())
+    if any(type(x).__name__ in WRAPPERS or x._compiled_call_impl is not None for x in parts):
+        module = fresh(module)  # it leaves out what module.compile() has made
         for part in [*module.modules()]:
             for name, child in part.named_children():
                 if type(child).__name__ in WRAPPERS:

@@ -12,7 +12,7 @@ from torch import Tensor, fx
 from lib_graph.cutting.operations import SHAPE_ONLY
 from lib_graph.cutting.points import OUTPUT
 from lib_graph.cutting.tracing import TracedModule
-from lib_graph.errors import UsageError
+from lib_graph.errors import UntraceableError, UsageError
 
 __all__ = [
     "NodeSet",
@@ -179,9 +179,16 @@ def _minimum_cut(
 
 
 def hint(size: Any) -> int:
-    """Return a length on the example batch, also where it is symbolic."""
-    found = getattr(getattr(size, "node", None), "hint", None)
-    return int(size if found is None else found)
+    """Return a length on the example batch, also where it is symbolic.
+
+    Raises UntraceableError if it depends on values.
+    """
+    if isinstance(size, int):
+        return size
+    found = getattr(size.node, "hint", None)
+    if found is None:
+        raise UntraceableError(f"torch.export cannot trace sizes that depend on values ({size}).")
+    return int(found)
 
 
 def _size(node: fx.Node) -> int:

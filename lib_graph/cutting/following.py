@@ -5,16 +5,19 @@ A module runs in one precision throughout, and says itself where derivatives sto
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
+from torch.utils.weak import WeakIdKeyDictionary
 
-__all__ = ["followed", "plain_kernels", "stop"]
+from lib_graph.cutting.arguments import tensors
+
+__all__ = ["default_type", "followed", "plain_kernels", "stop"]
 
 NARROWING = {torch.Tensor.float, torch.Tensor.half, torch.Tensor.bfloat16}
 DETACHING = {torch.Tensor.detach, torch.detach, torch.Tensor.data.__get__}  # type: ignore[attr-defined]
@@ -39,18 +42,31 @@ class _Following(TorchFunctionMode):
     """Keeps the precision, and marks with `stop` what has no derivative.
 
     Norms and softmaxes are written to run in float32, which is more than what their models run in,
-    and less than float64: a type that would round is replaced. What is detached, and what comes out
-    of `torch.no_grad()`, is a constant to autograd, which graphs do not say.
+    and less than float64: a type that would round what follows from `active` tensors is replaced,
+    and that of new tensors. Tables that are made of others are as the module rounds them. What is
+    detached, and what comes out of `torch.no_grad()`, is a constant to autograd, which graphs do
+    not say.
     """
 
-    def __init__(self, dtype: torch.dtype) -> None:
+    def __init__(self, dtype: torch.dtype, active: Iterable[Tensor]) -> None:
         super().__init__()
         self.dtype = dtype
+        self.active = WeakIdKeyDictionary(dict.fromkeys(active, True))
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
+        sources = [x for _, x in tensors([args, kwargs])]
+        active = any(x in self.active for x in sources)
+        result = self._called(func, args, kwargs, keeping=active or not sources)
+        if active:
+            self.active.update((x, True) for _, x in tensors(result))
+        return result
+
+    def _called(
+        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, keeping: bool
+    ) -> Any:
         if func is torch._C._set_grad_enabled:  # it is followed here, and not in the graph
             with torch._C.DisableTorchFunction():
                 return func(*args, **kwargs)
@@ -58,9 +74,9 @@ class _Following(TorchFunctionMode):
             return stop(args[0])
         if func is torch.Tensor.detach_:
             return args[0].copy_(stop(args[0]))
-        if func in NARROWING:
+        if keeping and func in NARROWING:
             return args[0].to(self.wide(torch.half))
-        if func not in REINTERPRETING:
+        if keeping and func not in REINTERPRETING:
             args = tuple(map(self.wide, args))
             kwargs = {name: self.wide(value) for name, value in kwargs.items()}
         result = func(*args, **kwargs)
@@ -82,13 +98,20 @@ class _Following(TorchFunctionMode):
 
 
 @contextmanager
-def followed(dtype: torch.dtype) -> Iterator[None]:
+def followed(dtype: torch.dtype, module: nn.Module, inputs: Iterable[Tensor]) -> Iterator[None]:
     """Have a module that runs in the context keep a precision, and say where derivatives stop."""
+    active = [*module.parameters(), *(x for x in inputs if x.is_floating_point())]
+    with torch.enable_grad(), plain_kernels(), default_type(dtype), _Following(dtype, active):
+        yield
+
+
+@contextmanager
+def default_type(dtype: torch.dtype) -> Iterator[None]:
+    """Have new tensors be of a type, unless it is said otherwise."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
-        with torch.enable_grad(), plain_kernels(), _Following(dtype):
-            yield
+        yield
     finally:
         torch.set_default_dtype(before)
 
@@ -102,10 +125,14 @@ def plain_kernels() -> Iterator[None]:
     """
     heads, onednn = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
     torch.backends.mha.set_fastpath_enabled(False)
-    torch.backends.mkldnn.enabled = False
+    _set_onednn(False)
     try:
         with sdpa_kernel(SDPBackend.MATH):
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(heads)
-        torch.backends.mkldnn.enabled = onednn
+        _set_onednn(onednn)
+
+
+def _set_onednn(enabled: Any) -> None:  # torch.backends.mkldnn.flags sets more, and warns of it
+    torch.backends.mkldnn.enabled = enabled

@@ -80,7 +80,10 @@ def _replace_slice(graph: fx.Graph, node: fx.Node) -> None:
     largest integer overflows in derivatives.
     """
     tensors = 1 if node.target is aten.slice.Tensor else 2
-    axis, start, end, step = (*node.args[tensors:], *(0, 0, END, 1)[len(node.args) - tensors :])
+    given: list[Any] = list(node.args[tensors:])
+    axis, start, end, step = given + [0, 0, END, 1][len(given) :]
+    if node.target is not aten.slice.Tensor:
+        node.target = _scatter_slice
     if end != END and end is not None:
         return
     if start in (0, None) and step == 1:
@@ -88,8 +91,24 @@ def _replace_slice(graph: fx.Graph, node: fx.Node) -> None:
         graph.erase_node(node)
         return
     with graph.inserting_before(node):
-        end = _size(graph, node.args[0], axis)  # type: ignore[arg-type]
-    node.args = (*node.args[:tensors], axis, start, end, step)
+        end = _size(graph, node.args[0], axis)
+    node.args, node.kwargs = (*node.args[:tensors], axis, start, end, step), {}
+
+
+def _scatter_slice(
+    x: Tensor, part: Tensor, axis: int = 0, start: int = 0, end: int = END, step: int = 1
+) -> Tensor:
+    """Return x with a part replaced: torch's own has no derivative for complex numbers."""
+    if not x.is_complex() or step != 1:
+        return torch.slice_scatter(x, part, dim=axis, start=start, end=end, step=step)
+    start, end, _ = slice(start, end).indices(x.shape[axis])
+    before, after = x.narrow(axis, 0, start), x.narrow(axis, end, x.shape[axis] - end)
+    return torch.cat([before, part.to(x.dtype), after], axis)
+
+
+def _scatter_index(x: Tensor, part: Tensor, axis: int, index: int) -> Tensor:
+    start = index % x.shape[axis]
+    return _scatter_slice(x, part.unsqueeze(axis), axis, start, start + 1)
 
 
 def _size(graph: fx.Graph, of: Any, axis: int) -> Any:
@@ -116,6 +135,17 @@ def _kernel_leaky(x: Tensor, weight: Tensor) -> Tensor:
     return torch.where(x > 0, x, weight * x)
 
 
+def _mean_leaky(x: Tensor, *limits: Any) -> Tensor:
+    """Return what RReLU is in eval mode, which torch cannot batch."""
+    lower, upper = [limit for limit in limits if isinstance(limit, float)][:2] or (1 / 8, 1 / 3)
+    return torch.where(x > 0, x, (lower + upper) / 2 * x)
+
+
+def _distances(x: Tensor, y: Tensor, p: float = 2.0, *_: Any) -> Tensor:
+    """Return all distances of rows, by operations with a forward mode, which torch.cdist lacks."""
+    return torch.linalg.vector_norm(x.unsqueeze(-2) - y.unsqueeze(-3), ord=p, dim=-1)
+
+
 def _held(use: Use) -> Callable[..., tuple[Tensor, ...]]:
     def held(xs: list[Tensor], _: str) -> tuple[Tensor, ...]:
         return use(xs)
@@ -129,6 +159,12 @@ def _stopped(x: Tensor) -> Tensor:
 
 OTHERWISE = {
     aten.view.default: aten.reshape.default,  # the rows of an image lie otherwise
+    aten.rrelu.default: _mean_leaky,
+    aten.rrelu_with_noise.default: _mean_leaky,
+    aten.rrelu_with_noise_functional.default: _mean_leaky,
+    aten.select_scatter.default: _scatter_index,
+    aten.cdist.default: _distances,
+    aten._cdist_forward.default: _distances,
     aten.prelu.default: _leaky,
     aten._prelu_kernel.default: _kernel_leaky,
 }

@@ -121,7 +121,8 @@ def record(
 
     seen = [*(set(wanted) - set(inside)), *map(_before_norm, inside)]
     module = fresh(module)
-    with visits(module, seen, keep), torch.no_grad() if dtype is None else followed(dtype):
+    within = torch.no_grad() if dtype is None else followed(dtype, module, inputs)
+    with visits(module, seen, keep), within:
         found[OUTPUT] = result_of(module, inputs, form).clone()
     for point in inside:
         found[point] = _norm(module, point).variance(found[_before_norm(point)])

@@ -169,7 +169,7 @@ def _pulled_by_module(
         p.requires_grad_(True)
     free = [x.clone().requires_grad_().clone() if x.is_floating_point() else x for x in inputs]
     try:
-        with followed(course.dtype), visits(alone, (first, last), visit):
+        with followed(course.dtype, alone, free), visits(alone, (first, last), visit):
             result = result_of(alone, free, course.form)
             reached = network.layers[-1].unpack(v)[0] * kept.get(last, result)
             (found,) = torch.autograd.grad(reached.sum(), kept[first], materialize_grads=True)

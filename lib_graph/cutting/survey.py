@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lib_graph.cutting.arguments import POSITIONAL, Form
 from lib_graph.cutting.copies import converted, fresh
@@ -35,8 +37,8 @@ def surveyed(
         seen.setdefault(point, []).append((x, x._version))
         return x
 
-    with followed(dtype):
-        one, other = fresh(module), fresh(module)
+    one, other = fresh(module), fresh(module)
+    with followed(dtype, module, inputs):
         with running(module), visits(one, places, look), own.tried():
             result = result_of(one, inputs, form)
         again = result_of(other, inputs, form)
@@ -89,7 +91,7 @@ def check_copy(
     own = own.to_real() if own is not None and own.is_complex else own
     device = next((p.device for p in given.parameters()), inputs[0].device)
     arguments = [(x if own is None else converted(x, own)).to(device) for x in inputs]
-    with running(given), plain_kernels():
+    with running(given), plain_kernels(), _Rounding() as rounding:
         expected = record(alone, arguments, wanted, form)
     found = record(module, inputs, wanted, form, finest(module, inputs))
     worst = 0.0
@@ -97,15 +99,34 @@ def check_copy(
         truth = expected[point].to(found[point].device, found[point].dtype)
         error = relative_error(found[point], truth)
         worst = max(worst, error)
-        kinds = (expected[point].dtype, found[point].dtype, *(p.dtype for p in given.parameters()))
+        kinds = {expected[point].dtype, found[point].dtype, *rounding.seen}
+        kinds |= {p.dtype for p in given.parameters()}
         coarsest = max(torch.finfo(kind).eps for kind in kinds if kind.is_floating_point)
         if not error < coarsest**0.5:
+            again = record(alone, arguments, wanted, form)
+            _check_repeats(given, expected[point], again[point])
             raise ModelError(
                 f"In {found[point].dtype} the {type(given).__name__} is not what it is as it was "
                 f"given: at {point!r} it differs by {error:.1e} of the largest. If that is its own "
-                "rounding, pass module.float() or module.double()."
+                "rounding, pass module.float() or module.double(); if it chooses by precision, "
+                "take --dtype float32."
             )
     return worst
+
+
+class _Rounding(TorchDispatchMode):
+    """Notices to which types numbers are rounded, where that is to less than they have."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.seen: set[torch.dtype] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        before = args[0].dtype if func is torch.ops.aten._to_copy.default else None
+        if before is not None and before.is_floating_point and before.itemsize > result.itemsize:
+            self.seen.add(result.dtype)
+        return result
 
 
 def finest(module: nn.Module, inputs: Sequence[Tensor]) -> torch.dtype:

@@ -21,7 +21,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from lib_graph.cutting.arguments import POSITIONAL, Form
 from lib_graph.cutting.copies import fresh
-from lib_graph.cutting.following import followed
+from lib_graph.cutting.following import default_type, followed
 from lib_graph.cutting.operations import cleaned
 from lib_graph.cutting.own_derivatives import OwnDerivatives
 from lib_graph.cutting.points import OUTPUT, result_of, visits
@@ -96,7 +96,7 @@ class _Followed(nn.Module):
         self._course = course
 
     def forward(self, values: tuple[Tensor, ...]) -> list[Tensor]:
-        with followed(self._course.dtype), self._course.own.traced():
+        with followed(self._course.dtype, self.module, values), self._course.own.traced():
             return [result_of(self.module, values, self._course.form, clone=False)]
 
 
@@ -112,12 +112,12 @@ def trace(
     dynamic = (tuple(dict.fromkeys(range(x.ndim), auto) for x in inputs),)
     whole = _Followed(fresh(module), course)
     try:
-        with visits(whole.module, wanted, course.visit), _silence():
+        with visits(whole.module, wanted, course.visit), _silence(), default_type(course.dtype):
             program = torch.export.export(whole, (inputs,), dynamic_shapes=dynamic, strict=False)
             program = program.run_decompositions({})
             traced = program.graph_module
             _check_samples_free(traced, program)
-            parameters, changed = _signature(traced, program)
+            parameters, changed = _signature(traced, program, course.form)
             return _traced(traced, parameters, wanted, changed)
     except LibGraphError:
         raise
@@ -185,7 +185,7 @@ def recording(
             follow = make_fx(functionalize(call), _error_on_data_dependent_ops=False)
             traced = follow(stored, inputs)
         places = [node for node in traced.graph.nodes if node.op == "placeholder"]
-        every = [*names, *course.form.names(len(inputs))]
+        every = [*names, *_arguments(course.form, len(inputs))]
         changed = _drop_writes(traced, dict(zip(places, every, strict=True)))
         for node, (name, value) in zip(places[len(parameters) :], buffers.items(), strict=False):
             _inline(traced, node, value, places[-1], name)
@@ -221,7 +221,7 @@ def _named(name: str) -> str:
 
 
 def _signature(
-    traced: fx.GraphModule, program: torch.export.ExportedProgram
+    traced: fx.GraphModule, program: torch.export.ExportedProgram, form: Form
 ) -> tuple[dict[fx.Node, str], list[str]]:
     """Return the parameters' placeholders and names, and what the module changes.
 
@@ -247,9 +247,16 @@ def _signature(
             if kind == OutputKind.USER_OUTPUT
         ],
     )
+    places = _arguments(form, len(signature.user_inputs))
+    names = dict(zip(signature.user_inputs, places, strict=True))
     changes = (OutputKind.BUFFER_MUTATION, OutputKind.USER_INPUT_MUTATION)
-    changed = [spec for spec in signature.output_specs if spec.kind in changes]
-    return parameters, [_named(str(spec.target)) for spec in changed]
+    changed = [str(spec.target) for spec in signature.output_specs if spec.kind in changes]
+    return parameters, [names.get(target, _named(target)) for target in changed]
+
+
+def _arguments(form: Form, count: int) -> list[str]:
+    """Return what people call the inputs."""
+    return [f"argument {name}" for name in form.names(count)]
 
 
 def _drop_writes(traced: fx.GraphModule, names: Mapping[fx.Node, str]) -> list[str]:

@@ -128,7 +128,7 @@ class Oracle:
         visited = _visited(
             self.module, {*firsts, *places}, places, found, in_place=self.case.overwritten
         )
-        with visited, _kept(self.module):
+        with visited, _kept(self.module), _in_double():
             arguments = _mapped(sample, torch.Tensor.clone)
             args, kwargs = ((), arguments) if isinstance(arguments, dict) else (arguments, {})
             args = args if isinstance(args, tuple | list) else (args,)
@@ -402,6 +402,16 @@ def _visited(
     finally:
         for handle in handles:
             handle.remove()
+
+
+@contextmanager
+def _in_double() -> Iterator[None]:
+    """Have the module make new numbers in float64, as those are that it has."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 @contextmanager
