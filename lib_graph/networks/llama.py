@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from lib_graph.cutting.following import followed
 from lib_graph.kinds import Attention, GatedMLP, Rotary
 from lib_graph.networks.family import ACTIVATIONS, Family, bias_heads, heads, matrix, norm
 
@@ -32,10 +31,9 @@ def _attention(model: Any, index: int) -> Attention | None:
 
 
 def _rotary(model: Any, like: torch.Tensor, size: int) -> Rotary:
-    """Return the model's own tables, in the precision that it is followed in."""
+    """Return the model's own tables, rounded as it rounds them."""
     places = torch.arange(model.config.max_position_embeddings, device=like.device)[None]
-    with followed(like.dtype):
-        cos, sin = model.model.rotary_emb(like, places)
+    cos, sin = model.model.rotary_emb(like, places)
     return Rotary(cos[0, :, : size // 2], sin[0, :, : size // 2])
 
 

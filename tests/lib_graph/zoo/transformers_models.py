@@ -155,9 +155,13 @@ class Reading(nn.Module):
 
 
 class Wide(TorchFunctionMode):
-    """Has whatever asks for float32 get float64."""
+    """Has whatever asks for float32 get float64, while it is `on`."""
+
+    on = True
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if not self.on:
+            return func(*args, **(kwargs or {}))
         if func is Tensor.float:
             return args[0].double()
         wide = [torch.float64 if x is torch.float32 else x for x in args]
@@ -166,18 +170,26 @@ class Wide(TorchFunctionMode):
 
 
 class Exact(nn.Module):
-    """The same without rounding: norms, softmaxes and tables of positions ask for float32."""
+    """The same without rounding: norms and softmaxes ask for float32.
+
+    Tables of rotary positions are as the model rounds them.
+    """
 
     def __init__(self, reading: Reading) -> None:
         super().__init__()
         self.model, self._forward = reading.model, reading.forward
         reading.model.config._experts_implementation = "eager"  # others have no float64
+        self._wide = Wide()
+        for part in reading.model.modules():
+            if "Rotary" in type(part).__name__:
+                part.register_forward_pre_hook(lambda *_: setattr(self._wide, "on", False))
+                part.register_forward_hook(lambda *_: setattr(self._wide, "on", True))
 
     def forward(self, x: Tensor) -> Tensor:
         before = torch.get_default_dtype()
         torch.set_default_dtype(torch.float64)
         try:
-            with Wide():
+            with self._wide:
                 return self._forward(x)
         finally:
             torch.set_default_dtype(before)
