@@ -1,24 +1,43 @@
 """Networks of transformers, a small random one of every family, against the tests' oracle."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 import lib_graph
 from lib_graph.errors import ModelError
+from lib_graph.networks.language_model import FAMILIES
 from tests.lib_graph.zoo import check
 from tests.lib_graph.zoo.transformers_models import CAUSAL, OTHERS, case, layers, reading, tokens
 
-RECORDED = {"Llama, dynamic positions", "Mixtral", "Qwen2 with experts"}
+DOCS = Path(lib_graph.__file__).parents[1] / "docs" / "language-models.md"
+
+
+def listed(sections: str) -> list[str]:
+    """The networks that the page of language models lists, by what their sections are."""
+    page = DOCS.read_text(encoding="utf-8")
+    (row,) = re.findall(rf"^\| {sections} \|.*\|(.*)\|$", page, re.MULTILINE)
+    return [name.strip() for name in row.split(",")]
+
+
+def test_every_network_that_the_docs_list_is_here():
+    variants = {
+        "GPT-NeoX in sequence", "Llama with Llama 3's positions", "Llama with Yarn's positions",
+    }  # fmt: skip
+    every = listed("closed forms") + listed("generic") + listed("recorded")
+    assert sorted(every) == sorted({*CAUSAL, *OTHERS} - variants)
+    closed = {name.lower().replace("-", "").replace("_", "") for name in listed("closed forms")}
+    assert closed == {name.replace("_", "") for name in FAMILIES}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*CAUSAL, *OTHERS])
 def test_a_network_of_transformers(name, tmp_path):
     run = check(case(name), tmp_path)
-    recorded = "recorded_courses" in run.manifest.checks
-    assert recorded or name not in RECORDED
+    assert ("recorded_courses" in run.manifest.checks) == (name in listed("recorded"))
 
 
 @pytest.mark.slow

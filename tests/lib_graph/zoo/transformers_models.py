@@ -42,7 +42,7 @@ ENCODER = ("encoder.layer.0:in", "encoder.layer.0.intermediate:in")
 # what of transformers, with which configuration, cut before the output at which points
 CAUSAL: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "GPT-2": ("GPT2", GPT, GPT_BLOCK),
-    "GPT-Neo, a local block": (
+    "GPT-Neo": (
         "GPTNeo",
         ENDS | {"num_layers": 1, "attention_types": [[["local"], 1]], "hidden_size": 8,
                 "num_heads": 2, "window_size": 2, "max_position_embeddings": 8},
@@ -64,14 +64,14 @@ CAUSAL: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "Bloom": ("Bloom", ENDS | {"n_layer": 1, "hidden_size": 8, "n_head": 2}, ("h.0:in", "ln_f:in")),
     "Falcon": ("Falcon", SIZES, ("h.0:in", "ln_f:in")),
     "Llama": ("Llama", SHARED, BLOCK),
-    "Llama, dynamic positions": ("Llama", rope("dynamic"), BLOCK),
-    "Llama 3's positions": (
+    "Llama with dynamic positions": ("Llama", rope("dynamic"), BLOCK),
+    "Llama with Llama 3's positions": (
         "Llama",
         rope("llama3", low_freq_factor=1.0, high_freq_factor=4.0,
              original_max_position_embeddings=8),
         BLOCK,
     ),
-    "Llama, Yarn's positions": (
+    "Llama with Yarn's positions": (
         "Llama", rope("yarn", original_max_position_embeddings=8), BLOCK,
     ),
     "Mistral": ("Mistral", SHARED | {"sliding_window": 2}, BLOCK),
