@@ -4,10 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # the oldest transformers that is supported, which some tests run under
 OLDEST := $(VENV)/transformers-4.57
-SPREAD := --numprocesses auto --dist loadfile  # the files of tests, over the processors
+SPREAD := --numprocesses auto --dist loadgroup  # over the processors: tests/conftest.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format benchmark notebooks clean
+.PHONY: help demo test exhaustive check lint format benchmark notebooks clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,11 +30,14 @@ $(VENV)/.installed-oldest: $(VENV)/.installed-dev
 demo: $(VENV)/.installed  ## build, load and query the graph of the shipped model
 	$(BIN)/lib-graph demo
 
-test: $(VENV)/.installed-dev $(VENV)/.installed-oldest  ## all tests, a real Neo4j among them
-	$(BIN)/python -m pytest $(SPREAD)
+test: $(VENV)/.installed-dev $(VENV)/.installed-oldest  ## every law in some cases, a real Neo4j among them
+	$(BIN)/python -m pytest $(SPREAD) -m 'not exhaustive'
+
+exhaustive: $(VENV)/.installed-dev $(VENV)/.installed-oldest  ## the laws that take minutes, and all their other cases
+	$(BIN)/python -m pytest $(SPREAD) -m exhaustive
 
 check: lint  ## lint and the quick tests, under a minute
-	$(BIN)/python -m pytest -q $(SPREAD) -m 'not slow and not neo4j'
+	$(BIN)/python -m pytest -q -m 'not slow and not exhaustive and not neo4j'
 
 lint: $(VENV)/.installed-dev  ## ruff, mypy, and which room may import which
 	$(BIN)/ruff check .

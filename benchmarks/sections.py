@@ -17,7 +17,8 @@ from torch.nn import functional
 from benchmarks.measuring import Figure, Sample, in_fresh_process, repeated
 from benchmarks.yardstick import interactions_loop, moment_loop
 from lib_graph.kinds import Attention, Fixed, GatedMLP, Norm, ResidualMLP, Rotary
-from lib_graph.method.network import Kind
+from lib_graph.method.kind import Kind
+from lib_graph.method.question import Question
 from lib_graph.method.readout import Readout
 from lib_graph.method.rules import Rule
 
@@ -238,7 +239,8 @@ def _closed(case: Case) -> Seconds:
         case.kind.second_moment(f, rotation, GRADIENT, None)
 
     def edges() -> None:
-        for _ in case.kind.interactions(f, features, inverse, readout, GRADIENT, CHUNK):
+        question = Question(f, features, inverse, readout, GRADIENT, CHUNK)
+        for _ in case.kind.interactions(question) or ():
             pass
 
     return Seconds(_cpu(moment), _cpu(edges) * case.d / FEATURES)

@@ -17,8 +17,9 @@ from typing import IO, TYPE_CHECKING, Literal, get_args
 import pandas as pd
 
 from lib_graph.errors import UsageError
+from lib_graph.run.circuit import INTERACTION_COLUMNS
 from lib_graph.support.tables import write_csv, write_json_rows, write_parquet
-from queries.asking.tables import INTERACTION_COLUMNS, stacked
+from queries.asking.tables import stacked
 from queries.circuits.circuit import Circuit, to_networkx
 
 if TYPE_CHECKING:

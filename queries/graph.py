@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ingest.store.closing import Closing
 from lib_graph.errors import UsageError
+from lib_graph.run.circuit import INTERACTION_COLUMNS
 from queries.asking.ablations import Ablations, find_ablations
 from queries.asking.ends import End, find_end
 from queries.asking.library import ask, find_query
@@ -14,7 +15,7 @@ from queries.asking.places import Place, StoredLayer, find_layer
 from queries.asking.reader import Reader
 from queries.asking.runs import RunInfo, choose_run, list_runs, runs_table
 from queries.asking.statements import Statement, read_text
-from queries.asking.tables import INTERACTION_COLUMNS, Table
+from queries.asking.tables import Table
 from queries.circuits.circuit import Circuit, circuit_from_pairs, circuit_from_shares
 from queries.circuits.growing import grow_circuit
 from queries.circuits.paths import Paths, find_paths
@@ -95,6 +96,8 @@ class Graph(Closing):
         """Return the features of a layer or of all: FEATURE_COLUMNS.
 
         sort: 'index' for layer and index, 'importance' or 'variance' for the largest first.
+
+        Raises UsageError for another word, NotFoundError for a layer that is not there.
         """
         if sort not in get_args(Sort):
             raise UsageError(f"Features cannot be sorted by {sort!r}. Take {get_args(Sort)}.")
@@ -119,6 +122,8 @@ class Graph(Closing):
         source, target: places; only interactions from, or into, there.
         constants: also those out of the constant features, which outweigh all others.
         `sections` gives all of them.
+
+        Raises UsageError if the limit is less than 1, and what `place` raises.
         """
         if limit < 1:
             raise UsageError(f"The limit is {limit}. Ask for at least 1 interaction.")
@@ -219,10 +224,13 @@ class Graph(Closing):
         size: int = 50,
         min_importance: float = MIN_IMPORTANCE,
     ) -> Circuit:
-        """Return the circuit of at most `size` interactions that grows greedily from `target`.
+        """Return the circuit of `size` interactions that grows path by path to `target`.
 
-        The interaction through which most flows to `target` is added first: see
-        `queries.circuits.growing.grow_circuit`. Ends are as in `paths`.
+        It begins with the strongest path, and what adds most to its flow, per interaction, comes
+        next: docs/method.md §6. Where it has fewer, `query["shortfall"]` says why. Ends are as in
+        `paths`.
+
+        Raises UsageError for a size that is less than one path has.
         """
         reader = self._reader()
         start, end = self._ends(reader, source, target, min_importance)

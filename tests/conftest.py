@@ -22,13 +22,33 @@ from tools.neo4j import server
 # What the user of this machine has set must not change what the tests see.
 SETTINGS = [name for name in os.environ if name.startswith(("LIB_GRAPH_", "NEO4J_"))]
 GIVEN = {name: os.environ[name] for name in SETTINGS}
+SHORT_LIVED = "-XX:TieredStopAtLevel=1"  # a JVM that compiles quickly, not for long use
 KEPT = ("LIB_GRAPH_TEST_DATA", "LIB_GRAPH_NEO4J_CACHE", "NEO4J_TEST_URI")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Return into how many processes `make test` goes: each starts a Neo4j, unless one is given."""
-    return 1 if GIVEN.get("NEO4J_TEST_URI") else min(os.cpu_count() or 1, 4)
+    """Return into how many processes `make test` goes."""
+    return min(os.cpu_count() or 1, 4)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tell which cases are exhaustive, and which tests have to be in one process of several.
+
+    Of a test that is `sampled` all cases but the first on each store are exhaustive. Tests that
+    need Neo4j share a process, so that one server does, and the others of a file share theirs.
+    """
+    seen = set()
+    for item in items:
+        on_neo4j = item.get_closest_marker("neo4j") is not None
+        case = item.nodeid.partition("[")[0], on_neo4j
+        if item.get_closest_marker("sampled") and case in seen:
+            item.add_marker(pytest.mark.exhaustive)
+        seen.add(case)
+        if not item.get_closest_marker("xdist_group"):
+            group = "neo4j" if on_neo4j else str(item.path)
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @dataclass(frozen=True)
@@ -69,7 +89,9 @@ def neo4j_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4j]:
         yield Neo4j(uri, username, GIVEN.get("NEO4J_PASSWORD", ""))
         return
     try:
-        started = server.start(tmp_path_factory.mktemp("neo4j"), secrets.token_hex(8))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("JDK_JAVA_OPTIONS", SHORT_LIVED)
+            started = server.start(tmp_path_factory.mktemp("neo4j"), secrets.token_hex(8))
     except server.ServerError as error:
         reason = f"No Neo4j to test on: {error} tools/neo4j/run would have started one."
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ def random_run(
     widths: tuple[int, ...] = (6, 5, 4, 3),
     *,
     density: float = 0.7,
+    pairs: Sequence[Collection[tuple[int, int]]] | None = None,
     seed: int = 0,
     run_id: str | None = None,
     name: str = "synthetic",
@@ -30,9 +31,9 @@ def random_run(
     """Write a run of layers `layer.0`, `layer/1`, … with random interactions and open it.
 
     `widths` counts features without the constant. Layers with an odd number have a slash in their
-    name. About `density` of all pairs interact; strengths span six orders of magnitude, or with
-    `ties` are all 1 or 2. `base` is the run whose features it is to have; `bases` is what stands
-    for its bases.
+    name. About `density` of all pairs interact, or those that `pairs` has of each section, as
+    (source, target); strengths span six orders of magnitude, or with `ties` are all 1 or 2. `base`
+    is the run whose features it is to have; `bases` is what stands for its bases.
     """
     rng = np.random.default_rng(seed)
     run_id = run_id or f"{rng.integers(16**12):012x}"
@@ -48,8 +49,9 @@ def random_run(
     def sections() -> Iterator[pd.DataFrame]:
         for i in range(len(widths) - 1):
             section = _section(
-                rng, run_id, names[i : i + 2], widths[i : i + 2], raw[i + 1], density
-            )
+                rng, run_id, names[i : i + 2], widths[i : i + 2], raw[i + 1],
+                density if pairs is None else pairs[i],
+            )  # fmt: skip
             yield _tied(section, rng) if ties else section
 
     write_interactions(path / "interactions.parquet", sections(), origin)
@@ -134,13 +136,16 @@ def _section(
     names: list[str],
     widths: tuple[int, ...],
     raw: bool,
-    density: float,
+    kept: float | Collection[tuple[int, int]],
 ) -> pd.DataFrame:
     first = 0 if raw else 1
     source, target = np.meshgrid(
         np.arange(widths[0] + 1), np.arange(first, first + widths[1]), indexing="ij"
     )
-    keep = rng.random(source.shape) < density
+    if isinstance(kept, float):
+        keep = rng.random(source.shape) < kept
+    else:
+        keep = np.vectorize(lambda *pair: pair in kept)(source, target)
     source, target = source[keep], target[keep]
     strength = rng.lognormal(0, 2.5, len(source))
     return pd.DataFrame(

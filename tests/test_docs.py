@@ -1,12 +1,18 @@
 """The commands and the Python of the pages in docs/, run as they stand there."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 import lib_graph
+from lib_graph.kinds import Kind
+from lib_graph.method.interactions import interaction_moments
+from lib_graph.method.rules import Rule
 from tests.lib_graph.language_models import save_model
+from tests.lib_graph.nets import random_basis
 from tests.lib_graph.networks.training.test_mlp import bright_side, write_images
 from tests.test_readme import run
 
@@ -34,6 +40,22 @@ def test_your_own_network(tmp_path, monkeypatch):
     names = {}
     exec(python, names)
     assert [layer.name for layer in names["run"].layers] == ["input", "3:in", "output"]
+
+
+def test_a_kind_of_your_own(tmp_path, monkeypatch):
+    (file,) = blocks("your-own-network.md", "python gain.py")
+    (tmp_path / "gain.py").write_text(file)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (python,) = blocks("your-own-network.md", "python own-kind")
+    names = {}
+    exec(python, names)
+    section, batch = names["section"], names["batch"]
+    bases = (*(random_basis(4, 3, seed) for seed in (0, 1)), Rule.named("gradient"))
+    closed, general = (
+        interaction_moments(replace(section, kind=kind), batch, *bases, 2).strength
+        for kind in (section.kind, Kind())
+    )
+    assert torch.allclose(closed, general, rtol=1e-10)
 
 
 @pytest.mark.slow

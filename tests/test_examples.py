@@ -26,6 +26,7 @@ def numbers(pattern, text):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_modular_addition(tmp_path):
     text, pictures = printed(executed(EXAMPLES / "modular-addition.ipynb", tmp_path))
     alone, whole, random = numbers(
@@ -40,6 +41,7 @@ def test_modular_addition(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_language_model(tmp_path, monkeypatch):
     monkeypatch.setenv("LIB_GRAPH_EXAMPLE_MODEL", str(reference_data("stories260k")))
     stories = reference_data("tinystories/stories.txt")
@@ -51,6 +53,7 @@ def test_a_language_model(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_module_of_your_own(tmp_path):
     """Two features of the last layer, each with a task of its own."""
     text, pictures = printed(executed(EXAMPLES / "your-own-module.ipynb", tmp_path))

@@ -1,45 +1,61 @@
 """The commands and the Python of the README, run as they stand there."""
 
-import os
+import io
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
 from lib_graph.networks import shipped_model
+from queries.cli.main import main
 from tests.data import reference_data
 
+pytestmark = pytest.mark.xdist_group("neo4j")  # all in one process: they share what was made
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+def blocks(language, page="README.md"):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
 def run(lines, folder, environment=None):
-    """Run the lib-graph lines of a block in a folder and return what they print, by line."""
+    """Run the lib-graph lines of a block in a folder and return what they print, by line.
+
+    They run in this process: to start one for each, and load PyTorch in it, takes seconds.
+    """
     printed = {}
     for line in lines:
-        if not line.startswith("lib-graph"):
-            continue
-        arguments = [str(Path(sys.executable).parent / "lib-graph"), *shlex.split(line)[1:]]
-        if arguments[1:3] == [
-            "train",
-            "modular-addition",
-        ]:  # minutes: the model that it made is in the package
+        if line.startswith("lib-graph train modular-addition"):
+            # minutes: the model that it made is in the package
             shutil.copytree(shipped_model(), folder / "my-model")
-            continue
-        result = subprocess.run(
-            arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False
-        )
-        assert result.returncode == 0, f"{line}\n{result.stderr}"
-        printed[line] = result.stdout
+        elif line.startswith("lib-graph"):
+            printed[line] = printed_by(shlex.split(line)[1:], folder, environment or {})
     return printed
+
+
+def printed_by(arguments, folder, environment):
+    """Return what `lib-graph ARGUMENTS` prints in a folder; it has to succeed."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(folder)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
+    assert not end.value.code, f"{shlex.join(arguments)}\n{err.getvalue()}"
+    return out.getvalue()
+
+
+def test_the_command_is_installed():
+    script = Path(sys.executable).parent / "lib-graph"
+    shown = subprocess.run([script, "--version"], capture_output=True, text=True, check=True)
+    assert shown.stdout.startswith("lib-graph, version ")
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +83,7 @@ def test_the_steps_in_neo4j_give_the_same_paths(folder, neo4j_server):
     folder, printed = folder
     neo4j_server.wipe()
     (block,) = blocks("sh neo4j")
-    environment = {**os.environ, "NEO4J_URI": neo4j_server.uri, **neo4j_server.settings}
+    environment = {"NEO4J_URI": neo4j_server.uri, **neo4j_server.settings}
     found = run(block.splitlines(), folder, environment)
     embedded, neo4j = (
         next(out for line, out in lines.items() if line.startswith("lib-graph paths"))
@@ -92,8 +108,8 @@ def test_the_python(folder, monkeypatch):
 @pytest.mark.slow
 def test_features_circuits_and_questions(folder):
     folder, _ = folder
-    _, _, *more = blocks("sh")
-    printed = run([line for block in more for line in block.splitlines()], folder)
+    pages = blocks("sh", "docs/circuits.md")
+    printed = run([line for block in pages for line in block.splitlines()], folder)
     (label,) = (out for line, out in printed.items() if line.endswith("ln2.0/3"))
     assert "Strongest inputs" in label
     (unusual,) = (out for line, out in printed.items() if line.startswith("lib-graph unusual"))
@@ -113,12 +129,13 @@ def test_features_circuits_and_questions(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_language_model(tmp_path):
     pytest.importorskip("transformers")
     shutil.copytree(reference_data("stories260k"), tmp_path / "stories260k")
     text = reference_data("tinystories/stories.txt").read_text(encoding="utf-8")
     (tmp_path / "stories.txt").write_text(text[:8000])  # minutes: the README takes more of it
-    (block,) = blocks("sh stories")
+    (block,) = blocks("sh stories", "docs/language-models.md")
     printed = run(block.splitlines(), tmp_path)
     (feature,) = (out for line, out in printed.items() if line.startswith("lib-graph feature"))
     assert "«" in feature
@@ -137,6 +154,14 @@ def test_a_network_of_ones_own(tmp_path):
     assert (tmp_path / "mine-run" / "manifest.json").exists()
 
 
-def test_links_lead_somewhere():
-    for target in re.findall(r"\]\((?!http)([^)#]+)", README):
-        assert (ROOT / target).exists(), target
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!http|#)([^)#]+)", (ROOT / page).read_text(encoding="utf-8")):
+        assert ((ROOT / page).parent / target).exists(), target

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 
@@ -17,8 +18,9 @@ from lib_graph.method.dictionary import Basis
 from lib_graph.method.network import Batch, Network
 from lib_graph.networks import Subject, load_subject
 from lib_graph.run import Manifest, Run
+from lib_graph.run.config import BuildConfig
 
-__all__ = ["Reopened", "cut_again", "reopened", "reopened_network"]
+__all__ = ["Reopened", "cut_again", "reopened", "reopened_network", "text_of"]
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,7 @@ def reopened(run: Run, subject: Subject | None = None) -> Subject:
     weights = tensors_sha256(subject.module.state_dict().items())
     _check(run, "weights", weights, manifest.model.sha256)
     _check(run, "data", tensors_sha256(subject.tensors()), manifest.data.sha256)
-    layers = (text.partition("=") for text in str(manifest.config["layers"]).split(","))
-    return replace(subject, layers={name: point for name, _, point in layers})
+    return replace(subject, layers=dict(manifest.config.layers))
 
 
 def reopened_network(
@@ -99,15 +100,23 @@ def cut_again(run: Run, subject: Subject, dtype: torch.dtype | None = None) -> R
     example = tuple(first_samples(converted(x, dtype)) for x in subject.inputs)
     network = cut_or_recorded(
         subject, module, example, run.manifest.model.biases,
-        partial=bool(run.manifest.config.get("partial")),
+        partial=run.manifest.config.partial,
     )  # fmt: skip
     bases = given_bases(run.path / "bases.safetensors", network.layers)
     return Reopened(subject, network, {name: basis.to(dtype) for name, basis in bases.items()})
 
 
 def _loaded(manifest: Manifest) -> Subject:
-    text = Text.of_settings(manifest.config)
-    return load_subject(manifest.model.source, text or manifest.config.get("data"))
+    config = manifest.config
+    return load_subject(manifest.model.source, text_of(config) or config.data)
+
+
+def text_of(config: BuildConfig) -> Text | None:
+    """Return the text that a build was run on; None if it was on none."""
+    if config.text is None:
+        return None
+    assert config.context is not None  # it is written whenever there is a text
+    return Text(Path(config.text), config.context, config.tokens, bool(config.padding))
 
 
 def _check(run: Run, what: str, found: str, expected: str) -> None:

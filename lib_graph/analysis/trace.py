@@ -114,8 +114,8 @@ def _sections(
 ) -> Iterator[pd.DataFrame]:
     """Yield the interactions of one section after the other."""
     network, bases, config = opened.network, opened.bases, run.manifest.config
-    rule = Rule.named(config["rule"], config["points"])
-    chosen = config["top"], config.get("min_importance")
+    rule = Rule.named(config.rule, config.points)
+    chosen = config.top, config.min_importance
     with progress.stage("interactions", len(network.sections)) as advance:
         for section in network.sections:
             source, target = section.source, section.target
@@ -152,7 +152,7 @@ def _manifest(
         "run_id": run_id(origin),
         "name": f"{base.name}@{text}",
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "config": {**base.config, "input": text},
+        "config": base.config.model_copy(update={"input": text}),
         "data": base.data.model_copy(
             update={"sha256": origin["input"], "samples": 1, "positions": positions}
         ),

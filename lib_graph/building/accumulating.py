@@ -20,6 +20,7 @@ from lib_graph.building.samples import LOOK, Samples
 from lib_graph.method.jacobians import JacobianMoment
 from lib_graph.method.moments import InteractionMoments, Moments, Spread
 from lib_graph.method.network import Batch
+from lib_graph.support.devices import CPU, sums_on
 from lib_graph.support.files import json_sha256, whole_file
 
 __all__ = ["Mergeable", "accumulate"]
@@ -51,6 +52,7 @@ def accumulate(
 ) -> Parts[MergeableT]:
     """Return what `part` gives, merged over all batches in order, then over all processes.
 
+    The sums stay where the batches are until all are in, and come back on the processor.
     Of several processes each takes every so-many-th batch. Where the build was cut off in this
     pass, it goes on after the last batch, and ends in the same bits. `enough` ends the pass early;
     all processes together ask it after 32, 64, 96, … samples, ever more rarely.
@@ -74,7 +76,7 @@ def accumulate(
                 file.keep(so_far)
         finally:
             file.write(so_far)
-    return _of_all(job, so_far.parts)
+    return _on(CPU, _of_all(job, so_far.parts))
 
 
 class _Sum(NamedTuple):
@@ -124,6 +126,12 @@ def _of_all(job: Job, parts: Parts[MergeableT] | None) -> Parts[MergeableT]:
     return reduce(_merged, [_restored(kinds, tensors) for tensors in gathered])
 
 
+def _on(device: torch.device, parts: Parts[Any]) -> Parts[Any]:
+    """Return the same parts with their tensors on a device."""
+    kinds = [type(each) for each in parts]
+    return _restored(kinds, {name: x.to(device) for name, x in _tensors(parts).items()})
+
+
 def _tensors(state: Parts[Any]) -> dict[str, Tensor]:
     return {
         f"{i}.{field.name}": _tensor(getattr(each, field.name))
@@ -156,6 +164,7 @@ class _Partial:
         file = f"{json_sha256(name)[:16]}.{job.world.rank}-{job.world.size}.safetensors"
         self._path = job.partial / file
         self._saved = time.monotonic()
+        self._device = job.device
 
     def read(self) -> _Sum:
         """Return what was saved of the same pass of the same build, or an empty sum."""
@@ -171,7 +180,8 @@ class _Partial:
         except SafetensorError:
             return nothing
         kinds = [KINDS[name] for name in json.loads(said["kinds"])]
-        return _Sum(int(said["done"]), _restored(kinds, tensors), said["finished"] == "True")
+        parts = _on(sums_on(self._device), _restored(kinds, tensors))
+        return _Sum(int(said["done"]), parts, said["finished"] == "True")
 
     def keep(self, so_far: _Sum) -> None:
         """Save a sum, if it is some time since one was saved."""

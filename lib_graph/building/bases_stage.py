@@ -44,8 +44,11 @@ __all__ = ["Bases", "bases_stage", "moments_of", "second_moment_of"]
 Bases = dict[str, Basis]
 
 
-def bases_stage(job: Job) -> Bases:
-    """Return the basis of every layer; write features.parquet and bases.safetensors."""
+def bases_stage(job: Job, *, force: bool = False) -> Bases:
+    """Return the basis of every layer; write features.parquet and bases.safetensors.
+
+    `force` takes given bases that leave out more than a layer's variance.
+    """
     layers = job.network.layers
     file = job.out / "bases.safetensors"
     if made_from(file) == made_from(job.out / "features.parquet") == job.origin:
@@ -56,7 +59,7 @@ def bases_stage(job: Job) -> Bases:
         bases = _own_bases(job, moments)
         variances = {name: _variances(basis, moments[name]) for name, basis in bases.items()}
     else:
-        bases, variances = given_stage(job, job.given)
+        bases, variances = given_stage(job, job.given, force=force)
     labels = _labels(job, bases)
     if job.world.first:
         job.keep_checks()
@@ -150,7 +153,7 @@ def second_moment_of(job: Job, section: Section, next_basis: Basis) -> torch.Ten
         job.progress.say(
             f"Jacobian of {name}: estimated, relative standard error {moment.relative_error:.1e}"
         )
-    return moment.mean.cpu()
+    return moment.mean
 
 
 def _labels(job: Job, bases: Bases) -> dict[str, list[Label | None]]:

@@ -25,6 +25,7 @@ from lib_graph.method.basis import LayerBasis
 from lib_graph.method.dictionary import Basis, Dictionary
 from lib_graph.networks import Subject, subject_of
 from lib_graph.run import DataInfo, LayerInfo, ModelInfo, Run
+from lib_graph.run.config import BuildConfig
 from lib_graph.run.kept import clear, finished
 from lib_graph.run.writing import write_manifest
 from lib_graph.support.devices import device_named
@@ -45,6 +46,7 @@ def build(
     granularity: str | None = None,
     name: str | None = None,
     replace: bool = False,
+    force: bool = False,
     device: str = "cpu",
     progress: Progress = SILENT,
 ) -> Run:
@@ -57,7 +59,8 @@ def build(
     folder of transformers' or a name on the hub, with a `Text` as data and a `granularity`, block
     or paper, for layers; or a `Subject`. Stages
     that are there already, from the same weights, data and options, are not computed again. `name`
-    is what people call the run (default: the subject's name and the basis). Under torchrun all
+    is what people call the run (default: the subject's name and the basis). `force` takes given
+    bases even where they leave out more than the whole variance of a layer. Under torchrun all
     processes call this, and share the data; `out` has to be a folder that all of them see.
 
     >>> import lib_graph, tempfile, torch
@@ -85,14 +88,14 @@ def build(
             clear(out)
         world.wait()
         run = finished(out, job.origin, speaking)
-        return _built(job, name) if run is None else run
+        return _built(job, name, force) if run is None else run
 
 
-def _built(job: Job, name: str | None) -> Run:
+def _built(job: Job, name: str | None, force: bool) -> Run:
     """Return the run of a job, all stages done."""
     job.recall_checks()
     try:
-        bases = bases_stage(job)
+        bases = bases_stage(job, force=force)
         interactions_stage(job, bases)
     finally:
         job.samples.close()
@@ -180,14 +183,17 @@ def _positions(job: Job) -> int:
     return len(job.subject.inputs[0]) * job.network.layers[0].positions
 
 
-def _config(job: Job) -> dict[str, Any]:
-    """Return the options by the names and in the forms of the command line."""
+def _config(job: Job) -> BuildConfig:
+    """Return what was asked for, with what followed from the network."""
     options = asdict(job.options) | dict(job.subject.settings)
-    return options | {
-        "basis": str(job.options.basis),
-        "biases": ",".join(job.origin["biases"]),
-        "layers": ",".join(f"{name}={point}" for name, point in job.subject.layers.items()),
-    }
+    return BuildConfig(
+        **options
+        | {
+            "basis": str(job.options.basis),
+            "biases": tuple(job.origin["biases"]),
+            "layers": tuple(job.subject.layers.items()),
+        }
+    )
 
 
 def _identity_error(bases: Bases) -> float:

@@ -19,13 +19,18 @@ from lib_graph.method.rules import Rule
 
 __all__ = ["given_stage"]
 
+DOUBTFUL, REFUSED = 0.5, 1.0  # shares of a layer's variance that its features leave out
 
-def given_stage(job: Job, given: Mapping[str, Basis]) -> tuple[dict[str, Basis], dict[str, Tensor]]:
+
+def given_stage(
+    job: Job, given: Mapping[str, Basis], *, force: bool = False
+) -> tuple[dict[str, Basis], dict[str, Tensor]]:
     """Return the given bases of all layers, and the variances of their features on the data.
 
     Importance is E[f̂²] unless the file says otherwise. The share of a layer's variance that its
-    features leave out, the largest of all layers, becomes a check of the job. Raises UsageError
-    for a rule that a dictionary cannot have.
+    features leave out, the largest of all layers, becomes a check of the job; of half of it and
+    more a line is said. Raises UsageError for a rule that a dictionary cannot have, and, without
+    `force`, where features leave out more than all of it: the layer's mean alone would tell more.
     """
     bases = dict(given)
     _check_rule(bases, job.rule)
@@ -36,10 +41,26 @@ def given_stage(job: Job, given: Mapping[str, Basis]) -> tuple[dict[str, Basis],
         basis = bases[name]
         if not isinstance(basis, RawBasis):
             left_out.append(float(rest.mean_square.sum() / whole.variance.sum()))
+            _look_at(job, name, left_out[-1], force)
             if basis.importance is None:
                 bases[name] = replace(basis, importance=features.mean_square)
     job.checks["left_out"] = max(left_out)
     return bases, variances
+
+
+def _look_at(job: Job, layer: str, left_out: float, force: bool) -> None:
+    """Say that features leave out much of a layer, or refuse them."""
+    if left_out > REFUSED and not force:
+        raise UsageError(
+            f"The features given for layer {layer!r} leave out {left_out:.3g} times its variance "
+            "on this data: they are of another layer or scale, or a matrix was written transposed. "
+            "Mend the file, or build with them all the same (--force)."
+        )
+    if left_out >= DOUBTFUL:
+        job.progress.say(
+            f"The features given for layer {layer!r} leave out {left_out:.0%} of its variance on "
+            "this data. Are they of this layer?"
+        )
 
 
 def _check_rule(bases: dict[str, Basis], rule: Rule) -> None:

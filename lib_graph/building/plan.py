@@ -12,7 +12,7 @@ from torch import Tensor
 from lib_graph.errors import UsageError
 from lib_graph.method.basis import LayerBasis, RawBasis
 from lib_graph.method.interactions import interaction_moments
-from lib_graph.method.jacobians import second_moment
+from lib_graph.method.jacobians import closed_moment, second_moment
 from lib_graph.method.network import Batch, Network, Section
 from lib_graph.method.rules import Rule
 from lib_graph.support.memory import format_bytes, highest_bytes, peak_bytes, resident_bytes
@@ -83,15 +83,19 @@ def make_plan(
     carried = {name: min(width, top or width) for name, width in widths.items()}
     carried[network.layers[-1].name] = widths[network.layers[-1].name]
     every = (*network.sections, *sections)
-    different = {_likeness(section, widths, carried): section for section in every}.values()
     probes = [network.run(*(_repeat(x, n) for x in example)) for n in (2, 4)]
+    different = [*{_likeness(s, probes[0], widths, carried): s for s in every}.values()]
+    closed = [_has_closed_moment(section, probes[0], rule) for section in different]
     *kept, last = (f[0].nbytes for f in probes[0].activations)
     activations, constants = sum(kept), _constant_bytes(probes)
     taken = LIBRARIES + _weights_bytes(network)
     budget = memory - taken
     for chunk in CHUNKS:
         small, large = (
-            max(_section_bytes(s, probe, rule, chunk, widths, carried) for s in different)
+            max(
+                _section_bytes(section, probe, rule, chunk, widths, carried, whole=whole)
+                for section, whole in zip(different, closed, strict=True)
+            )
             for probe in probes
         )
         per_sample = max((large - small) // 2, 1) + activations + constants + last
@@ -140,12 +144,14 @@ def _repeat(x: Tensor, n: int) -> Tensor:
     return x[:1].expand(n, *x.shape[1:]).contiguous()
 
 
-def _likeness(section: Section, widths: Mapping[str, int], carried: Mapping[str, int]) -> Hashable:
+def _likeness(
+    section: Section, probe: Batch, widths: Mapping[str, int], carried: Mapping[str, int]
+) -> Hashable:
     """Return what is the same for sections that take the same memory, as far as can be told."""
     ends = section.source, section.target
     features = [(layer.shapes, widths[layer.name], carried[layer.name]) for layer in ends]
-    kind = section.closed_form
-    return *features, tuple(layer.index for layer in ends) if kind is None else _form(kind)
+    known = section.kind(probe.activations[section.source.index]) is not None
+    return *features, _form(section.kind) if known else tuple(layer.index for layer in ends)
 
 
 def _form(value: Any) -> Hashable:
@@ -157,6 +163,11 @@ def _form(value: Any) -> Hashable:
     return repr(value)
 
 
+def _has_closed_moment(section: Section, probe: Batch, rule: Rule) -> bool:
+    one = _unit(section.target.width, probe.activations[section.target.index], 1)
+    return closed_moment(section, probe, one.rotation, rule) is not None
+
+
 def _section_bytes(
     section: Section,
     probe: Batch,
@@ -164,13 +175,18 @@ def _section_bytes(
     chunk: int,
     widths: Mapping[str, int],
     carried: Mapping[str, int],
+    *,
+    whole: bool,
 ) -> int:
-    """Return the bytes at the peak of one chunk of either computation on a section."""
+    """Return the bytes at the peak of one chunk of either computation on a section.
+
+    Second moments take the next layer's basis as a `whole` where they have a closed form.
+    """
     source, target = section.source, section.target
     f = probe.activations[source.index]
     part = _unit(source.width, f).only(torch.arange(min(chunk, source.width, carried[source.name])))
     every, some = widths[target.name], carried[target.name]
-    columns = _following(target.width, f, every if section.closed_form else chunk)
+    columns = _following(target.width, f, every if whole else chunk)
     following = _following(target.width, f, some)
     return max(
         peak_bytes(lambda: second_moment(section, probe, columns.rotation, rule, chunk)),

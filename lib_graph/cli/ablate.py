@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lib_graph.cli.commands import command, progress
+from lib_graph.cli.listed import LISTED
 from lib_graph.cli.output import Output, output_options
 from lib_graph.errors import ConflictError, UsageError
-from lib_graph.support.files import write_json
 from lib_graph.support.view import View
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _curves(function: Function) -> Function:
             type=click.Path(path_type=Path),
             help="Also ablate this run of the same network, in another basis.",
         ),
-        click.option("--layers", help="Layers, by commas.  [default: all]"),
+        click.option("--layers", type=LISTED, help="Layers, by commas.  [default: all]"),
     ):
         function = option(function)
     return function
@@ -90,10 +90,7 @@ def nodes(
 
     benches = list(_benches(settings.run, against, metric))
     rows = pd.concat(
-        [
-            ablate_nodes(bench, layers=_listed(layers), seed=seed, progress=progress())
-            for bench in benches
-        ],
+        [ablate_nodes(bench, layers=layers, seed=seed, progress=progress()) for bench in benches],
         ignore_index=True,
     )
     write_ablation(benches[0], rows, replace=replace)
@@ -130,7 +127,7 @@ def edges(
 
     benches = list(_benches(settings.run, against, metric))
     found = [
-        ablate_edges(bench, layers=_listed(layers), delta=delta, seed=seed, progress=progress())
+        ablate_edges(bench, layers=layers, delta=delta, seed=seed, progress=progress())
         for bench in benches
     ]
     rows = pd.concat([each.rows for each in found], ignore_index=True)
@@ -174,10 +171,10 @@ def circuit(
     """
     from lib_graph.analysis.ablation import (
         ablate_circuit,
-        read_circuit,
         smallest_circuit,
         write_ablation,
     )
+    from lib_graph.run.circuit import read_circuit
 
     if (file is None) == (keep_score is None):
         raise UsageError("Name a circuit's FILE, or let --keep-score find one: one of the two.")
@@ -188,12 +185,12 @@ def circuit(
         given = smallest_circuit(bench, keep_score, rank=rank, progress=progress())
     assert given is not None
     score = ablate_circuit(bench, given, **how)
-    result = score.added_to(given)
+    result = given.scored(score.scores())
     if out is not None:
-        write_json(out, result)
+        result.write(out)
     write_ablation(bench, score.row(bench), replace=replace)
     if as_json:
-        click.echo(json.dumps(result, indent=1, ensure_ascii=False))
+        click.echo(json.dumps(result.json_value(), indent=1, ensure_ascii=False))
         return
     click.echo(f"{score.edges} interactions between {score.nodes} features")
     for name, value in (
@@ -225,10 +222,6 @@ def _check_same_network(run: Run, other: Run) -> None:
             f"Run {other.id} is of another network than run {run.id}: their weights differ. Give a "
             "run of the same one."
         )
-
-
-def _listed(text: str | None) -> list[str] | None:
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _view(found: Frame, *, kind: str, size: str) -> View:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lib_graph.cli.commands import command, progress
+from lib_graph.cli.listed import LISTED
 from lib_graph.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,10 +30,12 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
         raise UsageError(f"{str(path)!r} cannot be read as JSON ({error}).") from error
     values = values.get("config", values) if isinstance(values, dict) else values
     known = {p.name for p in context.command.params}
-    unknown = sorted(set(values) - known) if isinstance(values, dict) else [type(values).__name__]
-    if unknown:
+    if not isinstance(values, dict):
+        raise UsageError(f"{str(path)!r} is no JSON object of options and values.")
+    given = {key: value for key, value in values.items() if value is not None}
+    if unknown := sorted(set(given) - known):
         raise UsageError(f"{str(path)!r} has {unknown[0]!r}, which is no option of this command.")
-    context.default_map = {key: value for key, value in values.items() if value is not None}
+    context.default_map = given
 
 
 @command()
@@ -59,6 +62,7 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 @click.option("--name", help="What to call the run.  [default: the model's name and the basis]")
 @click.option(
     "--layers",
+    type=LISTED,
     help="Layers, by commas: names, points (module.path:in or :out) or NAME=POINT.  [default: all "
     "that the model names]",
 )
@@ -82,13 +86,19 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 @click.option("--points", type=int, help="Nodes of the rule.  [default: 1, 16 or 33]")
 @click.option("--dtype", default="float64", show_default=True, help="float64 or float32.")
 @click.option(
-    "--tau-pca", default=1e-12, show_default=True, help="Cut variances up to this share of the top."
+    "--tau-pca",
+    default=1e-12,
+    show_default=True,
+    help="Cut variances up to this share of the top; "
+    "docs/method.md §16 says what a smaller one is good for.",
 )
 @click.option(
     "--tau-lib", default=1e-12, show_default=True, help="Cut importances up to this share."
 )
 @click.option(
-    "--biases", help="Parameters that count as biases, by commas.  [default: bias and b_…]"
+    "--biases",
+    type=LISTED,
+    help="Parameters that count as biases, by commas.  [default: bias and b_…]",
 )
 @click.option(
     "--partial",
@@ -98,7 +108,8 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 @click.option("--top", type=int, help="Interactions among the so many most important features of "
               "each layer only.")  # fmt: skip
 @click.option("--min-importance", type=float, help="Interactions among features of at least this "
-              "share of a layer's largest importance only.")  # fmt: skip
+              "share of a layer's largest importance only. Of modular addition 1e-6 keeps the 100 "
+              "strongest of each section, and loses 2 to 5 of the 200 strongest.")  # fmt: skip
 @click.option("--edge-samples", type=int, help="Interactions from a random sample of the data.")
 @click.option("--target-error", type=float, help="End the interactions of a section as soon as "
               "those that carry 99 % of each target have this relative error.")  # fmt: skip
@@ -109,6 +120,8 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 @click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Also find N examples at "
               "either end of each feature.")  # fmt: skip
 @click.option("--replace", is_flag=True, help="Overwrite another run in the folder.")
+@click.option("--force", is_flag=True, help="Build with the bases of a file even if they leave out "
+              "more than the whole variance of a layer.")  # fmt: skip
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -124,6 +137,7 @@ def build(
     out: Path,
     name: str | None,
     replace: bool,
+    force: bool,
     device: str,
     **given: Any,
 ) -> None:
@@ -149,12 +163,11 @@ def build(
     text = _text(**{name: given.pop(name) for name in ("text", "context", "tokens", "padding")})
     if data is not None and text is not None:
         raise UsageError("A network runs on --data or on --text. Leave one out.")
-    layers = _listed(given.pop("layers"))
-    biases = _listed(given.pop("biases"))
-    options = Options(memory=parse_bytes(str(given.pop("memory"))), biases=biases, **given)
+    layers = given.pop("layers")
+    options = Options(memory=parse_bytes(str(given.pop("memory"))), **given)
     run = build_run(
         model, out, options, data=text or data, layers=layers, granularity=granularity, name=name,
-        replace=replace, device=device, progress=progress(),
+        replace=replace, force=force, device=device, progress=progress(),
     )  # fmt: skip
     if os.environ.get("RANK", "0") != "0":
         return
@@ -178,7 +191,3 @@ def _text(text: Path | None, **options: Any) -> Text | None:
     from lib_graph.data.text import Text
 
     return None if text is None else Text(text, **options)
-
-
-def _listed(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())

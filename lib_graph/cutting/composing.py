@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
 
 from torch import Tensor
 
-from lib_graph.kinds import Linear, Perceptron
-from lib_graph.kinds.hidden_units import HiddenUnits
-from lib_graph.method.network import Constants, Kind, Section
-from lib_graph.method.position_local import PositionLocal
+from lib_graph.kinds import PositionLocal
+from lib_graph.method.kind import Kind
+from lib_graph.method.network import Constants, Section
 
 __all__ = ["compose"]
-
-LOCAL = (Linear, Perceptron, HiddenUnits, PositionLocal)
 
 
 def compose(sections: Sequence[Section]) -> Section:
     """Return the section from the source of the first to the target of the last.
 
-    Linear maps give a linear map, with its closed forms; of others it is known at most that nothing
-    passes between positions.
+    What it is, two kinds next to each other say (`Kind.then`, `Kind.after`): linear maps give a
+    linear map, with its closed forms. Of others it is known at most that nothing passes between
+    positions.
     """
     if len(sections) == 1:
         return sections[0]
@@ -43,16 +40,11 @@ def compose(sections: Sequence[Section]) -> Section:
     )
 
 
-def _kind(kinds: Sequence[Kind | PositionLocal | None]) -> Linear | PositionLocal | None:
-    linear = [kind for kind in kinds if isinstance(kind, Linear)]
-    if len(linear) == len(kinds):
-        return reduce(_after, linear)
-    return PositionLocal() if all(isinstance(kind, LOCAL) for kind in kinds) else None
-
-
-def _after(first: Linear, second: Linear) -> Linear:
-    """Return f ↦ (f W₁ + b₁) W₂ + b₂."""
-    bias = second.bias
-    if first.bias is not None:
-        bias = second(first.bias)
-    return Linear(first.weight @ second.weight, bias)
+def _kind(kinds: Sequence[Kind]) -> Kind:
+    whole = kinds[0]
+    for following in kinds[1:]:
+        found = whole.then(following) or following.after(whole)
+        if found is None:
+            return PositionLocal() if all(kind.local for kind in kinds) else Kind()
+        whole = found
+    return whole

@@ -23,12 +23,12 @@ from lib_graph.cutting.following import plain_kernels
 from lib_graph.cutting.operations import is_recurrent
 from lib_graph.cutting.points import is_point, is_variance, points
 from lib_graph.cutting.recognising import recognise
-from lib_graph.cutting.selfcheck import check
+from lib_graph.cutting.selfcheck import check, declared
 from lib_graph.cutting.survey import surveyed
 from lib_graph.cutting.tracing import Course, TracedModule, trace
 from lib_graph.errors import ModelError, NotFoundError, UsageError
-from lib_graph.kinds import PositionLocal
-from lib_graph.method.network import Constants, Kind, Layer, Network, Section
+from lib_graph.method.kind import Kind
+from lib_graph.method.network import Constants, Layer, Network, Section
 
 __all__ = [
     "Chain",
@@ -56,7 +56,7 @@ class Chain:
     layers: tuple[Layer, ...]
     functions: tuple[Function, ...]
     parameters: tuple[tuple[str, ...], ...]
-    kinds: tuple[Kind | PositionLocal | None, ...]
+    kinds: tuple[Kind, ...]
     head: Callable[..., tuple[Sequence[Tensor], Constants]]
     held: int
 
@@ -67,7 +67,7 @@ def cut(
     layers: Mapping[str, str],
     *,
     biases: Iterable[str] | None = None,
-    kinds: Mapping[tuple[str, str], Kind | PositionLocal] | None = None,
+    kinds: Mapping[tuple[str, str], Kind] | None = None,
     partial: bool = False,
     form: Form = POSITIONAL,
 ) -> Network:
@@ -103,7 +103,7 @@ def cut(
             chain.functions[source.index],
             {name: parameters[name] for name in chain.parameters[source.index]},
             tuple(name for name in chain.parameters[source.index] if name in biases),
-            (kinds or {}).get((source.name, target.name)) or chain.kinds[source.index],
+            declared(kinds, source, target) or chain.kinds[source.index],
         )
         for source, target in pairwise(chain.layers)
     ]
@@ -285,9 +285,9 @@ def _subgraph(
     return _Part(fx.GraphModule(graph.module, part), names, tuple(constants))
 
 
-def _recognised(source: Layer, part: _Part, parameters: Mapping[str, Tensor]) -> Kind | None:
+def _recognised(source: Layer, part: _Part, parameters: Mapping[str, Tensor]) -> Kind:
     if len(source.shapes[0]) == 3:  # the last axis of an image is not that of the features
-        return None
+        return Kind()
     placeholders = [n for n in part.run.graph.nodes if n.op == "placeholder"]
     given = placeholders[len(placeholders) - len(part.parameters) - len(part.constants) :]
     values = [parameters[name] for name in part.parameters]

@@ -5,6 +5,7 @@ A module runs in one precision throughout, and says itself where derivatives sto
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -101,7 +102,14 @@ class _Following(TorchFunctionMode):
 def followed(dtype: torch.dtype, module: nn.Module, inputs: Iterable[Tensor]) -> Iterator[None]:
     """Have a module that runs in the context keep a precision, and say where derivatives stop."""
     active = [*module.parameters(), *(x for x in inputs if x.is_floating_point())]
-    with torch.enable_grad(), plain_kernels(), default_type(dtype), _Following(dtype, active):
+    with (
+        warnings.catch_warnings(),
+        torch.enable_grad(),
+        plain_kernels(),
+        default_type(dtype),
+        _Following(dtype, active),
+    ):
+        warnings.simplefilter("ignore")  # of numbers taken out of tensors that have derivatives
         yield
 
 

@@ -143,7 +143,8 @@ def _mean_leaky(x: Tensor, *limits: Any) -> Tensor:
 
 def _distances(x: Tensor, y: Tensor, p: float = 2.0, *_: Any) -> Tensor:
     """Return all distances of rows, by operations with a forward mode, which torch.cdist lacks."""
-    return torch.linalg.vector_norm(x.unsqueeze(-2) - y.unsqueeze(-3), ord=p, dim=-1)
+    apart: Tensor = torch.linalg.vector_norm(x.unsqueeze(-2) - y.unsqueeze(-3), ord=p, dim=-1)
+    return apart
 
 
 def _held(use: Use) -> Callable[..., tuple[Tensor, ...]]:

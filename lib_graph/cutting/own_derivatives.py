@@ -210,12 +210,11 @@ def use_named(key: str) -> Use:
     return _USES[key]
 
 
-@dataclass
+@dataclass(frozen=True)
 class OwnDerivatives:
-    """The functions that a module uses, and which of them say themselves what their derivative is.
+    """The functions of a module that say themselves what their derivative is, with their names.
 
-    `reasons` is empty before the module has been tried out (`tried`); afterwards it has the
-    functions whose backward is taken, each with the name it has.
+    `own` is filled while the module is `tried`, `uses` while it is `traced`.
     """
 
     own: dict[Function, str] = field(default_factory=dict)

@@ -164,10 +164,10 @@ def shapes(
                 lambda _, args, named, path=path: note(f"{path}:in", (args, named)),
                 with_kwargs=True,
             )
-            if (norm := NormForm.of(part)) is not None:
+            if (form_of_norm := NormForm.of(part)) is not None:
                 part.register_forward_hook(
-                    lambda part, args, _, path=path, norm=norm: note(
-                        f"{path}:{VARIANCE}", norm.norm(part).variance(args[0])
+                    lambda part, args, _, path=path, form=form_of_norm: note(
+                        f"{path}:{VARIANCE}", form.norm(part).variance(args[0])
                     )
                 )
             part.register_forward_hook(lambda _, __, result, path=path: note(f"{path}:out", result))

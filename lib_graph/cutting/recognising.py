@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, fx
 
 from lib_graph.kinds import Linear, Perceptron
-from lib_graph.method.network import Kind
+from lib_graph.method.kind import Kind
 
 __all__ = ["recognise"]
 
 ELEMENTWISE = {"relu": "relu", "tanh": "tanh", "sigmoid": "sigmoid", "silu": "silu"}
 
 
-def recognise(graph: fx.Graph, parameters: Mapping[fx.Node, Tensor]) -> Kind | None:
-    """Return the kind of a section, or None: a linear map, or one with an activation behind it.
+def recognise(graph: fx.Graph, parameters: Mapping[fx.Node, Tensor]) -> Kind:
+    """Return what a section is: a linear map, or one with an activation behind, or a bare Kind.
 
     `parameters` are the values of the graph's placeholders that are parameters. The other
     placeholder has to be the one tensor that crosses the source layer.
@@ -26,13 +26,13 @@ def recognise(graph: fx.Graph, parameters: Mapping[fx.Node, Tensor]) -> Kind | N
     steps = [n for n in graph.nodes if n.op not in ("placeholder", "output")]
     (results,) = next(n for n in graph.nodes if n.op == "output").args
     if len(activations) != 1 or not 1 <= len(steps) <= 2 or list(results) != [steps[-1]]:
-        return None
+        return Kind()
     found = _linear(steps[0], activations[0], parameters)
     if found is None or len(steps) == 1:
-        return found
+        return found or Kind()
     activation = _activation(steps[1])
     if activation is None or steps[1].args[0] is not steps[0]:
-        return None
+        return Kind()
     return Perceptron(found.weight, found.bias, activation)
 
 

@@ -26,12 +26,12 @@ from lib_graph.cutting.cuts import (
     parameters_of,
     take_apart,
 )
-from lib_graph.cutting.selfcheck import check
+from lib_graph.cutting.selfcheck import check, declared
 from lib_graph.cutting.survey import surveyed
 from lib_graph.cutting.tracing import Course, recording
 from lib_graph.errors import ModelError
-from lib_graph.kinds import PositionLocal
-from lib_graph.method.network import Constants, Kind, Layer, Network, Section
+from lib_graph.method.kind import Kind
+from lib_graph.method.network import Constants, Layer, Network, Section
 
 __all__ = ["NOTICE", "recorded"]
 
@@ -48,7 +48,7 @@ def recorded(
     layers: Mapping[str, str],
     *,
     biases: Iterable[str] | None = None,
-    kinds: Mapping[tuple[str, str], Kind | PositionLocal] | None = None,
+    kinds: Mapping[tuple[str, str], Kind] | None = None,
     partial: bool = False,
     form: Form = POSITIONAL,
 ) -> Network:
@@ -70,7 +70,7 @@ def recorded(
             _function(source.index),
             parameters,
             counted,
-            (kinds or {}).get((source.name, target.name)),
+            declared(kinds, source, target) or Kind(),
         )
         for source, target in pairwise(built)
     )

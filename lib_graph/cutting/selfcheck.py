@@ -16,13 +16,15 @@ from lib_graph.cutting.survey import finest, relative_error
 from lib_graph.cutting.tracing import Course
 from lib_graph.errors import ModelError
 from lib_graph.method.forward import derivative
-from lib_graph.method.network import Batch, Network, Section
+from lib_graph.method.kind import Kind
+from lib_graph.method.network import Batch, Layer, Network, Section
 
-__all__ = ["check", "check_kinds"]
+__all__ = ["check", "check_kinds", "declared"]
 
 logger = logging.getLogger(__name__)
 
 ROUGH = 1e-4  # what float32 can differ by
+FORMS = ("second_moment", "interactions", "narrowed", "masked")  # of a kind, computed from its F
 
 
 @torch.no_grad()
@@ -193,6 +195,23 @@ def _check_samples(network: Network, inputs: tuple[Tensor, ...]) -> None:
             )
 
 
+def declared(
+    kinds: Mapping[tuple[str, str], Kind] | None, source: Layer, target: Layer
+) -> Kind | None:
+    """Return what the section between two layers was said to be, if anything.
+
+    Raises ModelError if that is no kind.
+    """
+    kind = (kinds or {}).get((source.name, target.name))
+    if kind is not None and not isinstance(kind, Kind):
+        raise ModelError(
+            f"The section from layer {source.name!r} to {target.name!r} was declared to be a "
+            f"{type(kind).__name__}, which is none of lib_graph.kinds and does not derive from "
+            "their Kind."
+        )
+    return kind
+
+
 def check_kinds(network: Network, inputs: tuple[Tensor, ...]) -> float:
     """Return the largest error of the declared kinds, in value and derivative, relative to the
     largest entry. Raises ModelError, naming the section, if a declaration is wrong.
@@ -200,13 +219,10 @@ def check_kinds(network: Network, inputs: tuple[Tensor, ...]) -> float:
     batch = network.run(*inputs)
     worst = 0.0
     for section in network.sections:
-        if section.kind is None:
-            continue
-        f = batch.activations[section.source.index]
-        check = _between_positions if section.closed_form is None else _from_closed_form
-        error = max(check(section, batch))
+        errors = [*_from_value(section, batch), *_between_positions(section, batch)]
+        error = max(errors, default=0.0)
         worst = max(worst, error)
-        if not error < _tolerance(f):
+        if not error < _tolerance(batch.activations[section.source.index]):
             raise ModelError(
                 f"The section after layer {section.source.name!r} is not the "
                 f"{type(section.kind).__name__} it was declared to be (error {error:.1e} of "
@@ -215,24 +231,42 @@ def check_kinds(network: Network, inputs: tuple[Tensor, ...]) -> float:
     return worst
 
 
-def _from_closed_form(section: Section, batch: Batch) -> Iterator[float]:
-    """Yield how far a declaration is from the section, in value and along a direction."""
-    f, kind = batch.activations[section.source.index], section.closed_form
-    assert kind is not None
+def _from_value(section: Section, batch: Batch) -> Iterator[float]:
+    """Yield how far a kind's F is from the section, in value and along a direction.
+
+    Raises ModelError for a kind that has closed forms of an F that it does not say.
+    """
+    f, kind = batch.activations[section.source.index], section.kind
 
     def computed(z: Tensor) -> Tensor:
         return section(z, batch.constants)
 
-    yield relative_error(kind(f), computed(f))
+    def told(z: Tensor) -> Tensor:
+        value = kind(z)
+        assert value is not None
+        return value
+
+    if kind(f) is None:
+        own = [name for name in FORMS if getattr(type(kind), name) is not getattr(Kind, name)]
+        if own:
+            raise ModelError(
+                f"{type(kind).__name__}, the section after layer {section.source.name!r}, has "
+                f"{own[0]}() but no __call__(f) that it can be checked by. Let that return F(f)."
+            )
+        return
+    yield relative_error(told(f), computed(f))
     tangent = (_random_like(f),)
-    yield relative_error(derivative(kind, (f,), tangent), derivative(computed, (f,), tangent))
+    yield relative_error(derivative(told, (f,), tangent), derivative(computed, (f,), tangent))
 
 
 def _between_positions(section: Section, batch: Batch) -> Iterator[float]:
-    """Yield how much of the gradient of some output positions is at other input positions.
+    """Yield how much of the gradient of some output positions is at other input positions, where
+    the kind says that there is none.
 
     Any two positions are told apart by a digit of their binary numbers.
     """
+    if not section.kind.local:
+        return
     f, result = batch.activations[section.source.index], batch.activations[section.target.index]
     if f.shape[1] != result.shape[1]:
         yield torch.inf

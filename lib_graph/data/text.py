@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,18 +52,6 @@ class Text:
         """These options by their names on the command line."""
         options = asdict(self)
         return {"text": str(options.pop("file")), **options}
-
-    @classmethod
-    def of_settings(cls, settings: Mapping[str, Any]) -> Text | None:
-        """Return the text that `settings` was made of; None if there is none.
-
-        >>> Text.of_settings(Text(Path("a.txt"), context=8).settings).context
-        8
-        """
-        if settings.get("text") is None:
-            return None
-        options = {name: settings[name] for name in ("context", "tokens", "padding")}
-        return cls(Path(settings["text"]), **options)
 
 
 class TokenRows(NamedTuple):

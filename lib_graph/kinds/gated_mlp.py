@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor
 
 from lib_graph.kinds.activations import ACTIVATIONS
-from lib_graph.kinds.hidden_units import Branch, HiddenUnits, affine
+from lib_graph.kinds.hidden_units import Branch, HiddenUnits
 from lib_graph.kinds.norm import Norm
 
 __all__ = ["GatedMLP"]
@@ -31,17 +31,24 @@ class GatedMLP(HiddenUnits):
     b_up: Float[Tensor, " h"] | None = None
     b_out: Float[Tensor, " d"] | None = None
 
-    def __call__(self, f: Float[Tensor, "n s d"]) -> Float[Tensor, "n s d"]:
-        """Return F(f)."""
-        n = f if self.norm is None else self.norm(f)
-        gate, up = (affine(n, branch.weight, branch.bias) for branch in self._branches())
-        hidden = ACTIVATIONS[self.activation].value(gate) * up
-        return f + affine(hidden, self.w_out, self.b_out)
-
     def _branches(self) -> Sequence[Branch]:
-        return [Branch(self.w_gate, self.b_gate), Branch(self.w_up, self.b_up)]
+        return [
+            Branch("w_gate", self.w_gate, self.b_gate),
+            Branch("w_up", self.w_up, self.b_up),
+        ]
+
+    def _hidden(self, before: Sequence[Float[Tensor, "*n h"]]) -> Float[Tensor, "*n h"]:
+        gate, up = before
+        return ACTIVATIONS[self.activation].value(gate) * up
 
     def _derivatives(self, before: Sequence[Float[Tensor, "ns h"]]) -> Sequence[Tensor]:
         gate, up = before
         act = ACTIVATIONS[self.activation]
         return [act.slope(gate) * up, act.value(gate)]
+
+    def gauges(self) -> Mapping[str, int]:
+        """Return the scales of what the gates let through, and where they are relus, their own."""
+        scales = {"scale of each gated unit": len(self.w_out)}
+        if self.activation == "relu":
+            scales["scale of each ReLU unit"] = len(self.w_out)
+        return scales

@@ -10,16 +10,21 @@ With hidden units h = Σ_b n W_b ∘ m_b to first order, the Jacobian at a posit
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple, cast
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lib_graph.kinds.norm import Norm
+from lib_graph.kinds.tail import Tail, read_first, write_last
+from lib_graph.method.ends import Ends, Narrow, in_blocks
+from lib_graph.method.kind import Kind
+from lib_graph.method.linear_map import LinearMap
 from lib_graph.method.moments import InteractionMoments, counted_rows
-from lib_graph.method.readout import Readout
+from lib_graph.method.question import Question
 from lib_graph.method.rules import Rule
 from lib_graph.support.devices import exact
 
@@ -30,8 +35,9 @@ ELEMENTS = 1 << 20  # of a temporary
 
 
 class Branch(NamedTuple):
-    """A linear map into the hidden units."""
+    """A linear map into the hidden units, and what its parameters are called."""
 
+    name: str
     weight: Float[Tensor, "d h"]
     bias: Float[Tensor, " h"] | None
 
@@ -44,10 +50,14 @@ class _Slopes(NamedTuple):
     n_hat: Float[Tensor, "ns d"] | None
 
 
-class HiddenUnits(ABC):
-    """A residual MLP at every position; a subclass names its branches and their slopes."""
+class HiddenUnits(Kind, ABC):
+    """F(f) = f + h W_out + b_out at every position, h of n = norm(f), or of f without a norm.
+
+    A subclass names the branches that h is made of, and says how, with the slopes.
+    """
 
     w_out: Float[Tensor, "h d"]
+    b_out: Float[Tensor, " d"] | None
     norm: Norm | None
 
     @abstractmethod
@@ -55,8 +65,26 @@ class HiddenUnits(ABC):
         """Return the linear maps into the hidden units."""
 
     @abstractmethod
+    def _hidden(self, before: Sequence[Float[Tensor, "*n h"]]) -> Float[Tensor, "*n h"]:
+        """Return h for what the branches give."""
+
+    @abstractmethod
     def _derivatives(self, before: Sequence[Float[Tensor, "ns h"]]) -> Sequence[Tensor]:
         """Return ∂h/∂(branch) for what the branches give."""
+
+    @property
+    def local(self) -> bool:
+        """True: each position is mapped by itself."""
+        return True
+
+    def __call__(self, f: Float[Tensor, "*n d"]) -> Float[Tensor, "*n d"]:
+        """Return F(f)."""
+        return f + affine(self._hidden(self._before(f)), self.w_out, self.b_out)
+
+    def _before(self, f: Float[Tensor, "*n d"]) -> list[Float[Tensor, "*n h"]]:
+        """Return what the branches give."""
+        n = f if self.norm is None else self.norm(f)
+        return [affine(n, branch.weight, branch.bias) for branch in self._branches()]
 
     def _slopes(self, f: Float[Tensor, "ns d"], alpha: float) -> _Slopes:
         """Return the slopes at α f, with the biases times α."""
@@ -120,22 +148,13 @@ class HiddenUnits(ABC):
         cross = toward @ out @ next_rotation.T
         return exact(total + cross + cross.T)
 
-    def interactions(
-        self,
-        f: Float[Tensor, "n s d"],
-        features: Float[Tensor, "n s r"],
-        inverse: Float[Tensor, "r d"],
-        readout: Readout,
-        rule: Rule,
-        chunk: int,
-    ) -> Iterator[InteractionMoments]:
+    def interactions(self, question: Question) -> Iterator[InteractionMoments]:
         """Yield the moments of A_itj = f̂_tj (c_j J_t C)_i, c_j = row j of C⁺."""
-        along, inward = self._along(f.flatten(0, 1), rule), inverse @ self._inward()
-        out = self.w_out @ readout.rotation
-        chunk = min(chunk, max(1, ELEMENTS // (len(inward) * out.numel())))
-        for rows, c, f_hat in zip(
-            inverse.split(chunk), inward.split(chunk, 1), features.split(chunk, -1), strict=True
-        ):
+        f, readout = question.f, question.readout
+        along, inward = self._along(f.flatten(0, 1), question.rule), self._inward()
+        inward, out = question.inverse @ inward, self.w_out @ readout.rotation
+        for which, rows, f_hat in question.sources(max(1, ELEMENTS // (len(inward) * out.numel()))):
+            c = inward[:, which]
             through = (c.mT[..., None] * out[:, None]).flatten(2).flatten(0, 1)  # bh jr
             attributions = (rows @ readout.rotation).expand(f.shape[:2].numel(), -1, -1).clone()
             flat = attributions.view(len(attributions), -1)
@@ -146,6 +165,45 @@ class HiddenUnits(ABC):
                     attributions.addcmul_(turned, (carried @ out)[:, None])
             attributions.mul_(f_hat.flatten(0, 1)[..., None])
             yield readout.moments(attributions.unflatten(0, f.shape[:2]).permute(2, 0, 1, 3))
+
+    def narrowed(self, ends: Ends) -> Narrow:
+        """Return c ↦ (c D + o + h W_out + b_out) R, with branches of c, or of a norm's ĉ."""
+        scaled, inner = (_same, ends) if self.norm is None else self.norm.inside(ends)
+        branches = [inner.affine(branch.weight, branch.bias) for branch in self._branches()]
+        out, bias = ends.out(self.w_out, self.b_out)
+        straight = ends.straight(bias)
+
+        def narrow(c: Tensor) -> Tensor:
+            n = scaled(c)
+            return straight(c) + self._hidden([branch(n) for branch in branches]) @ out
+
+        return in_blocks(narrow, len(self.w_out))
+
+    def beside_residual(self) -> Tail:
+        """Return [n, f] ↦ f + h W_out + b_out, h of n."""
+        this, d = cast("Any", self), self.w_out.shape[1]  # a dataclass, as every subclass is
+        into = {branch.name: read_first(branch.weight) for branch in self._branches()}
+        w_out, b_out = write_last(self.w_out), write_last(self.b_out)
+        return Tail(replace(this, norm=None, w_out=w_out, b_out=b_out, **into), 2 * d, d)
+
+    def linear_maps(self) -> Sequence[LinearMap]:
+        """Return the branches, read through slopes m: (Σ mᵀm) ∘ (W_out P W_outᵀ), and W_out."""
+        norm = _same if self.norm is None else self.norm
+
+        def reader(number: int) -> Callable[[Tensor, Tensor], Tensor]:
+            def read(f: Tensor, P: Tensor) -> Tensor:
+                m = self._derivatives(self._before(f))[number]
+                return (m.T @ m) * (self.w_out @ P @ self.w_out.T)
+
+            return read
+
+        into = [LinearMap(*each, norm, reader(i)) for i, each in enumerate(self._branches())]
+        hidden = LinearMap("w_out", self.w_out, self.b_out, lambda f: self._hidden(self._before(f)))
+        return (*into, hidden)
+
+
+def _same(x: Tensor) -> Tensor:
+    return x
 
 
 def affine(x: Tensor, weight: Tensor, bias: Tensor | None, alpha: float = 1.0) -> Tensor:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor
 
 from lib_graph.kinds.activations import ACTIVATIONS
-from lib_graph.kinds.hidden_units import Branch, HiddenUnits, affine
+from lib_graph.kinds.hidden_units import Branch, HiddenUnits
 from lib_graph.kinds.norm import Norm
 
 __all__ = ["ResidualMLP"]
@@ -29,14 +29,15 @@ class ResidualMLP(HiddenUnits):
     activation: str
     norm: Norm | None = None
 
-    def __call__(self, f: Float[Tensor, "n s d"]) -> Float[Tensor, "n s d"]:
-        """Return F(f)."""
-        n = f if self.norm is None else self.norm(f)
-        hidden = ACTIVATIONS[self.activation].value(affine(n, self.w_in, self.b_in))
-        return f + affine(hidden, self.w_out, self.b_out)
-
     def _branches(self) -> Sequence[Branch]:
-        return [Branch(self.w_in, self.b_in)]
+        return [Branch("w_in", self.w_in, self.b_in)]
+
+    def _hidden(self, before: Sequence[Float[Tensor, "*n h"]]) -> Float[Tensor, "*n h"]:
+        return ACTIVATIONS[self.activation].value(before[0])
 
     def _derivatives(self, before: Sequence[Float[Tensor, "ns h"]]) -> Sequence[Tensor]:
         return [ACTIVATIONS[self.activation].slope(before[0])]
+
+    def gauges(self) -> Mapping[str, int]:
+        """Return the scales of the units, where the activation is relu."""
+        return {"scale of each ReLU unit": len(self.w_out)} if self.activation == "relu" else {}

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import overload
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from lib_graph.method.ends import Ends, Narrow
+from lib_graph.method.kind import Kind
 from lib_graph.method.moments import InteractionMoments
-from lib_graph.method.readout import Readout
+from lib_graph.method.question import Question
 from lib_graph.method.rules import Rule
 
-if TYPE_CHECKING:
-    from lib_graph.method.network import Kind
-
-__all__ = ["Tail"]
+__all__ = ["Tail", "read_first", "write_last"]
 
 
 @dataclass(frozen=True)
-class Tail:
+class Tail(Kind):
     """F(f) = the last `width` of the `whole_width` coordinates of G(f), G = `whole`.
 
     F Π C = G (Π C), with Π the choice of coordinates: all that the closed forms of G need to know
@@ -32,9 +31,15 @@ class Tail:
     whole_width: int
     width: int
 
-    def __call__(self, f: Float[Tensor, "n s d"]) -> Float[Tensor, "n t e"]:
+    @property
+    def local(self) -> bool:
+        """Whether G(f)_t depends on f_t alone."""
+        return self.whole.local
+
+    def __call__(self, f: Float[Tensor, "n s d"]) -> Float[Tensor, "n t e"] | None:
         """Return F(f)."""
-        return self.whole(f)[..., self.whole_width - self.width :]
+        whole = self.whole(f)
+        return None if whole is None else whole[..., self.whole_width - self.width :]
 
     def _extended(self, rotation: Float[Tensor, "e r"]) -> Float[Tensor, "whole r"]:
         """Return Π C."""
@@ -51,15 +56,36 @@ class Tail:
         """Return N S · M'; None if the rule prevents it."""
         return self.whole.second_moment(f, self._extended(next_rotation), rule, counted)
 
-    def interactions(
-        self,
-        f: Float[Tensor, "n s d"],
-        features: Float[Tensor, "n s r"],
-        inverse: Float[Tensor, "r d"],
-        readout: Readout,
-        rule: Rule,
-        chunk: int,
-    ) -> Iterator[InteractionMoments]:
-        """Yield the moments of A_itj, some sources at a time."""
-        extended = replace(readout, rotation=self._extended(readout.rotation))
-        return self.whole.interactions(f, features, inverse, extended, rule, chunk)
+    def interactions(self, question: Question) -> Iterator[InteractionMoments] | None:
+        """Return the moments of A_itj, some sources at a time."""
+        rotation = self._extended(question.readout.rotation)
+        return self.whole.interactions(question.read_along(rotation))
+
+    def _ends(self, ends: Ends) -> Ends:
+        """Return ends that read of G what the given ones read of F."""
+        toward = ends.toward
+        if toward is None:
+            toward = torch.eye(self.width).to(ends.offset)
+        return replace(ends, toward=self._extended(toward))
+
+    def narrowed(self, ends: Ends) -> Narrow | None:
+        """Return c ↦ G(c D + o) Π R."""
+        return self.whole.narrowed(self._ends(ends))
+
+    def masked(self, ends: Ends, mask: Bool[Tensor, "k m"]) -> Narrow | None:
+        """Return c ↦ G((c ∘ maskᵢ) D + o) (Π R)ᵢ for all columns i."""
+        return self.whole.masked(self._ends(ends), mask)
+
+
+def read_first(weight: Float[Tensor, "*g d h"]) -> Float[Tensor, "*g 2d h"]:
+    """Return the weight that reads the first half of what is twice as wide."""
+    return torch.cat([weight, torch.zeros_like(weight)], -2)
+
+
+@overload
+def write_last(weight: Float[Tensor, "*h d"]) -> Float[Tensor, "*h 2d"]: ...
+@overload
+def write_last(weight: None) -> None: ...
+def write_last(weight: Float[Tensor, "*h d"] | None) -> Float[Tensor, "*h 2d"] | None:
+    """Return the weight or bias that writes into the last half of what is twice as wide."""
+    return None if weight is None else torch.cat([torch.zeros_like(weight), weight], -1)

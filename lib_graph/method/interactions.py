@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from lib_graph.method.dictionary import Basis
@@ -19,6 +18,7 @@ from lib_graph.method.forward import derivative, push_forward
 from lib_graph.method.jacobians import column_gradients
 from lib_graph.method.moments import InteractionMoments
 from lib_graph.method.network import Batch, Section
+from lib_graph.method.question import Question
 from lib_graph.method.readout import Readout
 from lib_graph.method.rules import Rule
 
@@ -35,23 +35,21 @@ def interaction_moments(
 ) -> InteractionMoments:
     """Return the moments of all pairs (source, target) of one batch, the constant left out.
 
-    A section that says what it is answers in closed form, any other by a JVP per source, or where
-    it is position-local by a VJP per target if these are fewer, `chunk` of them at a time.
+    The section's kind may have a closed form. Else they take a JVP per source, or where it is
+    position-local a VJP per target if these are fewer, `chunk` at a time.
     Positions that do not count are in no sum.
     """
     f, mask = batch.activations[section.source.index], batch.mask(section.source)
     features = basis.coordinates(f)
     if mask is not None:
         features = features * mask[..., None]
+    readout = _readout(section, batch, next_basis)
+    question = Question(f, features, basis.inverse, readout, rule, chunk)
     shape = (basis.features, next_basis.features)
-    arguments = (features, basis.inverse, _readout(section, batch, next_basis), rule, chunk)
-    if section.closed_form is not None:
-        parts = section.closed_form.interactions(f, *arguments)
-    elif section.local and next_basis.features < basis.features:
-        return InteractionMoments.filled(shape, _by_vjps(section, batch, *arguments), axis=1)
-    else:
-        parts = _by_jvps(section, batch, *arguments)
-    return InteractionMoments.filled(shape, parts)
+    parts = section.kind.interactions(question)
+    if parts is None and section.local and next_basis.features < basis.features:
+        return InteractionMoments.filled(shape, _by_vjps(section, batch, question), axis=1)
+    return InteractionMoments.filled(shape, parts or _by_jvps(section, batch, question))
 
 
 def _readout(section: Section, batch: Batch, next_basis: Basis) -> Readout:
@@ -63,34 +61,19 @@ def _readout(section: Section, batch: Batch, next_basis: Basis) -> Readout:
     )
 
 
-def _by_jvps(
-    section: Section,
-    batch: Batch,
-    features: Float[Tensor, "n s r"],
-    inverse: Float[Tensor, "r d"],
-    readout: Readout,
-    rule: Rule,
-    chunk: int,
-) -> Iterator[InteractionMoments]:
-    for rows, coordinates in zip(
-        inverse.split(chunk), features.movedim(-1, 0).split(chunk), strict=True
-    ):
-        tangents = coordinates[..., None] * rows[:, None, None]
-        yield readout.moments(push_forward(section, batch, tangents, rule) @ readout.rotation)
+def _by_jvps(section: Section, batch: Batch, question: Question) -> Iterator[InteractionMoments]:
+    for _, rows, values in question.sources():
+        tangents = values.movedim(-1, 0)[..., None] * rows[:, None, None]
+        moved = push_forward(section, batch, tangents, question.rule)
+        yield question.readout.moments(moved @ question.readout.rotation)
 
 
-def _by_vjps(
-    section: Section,
-    batch: Batch,
-    features: Float[Tensor, "n s r"],
-    inverse: Float[Tensor, "r d"],
-    readout: Readout,
-    rule: Rule,
-    chunk: int,
-) -> Iterator[InteractionMoments]:
+def _by_vjps(section: Section, batch: Batch, question: Question) -> Iterator[InteractionMoments]:
     """Yield the moments of A_itj = f̂_tj (c_j J_t C)_i, c_j = row j of C⁺, some targets each."""
-    for i, gradients in enumerate(column_gradients(section, batch, readout.rotation, rule, chunk)):
-        attributions = (gradients @ inverse.T * features).permute(3, 1, 2, 0)
+    readout, chunk = question.readout, question.chunk
+    columns = column_gradients(section, batch, readout.rotation, question.rule, chunk)
+    for i, gradients in enumerate(columns):
+        attributions = (gradients @ question.inverse.T * question.features).permute(3, 1, 2, 0)
         yield readout.only(slice(i * chunk, (i + 1) * chunk)).moments(attributions)
 
 

@@ -64,11 +64,11 @@ def second_moment(
 ) -> Float[Tensor, "d d"]:
     """Return N S · M' = Σ_x Σ_s Σ_t J_ts K J_tsᵀ of one batch, K = C Cᵀ, C = `next_rotation`.
 
-    J_ts = ∂F_t/∂f_s (d × d') is averaged over the path of `rule`, with the biases scaled along. A
-    section that says what it is answers in closed form. Any other takes a VJP per output position
-    and column of C, or a JVP per input position and coordinate, whichever are fewer, `chunk` of
-    them at a time; of one that is position-local, all positions go at once. The products are summed
-    in float64. Positions that do not count are in neither sum.
+    J_ts = ∂F_t/∂f_s (d × d') is averaged over the path of `rule`, with the biases scaled along.
+    The section's kind may have a closed form. Else it takes a VJP per output position and column of
+    C, or a JVP per input position and coordinate, whichever are fewer, `chunk` of them at a time;
+    of a section that is position-local, all positions go at once. The products are summed in
+    float64. Positions that do not count are in neither sum.
     """
     closed = closed_moment(section, batch, next_rotation, rule)
     if closed is not None:
@@ -91,10 +91,8 @@ def closed_moment(
     section: Section, batch: Batch, next_rotation: Float[Tensor, "e r"], rule: Rule
 ) -> Float[Tensor, "d d"] | None:
     """Return what `second_moment` does, if there is a closed form for it."""
-    if section.closed_form is None:
-        return None
     f, counted = batch.activations[section.source.index], batch.mask(section.target)
-    return section.closed_form.second_moment(f, next_rotation, rule, counted)
+    return section.kind.second_moment(f, next_rotation, rule, counted)
 
 
 def estimated_moment(

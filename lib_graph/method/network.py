@@ -9,21 +9,18 @@ a module.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lib_graph.errors import ModelError
-from lib_graph.method.moments import InteractionMoments
-from lib_graph.method.position_local import PositionLocal
-from lib_graph.method.readout import Readout
-from lib_graph.method.rules import Rule
+from lib_graph.method.kind import Kind
 
-__all__ = ["Batch", "Constants", "Kind", "Layer", "Network", "Section"]
+__all__ = ["Batch", "Constants", "Layer", "Network", "Section"]
 
 Constants = tuple[Any, ...]
 
@@ -81,46 +78,14 @@ def _tensor(rows: Float[Tensor, "n s d"], shape: tuple[int, ...]) -> Tensor:
     return rows.mT.unflatten(2, shape[1:]) if len(shape) == 3 else rows
 
 
-class Kind(Protocol):
-    """What a section is, where that gives closed forms for its Jacobian (`lib_graph.kinds`)."""
-
-    def __call__(self, f: Float[Tensor, "n s d"]) -> Float[Tensor, "n t e"]:
-        """Return F(f), to hold the declaration against the section itself."""
-        ...
-
-    def second_moment(
-        self,
-        f: Float[Tensor, "n s d"],
-        next_rotation: Float[Tensor, "e r"],
-        rule: Rule,
-        counted: Bool[Tensor, "n t"] | None,
-    ) -> Float[Tensor, "d d"] | None:
-        """Return what `jacobians.second_moment` does; None if the rule prevents it.
-
-        `counted` marks the output positions that count; nothing reaches them from others.
-        """
-        ...
-
-    def interactions(
-        self,
-        f: Float[Tensor, "n s d"],
-        features: Float[Tensor, "n s r"],
-        inverse: Float[Tensor, "r d"],
-        readout: Readout,
-        rule: Rule,
-        chunk: int,
-    ) -> Iterator[InteractionMoments]:
-        """Yield what `interactions.interaction_moments` does, some sources at a time."""
-        ...
-
-
 @dataclass(frozen=True)
 class Section:
     """The computation between two layers, with its parameters and constants as inputs.
 
     `function(tensors, parameters, constants)` maps the tensors that cross the source layer to those
     that cross the target layer. `constants` is what the network derives from its inputs beside the
-    activations: masks, sizes, rotary tables. `biases` names the parameters that count as biases.
+    activations: masks, sizes, rotary tables. `biases` names the parameters that count as biases,
+    and `kind` answers what is known of the function beside.
     """
 
     source: Layer
@@ -128,7 +93,7 @@ class Section:
     function: Callable[[Sequence[Tensor], Mapping[str, Tensor], Constants], Sequence[Tensor]]
     parameters: Mapping[str, Tensor]
     biases: tuple[str, ...]
-    kind: Kind | PositionLocal | None = None
+    kind: Kind = field(default_factory=Kind)
 
     def __call__(
         self,
@@ -145,12 +110,7 @@ class Section:
     def local(self) -> bool:
         """Whether F(f)_t depends on f_t alone."""
         one_position = self.source.positions == self.target.positions == 1
-        return one_position or isinstance(self.kind, PositionLocal)
-
-    @property
-    def closed_form(self) -> Kind | None:
-        """What has closed forms for this section, if anything does."""
-        return None if isinstance(self.kind, PositionLocal) else self.kind
+        return one_position or self.kind.local
 
     def scaled_biases(self, alpha: float) -> dict[str, Tensor]:
         """Return the biases times `alpha`, as the path from the zero baseline needs them."""

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lib_graph.kinds import Attention, GatedMLP, Norm, ResidualMLP, Tail
+from lib_graph.kinds import Norm, ResidualMLP
 from lib_graph.kinds.norm_form import NormForm
-from lib_graph.method.network import Kind
+from lib_graph.method.kind import Kind
 
 __all__ = [
     "ACTIVATIONS",
     "Family",
-    "beside_residual",
     "bias_heads",
     "heads",
     "matrix",
@@ -48,8 +46,8 @@ class Family:
     mlp: str
     ln_final: str
     unembed: str
-    attention_kind: Callable[[Any, int], Attention | None]
-    mlp_kind: Callable[[Any, int], ResidualMLP | GatedMLP | None]
+    attention_kind: Callable[[Any, int], Kind | None]
+    mlp_kind: Callable[[Any, int], Kind | None]
 
 
 def norm(module: nn.Module) -> Norm:
@@ -75,27 +73,6 @@ def heads(weight: Float[Tensor, "d he"], size: int) -> Float[Tensor, "h d e"]:
 def bias_heads(bias: Float[Tensor, " he"] | None, size: int) -> Float[Tensor, "h e"] | None:
     """Return the bias of queries, keys or values, head by head."""
     return None if bias is None else bias.unflatten(0, (-1, size))
-
-
-READS = {Attention: ("w_q", "w_k", "w_v"), ResidualMLP: ("w_in",), GatedMLP: ("w_gate", "w_up")}
-WRITES = {Attention: ("w_o", "b_o"), ResidualMLP: ("w_out", "b_out"), GatedMLP: ("w_out", "b_out")}
-
-
-def beside_residual(kind: Attention | ResidualMLP | GatedMLP) -> Tail:
-    """Return [n, f] ↦ f + G(n), given f ↦ f + G(norm(f)).
-
-    It is the end of [n, f] ↦ [n, f] + [0, G(n)], whose weights read n alone and write beside it.
-    """
-    weights = {name: getattr(kind, name) for name in (*READS[type(kind)], *WRITES[type(kind)])}
-    wide: dict[str, Any] = {
-        name: torch.cat([weights[name], 0 * weights[name]], -2) for name in READS[type(kind)]
-    }
-    for name in WRITES[type(kind)]:
-        if weights[name] is not None:
-            wide[name] = torch.cat([0 * weights[name], weights[name]], -1)
-    whole: Kind = replace(kind, norm=None, **wide)
-    d = weights[WRITES[type(kind)][0]].shape[-1]
-    return Tail(whole, 2 * d, d)
 
 
 def mlp_of_gpt(model: Any, index: int) -> ResidualMLP | None:

@@ -15,10 +15,10 @@ from lib_graph.data.evaluation import Evaluation
 from lib_graph.data.text import Text, TokenRows, read_rows
 from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.kinds import NormLinear, PositionLocal
-from lib_graph.method.network import Kind
+from lib_graph.method.kind import Kind
 from lib_graph.networks import hub
 from lib_graph.networks.checkpoint import CONFIG, read_json
-from lib_graph.networks.family import Family, beside_residual, matrix, norm
+from lib_graph.networks.family import Family, matrix, norm
 from lib_graph.networks.gpt2 import GPT2
 from lib_graph.networks.gpt_neo import GPT_NEO
 from lib_graph.networks.llama import LLAMA
@@ -83,7 +83,7 @@ def kinds(family: Family, module: nn.Module) -> Kinds:
     assert isinstance(module, LanguageModel)
     model: Any = module.model
     last, unembed = model.get_submodule(family.ln_final), model.get_submodule(family.unembed)
-    found: dict[tuple[str, str], Kind | PositionLocal | None] = {
+    found: dict[tuple[str, str], Kind | None] = {
         ("ln_final", "output"): NormLinear(norm(last), matrix(unembed), unembed.bias),
         ("ln_final", "ln_final_out"): PositionLocal(),
         ("ln_final_out", "unembed"): PositionLocal(),
@@ -96,11 +96,11 @@ def kinds(family: Family, module: nn.Module) -> Kinds:
             (f"ln1.{i}", f"ln2.{i}"): attention,
             (f"ln1.{i}", f"ln1_out.{i}"): PositionLocal(),
             (f"ln1_out.{i}", f"attn_in.{i}"): PositionLocal(),
-            (f"attn_in.{i}", f"ln2.{i}"): attention and beside_residual(attention),
+            (f"attn_in.{i}", f"ln2.{i}"): attention and attention.beside_residual(),
             (f"ln2.{i}", following): mlp or PositionLocal(),
             (f"ln2.{i}", f"ln2_out.{i}"): PositionLocal(),
             (f"ln2_out.{i}", f"mlp_in.{i}"): PositionLocal(),
-            (f"mlp_in.{i}", following): beside_residual(mlp) if mlp else PositionLocal(),
+            (f"mlp_in.{i}", following): (mlp and mlp.beside_residual()) or PositionLocal(),
         }
     return {ends: kind for ends, kind in found.items() if kind is not None}
 

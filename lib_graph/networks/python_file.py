@@ -18,7 +18,7 @@ from lib_graph.cutting.arguments import Form, form_of
 from lib_graph.cutting.copies import unwrapped
 from lib_graph.data.evaluation import Evaluation
 from lib_graph.errors import LibGraphError, ModelError, NotFoundError, UsageError
-from lib_graph.method.position_local import PositionLocal
+from lib_graph.method.kind import Kind
 from lib_graph.networks.subject import Kinds, Subject
 
 __all__ = ["is_place", "load"]
@@ -97,9 +97,7 @@ def _kinds(file: ModuleType, path: Path) -> Callable[[nn.Module], Kinds]:
     def kinds(module: nn.Module) -> Kinds:
         found = _call(place, declare, module)
         pairs = isinstance(found, dict) and all(
-            isinstance(key, tuple)
-            and len(key) == 2
-            and (isinstance(kind, PositionLocal) or hasattr(kind, "second_moment"))
+            isinstance(key, tuple) and len(key) == 2 and isinstance(kind, Kind)
             for key, kind in found.items()
         )
         if not pairs:

@@ -16,13 +16,12 @@ from lib_graph.data.evaluation import Evaluation
 from lib_graph.data.labelling import Labeller
 from lib_graph.data.notation import Notation, Sample
 from lib_graph.errors import NotFoundError, UsageError
-from lib_graph.kinds import PositionLocal
-from lib_graph.method.network import Kind
+from lib_graph.method.kind import Kind
 from lib_graph.run import Loading
 
 __all__ = ["Kinds", "Subject"]
 
-Kinds = Mapping[tuple[str, str], Kind | PositionLocal]
+Kinds = Mapping[tuple[str, str], Kind]
 NUMBERS = Notation()
 LIST = "List what can be a layer with 'lib-graph layers"
 
@@ -53,8 +52,8 @@ class Subject:
     notation: Notation = NUMBERS
     evaluation: Evaluation | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
-    loading: Loading | None = None
     form: Form = POSITIONAL
+    loading: Loading | None = None
 
     @classmethod
     def of(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from lib_graph.errors import UsageError
+from lib_graph.run.config import BuildConfig
 
 __all__ = [
     "DATA_FILES",
@@ -191,7 +192,7 @@ class Manifest(_Record):
     versions: dict[str, str]
     seed: int
     dtype: Literal["float64", "float32"]
-    config: dict[str, Any]
+    config: BuildConfig
     model: ModelInfo
     data: DataInfo
     basis: str

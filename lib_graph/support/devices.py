@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lib_graph.errors import NotFoundError, UsageError
 
-__all__ = ["CPU", "DEVICES", "device_named", "exact"]
+__all__ = ["CPU", "DEVICES", "device_named", "exact", "sums_on"]
 
 DEVICES = ("cpu", "cuda", "mps")
 CPU = torch.device("cpu")
@@ -42,6 +42,11 @@ def device_named(name: str, dtype: torch.dtype) -> torch.device:
     return torch.device("cuda", place) if kind == "cuda" else torch.device(kind)
 
 
+def sums_on(device: torch.device) -> torch.device:
+    """Return where float64 sums of what is on a device are kept: there, if it has float64."""
+    return CPU if device.type == "mps" else device
+
+
 def exact(values: Tensor) -> Tensor:
     """Return numbers in float64: on their device, or on the processor if it has no float64."""
-    return (values.cpu() if values.device.type == "mps" else values).double()
+    return values.to(sums_on(values.device)).double()

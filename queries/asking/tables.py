@@ -10,20 +10,7 @@ import pandas as pd
 from lib_graph.support.tables import Record, records_of
 from queries.asking.statements import Statement
 
-__all__ = [
-    "FEATURE_COLUMNS",
-    "INTERACTION_COLUMNS",
-    "Table",
-    "stacked",
-    "typed",
-]
-
-FEATURE_COLUMNS = (
-    "id", "layer", "layer_index", "index", "role", "importance", "variance", "label",
-)  # fmt: skip
-INTERACTION_COLUMNS = (
-    "source", "target", "strength", "stderr", "effect", "share", "source_label", "target_label",
-)  # fmt: skip
+__all__ = ["Table", "stacked", "typed"]
 
 TYPES = {
     **dict.fromkeys(["strength", "stderr", "effect", "share", "importance", "variance"], "float64"),

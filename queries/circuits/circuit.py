@@ -7,43 +7,31 @@ strongest paths, the strongest interactions), it is one and the same object here
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from lib_graph.errors import UsageError
-from lib_graph.support.files import write_json
+from lib_graph.run.circuit import (
+    FEATURE_COLUMNS,
+    INTERACTION_COLUMNS,
+    CircuitFile,
+    Scores,
+)
 from lib_graph.support.tables import Record, records_of
 from queries.asking.ends import End
 from queries.asking.reader import Reader
 from queries.asking.statements import Statement, read_text
-from queries.asking.tables import FEATURE_COLUMNS, INTERACTION_COLUMNS, stacked
+from queries.asking.tables import stacked
 
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = ["Circuit", "Scores", "circuit_from_pairs", "circuit_from_shares", "to_networkx"]
+__all__ = ["Circuit", "circuit_from_pairs", "circuit_from_shares", "to_networkx"]
 
 STRENGTHS = ["source", "target", "strength", "stderr", "effect", "share"]
-
-
-@dataclass(frozen=True)
-class Scores:
-    """What a test of a circuit found: the model's score when only the circuit is left of it.
-
-    `baseline` is the score of the whole model, `random_score` that of random circuits of the same
-    size. `metric` says what the score is, such as accuracy.
-    """
-
-    score: float
-    baseline: float
-    random_score: float
-    metric: str | None = None
-
-
-SCORES = tuple(each.name for each in fields(Scores))
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,21 +71,18 @@ class Circuit:
         """Return a row per interaction."""
         return records_of(self.interactions)
 
+    def file(self) -> CircuitFile:
+        """Return it as a file holds it."""
+        tables = self.features, self.interactions
+        return CircuitFile.of(self.run, self.query, *tables, name=self.name, scores=self.scores)
+
     def json_value(self) -> Record:
         """Return all of it as JSON has it; its scores are null until it is tested."""
-        scores = asdict(self.scores) if self.scores else dict.fromkeys(SCORES)
-        return {
-            "run": self.run,
-            "name": self.name,
-            "query": dict(self.query),
-            **scores,
-            "features": records_of(self.features),
-            "interactions": self.records(),
-        }
+        return self.file().json_value()
 
     def save(self, path: str | Path) -> None:
         """Write `json_value()` as a JSON file."""
-        write_json(Path(path), self.json_value())
+        self.file().write(Path(path))
 
 
 def circuit_from_shares(reader: Reader, source: End, target: End, *, min_share: float) -> Circuit:

@@ -1,29 +1,26 @@
-"""Grow a circuit from its end, one interaction at a time, by what flows."""
+"""Grow a circuit path by path, by what flows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import Any
 
 from lib_graph.errors import UsageError
 from queries.asking.ends import End
 from queries.asking.reader import Reader
-from queries.asking.statements import read_text
+from queries.circuits.between import Between, read_between
 from queries.circuits.circuit import Circuit, circuit_from_pairs
+from queries.circuits.detours import Growth
 
 __all__ = ["grow_circuit"]
 
-Pair = tuple[str, str]
-
 
 def grow_circuit(reader: Reader, source: End, target: End, *, size: int) -> Circuit:
-    """Return the circuit from `source` to `target` that grows greedily to at most `size`.
+    """Return the circuit of `size` interactions that grows from `source` to `target`.
 
-    Each end in `target` has the flow 1. A feature of the circuit has the sum of share times the
-    flow of the target over its interactions in the circuit: the probability that a walk backwards,
-    which stops where it leaves the circuit, comes by. Of all interactions into the circuit that
-    are not in it, the one with the largest share times flow of its target is added, ties by id. The
-    circuit is what of these lies on a path from `source` to `target`; it has grown when one more
-    would make it larger than `size` interactions.
+    It begins with a path, and then takes in detours, runs of interactions that leave it and come
+    back: always the one with the largest gain of those that fit, docs/method.md §6. So it is a
+    union of whole paths at any size. Where it cannot have as many interactions as asked for,
+    `query["shortfall"]` of the circuit says why.
 
     Raises UsageError if the ends are in the wrong order, or if `size` is less than a single path
     has.
@@ -38,80 +35,46 @@ def grow_circuit(reader: Reader, source: End, target: End, *, size: int) -> Circ
             f"The size is {size}. Ask for at least {least}: so many interactions has a path from "
             f"'{source.place}' to '{target.place}'."
         )
-    growth = _Growth(reader, source, target)
-    kept: set[Pair] = set()
-    while growth.add() and len(found := growth.on_paths()) <= size:
-        kept = found
-    query = {"source": str(source.place), "target": str(target.place), "size": size}
-    return circuit_from_pairs(reader, query, sorted(kept))
+    ground = read_between(reader, source, target)
+    query: dict[str, Any] = {"source": str(source.place), "target": str(target.place), "size": size}
+    pairs, more = _grown(ground, size)
+    if len(pairs) < size:
+        ends = f"from '{source.place}' to '{target.place}'"
+        query["shortfall"] = _shortfall(ends, size, len(pairs), len(ground), more)
+    names = [f"{reader.run}/{each.name}" for each in reader.layers[source.layer :]]
+    ids = [(f"{names[n]}/{s}", f"{names[n + 1]}/{t}") for n, s, t in pairs]
+    return circuit_from_pairs(reader, query, ids)
 
 
-class _Growth:
-    """A circuit that grows.
+def _grown(ground: Between, size: int) -> tuple[list[tuple[int, int, int]], int | None]:
+    """Return section, source and target of all interactions of a circuit that grew to `size`.
 
-    `layers[n]` are its interactions out of layer n, with their shares; `waiting` has, for each of
-    its features that can have inputs, those that are not in it, the strongest last.
+    And how many more at least it could have taken in next; None where it has all there are.
     """
+    growth = Growth(ground)
+    if len(ground) <= size:
+        for kept in growth.kept:
+            kept[:] = True
+    else:
+        while detour := growth.best(size - len(growth)):
+            growth.add(detour)
+    more = growth.shortest() if len(growth) < min(size, len(ground)) else None
+    pairs = [
+        (layer, int(here[section.source[number]]), int(there[section.target[number]]))
+        for layer, (section, kept) in enumerate(zip(ground.sections, growth.kept, strict=True))
+        for here, there in [ground.features[layer : layer + 2]]
+        for number in kept.nonzero()[0]
+    ]
+    return pairs, more
 
-    def __init__(self, reader: Reader, source: End, target: End) -> None:
-        self._reader = reader
-        self._first = source.layer
-        self._starts, self._ends = source.ids(reader.run), target.ids(reader.run)
-        self._layers: dict[int, dict[Pair, float]] = {
-            layer: {} for layer in range(source.layer, target.layer)
-        }
-        self._waiting: dict[str, list[tuple[float, str]]] = {}
-        self._layer: dict[str, int] = {}
-        self._flow = dict.fromkeys(self._ends, 1.0)
-        self._take_in(self._ends, target.layer)
 
-    def add(self) -> bool:
-        """Add the interaction through which most flows; return False if there is none."""
-        best = min(
-            (
-                (-self._flow[feature] * inputs[-1][0], inputs[-1][1], feature)
-                for feature, inputs in self._waiting.items()
-                if inputs
-            ),
-            default=None,
-        )
-        if best is None:
-            return False
-        _, source, target = best
-        share, _ = self._waiting[target].pop()
-        layer = self._layer[target] - 1
-        self._layers[layer][source, target] = share
-        if source not in self._layer and layer > self._first:
-            self._take_in([source], layer)
-        self._let_flow()
-        return True
-
-    def on_paths(self) -> set[Pair]:
-        """Return the interactions on a path from a start to an end; all of them lead to an end."""
-        reached = self._starts
-        found: set[Pair] = set()
-        for pairs in self._layers.values():
-            kept = {pair for pair in pairs if pair[0] in reached}
-            found |= kept
-            reached = {target for _, target in kept}
-        return found
-
-    def _take_in(self, features: Iterable[str], layer: int) -> None:
-        """Let features of a layer have inputs; in the first layer, only starts are inputs."""
-        self._layer.update(dict.fromkeys(features, layer))
-        rows = self._reader.frame(
-            read_text("interactions_into"), targets=sorted(features), min_share=0.0
-        )
-        if layer - 1 == self._first:
-            rows = rows[rows["source"].isin(self._starts)]
-        rows = rows.sort_values(["share", "source"], ascending=[True, False])
-        for target, inputs in rows.groupby("target"):
-            shares = zip(inputs["share"].tolist(), inputs["source"].tolist(), strict=True)
-            self._waiting[str(target)] = list(shares)
-
-    def _let_flow(self) -> None:
-        """Compute the flow of every feature of the circuit, from its ends backwards."""
-        self._flow = dict.fromkeys(self._ends, 1.0)
-        for pairs in reversed(self._layers.values()):
-            for (source, target), share in sorted(pairs.items()):
-                self._flow[source] = self._flow.get(source, 0.0) + share * self._flow[target]
+def _shortfall(ends: str, size: int, found: int, everything: int, more: int | None) -> str:
+    asked = f"{size:,} interactions were asked for"
+    if not found:
+        return f"{asked}, but no path leads {ends}."
+    if more is None:
+        return f"{asked}; all paths {ends} together have these {found:,}."
+    return (
+        f"{asked}; these are {found:,}, to which the next path would add {more:,}. All paths "
+        f"{ends} together have {everything:,}."
+    )

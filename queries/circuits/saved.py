@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lib_graph.errors import ConflictError, NotFoundError, UsageError
+from lib_graph.run.circuit import SCORES, Scores, read_circuit
 from lib_graph.support.tables import Record
 from queries.asking.reader import Reader
 from queries.asking.statements import Statement, read_text
 from queries.asking.tables import Table
-from queries.circuits.circuit import SCORES, Circuit, Scores, circuit_from_pairs
-from queries.circuits.file import read_circuit
+from queries.circuits.circuit import Circuit, circuit_from_pairs
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore, Transaction
@@ -119,8 +119,8 @@ class SavedCircuits:
     ) -> Circuit:
         """Store the circuit of a JSON file, under `name` or the name it has there, and return it.
 
-        Raises ConflictError if it is of another run, or of a graph with other interactions, and
-        what `save` raises.
+        Raises UsageError if it has no name, ConflictError if it is of another run, or of a graph
+        with other interactions, and what `save` raises.
         """
         found = read_circuit(Path(path))
         name = name or found.name
@@ -139,7 +139,10 @@ class SavedCircuits:
         self._execute("delete_circuit", id=self._id(name))
 
     def compare(self, names: Sequence[str]) -> Comparison:
-        """Return what each two of the named circuits have in common."""
+        """Return what each two of the named circuits have in common.
+
+        Raises UsageError for fewer than two, and what `load` raises.
+        """
         if len(set(names)) < 2:
             raise UsageError("One circuit cannot be compared. Name two or more.")
         circuits = [self.load(name) for name in dict.fromkeys(names)]

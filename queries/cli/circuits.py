@@ -35,7 +35,7 @@ replace_option = click.option(
 @from_option
 @click.option("--min-share", type=float, help=f"Least share on every step. [default: {MIN_SHARE}]")
 @click.option("-k", "--paths", "k", type=int, help="Instead: the union of the K strongest paths.")
-@click.option("--size", type=int, help="Instead: grow it to SIZE interactions, by what flows.")
+@click.option("--size", type=int, help="Instead: grow it to SIZE interactions, path by path.")
 @min_importance_option
 @click.option("--save", metavar="NAME", help="Keep it in the store under this name.")
 @replace_option
@@ -51,10 +51,10 @@ def circuit(
     """Find the circuit that leads to a place, in one of three ways.
 
     By default all features and interactions on some path whose every share is at least
-    --min-share. With -k the union of the K strongest paths. With --size the one that grows from its
-    end: what is added next is the interaction through which most flows to the end. A circuit that
-    leads to one answer, such as output/5, cannot score on accuracy over all answers; one that leads
-    to all of them, --to output, can.
+    --min-share. With -k the union of the K strongest paths. With --size it has so many
+    interactions: the strongest path, and then always the path that adds most to what flows, per
+    interaction. A circuit that leads to one answer, such as output/5, cannot score on accuracy over
+    all answers; one that leads to all of them, --to output, can.
 
     \b
     lib-graph circuit --to output/5
@@ -69,6 +69,8 @@ def circuit(
         if save is not None:
             found = graph.circuits.save(found, save, replace=replace)
     output.emit(found, circuit_view)
+    if shortfall := found.query.get("shortfall"):
+        click.echo(shortfall, err=True)
     if save is not None:
         click.echo(f"Saved the circuit {save!r} of run {found.run}.", err=True)
 
@@ -198,7 +200,7 @@ def import_circuit(
     \b
     lib-graph circuits import five.json
     """  # noqa: D301  \b is click's mark
-    from queries.circuits.file import read_circuit
+    from lib_graph.run.circuit import read_circuit
     from queries.graph import open_graph
     from queries.views.answers import circuit_view
 

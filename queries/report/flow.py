@@ -105,15 +105,12 @@ def _grown(source: Source, communities: Communities) -> tuple[list[Block], tuple
     circuit = source.graph.grow_circuit(target=target, size=size)
     caption = (
         f"What leads to {target}, the end of the strongest path: the circuit of {len(circuit)} "
-        f"interactions between {len(circuit.features)} features through which most flows. {KEY}"
+        f"interactions between {len(circuit.features)} features, grown by what flows. {KEY}"
     )
     commands = (
         source.ask(f"circuit --to {shlex.quote(target)} --size {size} --save grown"),
         source.ask("plot circuit.svg --of circuit --saved grown"),
     )
-    if not len(circuit):
-        words = f"No circuit of up to {size} interactions reaches {target} from the first layer."
-        return [Words(words)], commands[:1]
     return [_layered("grown", circuit, communities, caption)], commands
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lib_graph.run.config import BuildConfig
 from lib_graph.support.view import View
 from queries.report.blocks import Block, Chapter, Facts, Grid, Missing
 from queries.report.source import Source
@@ -31,7 +32,7 @@ def run_part(source: Source) -> Chapter:
         facts.insert(1, ("one input", f"of run {run.base}, over the same features"))
     blocks: list[Block] = [Facts(tuple(facts))]
     for title, values in (
-        ("Options", run.config),
+        ("Options", _options(run.config)),
         ("Checks", run.checks),
         ("Cut-offs", run.cutoffs),
         ("Timings, in seconds", run.timings),
@@ -73,6 +74,12 @@ def layers_part(source: Source) -> Chapter:
             )
         )
     return Chapter("layers", "Layers", about, tuple(blocks))
+
+
+def _options(config: BuildConfig) -> dict[str, Any]:
+    """Return what was asked for, as the command line takes it."""
+    layers = ",".join(f"{name}={point}" for name, point in config.layers)
+    return config.model_dump() | {"layers": layers, "biases": ",".join(config.biases)}
 
 
 def _versions(versions: dict[str, str]) -> str:

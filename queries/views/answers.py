@@ -137,7 +137,8 @@ def circuit_view(circuit: Circuit) -> View:
     """Return the interactions of a circuit, and what is known of how well it explains the model."""
     view = interactions_view(circuit)
     if not len(circuit):
-        return replace(view, below="There is no such path. Try a smaller --min-share.")
+        hint = " Try a smaller --min-share." if "min_share" in circuit.query else ""
+        return replace(view, below=f"There is no such path.{hint}")
     size = f"{len(circuit.features)} features and {len(circuit)} interactions."
     return replace(view, below=f"{size} {_tested(circuit)}")
 

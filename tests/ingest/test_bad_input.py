@@ -49,6 +49,7 @@ def fails(capsys: pytest.CaptureFixture[str], code: int, *arguments: object) -> 
     return err
 
 
+@pytest.mark.slow
 def test_it_says_what_it_did(
     store_target: str, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -59,6 +60,7 @@ def test_it_says_what_it_did(
     assert lib_graph(capsys, *ingest_it, "-q") == (0, said, "")
 
 
+@pytest.mark.slow
 def test_other_numbers_are_exit_code_4(
     store_target: str, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -241,6 +243,7 @@ def test_a_database_that_is_not_there(
 # -- the embedded store
 
 
+@pytest.mark.slow
 def test_a_store_that_another_process_writes(
     tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -64,18 +64,26 @@ def fail_after(store: GraphStore, monkeypatch: pytest.MonkeyPatch, transactions:
     monkeypatch.setattr(store, "transact", transact)
 
 
+@pytest.fixture(params=[4, pytest.param(1, marks=pytest.mark.exhaustive)])
+def every(request: pytest.FixtureRequest) -> int:
+    """Which transactions a cut comes before: every one, or every fourth."""
+    return int(request.param)
+
+
 def cut_everywhere(
     store: GraphStore,
     monkeypatch: pytest.MonkeyPatch,
     prepare: Callable[[], object],
     work: Callable[[], object],
     check: Callable[[int], None],
+    every: int = 1,
 ) -> int:
-    """Do `work` with the store failing before each of its transactions in turn; count them.
+    """Do `work` with the store failing before `every` one of its transactions; count them.
 
-    Before each time the store is emptied and prepared; `check(n)` follows each cut.
+    Before each time the store is emptied and prepared; `check(n)` follows each cut. The count is
+    rounded up to a multiple of `every`.
     """
-    for transactions in range(1000):
+    for transactions in range(0, 1000, every):
         store.write("MATCH (n) DETACH DELETE n")
         prepare()
         with monkeypatch.context() as patch:
@@ -128,7 +136,7 @@ def test_what_is_done_is_not_done_again(
 
 
 def test_a_replacement_never_loses_both(
-    store: GraphStore, run: Run, other: Run, monkeypatch: pytest.MonkeyPatch
+    store: GraphStore, run: Run, other: Run, monkeypatch: pytest.MonkeyPatch, every: int
 ) -> None:
     def check(transactions: int) -> None:
         interactions = store.execute("MATCH ()-[i:INTERACTS]->() RETURN count(i) AS n")[0]["n"]
@@ -148,13 +156,14 @@ def test_a_replacement_never_loses_both(
         prepare=lambda: ingest.load(run, store),
         work=lambda: ingest.load(other, store, replace=True),
         check=check,
+        every=every,
     )
     assert count > 8
     assert comparable(dump(store)) == expected(other)
 
 
 def test_a_replacement_can_also_be_finished_without_replace(
-    store: GraphStore, run: Run, other: Run, monkeypatch: pytest.MonkeyPatch
+    store: GraphStore, run: Run, other: Run, monkeypatch: pytest.MonkeyPatch, every: int
 ) -> None:
     def check(transactions: int) -> None:
         if not complete(store):
@@ -167,11 +176,12 @@ def test_a_replacement_can_also_be_finished_without_replace(
         prepare=lambda: ingest.load(run, store),
         work=lambda: ingest.load(other, store, replace=True),
         check=check,
+        every=every,
     )
 
 
 def test_a_third_version_may_come_after_a_replacement_was_cut_off(
-    store: GraphStore, run: Run, other: Run, monkeypatch: pytest.MonkeyPatch
+    store: GraphStore, run: Run, other: Run, monkeypatch: pytest.MonkeyPatch, every: int
 ) -> None:
     def check(transactions: int) -> None:
         ingest.load(run, store, replace=True)
@@ -186,11 +196,12 @@ def test_a_third_version_may_come_after_a_replacement_was_cut_off(
         prepare=lambda: ingest.load(run, store),
         work=lambda: ingest.load(other, store, replace=True),
         check=check,
+        every=every,
     )
 
 
 def test_other_numbers_after_a_load_was_cut_off(
-    store: GraphStore, run: Run, other: Run, monkeypatch: pytest.MonkeyPatch
+    store: GraphStore, run: Run, other: Run, monkeypatch: pytest.MonkeyPatch, every: int
 ) -> None:
     """Nobody has seen the first, so the second simply takes its place."""
 
@@ -198,11 +209,11 @@ def test_other_numbers_after_a_load_was_cut_off(
         ingest.load(other, store)
         assert comparable(dump(store)) == expected(other)
 
-    cut_everywhere(store, monkeypatch, int, lambda: ingest.load(run, store), check)
+    cut_everywhere(store, monkeypatch, int, lambda: ingest.load(run, store), check, every)
 
 
 def test_a_deletion_leaves_nothing_and_touches_no_other_run(
-    store: GraphStore, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: GraphStore, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int
 ) -> None:
     neighbour = random_run(tmp_path / "neighbour", (3, 2), seed=9)
 
@@ -227,12 +238,12 @@ def test_a_deletion_leaves_nothing_and_touches_no_other_run(
             {"run": run.id},
         )
 
-    cut_everywhere(store, monkeypatch, prepare, lambda: ingest.delete(run.id, store), check)
+    cut_everywhere(store, monkeypatch, prepare, lambda: ingest.delete(run.id, store), check, every)
     assert comparable(dump(store)) == expected(neighbour)
 
 
 def test_a_load_after_a_deletion_that_was_cut_off(
-    store: GraphStore, run: Run, monkeypatch: pytest.MonkeyPatch
+    store: GraphStore, run: Run, monkeypatch: pytest.MonkeyPatch, every: int
 ) -> None:
     def check(transactions: int) -> None:
         ingest.load(run, store)
@@ -244,11 +255,12 @@ def test_a_load_after_a_deletion_that_was_cut_off(
         prepare=lambda: ingest.load(run, store),
         work=lambda: ingest.delete(run.id, store),
         check=check,
+        every=every,
     )
 
 
 def test_deleting_also_takes_what_waits_to_replace(
-    store: GraphStore, run: Run, other: Run, monkeypatch: pytest.MonkeyPatch
+    store: GraphStore, run: Run, other: Run, monkeypatch: pytest.MonkeyPatch, every: int
 ) -> None:
     def check(transactions: int) -> None:
         ingest.delete(run.id, store)
@@ -260,6 +272,7 @@ def test_deleting_also_takes_what_waits_to_replace(
         prepare=lambda: ingest.load(run, store),
         work=lambda: ingest.load(other, store, replace=True),
         check=check,
+        every=every,
     )
 
 

@@ -68,6 +68,7 @@ def test_a_second_load_changes_nothing(store: GraphStore, run: Run) -> None:
     assert dump(store) == before
 
 
+@pytest.mark.slow
 def test_runs_do_not_mix(store: GraphStore, run: Run, tmp_path: Path) -> None:
     other = random_run(tmp_path / "other", (4, 3, 3, 2), seed=2)
     ingest.load(run, store)
@@ -86,6 +87,7 @@ def test_a_run_of_one_layer_or_without_interactions(store: GraphStore, tmp_path:
         assert ingest.load(lonely, store).outcome == "unchanged"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", [1 + 1e-9, 1.5, 100.0])
 def test_other_numbers_are_a_conflict(
     store: GraphStore, run: Run, tmp_path: Path, by: float
@@ -112,6 +114,7 @@ def test_the_last_bit_of_a_strength_counts(store: GraphStore, run: Run, tmp_path
         ingest.load(copy_with_strengths(run, tmp_path / "other", change), store)
 
 
+@pytest.mark.slow
 def test_large_sections_are_read_back_in_pieces(
     store: GraphStore, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +134,7 @@ def test_large_sections_are_read_back_in_pieces(
         ingest.load(run, store)
 
 
+@pytest.mark.slow
 def test_labels_follow_the_folder(store: GraphStore, run: Run) -> None:
     ingest.load(run, store)
     before = dump(store)
@@ -147,6 +151,7 @@ def test_labels_follow_the_folder(store: GraphStore, run: Run) -> None:
     assert comparable(dump(store)) == expected(run)
 
 
+@pytest.mark.slow
 def test_labels_of_a_conflict_stay(store: GraphStore, run: Run, tmp_path: Path) -> None:
     ingest.load(run, store)
     before = dump(store)
@@ -157,6 +162,7 @@ def test_labels_of_a_conflict_stay(store: GraphStore, run: Run, tmp_path: Path) 
     assert dump(store) == before
 
 
+@pytest.mark.slow
 def test_a_load_that_goes_on_takes_the_labels_of_now(
     store: GraphStore, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +180,7 @@ def test_a_load_that_goes_on_takes_the_labels_of_now(
     assert comparable(dump(store)) == expected(run)
 
 
+@pytest.mark.slow
 def test_replacing_takes_the_new_numbers(store: GraphStore, run: Run, tmp_path: Path) -> None:
     other = copy_with_strengths(run, tmp_path / "other", stronger(2.0))
     ingest.load(run, store)
@@ -187,6 +194,7 @@ def test_replacing_what_is_not_there_or_equal(store: GraphStore, run: Run) -> No
     assert ingest.load(run, store, replace=True).outcome == "unchanged"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "where"),
     [
@@ -213,6 +221,7 @@ def test_damage_is_noticed_and_mended(store: GraphStore, run: Run, damage: str, 
     assert undated(dump(store)) == good
 
 
+@pytest.mark.slow
 def test_what_the_store_does_not_hold_is_never_complete(
     store: GraphStore, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,7 @@ def runs(tmp_path: Path) -> tuple[Run, Run]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [0, 1])
 def test_matches_come_with_whichever_run_is_loaded_last(
     store: GraphStore, runs: tuple[Run, Run], first: int
@@ -79,6 +80,7 @@ def test_matches_come_with_whichever_run_is_loaded_last(
     assert dump(store) == before
 
 
+@pytest.mark.slow
 def test_matches_that_are_found_later_are_added_and_new_ones_taken(
     store: GraphStore, runs: tuple[Run, Run]
 ) -> None:
@@ -95,6 +97,7 @@ def test_matches_that_are_found_later_are_added_and_new_ones_taken(
     assert stored(store) == rows_of(frame)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gone", [0, 1])
 def test_matches_go_with_either_run_and_come_back(
     store: GraphStore, runs: tuple[Run, Run], gone: int
@@ -108,6 +111,7 @@ def test_matches_go_with_either_run_and_come_back(
     assert stored(store) == rows_of(frame)
 
 
+@pytest.mark.slow
 def test_a_replaced_run_keeps_its_matches(
     store: GraphStore, runs: tuple[Run, Run], tmp_path: Path
 ) -> None:
@@ -122,6 +126,7 @@ def test_a_replaced_run_keeps_its_matches(
     assert stored(store) == rows_of(frame)
 
 
+@pytest.mark.slow
 def test_matches_with_another_build_wait_for_it(
     store: GraphStore, runs: tuple[Run, Run], tmp_path: Path
 ) -> None:

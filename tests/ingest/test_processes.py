@@ -90,6 +90,7 @@ def test_ctrl_c_says_how_to_go_on(store: GraphStore, store_target: str, run: Run
     assert comparable(dump_at(store_target)) == expected(run)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("delay", [0.0, 0.05, 0.1, 0.2, 0.3])
 def test_an_embedded_file_is_whole_or_not_there(tmp_path: Path, run: Run, delay: float) -> None:
     file = tmp_path / "graph.kgl"

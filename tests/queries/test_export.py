@@ -12,8 +12,9 @@ import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.run import Run
+from lib_graph.run.circuit import INTERACTION_COLUMNS
 from lib_graph.support.tables import records_of, write_csv, write_json_rows, write_parquet
-from queries.asking.tables import INTERACTION_COLUMNS
+from tests.loaded import load_once
 from tests.queries.cli.test_reading import Cli
 from tests.synthetic import random_run
 
@@ -21,7 +22,7 @@ from tests.synthetic import random_run
 @pytest.fixture
 def run(store: GraphStore, tmp_path: Path) -> Run:
     run = random_run(tmp_path / "run")
-    ingest.load(run, store)
+    load_once(store, run)
     return run
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.run import Run
-from queries.asking.tables import FEATURE_COLUMNS, INTERACTION_COLUMNS
+from lib_graph.run.circuit import FEATURE_COLUMNS, INTERACTION_COLUMNS
+from tests.loaded import load_once
 from tests.synthetic import random_run
 
 NUMBERS = ["source", "target", "strength", "stderr", "effect", "share"]
@@ -32,7 +32,7 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.fixture
 def graph(store: GraphStore, run: Run) -> queries.Graph:
-    ingest.load(run, store)
+    load_once(store, run)
     return queries.open_graph(store)
 
 

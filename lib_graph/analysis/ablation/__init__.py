@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from lib_graph.analysis.ablation.bench import Bench
-from lib_graph.analysis.ablation.circuit_json import read_circuit
 from lib_graph.analysis.ablation.circuits import CircuitScore, ablate_circuit, smallest_circuit
 from lib_graph.analysis.ablation.curves import DELTA, EdgeAblation, ablate_edges, ablate_nodes
 from lib_graph.analysis.ablation.results import write_ablation, write_masks
@@ -18,7 +17,6 @@ __all__ = [
     "ablate_edges",
     "ablate_nodes",
     "read_ablation",
-    "read_circuit",
     "smallest_circuit",
     "smallest_kept",
     "write_ablation",

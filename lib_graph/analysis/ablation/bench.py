@@ -19,6 +19,7 @@ from lib_graph.data.evaluation import Evaluation, Metric, Total
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.method.basis import LayerBasis, RawBasis
 from lib_graph.method.dictionary import Dictionary
+from lib_graph.method.ends import Ends
 from lib_graph.method.network import Constants, Layer, Network
 from lib_graph.networks import Subject
 from lib_graph.run import Run
@@ -146,7 +147,7 @@ class Bench:
         if layer.index == len(self.network.sections):
             return self._mean(features[at] @ inverse + basis.origin for at, _ in self.parts)
         section = self.network.sections[layer.index]
-        narrow = narrowed(section, inverse, basis.origin)
+        narrow = narrowed(section, Ends(inverse, basis.origin))
         return self._mean(
             self._run_on(section.target, narrow(features[part.samples], part.constants), part)
             for part in self.parts

@@ -1,83 +1,37 @@
-"""Circuits as JSON has them, and which interactions of a run they keep."""
+"""Which interactions of a run a circuit keeps, and the circuit of some interactions."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 from jaxtyping import Int
-from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
 from lib_graph.analysis.ablation.masks import Edges
 from lib_graph.errors import ConflictError, UsageError
 from lib_graph.run import FeatureId, Run
-from lib_graph.support.tables import records_of
+from lib_graph.run.circuit import CircuitFile
 
-__all__ = ["Ranks", "circuit_json", "ranks_of", "read_circuit"]
+__all__ = ["Ranks", "circuit_of", "ranks_of"]
 
 SAME = 1e-6  # the relative difference of strengths up to which a graph is the same
-FEATURE_COLUMNS = [
-    "id", "layer", "layer_index", "index", "role", "importance", "variance", "label",
-]  # fmt: skip
-INTERACTION_COLUMNS = [
-    "source", "target", "strength", "stderr", "effect", "share", "source_label", "target_label",
-]  # fmt: skip
-
 Ranks = Mapping[str, Int[Tensor, " n"]]
 """source layer → the ranks of the interactions of a circuit among those of its section"""
 
 
-class _Interaction(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True)
+def ranks_of(run: Run, edges: Mapping[str, Edges], circuit: CircuitFile) -> Ranks:
+    """Return the interactions of a circuit in a run.
 
-    source: str
-    target: str
-    strength: float
-
-
-class _Circuit(BaseModel):
-    """What a circuit's file must hold; it may hold more."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    run: str
-    interactions: tuple[_Interaction, ...]
-
-
-def read_circuit(path: Path) -> dict[str, Any]:
-    """Return the circuit in a JSON file. Raises UsageError if it cannot be read as one."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{str(path)!r} cannot be read as JSON ({error}).") from error
-    _checked(value)
-    assert isinstance(value, dict)
-    return value
-
-
-def _checked(circuit: Any) -> _Circuit:
-    try:
-        return _Circuit.model_validate(circuit)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError(
-            f"This is no circuit: {'.'.join(map(str, first['loc']))}: {first['msg']}. "
-            "'lib-graph export circuit --format json' writes one."
-        ) from error
-
-
-def ranks_of(run: Run, edges: Mapping[str, Edges], circuit: Mapping[str, Any]) -> Ranks:
-    """Return the interactions of a circuit in a run."""
-    read = _checked(circuit)
-    if read.run != run.id:
-        raise UsageError(f"The circuit is of run {read.run!r}, not of {run.id!r}. Name its run.")
+    Raises UsageError if the circuit is of another run or empty, ConflictError if the run does not
+    have its interactions, or has them with other strengths.
+    """
+    if circuit.run != run.id:
+        raise UsageError(f"The circuit is of run {circuit.run!r}, not of {run.id!r}. Name its run.")
     found: dict[str, list[int]] = {layer: [] for layer in edges}
-    for each in read.interactions:
+    for each in circuit.interactions:
         source, target = FeatureId.parse(each.source), FeatureId.parse(each.target)
         own = edges.get(source.layer)
         if own is not None and source.index < own.source.first_index:
@@ -107,10 +61,10 @@ def ranks_of(run: Run, edges: Mapping[str, Edges], circuit: Mapping[str, Any]) -
     return {layer: torch.tensor(sorted(set(ranks))).long() for layer, ranks in found.items()}
 
 
-def circuit_json(
+def circuit_of(
     run: Run, edges: Mapping[str, Edges], chosen: Ranks, query: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return a circuit as `lib-graph export circuit --format json` writes it."""
+) -> CircuitFile:
+    """Return the circuit of the interactions of these ranks."""
     features = run.features.assign(label=run.features["label"].fillna(""))
     features["id"] = _ids(run, features["layer"], features["index"])
     labels = dict(zip(features["id"], features["label"], strict=True))
@@ -123,12 +77,7 @@ def circuit_json(
         tables.append(table)
     interactions = pd.concat(tables)
     ends = {*interactions["source"], *interactions["target"]}
-    return {
-        "run": run.id,
-        "query": dict(query),
-        "features": records_of(features[features["id"].isin(ends)][FEATURE_COLUMNS]),
-        "interactions": records_of(interactions[INTERACTION_COLUMNS]),
-    }
+    return CircuitFile.of(run.id, query, features[features["id"].isin(ends)], interactions)
 
 
 def _ids(run: Run, layers: pd.Series[str], indices: pd.Series[int]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,10 +13,11 @@ from torch import Tensor
 
 from lib_graph.analysis.ablation.bench import Bench
 from lib_graph.analysis.ablation.bisection import bisect, check_reachable
-from lib_graph.analysis.ablation.circuit_json import Ranks, circuit_json, ranks_of
+from lib_graph.analysis.ablation.circuit_json import Ranks, circuit_of, ranks_of
 from lib_graph.analysis.ablation.curves import RANDOM_ANSWERS, table_of
 from lib_graph.analysis.ablation.masks import Edges, MaskedSection, edges_of
 from lib_graph.errors import NotFoundError, UsageError
+from lib_graph.run.circuit import CircuitFile, Scores
 from lib_graph.support.progress import SILENT, Progress
 
 __all__ = ["RANKS", "CircuitScore", "ablate_circuit", "masked_score", "smallest_circuit"]
@@ -47,21 +48,20 @@ class CircuitScore:
             bench, [{"kind": "circuit", **{name: getattr(self, name) for name in names}}]
         )
 
-    def added_to(self, circuit: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a circuit with its scores, as JSON has it."""
-        names = ("score", "baseline", "random_score", "metric")
-        return {**circuit, **{name: getattr(self, name) for name in names}}
+    def scores(self) -> Scores:
+        """Return the scores alone, as a circuit's file holds them."""
+        return Scores(self.score, self.baseline, self.random_score, self.metric)
 
 
 def ablate_circuit(
     bench: Bench,
-    circuit: Mapping[str, Any],
+    circuit: CircuitFile,
     *,
     draws: int = 5,
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> CircuitScore:
-    """Return the scores of a circuit, given as JSON has it: run, interactions, ….
+    """Return the scores of a circuit.
 
     In every section each feature is computed from the sources that the circuit keeps, which were
     computed so themselves; all else is at its mean. The constant features are always kept. Random
@@ -118,8 +118,8 @@ def smallest_circuit(
     *,
     rank: Literal["strength", "share"] = "strength",
     progress: Progress = SILENT,
-) -> dict[str, Any]:
-    """Return a circuit that keeps the network's score up to `delta`, as JSON has it.
+) -> CircuitFile:
+    """Return a circuit that keeps the network's score up to `delta`.
 
     All interactions of the run are ranked by strength or share. Bisection finds a number of the
     first of them that suffices; those into features that no other kept interaction reads, which
@@ -152,7 +152,7 @@ def smallest_circuit(
         n = bisect(passes, len(order))
     chosen = _read_by_others(edges, _first(edges, order, n))
     query = {"keep_score": delta, "rank": rank, "metric": bench.metric.name}
-    return circuit_json(bench.run, edges, chosen, query)
+    return circuit_of(bench.run, edges, chosen, query)
 
 
 def _ranked(edges: Mapping[str, Edges], by: str) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from torch import Tensor
 from lib_graph.analysis.ablation.bench import Bench
 from lib_graph.analysis.ablation.narrowing import narrowed
 from lib_graph.errors import RunError, UsageError
-from lib_graph.kinds import Linear
+from lib_graph.method.ends import Ends
 from lib_graph.method.network import Section
 from lib_graph.run import LayerInfo, Run
 
@@ -67,7 +67,10 @@ class Edges:
 
 
 def edges_of(run: Run) -> dict[str, Edges]:
-    """Return the interactions of every section of a run, by the name of the source layer."""
+    """Return the interactions of every section of a run, by the name of the source layer.
+
+    Raises RunError if a section has none.
+    """
     found = {}
     for table in run.sections():
         layers = {layer.name: layer for layer in run.layers}
@@ -112,8 +115,9 @@ class MaskedSection:
                 f"{self.section.source.name!r} to {self.section.target.name!r}: they are "
                 f"{basis.features} × {following.features}."
             )
-        if isinstance(self.section.kind, Linear):
-            return self._linear(self.section.kind, mask)
+        at_once = self.section.kind.masked(self._ends, mask)
+        if at_once is not None:
+            return at_once(self.features) + following.offset
         rows, row_of = torch.unique(mask.T, dim=0, return_inverse=True)
         columns: list[Tensor | None] = [None] * mask.shape[1]
         for number, row in enumerate(rows):
@@ -132,22 +136,21 @@ class MaskedSection:
 
     def _columns(self, row: Bool[Tensor, " r"], targets: list[int]) -> Float[Tensor, "n t m"]:
         """Return the features `targets`, computed from the sources that `row` keeps."""
-        basis = self.bench.bases[self.section.source.name]
-        following = self.bench.bases[self.section.target.name]
-        kept, toward = row.nonzero()[:, 0], following.rotation[:, targets]
-        narrow = narrowed(self.section, basis.inverse[kept], basis.origin, toward)
+        kept, ends = row.nonzero()[:, 0], self._ends
+        toward = None if ends.toward is None else ends.toward[:, targets]
+        narrow = narrowed(self.section, Ends(ends.directions[kept], ends.offset, toward))
         coordinates = self._by_feature[kept].permute(1, 2, 0)
         values = [narrow(coordinates[at], constants) for at, constants in self.bench.parts]
-        return torch.cat(values) + following.offset[targets]
+        return torch.cat(values) + self.bench.bases[self.section.target.name].offset[targets]
+
+    @cached_property
+    def _ends(self) -> Ends:
+        """All features of the source layer, and of the target layer."""
+        basis = self.bench.bases[self.section.source.name]
+        following = self.bench.bases[self.section.target.name]
+        return Ends(basis.inverse, basis.origin, following.rotation)
 
     @cached_property
     def _by_feature(self) -> Float[Tensor, "r n s"]:
         """The features laid out so that some of them can be picked at once."""
         return self.features.permute(2, 0, 1).contiguous()
-
-    def _linear(self, kind: Linear, mask: Mask) -> Float[Tensor, "n t next_r"]:
-        """Return f̂ (C⁺ W C' ∘ mask) + F̂(μ)."""
-        basis = self.bench.bases[self.section.source.name]
-        following = self.bench.bases[self.section.target.name]
-        weight = (basis.inverse @ kind.weight @ following.rotation) * mask
-        return self.features @ weight + following.coordinates(kind(basis.origin))

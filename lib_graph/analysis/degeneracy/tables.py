@@ -16,13 +16,14 @@ from torch import Tensor
 
 from lib_graph.analysis.degeneracy.firing import Firing, firing_of
 from lib_graph.analysis.degeneracy.gauges import gauges_of
-from lib_graph.analysis.degeneracy.linear_maps import LinearMap, Space, maps_of, span_of
+from lib_graph.analysis.degeneracy.spaces import Space, span_of
 from lib_graph.analysis.reopening import Reopened, reopened_network
 from lib_graph.building.job import first_samples
 from lib_graph.building.plan import make_plan
 from lib_graph.building.samples import Samples
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.method.jacobians import second_moment
+from lib_graph.method.linear_map import LinearMap
 from lib_graph.method.moments import Moments, counted_rows
 from lib_graph.method.network import Batch, Section
 from lib_graph.method.rules import Rule
@@ -216,7 +217,7 @@ def _free_maps(
 
     What is not looked at (what reads the queries, say) counts as used.
     """
-    maps = [(s, each) for s in data.samples.network.sections for each in maps_of(s.kind)]
+    maps = [(s, each) for s in data.samples.network.sections for each in s.kind.linear_maps()]
 
     def merge(one: list[_LookedAt], two: list[_LookedAt]) -> list[_LookedAt]:
         return [a.merge(b) for a, b in zip(one, two, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -54,6 +55,10 @@ class Positions(Protocol):
 
     def scores(self, q: Moving, k: Moving) -> Float[Tensor, "h n s j t"]:
         """Return how q_t R_t · k_s R_s moves along each feature."""
+        ...
+
+    def gauges(self, size: int) -> Mapping[str, int]:
+        """Return the changes of W_Q and W_K of a head that no product of q and k shows."""
         ...
 
 
@@ -114,6 +119,10 @@ class Fixed:
             found.addcmul_((k.value @ q.m.mT)[:, :, :, None], q.swing.mT[:, None])
         return found
 
+    def gauges(self, size: int) -> Mapping[str, int]:
+        """Return any basis."""
+        return {"basis of W_Q and W_K per head": size**2}
+
 
 @dataclass(frozen=True)
 class Rotary:
@@ -168,6 +177,10 @@ class Rotary:
         sj_by_t = found.view(h * n, -1, t)
         sj_by_t.baddbmm_(dk.flatten(2, 3).flatten(0, 1), q.value.mT.flatten(0, 1))
         return sj_by_t.view(h, n, -1, j, t)
+
+    def gauges(self, size: int) -> Mapping[str, int]:
+        """Return what commutes with the rotations: a scale and a phase of each pair."""
+        return {"scale and phase of each rotary pair of W_Q and W_K per head": size}
 
 
 def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

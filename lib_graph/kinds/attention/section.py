@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import KW_ONLY, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -11,18 +11,23 @@ from torch import Tensor
 
 from lib_graph.kinds.attention.edges import output_tangents
 from lib_graph.kinds.attention.moment import second_moment
+from lib_graph.kinds.attention.narrow import Heads, NarrowAttention
 from lib_graph.kinds.attention.one_pass import AttentionPass, Normalised
 from lib_graph.kinds.attention.positions import Fixed, Positions
 from lib_graph.kinds.norm import Norm
+from lib_graph.kinds.tail import Tail, read_first, write_last
+from lib_graph.method.ends import Ends, Narrow
+from lib_graph.method.kind import Kind
+from lib_graph.method.linear_map import LinearMap
 from lib_graph.method.moments import InteractionMoments
-from lib_graph.method.readout import Readout
+from lib_graph.method.question import Question
 from lib_graph.method.rules import Rule
 
 __all__ = ["Attention"]
 
 
 @dataclass(frozen=True)
-class Attention:
+class Attention(Kind):
     """F(f)_t = f_t + Σ_h Σ_s A^h_ts v^h_s W_O^h + b_O, n = norm(f), or f without a norm.
 
     A = softmax(`scale` · q kᵀ) over the s that t sees, with q, k, v = n W + b and q and k turned by
@@ -84,17 +89,20 @@ class Attention:
         k = self._heads(n, self.w_k, self.b_k, alpha)
         v = self._heads(n, self.w_v, self.b_v, alpha)
         q, k = self.positions.rotate(q, queries), self.positions.rotate(k, sources)
-        scale = q.shape[-1] ** -0.5 if self.scale is None else self.scale
         visible = self._visible(f.shape[1])
-        pattern = (scale * q @ k.mT).masked_fill(~visible, -torch.inf).softmax(-1)
+        pattern = (self._scale() * q @ k.mT).masked_fill(~visible, -torch.inf).softmax(-1)
         norm = None
         if n_hat is not None and self.norm is not None:
             gained = n_hat * self.norm.gain
             moved = [self._heads(gained, w) for w in (self.w_v, self.w_k, self.w_q)]
             norm = Normalised(n_hat, torch.stack(moved))
         return AttentionPass(
-            q, k, v, pattern, pattern @ v, a, norm, visible, queries, sources, self.positions, scale
-        )
+            q, k, v, pattern, pattern @ v, a, norm, visible, queries, sources, self.positions,
+            self._scale(),
+        )  # fmt: skip
+
+    def _scale(self) -> float:
+        return self.w_q.shape[-1] ** -0.5 if self.scale is None else self.scale
 
     def _heads(
         self,
@@ -135,22 +143,72 @@ class Attention:
         here = self._pass(f)
         return second_moment(here, self._inward(), self.w_o, next_rotation, counted, self.residual)
 
-    def interactions(
-        self,
-        f: Float[Tensor, "n s d"],
-        features: Float[Tensor, "n s r"],
-        inverse: Float[Tensor, "r d"],
-        readout: Readout,
-        rule: Rule,
-        chunk: int,
-    ) -> Iterator[InteractionMoments]:
+    def interactions(self, question: Question) -> Iterator[InteractionMoments]:
         """Yield the moments of A_itj, feature j at all positions."""
+        readout, rule = question.readout, question.rule
         nodes = zip(rule.weights, rule.nodes, strict=True)
-        along_path = [(weight, self._pass(f, alpha)) for weight, alpha in nodes]
+        along_path = [(weight, self._pass(question.f, alpha)) for weight, alpha in nodes]
         inward, out = self._inward(), (self.w_o @ readout.rotation).flatten(0, 1)
-        for rows, f_hat in zip(inverse.split(chunk), features.split(chunk, -1), strict=True):
+        for _, rows, f_hat in question.sources():
             attributions = output_tangents(along_path, inward, rows, f_hat).flatten(3) @ out
             if self.residual:
                 at_outputs = f_hat[:, self.outputs].movedim(-1, 0)[..., None]
                 attributions.addcmul_(at_outputs, (rows @ readout.rotation)[:, None, None])
             yield readout.moments(attributions)
+
+    def narrowed(self, ends: Ends) -> Narrow:
+        """Return attention between few coordinates, c or with a norm ĉ (`Norm.inside`), and R.
+
+        Where m < e, the values are read along R at once: each head's has m coordinates.
+        """
+        scaled, inside = (_same, ends) if self.norm is None else self.norm.inside(ends)
+        out, bias = ends.out(self.w_o, self.b_o)
+        heads = self._maps()
+        if out.shape[-1] < out.shape[-2]:
+            heads["w_v"] = heads["w_v"].read_along(out)
+        q, k, v = (inside.affine(*each.side_by_side) for each in heads.values())
+        attend = NarrowAttention(
+            q, k, v, out, self.positions, self._scale(), self.outputs, self._visible
+        )
+        if not self.residual:
+            return lambda c: attend(scaled(c)) + bias
+        straight = ends.straight(bias)
+        return lambda c: straight(c[:, self.outputs]) + attend(scaled(c))
+
+    def _maps(self) -> dict[str, Heads]:
+        return {
+            "w_q": Heads(self.w_q, self.b_q),
+            "w_k": Heads(self.w_k, self.b_k),
+            "w_v": Heads(self.w_v, self.b_v),
+        }
+
+    def beside_residual(self) -> Tail | None:
+        """Return [n, f] ↦ f + Attn(n); None without a residual."""
+        if not self.residual:
+            return None
+        w_q, w_k, w_v = (read_first(weight) for weight in (self.w_q, self.w_k, self.w_v))
+        w_o, b_o = write_last(self.w_o), write_last(self.b_o)
+        whole = replace(self, w_q=w_q, w_k=w_k, w_v=w_v, w_o=w_o, b_o=b_o, norm=None)
+        return Tail(whole, 2 * self.w_o.shape[-1], self.w_o.shape[-1])
+
+    def linear_maps(self) -> Sequence[LinearMap]:
+        """Return the maps of all heads side by side.
+
+        What reads q, k and v, and what the heads write, is not looked at.
+        """
+        inputs = _same if self.norm is None else self.norm
+        into = [
+            LinearMap(name, *heads.side_by_side, inputs, reads=False)
+            for name, heads in self._maps().items()
+        ]
+        return (*into, LinearMap("w_o", self.w_o.flatten(0, 1), self.b_o, None))
+
+    def gauges(self) -> Mapping[str, int]:
+        """Return those of each head of keys and values, with all queries that it serves."""
+        (keys, _, size), values = self.w_k.shape, self.w_v.shape[-1]
+        among = {name: keys * each for name, each in self.positions.gauges(size).items()}
+        return {"basis of W_V and W_O per head": len(self.w_v) * values**2} | among
+
+
+def _same(x: Tensor) -> Tensor:
+    return x

@@ -80,11 +80,12 @@ def test_they_show_sums_with_the_position_marked(run):
     assert "«" not in "".join(last.text)
 
 
+@pytest.mark.slow
 def test_a_relu_has_one_end(tmp_path):
     subject = subject_of(torch.randn(30, 3, dtype=torch.float64))
     relu = Dictionary(torch.eye(3), -torch.ones(3), torch.eye(3), torch.ones(3), "relu")
     write_bases(tmp_path / "file.safetensors", {"x": relu}, {})
-    run = build(subject, tmp_path / "run", Options(basis=tmp_path / "file.safetensors"))
+    run = build(subject, tmp_path / "run", Options(basis=tmp_path / "file.safetensors"), force=True)
     found = find_examples(run, subject, count=30).query("layer == 'x'")
     assert (found["rank"] > 0).all()
     assert len(found) == int((subject.inputs[0] > 1).sum())
@@ -98,6 +99,7 @@ def subject_of(x, module=None, layers=("x=0:in", "output"), **more):
     return replace(Subject.of(random_(module), x, layers), **more)
 
 
+@pytest.mark.slow
 def test_positions_that_do_not_count_are_no_examples(tmp_path):
     x = torch.randn(9, 4, 3, dtype=torch.float64)
     counted = torch.arange(4) < torch.arange(9)[:, None].clamp(1, 3)
@@ -140,6 +142,7 @@ def test_long_contexts_are_cut_around_the_position():
     assert Notation().write(Sample((tokens,), tokens < 35), 33).endswith("32 «33» 34")
 
 
+@pytest.mark.slow
 def test_examples_are_made_once(run, capsys):
     before = (run.path / "examples.parquet").stat()
     assert len(find_examples(run, count=4)) == len(read_examples(run))

@@ -74,6 +74,7 @@ def by_definition(first, other, count):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("entries", [150, 1 << 24])
 def test_matches_are_those_of_all_values_at_once(runs, opened, monkeypatch, entries):
     monkeypatch.setattr(correlation_module, "ENTRIES", entries)
@@ -91,6 +92,7 @@ def test_matches_are_those_of_all_values_at_once(runs, opened, monkeypatch, entr
     assert (found["correlation"] < 0).any()
 
 
+@pytest.mark.slow
 def test_a_network_with_itself_is_the_identity(opened):
     for name, r in correlations(opened[0], opened[0]).items():
         size = opened[0].bases[name].features
@@ -117,6 +119,7 @@ def test_a_sign_is_kept(tmp_path):
     assert r.to_dict() == pytest.approx({(i, i): -1.0 for i in (1, 2, 3)})
 
 
+@pytest.mark.slow
 def test_outputs_and_features_of_the_last_layer_have_their_own_numbers(tmp_path):
     x = torch.randn(40, 3, dtype=torch.float64)
     run, subject = linear(tmp_path / "raw", x, "neuron")
@@ -128,6 +131,7 @@ def test_outputs_and_features_of_the_last_layer_have_their_own_numbers(tmp_path)
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_what_does_not_vary_has_no_match(tmp_path, dtype):
     """A relu that is never on, and a coordinate that is the same for all but for rounding."""
@@ -153,6 +157,7 @@ def test_what_does_not_vary_has_no_match(tmp_path, dtype):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("entries", [1, 1 << 22])
 def test_positions_that_do_not_count_do_not_correlate(tmp_path, monkeypatch, entries):
     """Of the first and the fifth sample none does: a batch may be without any that counts."""
@@ -207,6 +212,7 @@ def test_both_folders_have_the_matches_and_are_written_once(runs):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_matches_of_another_build_are_refused(runs, tmp_path):
     match_runs(*runs, replace=True)
     path = matches_path(runs[0].path, runs[0].id, runs[1].id)
@@ -259,6 +265,7 @@ def test_runs_that_cannot_be_matched_are_one_clear_line(runs, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_layers_that_do_not_fit_together_are_one_clear_line(tmp_path):
     x = torch.randn(9, 4, 3, dtype=torch.float64)
     run, subject = linear(tmp_path / "run", x, "neuron")
@@ -272,6 +279,7 @@ def test_layers_that_do_not_fit_together_are_one_clear_line(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_other_vocabularies_are_one_clear_line(runs, opened, tmp_path):
     sums = replace(opened[1].subject, notation=Sums(5))
     refused(UsageError, "have different vocabularies", *runs, None, sums, replace=True)

@@ -9,8 +9,11 @@ from torch import nn
 
 import lib_graph
 from lib_graph.analysis.reopening import reopened, reopened_network
+from lib_graph.building.build import build
 from lib_graph.errors import ConflictError, ModelError
 from lib_graph.networks.checkpoint import save
+from lib_graph.networks.subject import Subject
+from lib_graph.run import Run
 from tests.lib_graph.nets import CONFIG, transformer
 
 
@@ -44,6 +47,7 @@ def test_a_network_that_moved_is_one_line(built, tmp_path):
         reopened(lib_graph.Run.open(run / "run"))
 
 
+@pytest.mark.slow
 def test_other_weights_are_refused(built):
     with torch.no_grad():
         subject = lib_graph.load_subject(built.manifest.model.source)
@@ -52,12 +56,14 @@ def test_other_weights_are_refused(built):
         reopened(built, subject)
 
 
+@pytest.mark.slow
 def test_other_data_are_refused(built):
     subject = lib_graph.load_subject(built.manifest.model.source)
     with pytest.raises(ConflictError, match=r"The data of .* are not those that run"):
         reopened(built, replace(subject, inputs=(subject.inputs[0][:-1],)))
 
 
+@pytest.mark.slow
 def test_a_module_of_a_session_has_to_be_given(tmp_path):
     module = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
     subject = lib_graph.Subject.of(module, torch.randn(20, 3), ["0:in", "output"])
@@ -80,3 +86,11 @@ def test_a_file_of_ones_own_comes_back_with_its_data(tmp_path):
     file.unlink()
     with pytest.raises(ModelError, match=r"cannot be loaded again. There is no file"):
         reopened(run)
+
+
+def test_a_layer_whose_name_has_a_comma(tmp_path):
+    module = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    subject = Subject.of(module, torch.randn(9, 2), ["a,b=0:in", "hidden=2:in", "output"])
+    run = build(subject, tmp_path)
+    assert [layer.name for layer in Run.open(tmp_path).layers] == ["a,b", "hidden", "output"]
+    assert reopened(run, subject).layers == {"a,b": "0:in", "hidden": "2:in", "output": "output"}

@@ -70,7 +70,7 @@ def test_it_has_the_features_of_its_base(run, tmp_path):
     assert names == [f"sums@{a} + {b}", "sums@3", "third"]
     manifest = by_text.manifest
     assert (manifest.base, manifest.data.samples, manifest.basis) == (run.id, 1, "pca")
-    assert manifest.config["input"] == f"{a} + {b}"
+    assert manifest.config.input == f"{a} + {b}"
     assert by_text.layers == run.layers
     features = by_text.features.drop(columns=["run", "label_score"])
     pd.testing.assert_frame_equal(features, run.features.drop(columns=["run", "label_score"]))
@@ -119,6 +119,7 @@ def test_the_command(run, tmp_path, capsys):
     assert capsys.readouterr().out == line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "words"),
     [

@@ -45,6 +45,7 @@ STAGES = ["means and Gram matrices", "Jacobian of c", "Jacobian of a", "interact
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("batches", [1, 3])
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_build_goes_on_after_the_last_batch_and_ends_in_the_same_bytes(
@@ -83,6 +84,7 @@ def test_a_damaged_checkpoint_is_not_taken_up(whole, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("keep", ["disk", "nowhere"])
 def test_where_activations_are_kept_changes_nothing(whole, keep, tmp_path, monkeypatch):
     seen = []
@@ -255,6 +257,7 @@ def pass_of_two(alone, folder, stops=(None, None), looking=None):
     return found, [each.seen["pass"] for each in watched]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cut_off", "done"),
     [
@@ -277,6 +280,7 @@ def test_processes_that_were_cut_off_apart_end_together(job, cut_off, done, tmp_
     assert all(torch.equal(each.gram, whole.gram) and each.count == whole.count for each in found)
 
 
+@pytest.mark.slow
 def test_a_process_that_was_killed_catches_up(job, tmp_path, monkeypatch):
     monkeypatch.setattr("lib_graph.building.accumulating.LOOK", 4 * BATCH)
     whole = pass_of_two(job, tmp_path / "whole")[0][0]

@@ -61,6 +61,7 @@ def test_roles_and_indices(run):
     assert np.allclose(features.variance, features.importance, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_shares_into_a_target_sum_to_one_without_the_constant(run):
     rows = run.interactions
     assert rows.share[rows.source == 0].isna().all()
@@ -68,6 +69,7 @@ def test_shares_into_a_target_sum_to_one_without_the_constant(run):
     assert np.allclose(sums, 1)
 
 
+@pytest.mark.slow
 def test_the_manifest_counts_the_model_and_the_data(run):
     (tokens,) = SUBJECT.inputs
     manifest = run.manifest
@@ -79,6 +81,7 @@ def test_the_manifest_counts_the_model_and_the_data(run):
         assert layer.pca_rank == len(eigenvalues[layer.name].pca_eigenvalues)
 
 
+@pytest.mark.slow
 def test_checks_are_recorded(run):
     checks = run.manifest.checks
     assert checks["chain_error"] < 1e-12
@@ -131,6 +134,7 @@ def test_float32_is_close_to_float64(run, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("basis", ["pca", "neuron"])
 def test_other_bases(basis, tmp_path):
     found = build(SUBJECT, tmp_path, Options(basis=basis))
@@ -203,6 +207,7 @@ class Stopping:
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "stage", ["Jacobian of ln1.0", "interactions of ln1.0", "interactions of unembed"]
 )
@@ -241,6 +246,7 @@ def test_replace_takes_the_new_run(tmp_path):
     assert Run.open(tmp_path).id == second.id
 
 
+@pytest.mark.slow
 def test_replace_leaves_nothing_that_was_found_of_the_other_run(tmp_path):
     """It would be of another graph, and refused wherever the new run is loaded."""
     module = random_(nn.Sequential(nn.Linear(3, 2)))
@@ -261,6 +267,7 @@ def test_two_builds_at_once(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", ["bases.safetensors", "features.parquet", "interactions.parquet"])
 def test_a_damaged_file_is_noticed(name, tmp_path):
     build(SUBJECT, tmp_path)
@@ -309,6 +316,7 @@ def test_no_data_is_an_error(tmp_path):
         build(subject_of(module, torch.zeros(0, 3), LINES), tmp_path)
 
 
+@pytest.mark.slow
 def test_activations_that_are_not_finite_are_an_error(tmp_path):
     module = random_(nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 2)))
     x = torch.ones(10, 3)

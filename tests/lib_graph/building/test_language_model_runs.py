@@ -78,6 +78,7 @@ def test_layers_of_a_language_model(place, capsys):
     assert rows["output"]["shape"][1:] == [11]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [

@@ -26,6 +26,8 @@ def forbid(monkeypatch, name):
     monkeypatch.setattr(jacobians, name, never)
 
 
+@pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 @pytest.mark.parametrize("passes", ["forward", "backward"])
 def test_whichever_passes_are_fewer(rule, passes, monkeypatch):
@@ -51,6 +53,7 @@ def test_forward_passes_only_where_their_products_fit(monkeypatch):
     assert relative(second_moment(section, batch, rotation, GRADIENT, 4), forward) < 1e-12
 
 
+@pytest.mark.slow
 def test_masks_in_either_direction(monkeypatch):
     """Position 1 of `mixed` sees position 0: what does not count is cut off at both ends."""
     _, network, inputs = stacked_network()
@@ -80,6 +83,7 @@ def strengths(section, batch, features, targets, chunk):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("targets", [2, 6])
 def test_position_local_sections(targets, masked):
@@ -137,6 +141,7 @@ def estimated(batch, network, probes):
     return estimated_moment(network.sections[2], batch, rotation, GRADIENT, probes, 8)
 
 
+@pytest.mark.slow
 def test_probes_follow_from_the_samples_alone():
     _, network, inputs = stacked_network()
     whole, variance = estimated(network.run(inputs), network, 5)

@@ -20,9 +20,9 @@ def measured(monkeypatch):
     found = []
     measure = plan._section_bytes
 
-    def watched(section, *rest):
+    def watched(section, *rest, **options):
         found.append((section.source.name, section.target.name))
-        return measure(section, *rest)
+        return measure(section, *rest, **options)
 
     monkeypatch.setattr(plan, "_section_bytes", watched)
     return found
@@ -45,6 +45,7 @@ def test_sections_that_differ_are_measured_each(measured):
     assert {("ln1.0", "ln2.0"), ("ln1.1", "ln2.1")} <= set(measured)
 
 
+@pytest.mark.slow
 def test_sections_of_one_shape_that_nothing_is_known_of_are_measured_each(measured):
     class Wide(nn.Module):
         def forward(self, x):
@@ -57,6 +58,7 @@ def test_sections_of_one_shape_that_nothing_is_known_of_are_measured_each(measur
     assert {source for source, _ in measured} == {"a", "b", "c"}
 
 
+@pytest.mark.slow
 def test_sections_of_other_features_are_measured_each(measured):
     x = torch.randn(4, 3)
     layers = {"a": "0:in", "b": "1:in", "c": "2:in", "d": "3:in", "e": "output"}
@@ -67,6 +69,7 @@ def test_sections_of_other_features_are_measured_each(measured):
     assert count(measured, chain, x, top=2) == 2  # the last layer takes all of its features
 
 
+@pytest.mark.slow
 def test_sections_of_other_positions_are_measured_each(measured):
     class Last(nn.Module):
         def forward(self, x):

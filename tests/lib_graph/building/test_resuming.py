@@ -44,6 +44,7 @@ def whole(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("stage", PASSES)
 def test_what_is_estimated_is_the_same_after_an_interruption(whole, stage, tmp_path):
     """Its error too, which only the manifest tells."""

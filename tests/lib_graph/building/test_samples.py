@@ -48,6 +48,7 @@ def count_runs(monkeypatch, found):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("keep", KEPT)
 def test_one_forward_pass_if_they_are_kept(keep, tmp_path, monkeypatch):
     found = samples(keep, tmp_path / "kept")
@@ -61,6 +62,7 @@ def test_one_forward_pass_if_they_are_kept(keep, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("keep", ["memory", "disk"])
 def test_values_of_the_last_layer_can_be_left_out(keep, tmp_path):
     found = samples(keep, tmp_path / "kept", last=False)
@@ -93,6 +95,7 @@ def test_files_go_when_a_build_fails(keep, tmp_path, monkeypatch):
     assert not list(tmp_path.rglob("*activations*"))
 
 
+@pytest.mark.slow
 def test_chosen_samples_come_in_their_order(tmp_path):
     found = samples("memory", None)
     which = torch.tensor([5, 0, 3, 1, 2])

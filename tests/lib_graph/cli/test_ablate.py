@@ -86,12 +86,13 @@ def test_a_circuit_is_found_written_and_tested_again(folder, tmp_path, capsys):
     assert rows["edges"].tolist() == [len(circuit["interactions"])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
         (["circuit"], 2, "one of the two"),
         (["circuit", "c.json", "--keep-score", "0.1"], 2, "one of the two"),
-        (["circuit", "/none.json"], 2, "'/none.json' cannot be read as JSON"),
+        (["circuit", "/none.json"], 2, "'/none.json' cannot be read: No such file or directory"),
         (["circuit", "--keep-score", "0.1", "--rank", "size"], 2, "Rank 'size' not found"),
         (["circuit", "--keep-score", "1"], 2, "Without any interaction the accuracy is already"),
         (["edges", "--delta", "-1"], 2, "delta is -1"),
@@ -108,6 +109,7 @@ def test_what_cannot_be_used_is_one_line(folder, capsys, arguments, code, words)
     assert words in line
 
 
+@pytest.mark.slow
 def test_a_run_of_another_network_is_one_line(folder, tmp_path, capsys):
     other = tmp_path / "net.py"
     other.write_text(FILE.replace("Linear(6, 3)", "Linear(6, 3, bias=False)"))

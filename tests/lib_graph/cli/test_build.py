@@ -74,7 +74,7 @@ def test_a_flag_wins_over_the_config(model, tmp_path):
         (["--layers", "ln1.0,ln2"], 2, "Layer 'ln2' not found. Closest: 'ln2.0'."),
         (["--basis", "lob"], 2, "Basis 'lob' not found. Closest: 'lib'."),
         (["--memory", "lots"], 2, "'lots' is not a memory size."),
-        (["--memory", "100M"], 2, "needs at least"),
+        pytest.param(["--memory", "100M"], 2, "needs at least", marks=pytest.mark.slow),
         (["--config", "/none"], 2, "cannot be read as JSON"),
         (["--basis", "/none"], 2, "There are no bases at '/none'."),
         (["--bases", "/none"], 2, "There are no bases at '/none'."),

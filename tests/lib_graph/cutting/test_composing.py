@@ -9,7 +9,7 @@ import lib_graph
 from lib_graph.building.bases_file import read_bases
 from lib_graph.cutting.composing import compose
 from lib_graph.cutting.cuts import cut
-from lib_graph.kinds import Linear
+from lib_graph.kinds import Linear, Perceptron, PositionLocal
 from lib_graph.method.basis import lib_basis
 from lib_graph.method.jacobians import second_moment
 from lib_graph.method.moments import Moments
@@ -19,6 +19,7 @@ from tests.lib_graph.nets import STACKED, random_, random_basis, stacked, stacke
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", ["gradient", "trapezoid"])
 def test_the_derivative_is_that_of_the_whole(name):
     _, network, inputs = stacked_network()
@@ -37,6 +38,8 @@ def test_the_derivative_is_that_of_the_whole(name):
     assert relative(second_moment(whole, one, rotation, rule, 4), truth) < 1e-12
 
 
+@pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("biases", [(True, True, True), (True, False, False), (False, False, True),
                                     (False, False, False)])  # fmt: skip
 def test_linear_maps_are_a_linear_map(biases):
@@ -48,6 +51,16 @@ def test_linear_maps_are_a_linear_map(biases):
     assert (whole.kind.bias is None) == (not any(biases))
     assert torch.allclose(whole.kind(x), module(x), rtol=1e-13)
     assert compose(network.sections[:1]) is network.sections[0]
+
+
+def test_a_linear_map_before_units_is_units():
+    module = random_(nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2)))
+    x = torch.randn(6, 3, dtype=torch.float64)
+    network = cut(module, (x,), {"a": "0:in", "b": "1:in", "c": "3:in", "d": "output"})
+    units = compose(network.sections[:2]).kind
+    assert isinstance(units, Perceptron)
+    assert torch.allclose(units(x), module[:3](x), rtol=1e-13)
+    assert compose(network.sections).kind == PositionLocal()
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ def test_the_chain_of_sections_is_the_module_at_every_layer():
         assert torch.equal(layer.unpack(found)[0], truth[STACKED[layer.name]])
 
 
+@pytest.mark.slow
 def test_other_batch_sizes_and_lengths_than_traced_work():
     module, network, _ = stacked_network()
     for shape in ((1, 2, 3), (9, 2, 3), (3, 5, 3)):
@@ -29,6 +30,7 @@ def test_other_batch_sizes_and_lengths_than_traced_work():
         assert torch.allclose(network.run(inputs).activations[-1], module(inputs), atol=1e-14)
 
 
+@pytest.mark.slow
 def test_a_skip_connection_becomes_part_of_the_layer():
     _, network, _ = stacked_network()
     assert [len(layer.shapes) for layer in network.layers] == [1, 2, 1, 1, 1]
@@ -95,6 +97,7 @@ def test_layers_of_the_transformer():
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("layers", "error", "words"),
     [
@@ -167,6 +170,7 @@ class WithoutDerivative(Linear):
         return super().__call__(f.detach())
 
 
+@pytest.mark.slow
 def test_a_declaration_with_the_right_value_and_a_wrong_derivative_is_caught():
     module = random_(nn.Sequential(nn.Linear(3, 4), nn.Tanh()))
     wrong = WithoutDerivative(module[0].weight.T, module[0].bias)
@@ -185,6 +189,7 @@ def test_activations_that_are_not_finite_are_named():
         network.run(inputs)
 
 
+@pytest.mark.slow
 def test_a_chain_that_parts_from_the_module_names_the_layer():
     module, network, inputs = stacked_network()
     assert check(network, module, (inputs,), STACKED)["chain_error"] < 1e-14

@@ -13,6 +13,7 @@ from lib_graph.errors import NotFoundError
 from lib_graph.kinds import PositionLocal
 from lib_graph.kinds.norm_form import NormForm
 from lib_graph.method.basis import first_apart, lib_basis
+from lib_graph.method.kind import Kind
 from lib_graph.method.moments import Moments
 from lib_graph.method.network import Layer
 from lib_graph.networks import Subject
@@ -75,6 +76,8 @@ def x():
     return torch.randn(30, 3, generator=generator, dtype=torch.float64)
 
 
+@pytest.mark.slow
+@pytest.mark.sampled
 def test_the_sections_are_the_module(module, norm, centred, x):
     network = cut(module, (x,), LAYERS)
     assert [layer.width for layer in network.layers] == [3, 4, 5, 4, 2]
@@ -88,6 +91,7 @@ def test_the_sections_are_the_module(module, norm, centred, x):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 def test_the_derivatives_are_the_modules(module, x):
     network = cut(module, (x,), LAYERS)
     free = x.clone().requires_grad_()
@@ -164,7 +168,7 @@ def test_what_is_called_a_norm_but_is_none_is_a_generic_section(x):
         cut(module, (x,), LAYERS)
     whole = {name: point for name, point in LAYERS.items() if name != "inside"}
     network = cut(module, (x,), whole)
-    assert network.sections[1].kind is None
+    assert type(network.sections[1].kind) is Kind
     assert torch.allclose(network.run(x).activations[-1][:, 0], module(x), rtol=1e-12)
 
 
@@ -206,6 +210,7 @@ def test_the_norms_of_transformers():
     assert NormForm.of(Qwen3NextRMSNormGated(4)) is None
 
 
+@pytest.mark.slow
 def test_halves_of_a_norm_are_position_local():
     module = random_(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2)))
     x = torch.randn(4, 5, 3, dtype=torch.float64)
@@ -245,6 +250,7 @@ SLOW = [pytest.param(basis, marks=pytest.mark.slow) for basis in ("pca", "neuron
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("basis", ["lib", *SLOW])
 def test_a_run_says_which_feature_is_the_variance(x, tmp_path, basis):
     module = random_(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2)))

@@ -34,6 +34,7 @@ def test_layers_are_the_named_tensors_and_the_chain_is_the_module(partial):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", ["gradient", "trapezoid"])
 def test_the_derivative_is_that_with_the_bypass_held_fixed(partial, name):
     module, network, inputs = partial
@@ -76,11 +77,13 @@ def test_what_bypasses_the_target_is_not_held():
     assert found.abs().max() > 0
 
 
+@pytest.mark.slow
 def test_interactions_are_those_of_the_sections(partial):
     _, network, inputs = partial
     check(network, inputs[:2], rule_of("gradient"))
 
 
+@pytest.mark.slow
 def test_without_a_bypass_nothing_changes():
     module = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
     x = torch.randn(5, 3, dtype=torch.float64)
@@ -118,7 +121,7 @@ def test_the_run_says_so_and_is_another(tmp_path):
         assert command(*arguments, "--out", str(out), *options) == 0
         runs.append(lib_graph.Run.open(out))
     manifest = runs[1].manifest
-    assert (manifest.config["partial"], manifest.checks["held_tensors"]) == (True, 1)
+    assert (manifest.config.partial, manifest.checks["held_tensors"]) == (True, 1)
     assert "held_tensors" not in runs[0].manifest.checks
     assert runs[0].id != runs[1].id
     assert [layer.width for layer in runs[0].layers][1] == 8

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lib_graph.cutting.cuts import cut
-from lib_graph.kinds import Linear, Perceptron
+from lib_graph.kinds import Kind, Linear, Perceptron
 from lib_graph.kinds.activations import ACTIVATIONS
 from tests.lib_graph.method.test_interactions import check, rule_of
 from tests.lib_graph.method.test_jacobians import brute, relative
@@ -33,6 +33,7 @@ def test_slopes_are_derivatives(name):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("name", MODULES)
 def test_a_linear_map_with_an_activation(name, bias):
@@ -47,6 +48,8 @@ def test_a_linear_map_with_an_activation(name, bias):
         check(network, x, rule)
 
 
+@pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_linear_map(bias):
     network, x = network_of(nn.Sequential(nn.Linear(3, 5, bias=bias)), 3)
@@ -59,6 +62,8 @@ class Doubled(nn.Linear):
         return super().forward(x) + x
 
 
+@pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("module", "shape"),
     [
@@ -72,5 +77,5 @@ class Doubled(nn.Linear):
 )
 def test_what_only_looks_like_it(module, shape):
     network, x = network_of(module, *shape)
-    assert network.sections[0].kind is None
+    assert type(network.sections[0].kind) is Kind
     check(network, x[:2], rule_of("gradient"))

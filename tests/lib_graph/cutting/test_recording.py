@@ -109,6 +109,7 @@ def test_a_build_says_so_and_keeps_it(turning, tmp_path):
         assert torch.equal(found.network.run(inputs).activations[-1][:, 0], module(inputs))
 
 
+@pytest.mark.slow
 def test_a_module_that_is_traced_is_not_recorded(tmp_path):
     told = Told()
     run = lib_graph.build(
@@ -131,6 +132,7 @@ class Detour(nn.Module):
         return self.second(y) if float(x.sum()) > 0 else self.second(y) + x
 
 
+@pytest.mark.slow
 def test_a_branch_that_decides_what_crosses_a_layer_is_an_error():
     layers = {"a": "first:in", "b": "second:in", "out": "output"}
     inputs = torch.ones(3, 3, dtype=torch.float64)
@@ -148,6 +150,7 @@ class Turned(Detour):
         return y + x if float(x.sum()) > 0 else y + x.relu()
 
 
+@pytest.mark.slow
 def test_tensors_of_the_same_shape_could_still_be_others():
     layers = {"a": "first:in", "b": "second:in", "out": "output"}
     inputs = torch.ones(3, 3, dtype=torch.float64)
@@ -170,6 +173,7 @@ class Failing(nn.Linear):
         return super().forward(x)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("last", "error", "words"),
     [

@@ -8,8 +8,10 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoTokenizer
 
+from lib_graph.analysis.reopening import text_of
 from lib_graph.data.text import Text, documents, read_rows
 from lib_graph.errors import UsageError
+from lib_graph.run.config import BuildConfig
 from tests.lib_graph.language_models import save_tokenizer
 
 DOCUMENTS = ["a b c", "d e", "", "f g h a b"]
@@ -148,5 +150,5 @@ def test_numbers_that_make_no_row(tmp_path, option, value):
 
 def test_settings_say_which_text_it_was(tmp_path):
     text = Text(tmp_path / "x.txt", context=9, tokens=None, padding=True)
-    assert Text.of_settings({**text.settings, "basis": "lib"}) == text
-    assert Text.of_settings({"basis": "lib"}) is None
+    assert text_of(BuildConfig(**text.settings, basis="lib")) == text
+    assert text_of(BuildConfig(basis="lib")) is None

@@ -12,6 +12,7 @@ from lib_graph.kinds.attention import edges, spans
 from lib_graph.kinds.attention import moment as moment_module
 from lib_graph.method.moments import InteractionMoments
 from lib_graph.method.network import Layer, Network, Section
+from lib_graph.method.question import Question
 from lib_graph.method.readout import Readout
 from lib_graph.method.rules import Rule
 from tests.lib_graph.nets import jacobian_of, random_basis
@@ -176,7 +177,7 @@ def check_interactions(kind, f, rule, chunk, counted=None):
     basis, C = random_basis(D, 4), random(D, 3, seed=8)
     features = basis.coordinates(f)
     readout = Readout(C, N * S, counted)
-    parts = kind.interactions(f, features, basis.inverse, readout, rule, chunk)
+    parts = kind.interactions(Question(f, features, basis.inverse, readout, rule, chunk))
     found = InteractionMoments.stack(list(parts))
     A = [
         attributions(jacobian(kind, x, rule), f_hat, basis, C)
@@ -208,9 +209,8 @@ def test_blocks_change_nothing(name, f, monkeypatch):
     kind, C, basis = attention(**OPTIONS[name]), random(D, 5, seed=8), random_basis(D, 4)
 
     def both():
-        parts = kind.interactions(
-            f, basis.coordinates(f), basis.inverse, Readout(C, N * S), GRADIENT, 2
-        )
+        sources = f, basis.coordinates(f), basis.inverse
+        parts = kind.interactions(Question(*sources, Readout(C, N * S), GRADIENT, 2))
         square = InteractionMoments.stack(list(parts)).square
         return kind.second_moment(f, C, GRADIENT, None), square
 
@@ -234,10 +234,10 @@ def test_single_precision(kind, f):
     assert found.dtype == torch.float64
     assert relative(found, kind.second_moment(f, C, GRADIENT, None)) < 1e-5
     features = basis.coordinates(f)
-    small = single.interactions(
-        f.float(), features.float(), basis.inverse.float(), Readout(C.float(), 1), GRADIENT, 4
-    )
-    large = kind.interactions(f, features, basis.inverse, Readout(C, 1), GRADIENT, 4)
+    sources = f, features, basis.inverse
+    large = kind.interactions(Question(*sources, Readout(C, 1), GRADIENT, 4))
+    sources = (x.float() for x in sources)
+    small = single.interactions(Question(*sources, Readout(C.float(), 1), GRADIENT, 4))
     assert relative(next(small).square, next(large).square) < 1e-5
 
 

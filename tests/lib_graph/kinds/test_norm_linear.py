@@ -1,4 +1,4 @@
-"""A norm with a linear map behind, and the ends of other kinds: closed forms against Jacobians."""
+"""Norms, alone or with a linear map behind, and the ends of other kinds, against Jacobians."""
 
 from dataclasses import replace
 
@@ -8,20 +8,21 @@ import torch
 from lib_graph.kinds import Attention, GatedMLP, Norm, NormLinear, ResidualMLP
 from lib_graph.method.basis import RawBasis
 from lib_graph.method.moments import InteractionMoments
+from lib_graph.method.question import Question
 from lib_graph.method.readout import Readout
 from lib_graph.method.rules import Rule
-from lib_graph.networks.family import beside_residual
+from tests.lib_graph.kinds.test_mlps import NORMS, D, H, N, S, random
 from tests.lib_graph.nets import jacobian_of, random_basis
-from tests.lib_graph.networks.test_mlps import NORMS, D, H, N, S, random
 
 RULES = [Rule.named("gradient"), Rule.named("gauss-legendre", 3), Rule.named("trapezoid", 2)]
 COUNTED = torch.tensor([[True, True], [True, False], [False, False]])
 V = 6
 
 
-@pytest.fixture(params=["layer", "rms"])
+@pytest.fixture(params=["layer", "rms", "layer alone", "rms alone"])
 def kind(request):
-    return NormLinear(NORMS[request.param], random(D, V), random(V))
+    norm, _, alone = request.param.partition(" ")
+    return NORMS[norm] if alone else NormLinear(NORMS[norm], random(D, V), random(V))
 
 
 @pytest.fixture
@@ -31,10 +32,9 @@ def f():
 
 def scaled(kind, alpha):
     """The same, with all biases times alpha."""
-    norm = kind.norm
-    if norm.bias is not None:
-        norm = replace(norm, bias=alpha * norm.bias)
-    return replace(kind, norm=norm, bias=alpha * kind.bias)
+    if isinstance(kind, NormLinear):
+        return replace(kind, norm=scaled(kind.norm, alpha), bias=alpha * kind.bias)
+    return kind if kind.bias is None else replace(kind, bias=alpha * kind.bias)
 
 
 def jacobians(kind, f, rule):
@@ -44,7 +44,7 @@ def jacobians(kind, f, rule):
 @pytest.mark.parametrize("counted", [None, COUNTED], ids=["all", "some"])
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_the_second_moment(kind, f, rule, counted):
-    C = random(V, 4, seed=8)
+    C = random(kind(f).shape[2], 4, seed=8)
     truth = 0
     for J, which in zip(
         jacobians(kind, f, rule), COUNTED if counted is not None else [slice(S)] * N, strict=True
@@ -60,12 +60,13 @@ def test_the_second_moment(kind, f, rule, counted):
 @pytest.mark.parametrize("chunk", [1, 3])
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_the_interactions(kind, f, rule, chunk, bent, raw):
-    basis, C = random_basis(D, 4), torch.eye(V).double() if raw else random(V, 3, seed=8)
+    basis, width = random_basis(D, 4), kind(f).shape[2]
+    C = torch.eye(width).double() if raw else random(width, 3, seed=8)
     features = (f - basis.mean) @ basis.rotation
     slopes = random(N, S, C.shape[1], seed=9) if bent else None
-    rotation = RawBasis(V).rotation if raw else C
+    rotation = RawBasis(width).rotation if raw else C
     readout = Readout(rotation, N * S, None, slopes)
-    parts = kind.interactions(f, features, basis.inverse, readout, rule, chunk)
+    parts = kind.interactions(Question(f, features, basis.inverse, readout, rule, chunk))
     found = InteractionMoments.stack(list(parts))
     A = torch.stack(
         [
@@ -85,7 +86,7 @@ def test_strengths_are_not_negative_where_they_cancel():
     norm = Norm(torch.ones(D), None, 0.0, centred=False)
     kind, f = NormLinear(norm, random(D, V).float()), torch.ones(3, 2, D)
     readout = Readout(torch.eye(V), 6)
-    (found,) = kind.interactions(f, f[..., :1], f[0, :1], readout, RULES[0], 1)
+    (found,) = kind.interactions(Question(f, f[..., :1], f[0, :1], readout, RULES[0], 1))
     assert (found.strength >= 0).all()
     assert found.strength.max() < 1e-9
 
@@ -103,7 +104,7 @@ WHOLE = {
 def test_a_part_beside_the_residual_stream(whole, f):
     """[n, f] ↦ f + G(n) of f ↦ f + G(norm(f)), its moment and its interactions."""
     norm = NORMS["layer"]
-    tail = beside_residual(replace(WHOLE[whole], norm=norm))
+    tail = replace(WHOLE[whole], norm=norm).beside_residual()
     both = torch.cat([norm(f), f], -1)
     assert torch.allclose(tail(both), replace(WHOLE[whole], norm=norm)(f), rtol=1e-12)
     rule, C, basis = RULES[0], random(D, 3, seed=8), random_basis(2 * D, 4)
@@ -111,7 +112,7 @@ def test_a_part_beside_the_residual_stream(whole, f):
     truth = sum(torch.einsum("tisa,ir,jr,tjsb->ab", j, C, C, j) for j in J)
     assert (tail.second_moment(both, C, rule) - truth).norm() < 1e-12 * truth.norm()
     features = basis.coordinates(both)
-    parts = tail.interactions(both, features, basis.inverse, Readout(C, N * S), rule, 3)
+    parts = tail.interactions(Question(both, features, basis.inverse, Readout(C, N * S), rule, 3))
     A = [
         torch.einsum("sj,jd,tesd,ei->jti", f_hat, basis.inverse, j, C)
         for j, f_hat in zip(J, features, strict=True)

@@ -78,6 +78,7 @@ def pair_table(section):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 def test_strengths_are_those_of_brute_force(case):
     subject, run, network, _, dictionaries = case
     for section, found in zip(network.sections, run.sections(), strict=True):
@@ -117,6 +118,7 @@ def brute(section, constants, f, basis, following):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 def test_importance_is_the_mean_square_and_variance_the_variance(case):
     _, run, network, batch, dictionaries = case
     assert run.manifest.basis == "dictionary"
@@ -130,6 +132,7 @@ def test_importance_is_the_mean_square_and_variance_the_variance(case):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 def test_a_run_over_dictionaries_is_a_basis_itself(case, tmp_path):
     subject, run, *_ = case
     again = build(subject, tmp_path, Options(basis=run.path))
@@ -138,6 +141,7 @@ def test_a_run_over_dictionaries_is_a_basis_itself(case, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("rule", ["gradient", "trapezoid"])
 def test_a_dictionary_that_holds_lib_gives_its_edges(rule, tmp_path):
     subject = perceptron_subject()
@@ -163,6 +167,7 @@ def overcomplete(width, features, seed):
     return Dictionary(basis.rotation, offset, basis.inverse, -offset @ basis.inverse, "identity")
 
 
+@pytest.mark.slow
 def test_completeness():
     """All attributions sum to the target less its value at activations and biases 0."""
     subject = perceptron_subject()
@@ -227,6 +232,7 @@ def test_a_file_that_does_not_fit_is_one_line(tmp_path, change, metadata, error,
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.slow
 def test_a_relu_has_no_path(tmp_path):
     save_file(good(), tmp_path / "file.safetensors", RELU)
     options = Options(basis=tmp_path / "file.safetensors", rule="trapezoid")
@@ -243,13 +249,16 @@ def test_layers_may_be_mixed(tmp_path):
     torch.manual_seed(0)
     relu = Dictionary(torch.randn(5, 6), torch.ones(6), torch.randn(6, 5), torch.ones(5), "relu")
     write_bases(tmp_path / "mixed.safetensors", bases | {"hidden": relu}, {})
-    run = build(subject, tmp_path / "run", Options(basis=tmp_path / "mixed.safetensors"))
+    run = build(
+        subject, tmp_path / "run", Options(basis=tmp_path / "mixed.safetensors"), force=True
+    )
     features = {layer.name: layer.features for layer in lib.layers}
     assert {layer.name: layer.features for layer in run.layers} == features | {"hidden": 6}
     found, truth = (x.interactions.query("source_layer == 'linear'") for x in (run, lib))
     assert np.allclose(found.strength, truth.strength)
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path, capsys):
     (tmp_path / "net.py").write_text(
         "import torch\n\n\ndef make_model():\n"
@@ -258,6 +267,7 @@ def test_the_command(tmp_path, capsys):
     )
     save_file(tensors(), tmp_path / "file.safetensors", RELU)
     arguments = ["build", f"{tmp_path}/net.py:make_model", "--layers", "x=0:in,output", "-q"]
+    arguments += ["--force"]  # random features
     arguments += ["--basis", f"{tmp_path}/file.safetensors", "--out", f"{tmp_path}/run"]
     with pytest.raises(SystemExit) as stop:
         main(arguments)
@@ -273,7 +283,7 @@ def test_many_features_need_more_memory(tmp_path):
         save_file(held, tmp_path / f"{name}.safetensors", RELU)
     memory = (512 << 20) + (16 << 20)
     build(perceptron_subject(), tmp_path / "run",
-          Options(basis=tmp_path / "small.safetensors", memory=memory))  # fmt: skip
+          Options(basis=tmp_path / "small.safetensors", memory=memory), force=True)  # fmt: skip
     with pytest.raises(UsageError, match=r"needs at least 5[67]\d MiB"):
         build(perceptron_subject(), tmp_path / "run",
               Options(basis=tmp_path / "wide.safetensors", memory=memory))  # fmt: skip

@@ -41,6 +41,7 @@ def local_network(declared):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", RULE_NAMES)
 def test_jvps_where_they_are_fewer(name, monkeypatch):
     rule = Rule.named(name, 3 if name != "gradient" else None)
@@ -71,6 +72,8 @@ def test_a_position_local_section_takes_a_backward_pass_per_column():
     assert torch.allclose(found, truth, rtol=1e-12)
 
 
+@pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("ahead", [1, 2, 3])
 def test_what_passes_between_positions_is_not_position_local(ahead):
     class Shifted(nn.Module):
@@ -86,6 +89,7 @@ def test_what_passes_between_positions_is_not_position_local(ahead):
         cut(Shifted(), (x,), {"x": "inner:in", "y": "output"}, kinds={("x", "y"): PositionLocal()})
 
 
+@pytest.mark.slow
 def test_fewer_positions_are_not_position_local():
     class Last(nn.Module):
         def __init__(self) -> None:

@@ -67,6 +67,7 @@ def check(network, inputs, rule):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", RULE_NAMES)
 def test_any_section_by_jvps(name):
     _, network, inputs = stacked_network()
@@ -74,6 +75,7 @@ def test_any_section_by_jvps(name):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", RULE_NAMES)
 def test_closed_forms_of_the_transformer(name):
     module = transformer().requires_grad_(False)
@@ -100,6 +102,7 @@ def test_chunks_and_batches_change_nothing():
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("make", [pca_basis, neuron_basis])
 def test_completeness(make):
     """Along a path, all attributions of a target sum to what it is less what the baseline gives.

@@ -36,6 +36,7 @@ def across(toy, out):
     return worst, stray
 
 
+@pytest.mark.slow
 def test_blocks_are_found_on_the_full_product_of_their_inputs(tmp_path):
     strength, stray = across(blocks(product_inputs(30)), tmp_path)
     assert strength < 1e-15
@@ -52,6 +53,8 @@ def test_on_random_samples_a_little_leaks(tmp_path):
     assert 1e-9 < stray < 0.1
 
 
+@pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(
     ("ranks", "spans", "found"),

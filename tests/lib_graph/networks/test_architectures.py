@@ -107,6 +107,7 @@ def case(request):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 def test_the_chain_gives_the_modules_result(case):
     module, inputs, network = case
     more = tuple(torch.cat([x, 2 * x]) for x in inputs)
@@ -118,6 +119,7 @@ def test_the_chain_gives_the_modules_result(case):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 def test_the_chains_derivative_is_the_modules(case):
     """Nothing reaches the result but through the first layer."""
     module, inputs, network = case
@@ -133,6 +135,7 @@ def test_the_chains_derivative_is_the_modules(case):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 def test_the_second_moment_of_every_section(case):
     _, inputs, network = case
     rule = Rule.named("gradient")

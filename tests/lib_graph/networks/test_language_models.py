@@ -42,6 +42,7 @@ def name(request):
     return request.param
 
 
+@pytest.mark.sampled
 def test_logits_are_those_of_transformers(name, tmp_path):
     subject = load_subject(save_model(tmp_path, name))
     truth = AutoModelForCausalLM.from_pretrained(tmp_path)(tokens()).logits
@@ -49,6 +50,7 @@ def test_logits_are_those_of_transformers(name, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("granularity", GRANULARITIES)
 def test_the_chain_gives_the_logits_whatever_the_sizes(name, granularity):
     module, found = network(name, granularity)
@@ -60,6 +62,7 @@ def test_the_chain_gives_the_logits_whatever_the_sizes(name, granularity):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("granularity", GRANULARITIES)
 def test_jacobian_second_moments(name, granularity):
     _, found = network(name, granularity)
@@ -73,6 +76,7 @@ def test_jacobian_second_moments(name, granularity):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("granularity", ["block", "paper"])
 def test_interactions(name, granularity):
     check(network(name, granularity)[1], tokens(2, 4), GRADIENT)
@@ -130,6 +134,8 @@ def moments(section, batch, bases):
     return InteractionMoments.stack([constant_moments(*where), interaction_moments(*where, 4)])
 
 
+@pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("granularity", GRANULARITIES)
 def test_padding_changes_nothing(name, granularity):
     """Rows of unequal length, padded behind, are the rows one by one."""

@@ -98,6 +98,7 @@ def test_a_model_folder_has_its_own_data(file):
         load_subject(shipped_model(), f"{file}:make_data")
 
 
+@pytest.mark.slow
 def test_the_layers_that_are_listed_can_be_built(file, tmp_path, capsys):
     model = f"{file}:make_model"
     assert lib_graph("layers", model, "--json") == 0
@@ -173,6 +174,7 @@ def test_data_and_layers_that_do_not_go_with_the_model(tmp_path, model, given, w
         library.build(model, tmp_path / "run", **given)
 
 
+@pytest.mark.slow
 def test_kinds_can_be_declared_in_the_file(file, tmp_path):
     without = load_subject(f"{file}:make_model").with_layers(LAYERS)
     file.write_text(FILE + KINDS)
@@ -203,6 +205,7 @@ def test_wrong_kinds_are_named(file, tmp_path, result, words):
         library.build(f"{file}:make_model", tmp_path / "run", layers=LAYERS)
 
 
+@pytest.mark.slow
 def test_kinds_of_a_module_in_python(tmp_path):
     module = nn.Sequential(nn.Linear(3, 3), nn.Softmax(-1))
 

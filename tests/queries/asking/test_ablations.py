@@ -26,6 +26,7 @@ def run(tmp_path: Path) -> Run:
     return random_run(tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_store_has_the_ablations_of_the_folder(run: Run, store: GraphStore) -> None:
     ingest.load(run, store)
     graph = queries.open_graph(store)
@@ -58,6 +59,7 @@ def ablations(run: Run, tmp_path: Path) -> Ablations:
     return found
 
 
+@pytest.mark.slow
 def test_each_layer_and_section_has_a_panel_with_a_line_a_basis(
     run: Run, ablations: Ablations
 ) -> None:
@@ -88,6 +90,7 @@ def test_each_layer_and_section_has_a_panel_with_a_line_a_basis(
         assert rings == ([] if kind == "node_curve" else [4.0, 3.0])
 
 
+@pytest.mark.slow
 def test_runs_in_the_same_basis_are_called_by_their_ids_as_well(
     run: Run, ablations: Ablations
 ) -> None:

@@ -20,6 +20,7 @@ from lib_graph.run import Run
 from lib_graph.run.matches import all_matches
 from queries.asking.library import all_queries, find_query
 from queries.asking.statements import CYPHER
+from tests.loaded import load_once
 from tests.queries.conftest import Answer
 from tests.synthetic import random_matches, random_run
 
@@ -474,8 +475,7 @@ def runs(store: GraphStore, tmp_path: Path) -> tuple[Run, Run]:
     run = random_run(tmp_path / "run", (7, 5, 4, 3), seed=5, run_id=RUN, base=BASE)
     for seed, pair in enumerate([(run, base), (base, run)]):
         random_matches(*pair, seed)
-    for each in (base, run):
-        ingest.load(each, store)
+    load_once(store, base, run)
     return run, base
 
 
@@ -538,6 +538,7 @@ def test_a_text_documents_itself(query: queries.asking.library.NamedQuery) -> No
     assert max(map(len, query.text.splitlines())) <= 100
 
 
+@pytest.mark.slow
 def test_a_run_that_is_not_complete_is_not_read(store: GraphStore, runs: tuple[Run, Run]) -> None:
     graph = queries.open_graph(store, RUN)
     asked = [graph.query(name, **parameters) for name, (parameters, _) in ASKED.items()]
@@ -596,6 +597,7 @@ def test_what_cannot_be_asked_is_one_clear_line(
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_the_verbs(store: GraphStore, runs: tuple[Run, Run], store_target: str, cli: Cli) -> None:
     listed = cli("queries").out
     assert all(each.name in listed and each.question in listed for each in all_queries())

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.errors import NotFoundError, UsageError
 from queries.asking.runs import list_runs
+from tests.loaded import load_once
 from tests.synthetic import random_run
 
 IDS = ("0a0000000001", "0a0000000002", "0b0000000003")
@@ -17,10 +17,11 @@ IDS = ("0a0000000001", "0a0000000002", "0b0000000003")
 @pytest.fixture
 def three_runs(store: GraphStore, tmp_path: Path) -> GraphStore:
     """A store with three runs, loaded one after the other; two share a name."""
-    for seed, (run_id, name) in enumerate(zip(IDS, ("lib", "pca", "pca"), strict=True)):
-        ingest.load(
-            random_run(tmp_path / name / str(seed), seed=seed, run_id=run_id, name=name), store
-        )
+    runs = (
+        random_run(tmp_path / str(seed), seed=seed, run_id=run_id, name=name)
+        for seed, (run_id, name) in enumerate(zip(IDS, ("lib", "pca", "pca"), strict=True))
+    )
+    load_once(store, *runs)
     return store
 
 

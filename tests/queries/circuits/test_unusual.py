@@ -15,6 +15,7 @@ import queries
 from ingest.store import GraphStore
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.run import Run
+from tests.loaded import load_once
 from tests.queries.conftest import Answer
 from tests.synthetic import random_run
 
@@ -35,8 +36,7 @@ def runs(store: GraphStore, tmp_path: Path) -> dict[str, Run]:
         )
         for seed, id in enumerate((BASE, TRACE, SECOND))
     }
-    for run in runs.values():
-        ingest.load(run, store)
+    load_once(store, *runs.values())
     return runs
 
 
@@ -56,6 +56,7 @@ def truth(run: Run, other: Run, min_share: float, min_importance: float) -> pd.D
     return both.sort_values(["order", "strength"], ascending=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("min_share", "min_importance"), [(0.05, 1e-6), (0.2, 0.3), (0.0, 0.0)])
 def test_it_is_what_the_tables_say(
     runs: dict[str, Run], store: GraphStore, min_share: float, min_importance: float
@@ -75,9 +76,11 @@ def test_it_is_what_the_tables_say(
             ("share", "share"), ("other_share", "share_other"),
         ):  # fmt: skip
             assert np.allclose(found[name], expected[column], equal_nan=True), name
-        assert len(graph.unusual(against=against, limit=2, **limits).frame) == 2
+        for limit in (1, 2):
+            assert len(graph.unusual(against=against, limit=limit, **limits).frame) == limit
 
 
+@pytest.mark.slow
 def test_runs_that_cannot_be_compared(
     runs: dict[str, Run], store: GraphStore, tmp_path: Path
 ) -> None:
@@ -96,6 +99,7 @@ def test_runs_that_cannot_be_compared(
     assert len(queries.open_graph(store, TRACE).unusual(against=SECOND).frame)
 
 
+@pytest.mark.slow
 def test_the_verb(
     runs: dict[str, Run], store: GraphStore, store_target: str, cli: Callable[..., Answer]
 ) -> None:

@@ -70,6 +70,7 @@ def test_without_examples_it_says_how_to_get_them(run: Run, cli: Cli) -> None:
     assert f"lib-graph examples {run.path}" in answer.out
 
 
+@pytest.mark.slow
 def test_a_label_reaches_the_folder_the_store_and_every_export(
     run: Run, cli: Cli, store_target: str, tmp_path: Path
 ) -> None:

@@ -163,6 +163,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*IN_A_STORE, *OTHERWISE])
 def test_rows_out_of_a_store(name: str, places: dict[str, str], cli: Cli, tmp_path: Path) -> None:
     example = {**IN_A_STORE, **OTHERWISE}[name]
@@ -208,6 +209,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OF_A_FOLDER)
 def test_rows_of_a_folder(name: str, folders: dict[str, str], cli: Cli, tmp_path: Path) -> None:
     verb = name.split()[0]

@@ -16,6 +16,7 @@ import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.run import Run
+from tests.loaded import load_once
 from tests.queries.conftest import Answer
 from tests.synthetic import random_run
 
@@ -63,7 +64,7 @@ VERBS: dict[str, tuple[list[str], Callable[[queries.Graph], Any]]] = {
 @pytest.fixture
 def run(store: GraphStore, tmp_path: Path) -> Run:
     run = random_run(tmp_path / "run", density=1.0)
-    ingest.load(run, store)
+    load_once(store, run)
     return run
 
 
@@ -114,6 +115,7 @@ def _cells(verb: str, frame: pd.DataFrame) -> list[str]:
     return list(frame["id"])
 
 
+@pytest.mark.slow
 def test_a_run_is_chosen_with_run(
     run: Run, store: GraphStore, store_target: str, cli: Cli, tmp_path: Path
 ) -> None:

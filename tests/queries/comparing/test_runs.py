@@ -71,6 +71,7 @@ def runs(tmp_path: Path) -> list[Run]:
     ]
 
 
+@pytest.mark.slow
 def test_runs_are_compared_by_what_their_folders_say(store: GraphStore, runs: list[Run]) -> None:
     for run in runs:
         ingest.load(run, store)
@@ -105,6 +106,7 @@ def test_runs_are_compared_by_what_their_folders_say(store: GraphStore, runs: li
                 assert pd.isna(row.gini)
 
 
+@pytest.mark.slow
 def test_edges_required_and_matches_are_there_where_they_were_found(
     store: GraphStore, runs: list[Run]
 ) -> None:
@@ -171,6 +173,7 @@ def test_bases_and_checkpoints_of_a_network(tmp_path: Path, cli: Cli) -> None:
     assert [row[-1] for row in rows if row[1] in layers][:4] == shown
 
 
+@pytest.mark.slow
 def test_folders_and_stored_runs_can_be_mixed(runs: list[Run], tmp_path: Path, cli: Cli) -> None:
     store = tmp_path / "graph.kgl"
     ingest.load(runs[1], store)
@@ -186,6 +189,7 @@ def test_folders_and_stored_runs_can_be_mixed(runs: list[Run], tmp_path: Path, c
         assert [row["id"] for row in graph.runs().records()] == [runs[1].id]
 
 
+@pytest.mark.slow
 def test_runs_of_one_name_are_told_apart_by_their_ids(tmp_path: Path, cli: Cli) -> None:
     names = ["seed", "seed", "mine"]
     runs = [random_run(tmp_path / f"{n}", (3, 2), seed=n, name=x) for n, x in enumerate(names)]
@@ -194,6 +198,7 @@ def test_runs_of_one_name_are_told_apart_by_their_ids(tmp_path: Path, cli: Cli) 
     assert shown == {runs[0].id, runs[1].id, "mine"}
 
 
+@pytest.mark.slow
 def test_what_cannot_be_compared_is_one_clear_line(
     runs: list[Run], tmp_path: Path, cli: Cli
 ) -> None:

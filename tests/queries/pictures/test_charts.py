@@ -122,6 +122,7 @@ def test_colours_go_to_the_commonest_modules() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("what", ["importances", "modules", "strengths"])
 @pytest.mark.parametrize("suffix", ["svg", "pdf"])
 def test_the_verb_writes_each(

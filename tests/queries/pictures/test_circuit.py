@@ -11,20 +11,22 @@ from matplotlib.text import Text
 
 import ingest
 import queries
-from ingest.store import GraphStore
+from ingest.store import GraphStore, open_store
 from lib_graph.errors import UsageError
-from queries.circuits.circuit import Scores
+from lib_graph.run.circuit import Scores
 from queries.pictures.circuit import SMALL, WIDEST, describe_saved, draw_circuit, plot_circuit
 from queries.pictures.figures import PALETTE
 from queries.pictures.layout import lay_out
+from tests.loaded import load_once
 from tests.queries.cli.test_reading import Cli
 from tests.synthetic import random_run
 
 
 @pytest.fixture
 def graph(tmp_path: Path) -> queries.Graph:
-    ingest.load(random_run(tmp_path / "run", (12, 9, 10, 4), density=1.0), tmp_path / "graph.kgl")
-    return queries.open_graph(tmp_path / "graph.kgl")
+    store = open_store(tmp_path / "graph.kgl")
+    load_once(store, random_run(tmp_path / "run", (12, 9, 10, 4), density=1.0))
+    return queries.open_graph(store)
 
 
 def test_features_stand_apart_in_the_columns_of_their_layers(graph: queries.Graph) -> None:
@@ -63,6 +65,7 @@ def test_without_crossings_there_are_none(graph: queries.Graph) -> None:
                 assert (y[first] - y[third]) * (y[second] - y[fourth]) >= 0
 
 
+@pytest.mark.slow
 def test_width_is_share_and_colour_is_module(graph: queries.Graph) -> None:
     circuit = graph.circuit(target="layer/3", min_share=0.1)
     communities = graph.communities()
@@ -81,6 +84,7 @@ def test_width_is_share_and_colour_is_module(graph: queries.Graph) -> None:
     assert len(set.union(*colours.values())) == len(colours)
 
 
+@pytest.mark.slow
 def test_the_legend_names_modules_in_order_with_the_labels_that_are_drawn(
     graph: queries.Graph,
 ) -> None:
@@ -100,6 +104,7 @@ def test_the_legend_names_modules_in_order_with_the_labels_that_are_drawn(
         assert set(names.split(", ")) <= labels | {""}
 
 
+@pytest.mark.slow
 def test_the_picture_names_layers_features_and_labels(graph: queries.Graph) -> None:
     circuit = graph.circuit_of(graph.paths(k=5))
     figure = draw_circuit(circuit, communities=graph.communities(), title="What $leads to_it$")
@@ -143,6 +148,7 @@ def test_names_of_layers_and_titles_have_room(tmp_path: Path, layers: int) -> No
     assert all(a.x1 < b.x0 for a, b in pairwise(boxes))
 
 
+@pytest.mark.slow
 def test_texts_fit_their_boxes_and_the_page(graph: queries.Graph) -> None:
     figure = draw_circuit(graph.circuit(target="layer/3"), communities=graph.communities())
     renderer = FigureCanvasAgg(figure).get_renderer()
@@ -160,6 +166,8 @@ def test_texts_fit_their_boxes_and_the_page(graph: queries.Graph) -> None:
         assert page.y0 <= words.y0 < words.y1 <= page.y1
 
 
+@pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("suffix", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
 )
@@ -183,11 +191,12 @@ def test_what_cannot_be_drawn_is_a_clear_error(graph: queries.Graph, tmp_path: P
     assert list(tmp_path.glob("empty*")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["paths", "circuit", "interactions"])
 def test_the_verb_draws_a_circuit_paths_and_interactions(
     store: GraphStore, store_target: str, cli: Cli, tmp_path: Path, what: str
 ) -> None:
-    ingest.load(random_run(tmp_path / "run"), store)
+    load_once(store, random_run(tmp_path / "run"))
     out = tmp_path / f"{what}.svg"
     answer = cli("plot", out, "--of", what, "--to", "layer/3/1", "-n", 6, "--store", store_target)
     assert answer.code == 0
@@ -201,9 +210,10 @@ def test_the_verb_draws_a_circuit_paths_and_interactions(
     assert f"{len(expected.features)} features, {len(expected)} interactions" in answer.err
 
 
+@pytest.mark.slow
 def test_the_verb_draws_a_saved_circuit(cli: Cli, tmp_path: Path) -> None:
     store, out = str(tmp_path / "graph.kgl"), tmp_path / "five.svg"
-    ingest.load(random_run(tmp_path / "run"), store)
+    load_once(store, random_run(tmp_path / "run"))
     with queries.open_graph(store) as graph:
         circuit = graph.circuits.save(graph.circuit(target="layer/3/1"), "five")
         arguments = ("plot", out, "--of", "circuit", "--saved", "five", "--store", store)

@@ -104,6 +104,7 @@ def test_the_page_needs_nothing_else(page: Page, plain: Run) -> None:
     assert set(re.findall(r"(\S*)https?:", text)) <= {'xmlns="', 'xmlns:xlink="'}
 
 
+@pytest.mark.slow
 def test_numbers_are_those_of_the_queries(plain: Run, page: Page) -> None:
     with open_graphs([str(plain.path)]) as (graph,):
         for number, layer in enumerate(graph.layers[:-1]):
@@ -154,6 +155,7 @@ def test_the_most_important_features_come_first(run: Run) -> None:
         assert grid.view.rows[0][2] == "100.0%"
 
 
+@pytest.mark.slow
 def test_what_was_not_made_is_named_with_its_command(plain: Run, page: Page) -> None:
     assert f"lib-graph examples {plain.path}" in page.commands["features"]
     assert {f"lib-graph ablate {plain.path} {x}" for x in ("nodes", "edges")} <= set(
@@ -186,6 +188,7 @@ def test_ablations_and_examples_of_the_folder_are_shown(run: Run, cli: Cli, tmp_
     assert page.tags.count("img") == 3 * 5 * 3
 
 
+@pytest.mark.slow
 def test_examples_without_text_are_named_by_their_number(run: Run) -> None:
     give_examples(run, text=None)
     with open_graphs([str(run.path)]) as (graph,):
@@ -272,6 +275,7 @@ def test_a_run_of_one_input_says_whose_features_it_has(tmp_path: Path) -> None:
     assert commands[-1] == f"lib-graph unusual --run {run.id}"
 
 
+@pytest.mark.slow
 def test_two_layers_have_no_maps(cli: Cli, tmp_path: Path) -> None:
     random_run(tmp_path / "two", (3, 2))
     page = report(cli, tmp_path, tmp_path / "two")
@@ -288,21 +292,8 @@ def test_a_deep_network_has_a_circuit_through_all_its_layers(cli: Cli, tmp_path:
     with open_graphs([str(run.path)]) as (graph,):
         end = graph.paths(k=1).paths[0].path[-1]
         grown = graph.grow_circuit(target=short_id(end), size=size)
-    assert f"circuit of {len(grown)} interactions" in page.texts["circuits"]
-
-
-@pytest.mark.slow
-def test_a_circuit_that_does_not_reach_the_first_layer_is_said(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("queries.report.flow.SIZE", 4)
-    monkeypatch.setattr("queries.report.flow.PER_SECTION", 1)
-    run = random_run(tmp_path / "run", (9, 2, 2, 2, 2), seed=11, density=1.0)
-    with open_graphs([str(run.path)]) as (graph,):
-        end = short_id(graph.paths(k=1).paths[0].path[-1])
-        assert not len(graph.grow_circuit(target=end, size=4))  # the first step in makes it larger
-    words = report(cli, tmp_path, run.path).texts["circuits"]
-    assert f"No circuit of up to 4 interactions reaches {end} from the first layer" in words
+    assert len(grown) == size
+    assert f"circuit of {size} interactions" in page.texts["circuits"]
 
 
 @pytest.mark.slow
@@ -358,6 +349,7 @@ def test_bad_input_is_one_line(
     assert not (tmp_path / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_damaged_examples_leave_no_page(run: Run, cli: Cli, tmp_path: Path) -> None:
     (run.path / NAME).write_bytes(b"nonsense")
     answer = cli("report", run.path, "--out", tmp_path / "page.html")

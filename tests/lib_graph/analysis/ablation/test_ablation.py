@@ -23,6 +23,7 @@ from lib_graph.analysis.ablation.masks import MaskedSection, edges_of
 from lib_graph.data.evaluation import Evaluation
 from lib_graph.errors import ConflictError, ModelError, NotFoundError, RunError, UsageError
 from lib_graph.networks.modular_addition import answers, split
+from lib_graph.run.circuit import CircuitFile, CircuitInteraction
 from tests.lib_graph.nets import CONFIG, STACKED, stacked, transformer_subject
 
 TEST = split(CONFIG)[1]
@@ -111,6 +112,7 @@ def test_all_edges_are_the_section_and_none_are_its_value_at_the_mean(bench):
         assert torch.allclose(masked(~mask), at_mean, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_mask_of_the_wrong_size_is_one_line(transformer):
     section = transformer.network.sections[0]
     masked = MaskedSection(transformer, section, transformer.features(section.source))
@@ -118,6 +120,7 @@ def test_a_mask_of_the_wrong_size_is_one_line(transformer):
         masked(torch.ones(2, 3, dtype=torch.bool))
 
 
+@pytest.mark.slow
 def test_node_curves_against_features_set_to_their_mean(bench):
     layer = bench.network.layers[1]
     basis, features = bench.bases[layer.name], bench.features(layer)
@@ -138,12 +141,14 @@ def test_node_curves_against_features_set_to_their_mean(bench):
     assert set(rows["baseline"]) == {bench.baseline}
 
 
+@pytest.mark.slow
 def test_the_curve_of_a_layer_ends_with_all_of_it(transformer):
     rows = ablate_nodes(transformer)
     assert rows["layer"].unique().tolist() == ["ln1.0", "ln2.0", "unembed"]
     assert rows.groupby("layer")["nodes"].max().tolist() == [11, 11, 11]
 
 
+@pytest.mark.slow
 def test_edge_curves_and_the_number_required(bench):
     found = ablate_edges(bench, delta=0.05)
     edges = edges_of(bench.run)
@@ -173,6 +178,7 @@ def test_edge_curves_and_the_number_required(bench):
         )
 
 
+@pytest.mark.slow
 def test_random_masks_are_drawn_from_the_seed(transformer):
     first, again, other = (
         ablate_edges(transformer, layers=["ln2.0"], delta=0.05, seed=seed).rows
@@ -200,6 +206,7 @@ def test_bisection_ends_where_one_passes_and_the_one_before_does_not():
     assert not passes[n - 1]
 
 
+@pytest.mark.slow
 def test_a_delta_that_not_even_all_edges_meet_says_by_how_much(transformer):
     basis = transformer.bases["unembed"]
     inverse = 3 * basis.inverse  # as wrong as a cut, and surely worse
@@ -217,24 +224,24 @@ def test_a_delta_that_not_even_all_edges_meet_says_by_how_much(transformer):
 
 
 def whole(bench):
-    """The circuit of all interactions, as JSON has it."""
+    """The circuit of all interactions."""
     run = bench.run
-    rows = run.interactions
-    return {
-        "run": run.id,
-        "query": {},
-        "features": [],
-        "interactions": [
-            {
-                "source": f"{run.id}/{row.source_layer}/{row.source}",
-                "target": f"{run.id}/{row.target_layer}/{row.target}",
-                "strength": row.strength,
-            }
-            for row in rows.itertuples()
-        ],
-    }
+    rows = (
+        CircuitInteraction(
+            source=f"{run.id}/{row.source_layer}/{row.source}",
+            target=f"{run.id}/{row.target_layer}/{row.target}",
+            strength=row.strength,
+        )
+        for row in run.interactions.itertuples()
+    )
+    return CircuitFile(run=run.id, interactions=tuple(rows))
 
 
+def only(circuit, interactions):
+    return circuit.model_copy(update={"interactions": tuple(interactions)})
+
+
+@pytest.mark.slow
 def test_a_circuit_with_everything_is_the_network_and_a_random_one_as_well(bench):
     score = ablate_circuit(bench, whole(bench), draws=2)
     assert score.score == pytest.approx(bench.baseline)
@@ -244,11 +251,11 @@ def test_a_circuit_with_everything_is_the_network_and_a_random_one_as_well(bench
     assert score.nodes > len(ends)
 
 
+@pytest.mark.slow
 def test_a_circuit_against_a_chain_of_masked_sections(bench):
-    circuit = whole(bench)
-    circuit["interactions"] = circuit["interactions"][::3]
+    circuit = only(whole(bench), whole(bench).interactions[::3])
     features = bench.features(bench.network.layers[0])
-    kept = {(each["source"], each["target"]) for each in circuit["interactions"]}
+    kept = set(circuit.pairs())
     count = 0
     for section in bench.network.sections:
         first = [0 if bench.bases[x.name].raw else 1 for x in (section.source, section.target)]
@@ -269,20 +276,21 @@ def test_a_circuit_against_a_chain_of_masked_sections(bench):
     assert score.score != pytest.approx(bench.baseline)
 
 
+@pytest.mark.slow
 def test_a_small_circuit_keeps_the_score_and_says_what_it_holds(transformer):
     delta = 0.5
     found = smallest_circuit(transformer, delta)
     score = ablate_circuit(transformer, found)
     assert score.score - transformer.baseline <= delta
-    assert 0 < score.edges == len(found["interactions"]) < len(whole(transformer)["interactions"])
-    assert score.nodes == len(found["features"])
-    assert score.added_to(found)["random_score"] == score.random_score
-    read = {each["source"] for each in found["interactions"]}
-    assert all("/output/" in e["target"] or e["target"] in read for e in found["interactions"])
+    assert 0 < score.edges == len(found.interactions) < len(whole(transformer).interactions)
+    assert score.nodes == len(found.features)
+    assert found.scored(score.scores()).random_score == score.random_score
+    read = {source for source, _ in found.pairs()}
+    assert all("/output/" in target or target in read for _, target in found.pairs())
     # one interaction less than bisection found is too few
     edges = edges_of(transformer.run)
     strengths = sorted((s for own in edges.values() for s in own.table["strength"]), reverse=True)
-    least = min(each["strength"] for each in found["interactions"])
+    least = min(each.strength for each in found.interactions)
     n = strengths.index(least)
     masks = {name: own.strongest(int((own.table["strength"] > least).sum()))
              for name, own in edges.items()}  # fmt: skip
@@ -290,42 +298,47 @@ def test_a_small_circuit_keeps_the_score_and_says_what_it_holds(transformer):
     assert masked_score(transformer, masks) - transformer.baseline > delta
 
 
+@pytest.mark.slow
 def test_the_features_of_a_circuit_that_is_found_are_those_of_the_run(transformer):
     found = smallest_circuit(transformer, 0.5, rank="share")
-    assert found["query"] == {"keep_score": 0.5, "rank": "share", "metric": "cross-entropy"}
+    assert found.query == {"keep_score": 0.5, "rank": "share", "metric": "cross-entropy"}
     features = transformer.run.features
-    for each in found["features"]:
-        own = features[(features["layer"] == each["layer"]) & (features["index"] == each["index"])]
-        assert own["variance"].iloc[0] == pytest.approx(each["variance"])
-        assert each["id"] == f"{transformer.run.id}/{each['layer']}/{each['index']}"
+    for each in found.features:
+        own = features[(features["layer"] == each.layer) & (features["index"] == each.index)]
+        assert own["variance"].iloc[0] == pytest.approx(each.variance)
+        assert each.id == f"{transformer.run.id}/{each.layer}/{each.index}"
 
 
 def circuits_gone_wrong(bench):
-    good = whole(bench)["interactions"]
+    good = whole(bench).interactions
     run = bench.run.id
-    constant = [each for each in good if each["source"].endswith("/0")]
-    across = {**good[-1], "source": f"{run}/ln1.0/1"}
+
+    def last(**change):
+        return [good[-1].model_copy(update=change)]
+
+    constant = [each for each in good if each.source.endswith("/0")]
     return {
         "empty": ([], UsageError, "The circuit is empty"),
         "only constants": (constant, UsageError, "The circuit is empty"),
-        "changed": ([{**good[-1], "strength": 2e9}], ConflictError, "The graph has changed since"),
-        "not there": ([{**good[-1], "target": f"{run}/output/99"}], ConflictError, "is not in run"),
-        "not adjacent": ([across], ConflictError, "is not in run"),
-        "no id": ([{**good[-1], "source": "none"}], UsageError, "is not a feature id"),
-        "no strength": ([{"source": "a", "target": "b"}], UsageError, "This is no circuit"),
+        "changed": (last(strength=2e9), ConflictError, "The graph has changed since"),
+        "not there": (last(target=f"{run}/output/99"), ConflictError, "is not in run"),
+        "not adjacent": (last(source=f"{run}/ln1.0/1"), ConflictError, "is not in run"),
+        "no id": (last(source="none"), UsageError, "is not a feature id"),
     }
 
 
-@pytest.mark.parametrize("case", range(7))
+@pytest.mark.slow
+@pytest.mark.parametrize("case", range(6))
 def test_a_circuit_that_cannot_be_used_is_one_line(transformer, case):
     interactions, error, words = [*circuits_gone_wrong(transformer).values()][case]
     with pytest.raises(error, match=words):
-        ablate_circuit(transformer, {**whole(transformer), "interactions": interactions})
+        ablate_circuit(transformer, only(whole(transformer), interactions))
 
 
+@pytest.mark.slow
 def test_what_cannot_be_asked_is_one_line(transformer):
     with pytest.raises(UsageError, match="The circuit is of run 'other'"):
-        ablate_circuit(transformer, {**whole(transformer), "run": "other"})
+        ablate_circuit(transformer, whole(transformer).model_copy(update={"run": "other"}))
     with pytest.raises(UsageError, match="0 random circuits give no score"):
         ablate_circuit(transformer, whole(transformer), draws=0)
     with pytest.raises(NotFoundError, match="Rank 'lengths' not found"):
@@ -358,6 +371,7 @@ def test_data_that_give_no_score_are_one_line(transformer, change, error, words)
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_network_without_labels_is_one_line(transformer, tmp_path):
     with pytest.raises(UsageError, match="has no labelled data, so neither accuracy nor"):
         Bench.of(transformer.run, subject=replace(scored(), evaluation=None))
@@ -367,6 +381,7 @@ def test_a_network_without_labels_is_one_line(transformer, tmp_path):
         Bench.of(run, subject=early)
 
 
+@pytest.mark.slow
 def test_fewer_answers_are_an_even_selection(transformer):
     few = transformer.sampled(5)
     assert len(few) == 5
@@ -404,16 +419,18 @@ def test_results_add_up_in_the_run_folder(transformer):
     assert len(read_ablation(run)) == 3
 
 
+@pytest.mark.slow
 def test_circuits_of_all_sizes_stand_side_by_side(transformer):
     bench, circuit = transformer, whole(transformer)
     write_ablation(bench, ablate_nodes(bench, counts=[1]), replace=True)
-    for part in (circuit["interactions"], circuit["interactions"][::2]) * 2:
-        write_ablation(bench, ablate_circuit(bench, {**circuit, "interactions": part}).row(bench))
+    for part in (circuit, only(circuit, circuit.interactions[::2])) * 2:
+        write_ablation(bench, ablate_circuit(bench, part).row(bench))
     table = read_ablation(bench.run)
     assert table["kind"].tolist() == ["node_curve"] * 3 + ["circuit"] * 2
     assert table["layer"].isna().tolist() == [False] * 3 + [True] * 2
 
 
+@pytest.mark.slow
 def test_results_of_another_graph_are_refused(transformer):
     write_ablation(transformer, ablate_nodes(transformer, counts=[1]), replace=True)
     changed = transformer.run.manifest.model_copy(update={"run_id": "0" * 12})

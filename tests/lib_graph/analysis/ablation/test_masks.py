@@ -70,6 +70,7 @@ def case(request):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 def test_means_and_gram_matrices(case):
     network, whole, alone = case
     for layer in network.layers:
@@ -81,6 +82,7 @@ def test_means_and_gram_matrices(case):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("rule", [Rule.named("gradient"), Rule.named("trapezoid", 2)])
 def test_second_moments(case, rule):
     network, whole, alone = case
@@ -91,6 +93,8 @@ def test_second_moments(case, rule):
         assert (found - truth).norm() < 1e-10 * truth.norm()
 
 
+@pytest.mark.slow
+@pytest.mark.sampled
 def test_interactions(case):
     network, whole, alone = case
     for section in network.sections:

@@ -4,7 +4,17 @@ import pytest
 import torch
 
 from lib_graph.analysis.ablation.narrowing import narrowed
-from lib_graph.kinds import Attention, GatedMLP, Linear, Norm, Perceptron, ResidualMLP, Rotary
+from lib_graph.kinds import (
+    Attention,
+    GatedMLP,
+    Linear,
+    Norm,
+    NormLinear,
+    Perceptron,
+    ResidualMLP,
+    Rotary,
+)
+from lib_graph.method.ends import Ends
 from lib_graph.method.network import Layer, Section
 
 D, S = 6, 5
@@ -36,6 +46,22 @@ KINDS = {
     "last position, scale, window": attention(outputs=slice(-1, None), scale=0.7, window=3),
     "without residual": attention(4, residual=False, causal=False),
     "attention with a norm": attention(norm=Norm(drawn(D), drawn(D), 1e-5, True)),
+    "masked, values of another size": Attention(
+        drawn(2, D, 4),
+        drawn(2, D, 4, seed=1),
+        drawn(2, D, 3),
+        drawn(2, 3, D),
+        causal=False,
+        mask=drawn(S, S).abs() > 0.5 * (1 - torch.eye(S)),
+    ),
+    "norm": Norm(drawn(D), drawn(D, seed=1), 1e-5, True),
+    "norm and linear": NormLinear(Norm(drawn(D), None, 1e-5, False), drawn(D, 8)),
+    "MLP beside the residual": ResidualMLP(
+        drawn(3, 9), drawn(9), drawn(9, 3), drawn(3), "gelu"
+    ).beside_residual(),
+    "attention beside the residual": Attention(
+        drawn(2, 3, 4), drawn(2, 3, 4, seed=1), drawn(2, 3, 4, seed=2), drawn(2, 4, 3)
+    ).beside_residual(),
 }
 
 
@@ -46,11 +72,11 @@ def test_narrow_is_the_section_itself(name, kept, columns):
     kind = KINDS[name]
     f = drawn(3, S, D)
     layers = [Layer(0, "a", ((S, D),)), Layer(1, "b", (tuple(kind(f).shape[1:]),))]
-    section = Section(*layers, lambda tensors, *_: [kind(tensors[0])], {}, (), kind)
+    section = Section(*layers, None, {}, (), kind)
     directions, offset = drawn(kept, D), drawn(D, seed=3)
     toward = None if columns is None else drawn(kind(f).shape[2], columns)
     coordinates = drawn(kept, 3, S).permute(1, 2, 0)
-    found = narrowed(section, directions, offset, toward)(coordinates, ())
+    found = narrowed(section, Ends(directions, offset, toward))(coordinates, ())
     truth = kind(coordinates @ directions + offset)
     truth = truth if toward is None else truth @ toward
     assert torch.allclose(found, truth, rtol=1e-12, atol=1e-12)

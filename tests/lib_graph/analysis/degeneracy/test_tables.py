@@ -99,6 +99,7 @@ def test_units_that_fire_together(run):
     assert set(rows.layer) == {"a", "b"}
 
 
+@pytest.mark.slow
 def test_firing_is_counted_at_every_relu_and_where_it_counts():
     x = torch.tensor([[[1.0, -1.0]], [[1.0, 1.0]]])
     counted = torch.tensor([[False], [True]])
@@ -160,6 +161,7 @@ SUBJECTS = {
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_moves_along_free_directions_change_no_output(tmp_path, name):
     subject = SUBJECTS[name]()
@@ -176,6 +178,7 @@ def test_moves_along_free_directions_change_no_output(tmp_path, name):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_the_number_of_free_directions_is_what_autograd_finds(tmp_path, name):
     """The nullity of the derivative of all outputs by the parameters of one map."""
@@ -208,6 +211,7 @@ def hidden_of(found):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_whole_transformer(tmp_path):
     subject = transformer_subject()
     with torch.no_grad():
@@ -296,6 +300,7 @@ def test_the_command(folder, tmp_path, capsys):
     assert capsys.readouterr().out.startswith("Gauges")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -312,6 +317,7 @@ def test_what_cannot_be_used_is_one_line(folder, capsys, arguments, code, words)
     assert words in line
 
 
+@pytest.mark.slow
 def test_another_network_is_refused(folder, tmp_path, capsys):
     save(tmp_path / "other", transformer(1).float(), CONFIG)
     run, model = str(folder / "run"), str(tmp_path / "other")

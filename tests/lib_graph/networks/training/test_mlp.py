@@ -84,6 +84,8 @@ def test_it_is_the_plain_perceptron(trained):
         assert torch.equal(subject.module(x), plain(x))
 
 
+@pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "basis", ["lib", *(pytest.param(b, marks=pytest.mark.slow) for b in ("pca", "neuron"))]
 )
@@ -96,6 +98,7 @@ def test_its_graphs_come_from_closed_forms(trained, tmp_path, basis):
     assert run.manifest.data.samples == 90
 
 
+@pytest.mark.slow
 def test_the_data_can_be_elsewhere(trained, data, tmp_path, capsys):
     elsewhere = shutil.copytree(data, tmp_path / "elsewhere")
     out = str(tmp_path / "run")
@@ -107,7 +110,7 @@ def test_the_data_can_be_elsewhere(trained, data, tmp_path, capsys):
     assert "no files train-….parquet" in capsys.readouterr().err
     assert command("build", str(model), "--out", out, "-q", "--data", str(elsewhere)) == 0
     run = lib_graph.Run.open(out)
-    assert run.manifest.config["data"] == str(elsewhere)
+    assert run.manifest.config.data == str(elsewhere)
     assert torch.equal(reopened(run).inputs[0], load_subject(trained).inputs[0])
 
 

@@ -29,6 +29,7 @@ def trained(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_target_is_reached_on_pairs_never_seen(trained):
     _, test = split(SMALL)
     accuracy, loss = evaluate(load_subject(trained).module, test, 17)
@@ -36,6 +37,7 @@ def test_the_target_is_reached_on_pairs_never_seen(trained):
     assert loss < QUICK.target_loss
 
 
+@pytest.mark.slow
 def test_the_config_says_how_it_was_trained(trained):
     config = read_config(trained, AdditionConfig)
     assert config.model_copy(update={"training": None}) == SMALL
@@ -105,6 +107,7 @@ class Unwanted(Silent):
         pytest.fail("the training began")
 
 
+@pytest.mark.slow
 def test_a_folder_in_use_is_refused_before_the_first_step(trained):
     before = (trained / "model.safetensors").read_bytes()
     with pytest.raises(ConflictError, match="not empty"):
@@ -142,6 +145,7 @@ def test_the_command_fails_in_one_line(tmp_path, capsys, option, value, code, me
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_command_refuses_a_folder_in_use(trained, capsys):
     assert run("--out", trained) == 4
     assert "not empty" in capsys.readouterr().err

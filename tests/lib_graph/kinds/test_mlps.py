@@ -8,6 +8,7 @@ from torch import nn
 
 from lib_graph.kinds import GatedMLP, Norm, ResidualMLP
 from lib_graph.method.moments import InteractionMoments
+from lib_graph.method.question import Question
 from lib_graph.method.readout import Readout
 from lib_graph.method.rules import Rule
 from tests.lib_graph.nets import jacobian_of, random_basis
@@ -103,7 +104,8 @@ def test_the_second_moment(mlp, f, rule):
 def test_the_interactions(mlp, f, rule, chunk):
     basis, C = random_basis(D, 4), random(D, 3, seed=8)
     features = (f - basis.mean) @ basis.rotation
-    parts = mlp.interactions(f, features, basis.inverse, Readout(C, N * S), rule, chunk)
+    question = Question(f, features, basis.inverse, Readout(C, N * S), rule, chunk)
+    parts = mlp.interactions(question)
     found = InteractionMoments.stack(list(parts))
     A = [
         torch.einsum("sj,jd,tesd,ei->jti", f_hat, basis.inverse, jacobian(mlp, x, rule), C)

@@ -1,0 +1,91 @@
+"""Whatever verb writes a circuit as JSON, every verb that reads one reads it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lib_graph.run import Run
+from lib_graph.run.circuit import CircuitFile
+from queries.cli.main import main
+
+NETWORK = """
+import torch
+
+def make_model():
+    return torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Tanh(), torch.nn.Linear(6, 3))
+
+def make_data():
+    return torch.randn(50, 4)
+
+def make_evaluation():
+    model, inputs = make_model(), torch.randn(30, 4)
+    return inputs, model(inputs).argmax(-1)
+"""
+WRITERS: dict[str, list[str]] = {
+    "circuit": ["circuit", "--to", "output", "--json"],
+    "circuit -k": ["circuit", "--to", "output/1", "-k", "3", "--json"],
+    "circuit --size": ["circuit", "--to", "output", "--size", "500", "--json"],
+    "circuit --save": ["circuit", "--to", "output", "--save", "other", "--json"],
+    "circuits show": ["circuits", "show", "five", "--json"],
+    "circuits export": ["circuits", "export", "five", "--out", "OUT"],
+    "circuits import": ["circuits", "import", "five.json", "--json"],
+    "export": ["export", "circuit", "--to", "output", "--format", "json", "--out", "OUT"],
+    "ablate --out": ["ablate", "run", "circuit", "five.json", "--draws", "1", "--out", "OUT"],
+    "ablate --json": ["ablate", "run", "circuit", "five.json", "--draws", "1", "--json"],
+    "ablate --keep-score": ["ablate", "run", "circuit", "--keep-score", "0.2", "--json"],
+}
+
+
+def verb(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as end:
+        main(list(arguments))
+    return int(end.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run, a store that has it, and a circuit that is saved and exported."""
+    folder = tmp_path_factory.mktemp("json")
+    (folder / "net.py").write_text(NETWORK)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        layers = "input=0:in,hidden=2:in,output"
+        for arguments in (
+            ["build", "net.py:make_model", "--layers", layers, "--out", "run", "-q"],
+            ["ingest", "run", "-q"],
+            ["circuit", "--to", "output", "--size", "12", "--save", "five"],
+            ["circuits", "export", "five", "--out", "five.json"],
+        ):
+            assert verb(*arguments) == 0
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_circuit_that_a_verb_writes_is_read_by_all_that_read_one(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], writer: str
+) -> None:
+    monkeypatch.chdir(place)
+    capsys.readouterr()
+    out = Path("out.json")
+    out.unlink(missing_ok=True)
+    assert verb(*(out.name if each == "OUT" else each for each in WRITERS[writer])) == 0
+    shown = capsys.readouterr().out
+    if "OUT" not in WRITERS[writer]:
+        out.write_text(shown)
+    written = json.loads(out.read_text())
+    assert list(written) == list(CircuitFile.model_fields)
+    assert written["run"] == Run.open("run").id
+    assert len(written["interactions"]) > 1
+
+    assert verb("circuits", "import", out.name, "--name", writer, "--replace", "--json") == 0
+    imported = json.loads(capsys.readouterr().out)
+    assert imported == {**written, "name": writer}
+    assert verb("ablate", "run", "circuit", out.name, "--draws", "1", "--json", "-q") == 0
+    scored = json.loads(capsys.readouterr().out)
+    assert scored["score"] is not None
+    tested = ("score", "baseline", "random_score", "metric")
+    assert scored == {**written, **{name: scored[name] for name in tested}}
