@@ -19,7 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lib_graph.cutting.crossings import NodeSet, activations, crossings_of, hint, reach, users
 from lib_graph.cutting.recognising import recognise
-from lib_graph.cutting.selfcheck import check
+from lib_graph.cutting.selfcheck import check, declared
 from lib_graph.cutting.tracing import TracedModule, is_variance, keep_precision, points, trace
 from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.method.kind import Kind
@@ -93,7 +93,7 @@ def cut(
             chain.functions[source.index],
             {name: parameters[name] for name in chain.parameters[source.index]},
             tuple(name for name in chain.parameters[source.index] if name in biases),
-            (kinds or {}).get((source.name, target.name), chain.kinds[source.index]),
+            declared(kinds, source, target) or chain.kinds[source.index],
         )
         for source, target in pairwise(chain.layers)
     ]

@@ -22,7 +22,7 @@ from lib_graph.cutting.cuts import (
     parameters_of,
     take_apart,
 )
-from lib_graph.cutting.selfcheck import check
+from lib_graph.cutting.selfcheck import check, declared
 from lib_graph.cutting.tracing import recording
 from lib_graph.errors import ModelError
 from lib_graph.method.kind import Kind
@@ -63,7 +63,7 @@ def recorded(
             _function(source.index),
             parameters,
             counted,
-            (kinds or {}).get((source.name, target.name), Kind()),
+            declared(kinds, source, target) or Kind(),
         )
         for source, target in pairwise(built)
     )

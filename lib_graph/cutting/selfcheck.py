@@ -13,9 +13,9 @@ from lib_graph.cutting.tracing import record
 from lib_graph.errors import ModelError
 from lib_graph.method.forward import derivative
 from lib_graph.method.kind import Kind
-from lib_graph.method.network import Batch, Network, Section
+from lib_graph.method.network import Batch, Layer, Network, Section
 
-__all__ = ["check", "check_kinds"]
+__all__ = ["check", "check_kinds", "declared"]
 
 ROUGH = 1e-4  # what float32 can differ by
 FORMS = ("second_moment", "interactions", "narrowed", "masked")  # of a kind, computed from its F
@@ -73,6 +73,23 @@ def _check_samples(network: Network, inputs: tuple[Tensor, ...]) -> None:
             )
 
 
+def declared(
+    kinds: Mapping[tuple[str, str], Kind] | None, source: Layer, target: Layer
+) -> Kind | None:
+    """Return what the section between two layers was said to be, if anything.
+
+    Raises ModelError if that is no kind.
+    """
+    kind = (kinds or {}).get((source.name, target.name))
+    if kind is not None and not isinstance(kind, Kind):
+        raise ModelError(
+            f"The section from layer {source.name!r} to {target.name!r} was declared to be a "
+            f"{type(kind).__name__}, which is none of lib_graph.kinds and does not derive from "
+            "their Kind."
+        )
+    return kind
+
+
 def check_kinds(network: Network, inputs: tuple[Tensor, ...]) -> float:
     """Return the largest error of the declared kinds, in value and derivative, relative to the
     largest entry. Raises ModelError, naming the section, if a declaration is wrong.
@@ -116,7 +133,7 @@ def _from_value(section: Section, batch: Batch) -> Iterator[float]:
     def computed(z: Tensor) -> Tensor:
         return section(z, batch.constants)
 
-    def declared(z: Tensor) -> Tensor:
+    def told(z: Tensor) -> Tensor:
         value = kind(z)
         assert value is not None
         return value
@@ -129,9 +146,9 @@ def _from_value(section: Section, batch: Batch) -> Iterator[float]:
                 f"{own[0]}() but no __call__(f) that it can be checked by. Let that return F(f)."
             )
         return
-    yield _error(declared(f), computed(f))
+    yield _error(told(f), computed(f))
     tangent = (_random_like(f),)
-    yield _error(derivative(declared, (f,), tangent), derivative(computed, (f,), tangent))
+    yield _error(derivative(told, (f,), tangent), derivative(computed, (f,), tangent))
 
 
 def _between_positions(section: Section, batch: Batch) -> Iterator[float]:
