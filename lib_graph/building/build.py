@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime
 import platform
-import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from importlib.metadata import version
@@ -41,7 +40,7 @@ def build(
     out: str | Path,
     options: Options | None = None,
     *,
-    data: Tensor | tuple[Tensor, ...] | str | Text | None = None,
+    data: Tensor | tuple[Any, ...] | Mapping[str, Any] | str | Text | None = None,
     layers: Iterable[str] | None = None,
     granularity: str | None = None,
     name: str | None = None,
@@ -52,7 +51,8 @@ def build(
 ) -> Run:
     """Return the run of a network on its data, written to the folder `out`.
 
-    `model` is a module of your own, with its arguments as `data` (samples first) and the points to
+    `model` is a module of your own, with its arguments as `data` (samples first; a tensor, a tuple,
+    or a dict by keyword) and the points to
     be `layers`, each POINT or NAME=POINT; or what the command takes, a model folder or
     path.py:function, with its own data and layers unless said otherwise; or a language model, a
     folder of transformers' or a name on the hub, with a `Text` as data and a `granularity`, block
@@ -100,7 +100,7 @@ def _built(job: Job, name: str | None, force: bool) -> Run:
         job.samples.close()
     job.world.wait()
     if job.world.first:
-        shutil.rmtree(job.partial, ignore_errors=True)
+        job.passes.close()
         write_manifest(job.out, _manifest(job, bases, name))
     job.world.wait()
     return Run.open(job.out)
@@ -152,6 +152,7 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
         ],
         "cutoffs": {"tau_pca": options.tau_pca, "tau_lib": options.tau_lib},
         "timings": job.timings,
+        "notes": job.network.notes,
         "checks": {
             **job.checks,
             **job.network.figures,

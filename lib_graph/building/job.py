@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,23 +17,26 @@ from torch import Tensor, nn
 from lib_graph.building.bases_file import given_bases
 from lib_graph.building.options import Options
 from lib_graph.building.origin import origin_of, tensors_sha256
+from lib_graph.building.passes import Passes
 from lib_graph.building.plan import Plan, make_plan
 from lib_graph.building.samples import Samples
 from lib_graph.cutting.composing import compose
-from lib_graph.cutting.cuts import cut
+from lib_graph.cutting.copies import converted, in_precision
+from lib_graph.cutting.cuts import check_points, cut
 from lib_graph.cutting.recording import NOTICE, recorded
+from lib_graph.cutting.survey import check_copy
 from lib_graph.errors import ModelError, UntraceableError
 from lib_graph.method.dictionary import Basis
 from lib_graph.method.network import Network
 from lib_graph.method.rules import Rule
 from lib_graph.networks import Subject
-from lib_graph.run.kept import Origin
+from lib_graph.run.kept import UNFINISHED, Origin
 from lib_graph.support.devices import CPU
 from lib_graph.support.files import json_sha256, write_json
 from lib_graph.support.processes import ALONE, World
 from lib_graph.support.progress import SILENT, Progress
 
-__all__ = ["Job", "cast", "cut_or_recorded", "first_samples", "prepare"]
+__all__ = ["Job", "cut_or_recorded", "first_samples", "prepare"]
 
 EXAMPLES = 4  # samples that a module is traced and checked on
 
@@ -60,13 +63,10 @@ class Job:
     timings: dict[str, float] = field(default_factory=dict)
     checks: dict[str, float] = field(default_factory=dict)
 
-    @contextmanager
-    def stage(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
-        """Show a stage, and keep its CPU seconds."""
-        start = time.process_time()
-        with self.progress.stage(name, total) as advance:
-            yield advance
-        self.timings[name] = time.process_time() - start
+    @property
+    def passes(self) -> Passes:
+        """What the passes over the data have in common."""
+        return Passes(self.origin, self.partial, self.progress, self.world, self.timings)
 
     def keep_checks(self) -> None:
         """Write what is known of the figures, for when the build is cut off and goes on."""
@@ -109,15 +109,14 @@ def prepare(
     Raises ModelError if there are no data, and what `cut`, `given_bases` and `make_plan` do.
     """
     start = time.process_time()
-    module = copy.deepcopy(subject.module).to(device, options.torch_dtype)
-    module = module.eval().requires_grad_(False)
+    module = in_precision(subject.module, options.torch_dtype, device)
     inputs = subject.inputs
     if not len(inputs[0]):
         raise ModelError(
             f"The data {subject.data_name!r} is empty. Give at least one sample (to a language "
             "model: --text FILE)."
         )
-    example = tuple(cast(first_samples(x), options.torch_dtype).to(device) for x in inputs)
+    example = tuple(converted(first_samples(x), options.torch_dtype).to(device) for x in inputs)
     network = cut_or_recorded(
         subject, module, example, options.biases, partial=options.partial, progress=progress
     )
@@ -161,29 +160,30 @@ def cut_or_recorded(
 
     A module that cannot be traced is recorded batch by batch, and `progress` is told so.
     """
+    wanted, form = tuple(subject.layers.values()), subject.form
+    check_points(module, subject.layers)
+    error = check_copy(module, subject.module, example, wanted, form)
     kinds = None if subject.kinds is None else subject.kinds(module)
+    options: Any = {"biases": biases, "kinds": kinds, "partial": partial, "form": form}
     try:
-        return cut(module, example, subject.layers, biases=biases, kinds=kinds, partial=partial)
-    except UntraceableError as error:
-        reason = f"{error} {NOTICE}"
-    network = recorded(module, example, subject.layers, biases=biases, kinds=kinds, partial=partial)
-    progress.say(reason)
-    return network
+        network = cut(module, example, subject.layers, **options)
+    except UntraceableError as untraceable:
+        network = recorded(module, example, subject.layers, **options)
+        progress.say(f"{untraceable} {NOTICE}")
+    for note in network.notes:
+        progress.say(note)
+    figures: Any = network.figures
+    return replace(network, figures=ChainMap({"module_error": error}, figures))
 
 
 def _partial(out: Path) -> Path:
-    return out / ".partial"
+    return out / UNFINISHED
 
 
 def _free(out: Path) -> int:
     """Return how many bytes may be written for a build to `out`: half of what is free."""
     there = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
     return shutil.disk_usage(there).free // 2
-
-
-def cast(x: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return numbers in the given precision, and tokens as they are."""
-    return x.to(dtype) if x.is_floating_point() else x
 
 
 def first_samples(x: Tensor) -> Tensor:
