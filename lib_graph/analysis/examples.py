@@ -18,6 +18,7 @@ from lib_graph.networks import Subject
 from lib_graph.run import Run
 from lib_graph.run.examples import NAME, read_examples, write_examples
 from lib_graph.run.kept import graph_of, up_to_date
+from lib_graph.support import defaults
 from lib_graph.support.files import locked
 from lib_graph.support.progress import SILENT, Progress
 
@@ -30,7 +31,7 @@ def find_examples(
     run: Run,
     subject: Subject | None = None,
     *,
-    count: int = 10,
+    count: int = defaults.EXAMPLES,
     replace: bool = False,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:

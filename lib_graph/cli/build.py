@@ -12,6 +12,7 @@ import click
 from lib_graph.cli.commands import command, progress
 from lib_graph.cli.listed import LISTED
 from lib_graph.errors import UsageError
+from lib_graph.support import defaults
 
 if TYPE_CHECKING:
     from lib_graph.data.text import Text
@@ -49,8 +50,12 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     help="Of a language model: what it reads. A .txt, a .jsonl or .parquet with a column text, or "
     ".safetensors with tokens.",
 )
-@click.option("--context", default=128, show_default=True, help="Tokens in a row of the text.")
-@click.option("--tokens", default=50_000, show_default=True, help="Tokens to take of the text.")
+@click.option(
+    "--context", default=defaults.CONTEXT, show_default=True, help="Tokens in a row of the text."
+)
+@click.option(
+    "--tokens", default=defaults.TOKENS, show_default=True, help="Tokens to take of the text."
+)
 @click.option("--padding", is_flag=True, help="Give each document of the text a row of its own, "
               "instead of joining and cutting them.")  # fmt: skip
 @click.option(
@@ -70,26 +75,31 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     "--basis",
     "--bases",
     "basis",
-    default="lib",
+    default=defaults.BASIS,
     show_default=True,
     metavar="BASIS",
     help="lib, pca, neuron, or global (as lib, but by what reaches the last layer); or a file of "
     "bases or dictionaries, or a run, to take them from.",
 )
-@click.option("--last", default="raw", show_default=True, help="The last layer: raw or pca.")
+@click.option(
+    "--last", default=defaults.LAST, show_default=True, help="The last layer: raw or pca."
+)
 @click.option(
     "--rule",
-    default="gradient",
+    default=defaults.RULE,
     show_default=True,
     help="Where derivatives are taken: gradient, gauss-legendre or trapezoid.",
 )
 @click.option("--points", type=int, help="Nodes of the rule.  [default: 1, 16 or 33]")
-@click.option("--dtype", default="float64", show_default=True, help="float64 or float32.")
+@click.option("--dtype", default=defaults.DTYPE, show_default=True, help="float64 or float32.")
 @click.option(
-    "--tau-pca", default=1e-12, show_default=True, help="Cut variances up to this share of the top."
+    "--tau-pca",
+    default=defaults.TAU,
+    show_default=True,
+    help="Cut variances up to this share of the top.",
 )
 @click.option(
-    "--tau-lib", default=1e-12, show_default=True, help="Cut importances up to this share."
+    "--tau-lib", default=defaults.TAU, show_default=True, help="Cut importances up to this share."
 )
 @click.option(
     "--biases",
@@ -110,8 +120,12 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
               "those that carry 99 % of each target have this relative error.")  # fmt: skip
 @click.option("--probes", type=int, help="Where there is no closed form, estimate the bases from "
               "so many random directions.")  # fmt: skip
-@click.option("--memory", default="4G", show_default=True, help="What each process may take.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or mps.")
+@click.option(
+    "--memory", default=defaults.MEMORY, show_default=True, help="What each process may take."
+)
+@click.option(
+    "--device", default=defaults.DEVICE, show_default=True, help="cpu, cuda, cuda:1 or mps."
+)
 @click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Also find N examples at "
               "either end of each feature.")  # fmt: skip
 @click.option("--replace", is_flag=True, help="Overwrite another run in the folder.")

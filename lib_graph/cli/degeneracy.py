@@ -10,6 +10,7 @@ import click
 
 from lib_graph.cli.commands import command, progress
 from lib_graph.cli.output import Output, output_options
+from lib_graph.support import defaults
 from lib_graph.support.view import View
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ TITLES = {
 @click.option("--data", metavar="PLACE", help="Of that network: its data, as for 'build'.")
 @click.option(
     "--share",
-    default=0.01,
+    default=defaults.NEARLY,
     show_default=True,
     help="Units are nearly synchronised if they differ on up to this share of the inputs.",
 )
@@ -44,7 +45,7 @@ TITLES = {
     type=click.Choice(TABLES),
     help="Only this table.  [default: all; with --csv and --parquet, layers]",
 )
-@click.option("--memory", default="4G", show_default=True, help="What it may take.")
+@click.option("--memory", default=defaults.MEMORY, show_default=True, help="What it may take.")
 @output_options
 def degeneracy(
     run: Path,

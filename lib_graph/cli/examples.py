@@ -7,13 +7,16 @@ from pathlib import Path
 import click
 
 from lib_graph.cli.commands import command, progress
+from lib_graph.support import defaults
 
 __all__ = ["examples"]
 
 
 @command(short_help="Find the inputs on which each feature is largest.")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("-n", "--count", default=10, show_default=True, help="How many at either end.")
+@click.option(
+    "-n", "--count", default=defaults.EXAMPLES, show_default=True, help="How many at either end."
+)
 @click.option("--replace", is_flag=True, help="Look again although there are others.")
 def examples(run: Path, count: int, replace: bool) -> None:
     """Find the inputs on which each feature of the run folder RUN is largest, and most negative.

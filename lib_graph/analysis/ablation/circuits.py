@@ -18,6 +18,7 @@ from lib_graph.analysis.ablation.curves import RANDOM_ANSWERS, table_of
 from lib_graph.analysis.ablation.masks import Edges, MaskedSection, edges_of
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.run.circuit import CircuitFile, Scores
+from lib_graph.support import defaults
 from lib_graph.support.progress import SILENT, Progress
 
 __all__ = ["RANKS", "CircuitScore", "ablate_circuit", "masked_score", "smallest_circuit"]
@@ -57,8 +58,8 @@ def ablate_circuit(
     bench: Bench,
     circuit: CircuitFile,
     *,
-    draws: int = 5,
-    seed: int = 0,
+    draws: int = defaults.DRAWS,
+    seed: int = defaults.SEED,
     progress: Progress = SILENT,
 ) -> CircuitScore:
     """Return the scores of a circuit.
@@ -116,7 +117,7 @@ def smallest_circuit(
     bench: Bench,
     delta: float,
     *,
-    rank: Literal["strength", "share"] = "strength",
+    rank: Literal["strength", "share"] = defaults.RANK,
     progress: Progress = SILENT,
 ) -> CircuitFile:
     """Return a circuit that keeps the network's score up to `delta`.

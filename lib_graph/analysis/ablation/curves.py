@@ -15,11 +15,11 @@ from lib_graph.analysis.ablation.masks import Edges, MaskedSection, edges_of
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.method.network import Layer
 from lib_graph.run.ablations import ABLATION, MASKS
+from lib_graph.support import defaults
 from lib_graph.support.progress import SILENT, Progress
 
-__all__ = ["DELTA", "RANDOM_ANSWERS", "EdgeAblation", "ablate_edges", "ablate_nodes", "node_counts"]
+__all__ = ["RANDOM_ANSWERS", "EdgeAblation", "ablate_edges", "ablate_nodes", "node_counts"]
 
-DELTA = 1e-3
 RANDOM_ANSWERS = 512  # that random masks are scored on: their scores need fewer digits
 
 
@@ -42,7 +42,7 @@ def ablate_nodes(
     *,
     layers: Iterable[str] | None = None,
     counts: Sequence[int] | None = None,
-    seed: int = 0,
+    seed: int = defaults.SEED,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
     """Return the score of the network with the first n features of a layer (columns of ABLATION).
@@ -99,8 +99,8 @@ def ablate_edges(
     bench: Bench,
     *,
     layers: Iterable[str] | None = None,
-    delta: float = DELTA,
-    seed: int = 0,
+    delta: float = defaults.DELTA,
+    seed: int = defaults.SEED,
     progress: Progress = SILENT,
 ) -> EdgeAblation:
     """Return the score of the network with the n strongest interactions of a section.

@@ -29,6 +29,7 @@ from lib_graph.method.network import Batch, Section
 from lib_graph.method.rules import Rule
 from lib_graph.networks import Subject
 from lib_graph.run import Run
+from lib_graph.support import defaults
 from lib_graph.support.progress import SILENT, Progress
 from lib_graph.support.tables import Record, records_of
 
@@ -85,7 +86,7 @@ def degeneracy_of(
     run: Run,
     subject: Subject | None = None,
     *,
-    share: float = 0.01,
+    share: float = defaults.NEARLY,
     memory: int = 4 << 30,
     progress: Progress = SILENT,
 ) -> Degeneracy:
