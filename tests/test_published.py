@@ -4,6 +4,7 @@ All of it is in one file so that the runs, which `lib-graph reproduce` makes, ar
 """
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from lib_graph.building.bases_file import read_bases
 from lib_graph.building.bases_stage import moments_of, second_moment_of
 from lib_graph.building.job import prepare
 from lib_graph.building.options import Options
-from lib_graph.method.basis import RawBasis, lib_basis
+from lib_graph.method.basis import LayerBasis, RawBasis, lib_basis
 from lib_graph.networks import load_subject
 from lib_graph.support.progress import SILENT
 from queries.comparing.reproduction import reproduce
@@ -112,6 +113,43 @@ def test_importances_with_the_published_next_basis(seed, tmp_path):
         moment = second_moment_of(job, section, bases[section.target.name])
         found = lib_basis(moments[layer], moment, layer, 1e-12, 1e-12).importance
         check_importance(found, bases[layer].importance, above=1e-6, tolerance=1e-8)
+
+
+@each_seed
+def test_a_smaller_cut_of_ln2_brings_ln1_nearer_to_no_cut(seed, tmp_path):
+    """docs/method.md §16. In exact arithmetic all 128 directions of ln2.0 vary, so K = M' there.
+
+    No activations are whitened on the way to ln1.0, so that float64 is precise enough for it.
+    """
+    job = prepare(load_subject(folder_of(seed)), tmp_path / "job", Options(), SILENT)
+    moments = moments_of(job)
+    attention, mlp, unembed = job.network.sections
+
+    def moment(name, section, K):
+        """M' of a section for any K, in a folder of its own: passes go on where they stopped."""
+        values, vectors = torch.linalg.eigh((K + K.T) / 2)
+        root = vectors * values.clamp_min(0).sqrt()
+        basis = LayerBasis(root, root.T, torch.zeros(128).double(), None, None)
+        return second_moment_of(replace(job, out=tmp_path / name), section, basis)
+
+    at_unembed = second_moment_of(job, unembed, RawBasis(114))
+    at_ln2 = moment("ln2", mlp, at_unembed)
+    values, vectors = torch.linalg.eigh(moments["ln2.0"].covariance)
+
+    def importance(name, cut):
+        kept = vectors[:, values > cut * values[-1]] if cut else torch.eye(128).double()
+        P = kept @ kept.T
+        at_ln1 = moment(name, attention, P @ at_ln2 @ P)
+        return lib_basis(moments["ln1.0"], at_ln1, "ln1.0", 1e-12, 1e-18).importance
+
+    truth = importance("none", None)
+    count = int((truth > 1e-6 * truth[0]).sum())
+    error = {
+        cut: float((importance(str(cut), cut)[:count] / truth[:count] - 1).abs().max())
+        for cut in (1e-12, 1e-15)
+    }
+    assert 1e-2 < error[1e-12] < 5e-2
+    assert 5e-3 < error[1e-15] < error[1e-12] / 2
 
 
 def check_importance(found, truth, *, above, tolerance):

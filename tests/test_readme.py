@@ -129,6 +129,7 @@ def test_features_circuits_and_questions(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_language_model(tmp_path):
     pytest.importorskip("transformers")
     shutil.copytree(reference_data("stories260k"), tmp_path / "stories260k")

@@ -1,5 +1,6 @@
 """Who may import what, beyond what the linter of imports sees (pyproject.toml)."""
 
+import ast
 import pkgutil
 import re
 import subprocess
@@ -58,3 +59,24 @@ def test_one_word_means_one_thing():
             for name in re.findall(r"^class ([A-Z]\w*)", path.read_text(), re.MULTILINE):
                 homes.setdefault(name, []).append(str(path.relative_to(ROOT)))
     assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
+
+
+# they hold what they have computed, and are handed to nobody
+CHANGING = {"Samples", "MaskedSection"}
+
+
+def dataclasses():
+    """Yield the name and the decorator of every dataclass of the packages."""
+    for package in (lib_graph, ingest, queries):
+        for file in Path(package.__path__[0]).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                for mark in node.decorator_list if isinstance(node, ast.ClassDef) else ():
+                    text = ast.unparse(mark)
+                    if text.startswith("dataclass"):
+                        yield node.name, text
+
+
+def test_what_passes_between_stages_is_frozen():
+    found = dict(dataclasses())
+    assert len(found) > 80
+    assert {name for name, mark in found.items() if "frozen=True" not in mark} == CHANGING

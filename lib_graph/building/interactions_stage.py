@@ -66,6 +66,10 @@ def _sections(job: Job, bases: Bases, samples: Samples) -> Iterator[pd.DataFrame
         name: most_important(basis, options.top, options.min_importance)
         for name, basis in bases.items()
     }
+    for name, basis in bases.items():
+        if basis.importance is not None and len(carried[name]) < basis.features:
+            taken = basis.importance[carried[name]].sum() / basis.importance.sum()
+            job.checks[f"importance_left_out.{name}"] = float(1 - taken)
     for section in job.network.sections:
         source, target = section.source, section.target
         basis, next_basis = (

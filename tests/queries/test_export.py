@@ -21,7 +21,7 @@ from tests.synthetic import random_run
 @pytest.fixture
 def run(store: GraphStore, tmp_path: Path) -> Run:
     run = random_run(tmp_path / "run")
-    ingest.load(run, store)
+    load_once(store, run)
     return run
 
 

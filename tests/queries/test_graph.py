@@ -5,7 +5,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.errors import NotFoundError, UsageError
@@ -32,7 +31,7 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.fixture
 def graph(store: GraphStore, run: Run) -> queries.Graph:
-    ingest.load(run, store)
+    load_once(store, run)
     return queries.open_graph(store)
 
 

@@ -212,6 +212,7 @@ def test_both_folders_have_the_matches_and_are_written_once(runs):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_matches_of_another_build_are_refused(runs, tmp_path):
     match_runs(*runs, replace=True)
     path = matches_path(runs[0].path, runs[0].id, runs[1].id)
@@ -264,6 +265,7 @@ def test_runs_that_cannot_be_matched_are_one_clear_line(runs, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_layers_that_do_not_fit_together_are_one_clear_line(tmp_path):
     x = torch.randn(9, 4, 3, dtype=torch.float64)
     run, subject = linear(tmp_path / "run", x, "neuron")
@@ -277,6 +279,7 @@ def test_layers_that_do_not_fit_together_are_one_clear_line(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_other_vocabularies_are_one_clear_line(runs, opened, tmp_path):
     sums = replace(opened[1].subject, notation=Sums(5))
     refused(UsageError, "have different vocabularies", *runs, None, sums, replace=True)

@@ -257,6 +257,7 @@ def pass_of_two(alone, folder, stops=(None, None), looking=None):
     return found, [each.seen["pass"] for each in watched]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cut_off", "done"),
     [
@@ -279,6 +280,7 @@ def test_processes_that_were_cut_off_apart_end_together(job, cut_off, done, tmp_
     assert all(torch.equal(each.gram, whole.gram) and each.count == whole.count for each in found)
 
 
+@pytest.mark.slow
 def test_a_process_that_was_killed_catches_up(job, tmp_path, monkeypatch):
     monkeypatch.setattr("lib_graph.building.accumulating.LOOK", 4 * BATCH)
     whole = pass_of_two(job, tmp_path / "whole")[0][0]

@@ -72,6 +72,7 @@ def near(found, truth, tolerance):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("count", [2, 4])
 def test_processes_agree_with_one(script, alone, count, tmp_path):
     ended = torchrun(count, script, tmp_path, alone / "lib")

@@ -72,6 +72,11 @@ def test_among_features_above_a_share_of_the_largest_importance(whole, tmp_path)
     for name in "abcd":
         sources = set(rows.loc[name].index.get_level_values("source")) - {0}
         assert sources == set(above[above.layer == name]["index"])
+        everything, kept = (x[x.layer == name].importance.sum() for x in (features, above))
+        left_out = run.manifest.checks.get(f"importance_left_out.{name}", 0.0)
+        assert left_out == pytest.approx((everything - kept) / everything, abs=1e-12)
+    assert any("importance_left_out" in name for name in run.manifest.checks)
+    assert not any("importance_left_out" in name for name in whole.manifest.checks)
 
 
 def test_importance_decides_and_not_the_order():

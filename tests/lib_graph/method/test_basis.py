@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from lib_graph.building.bases_file import read_bases, write_bases
+from lib_graph.building.options import Options
 from lib_graph.errors import ModelError
 from lib_graph.method.basis import RawBasis, lib_basis, neuron_basis, pca_basis
 from lib_graph.method.moments import Moments
@@ -58,6 +59,15 @@ def test_cuts_count_the_directions_that_are_there():
     assert basis.pca_rank == 4
     assert basis.features == 2
     assert pca_basis(Moments.of(flat), "x", 1e-12).features == 4
+
+
+def test_what_rounding_to_float32_adds_is_no_direction_by_default():
+    """Of 256 directions 64 are there: 1e-15 takes most of the others for some, 1e-12 none."""
+    generator = torch.Generator().manual_seed(0)
+    rows, mix = (torch.randn(*shape, generator=generator) for shape in ((4000, 64), (64, 256)))
+    moments = Moments.of((rows @ mix)[:, None])
+    assert pca_basis(moments, "x", Options().tau_pca).features == 64
+    assert pca_basis(moments, "x", 1e-15).features > 150
 
 
 @pytest.mark.parametrize("turn", ["permutation", "rotation"])

@@ -35,6 +35,7 @@ LAYERS = {"a": "1:in", "b": ("1.down:in", "1.around:in"), "c": "2:in", "out": "o
 TRAPEZOID = ((0.0, 0.25), (0.5, 0.5), (1.0, 0.25))
 
 
+@pytest.mark.slow
 def test_layers_with_positions_and_a_bypass(tmp_path):
     check(Case(stacked, numbers(7, 2, 3), LAYERS), tmp_path)
 

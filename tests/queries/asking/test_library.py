@@ -20,6 +20,7 @@ from lib_graph.run import Run
 from lib_graph.run.matches import all_matches
 from queries.asking.library import all_queries, find_query
 from queries.asking.statements import CYPHER
+from tests.loaded import load_once
 from tests.queries.conftest import Answer
 from tests.synthetic import random_matches, random_run
 
@@ -474,8 +475,7 @@ def runs(store: GraphStore, tmp_path: Path) -> tuple[Run, Run]:
     run = random_run(tmp_path / "run", (7, 5, 4, 3), seed=5, run_id=RUN, base=BASE)
     for seed, pair in enumerate([(run, base), (base, run)]):
         random_matches(*pair, seed)
-    for each in (base, run):
-        ingest.load(each, store)
+    load_once(store, base, run)
     return run, base
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.errors import NotFoundError, UsageError
 from queries.asking.runs import list_runs
+from tests.loaded import load_once
 from tests.synthetic import random_run
 
 IDS = ("0a0000000001", "0a0000000002", "0b0000000003")
@@ -17,14 +17,14 @@ IDS = ("0a0000000001", "0a0000000002", "0b0000000003")
 @pytest.fixture
 def three_runs(store: GraphStore, tmp_path: Path) -> GraphStore:
     """A store with three runs, loaded one after the other; two share a name."""
-    for seed, (run_id, name) in enumerate(zip(IDS, ("lib", "pca", "pca"), strict=True)):
-        ingest.load(
-            random_run(tmp_path / name / str(seed), seed=seed, run_id=run_id, name=name), store
-        )
+    runs = (
+        random_run(tmp_path / str(seed), seed=seed, run_id=run_id, name=name)
+        for seed, (run_id, name) in enumerate(zip(IDS, ("lib", "pca", "pca"), strict=True))
+    )
+    load_once(store, *runs)
     return store
 
 
-@pytest.mark.slow
 def test_runs_are_listed_with_the_newest_first(three_runs: GraphStore) -> None:
     runs = list_runs(three_runs)
     assert [run.id for run in runs] == list(IDS[::-1])
@@ -34,7 +34,6 @@ def test_runs_are_listed_with_the_newest_first(three_runs: GraphStore) -> None:
     assert {row["status"] for row in table.records()} == {"complete"}
 
 
-@pytest.mark.slow
 def test_the_newest_run_is_the_default_and_the_greater_id_decides(three_runs: GraphStore) -> None:
     assert queries.open_graph(three_runs).run.id == IDS[2]
     three_runs.write("MATCH (r:Run) SET r.loaded = '2026-01-01T00:00:00'")
@@ -43,18 +42,15 @@ def test_the_newest_run_is_the_default_and_the_greater_id_decides(three_runs: Gr
     assert queries.open_graph(three_runs).run.id == IDS[0]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("wanted", [IDS[0], "0a0000000001", "lib"])
 def test_a_run_is_found_by_id_and_name(three_runs: GraphStore, wanted: str) -> None:
     assert queries.open_graph(three_runs, wanted).run.id == IDS[0]
 
 
-@pytest.mark.slow
 def test_a_run_is_found_by_the_beginning_of_its_id(three_runs: GraphStore) -> None:
     assert queries.open_graph(three_runs, "0b").run.id == IDS[2]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("wanted", "named"), [("0a", IDS[:2]), ("pca", IDS[1:])])
 def test_what_fits_several_runs_names_them(
     three_runs: GraphStore, wanted: str, named: tuple[str, str]
@@ -64,7 +60,6 @@ def test_what_fits_several_runs_names_them(
     assert all(name in str(error.value) for name in named)
 
 
-@pytest.mark.slow
 def test_an_unknown_run_names_the_closest(three_runs: GraphStore) -> None:
     with pytest.raises(NotFoundError, match="Closest: 'lib'"):
         queries.open_graph(three_runs, "libb")
@@ -72,7 +67,6 @@ def test_an_unknown_run_names_the_closest(three_runs: GraphStore) -> None:
         queries.open_graph(three_runs, "0b000000ffff")
 
 
-@pytest.mark.slow
 def test_an_unfinished_run_is_not_there_unless_asked_for(three_runs: GraphStore) -> None:
     three_runs.write("MATCH (r:Run {id: $id}) SET r.status = 'loading'", {"id": IDS[2]})
     assert queries.open_graph(three_runs).run.id == IDS[1]
@@ -89,7 +83,6 @@ def test_a_store_without_runs_says_how_to_get_one(store: GraphStore) -> None:
     assert list_runs(store) == []
 
 
-@pytest.mark.slow
 def test_a_store_that_was_opened_for_a_graph_is_closed_with_it(
     three_runs: GraphStore, store_target: str
 ) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-import ingest
 import queries
 from ingest.store import GraphStore
 from queries.asking.reader import Reader
 from queries.asking.statements import CYPHER, Statement, cypher_literal, read_text
+from tests.loaded import load_once
 from tests.synthetic import random_run
 
 READING = sorted(
@@ -56,7 +56,7 @@ def test_a_run_that_is_not_complete_is_not_read(
     store: GraphStore, tmp_path: Path, question: str
 ) -> None:
     run = random_run(tmp_path)
-    ingest.load(run, store)
+    load_once(store, run)
     graph = queries.open_graph(store)
     assert len(graph.layers) == 4
     answer = QUESTIONS[question](graph)
@@ -68,7 +68,7 @@ def test_a_run_that_is_not_complete_is_not_read(
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_no_value_is_in_a_text(store: GraphStore, tmp_path: Path, question: str) -> None:
     run = random_run(tmp_path)
-    ingest.load(run, store)
+    load_once(store, run)
     for statement in QUESTIONS[question](queries.open_graph(store)).statements:
         body = re.sub(r"//.*", "", statement.text)
         assert run.id not in body

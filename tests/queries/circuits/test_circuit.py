@@ -51,7 +51,7 @@ def test_a_circuit_holds_what_the_run_folder_says_of_its_parts(
     store: GraphStore, tmp_path: Path
 ) -> None:
     run = random_run(tmp_path, density=1.0)
-    ingest.load(run, store)
+    load_once(store, run)
     circuit = queries.open_graph(store).circuit(target="layer/3/1", min_share=0.05)
     assert tuple(circuit.features.columns) == FEATURE_COLUMNS
     assert tuple(circuit.interactions.columns) == INTERACTION_COLUMNS
@@ -76,7 +76,7 @@ def test_a_circuit_holds_what_the_run_folder_says_of_its_parts(
 
 @pytest.mark.slow
 def test_a_circuit_is_a_graph_and_a_file(store: GraphStore, tmp_path: Path) -> None:
-    ingest.load(random_run(tmp_path / "run"), store)
+    load_once(store, random_run(tmp_path / "run"))
     circuit = queries.open_graph(store).circuit(target="layer/3", min_share=0.1)
     graph = circuit.to_networkx()
     assert set(graph.edges) == pairs(circuit)
@@ -93,7 +93,7 @@ def test_a_circuit_is_a_graph_and_a_file(store: GraphStore, tmp_path: Path) -> N
 
 
 def test_the_circuit_of_paths_is_their_union(store: GraphStore, tmp_path: Path) -> None:
-    ingest.load(random_run(tmp_path), store)
+    load_once(store, random_run(tmp_path))
     graph = queries.open_graph(store)
     paths = graph.paths(k=7)
     circuit = graph.circuit_of(paths)
@@ -106,7 +106,7 @@ def test_the_circuit_of_paths_is_their_union(store: GraphStore, tmp_path: Path) 
 
 
 def test_a_circuit_may_be_empty(store: GraphStore, tmp_path: Path) -> None:
-    ingest.load(random_run(tmp_path, (5, 5, 5), density=1.0, ties=True), store)
+    load_once(store, random_run(tmp_path, (5, 5, 5), density=1.0, ties=True))
     circuit = queries.open_graph(store).circuit(target="layer.2", min_share=0.9)
     assert len(circuit) == 0
     assert circuit.records() == []
@@ -125,6 +125,6 @@ def test_a_circuit_may_be_empty(store: GraphStore, tmp_path: Path) -> None:
 def test_what_cannot_be_a_circuit_is_a_clear_error(
     store: GraphStore, tmp_path: Path, arguments: dict[str, str], says: str
 ) -> None:
-    ingest.load(random_run(tmp_path), store)
+    load_once(store, random_run(tmp_path))
     with pytest.raises(UsageError, match=says):
         queries.open_graph(store).circuit(**arguments)

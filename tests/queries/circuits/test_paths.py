@@ -13,6 +13,7 @@ from ingest.store import GraphStore
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.run import Run
 from queries.views.answers import ENDS, LONG, paths_view, short_id
+from tests.loaded import load_once
 from tests.queries.oracle import Oracle, Place
 from tests.synthetic import random_run
 
@@ -73,10 +74,11 @@ def assert_strongest(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("count", [12, pytest.param(200, marks=pytest.mark.exhaustive)])
 def test_the_strongest_paths_are_those_that_brute_force_finds(
-    store: GraphStore, tmp_path: Path
+    store: GraphStore, tmp_path: Path, count: int
 ) -> None:
-    runs = random_runs(tmp_path, 200 if store.capabilities.kind == "embedded" else 12)
+    runs = random_runs(tmp_path, count)
     with store.writing():
         for run in runs:
             ingest.load(run, store)
@@ -93,10 +95,34 @@ def test_ends_that_are_left_out_are_the_first_and_the_last_layer(
     store: GraphStore, tmp_path: Path
 ) -> None:
     run = random_run(tmp_path, (4, 3, 3))
-    ingest.load(run, store)
+    load_once(store, run)
     graph = queries.open_graph(store)
     assert graph.paths(k=5).paths == graph.paths(source="layer.0", target="layer.2", k=5).paths
     assert len(graph.paths(k=5)) == 5
+
+
+def test_the_strongest_comes_first_and_of_equals_the_first_by_name(
+    store: GraphStore, tmp_path: Path
+) -> None:
+    load_once(store, random_run(tmp_path, (4, 3, 3), ties=True))
+    found = queries.open_graph(store).paths(k=1000).paths
+    order = [(-path.strength, path.path) for path in found]
+    assert order == sorted(order)
+    assert len({path.strength for path in found}) < len(found)
+
+
+def test_between_whole_outermost_layers_the_costs_that_are_stored_do(
+    store: GraphStore, tmp_path: Path
+) -> None:
+    """Then one walk is all that runs, whatever number of paths is asked for."""
+    load_once(store, random_run(tmp_path, (4, 3, 3), density=1.0))
+    graph = queries.open_graph(store)
+    for k in (1, 3, 20):
+        found = graph.paths(k=k, min_importance=0)
+        assert len(found) == k
+        walks = [each for each in found.statements if "INTERACTS" in each.text]
+        assert len(walks) == 1
+        assert "cost_to_outputs" in walks[0].text or "cost_from_inputs" in walks[0].text
 
 
 @pytest.mark.parametrize("last", ["raw", "basis"])
@@ -104,7 +130,7 @@ def test_all_paths_into_one_target_of_a_whole_graph_sum_to_1(
     store: GraphStore, tmp_path: Path, last: str
 ) -> None:
     run = random_run(tmp_path, (4, 3, 4, 2), density=1.0, last=last)
-    ingest.load(run, store)
+    load_once(store, run)
     graph = queries.open_graph(store)
     for target in ("layer/3/1", "layer.2/3", "layer/1/2"):
         paths = graph.paths(target=target, k=10_000, min_importance=0)
@@ -115,7 +141,7 @@ def test_a_raw_layer_ends_paths_in_every_output_whatever_its_importance(
     store: GraphStore, tmp_path: Path
 ) -> None:
     run = random_run(tmp_path, (3, 3), density=1.0)
-    ingest.load(run, store)
+    load_once(store, run)
     paths = queries.open_graph(store).paths(k=100, min_importance=1.0)
     assert {path.path[-1] for path in paths.paths} == {f"{run.id}/layer/1/{i}" for i in range(3)}
     assert {path.path[0] for path in paths.paths} == {f"{run.id}/layer.0/1"}
@@ -134,7 +160,7 @@ def test_an_answer_says_what_ran_and_running_it_gives_the_answer(
     store: GraphStore, tmp_path: Path
 ) -> None:
     run = random_run(tmp_path)
-    ingest.load(run, store)
+    load_once(store, run)
     for ends in ({}, {"source": "layer.0/1"}, {"source": "layer/1/1", "target": "layer.2/1"}):
         found = queries.open_graph(store).paths(k=3, **ends)
         last = found.statements[-1]
@@ -144,7 +170,7 @@ def test_an_answer_says_what_ran_and_running_it_gives_the_answer(
 
 
 def test_an_answer_is_a_frame_and_a_graph(store: GraphStore, tmp_path: Path) -> None:
-    ingest.load(random_run(tmp_path), store)
+    load_once(store, random_run(tmp_path))
     found = queries.open_graph(store).paths(k=4)
     frame = found.to_pandas()
     assert list(frame["strength"]) == [path.strength for path in found.paths]
@@ -190,6 +216,6 @@ def test_of_long_paths_a_person_sees_the_ends(layers: int, tmp_path: Path) -> No
 def test_what_cannot_be_asked_is_a_clear_error(
     store: GraphStore, tmp_path: Path, arguments: dict[str, str], error: type, says: str
 ) -> None:
-    ingest.load(random_run(tmp_path), store)
+    load_once(store, random_run(tmp_path))
     with pytest.raises(error, match=says):
         queries.open_graph(store).paths(**arguments)

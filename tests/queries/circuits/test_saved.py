@@ -16,6 +16,7 @@ from ingest.store import GraphStore
 from lib_graph.errors import ConflictError, NotFoundError, UsageError
 from lib_graph.run.circuit import Scores
 from tests.ingest.graphs import dump, undated
+from tests.loaded import load_once
 from tests.queries.conftest import Answer
 from tests.synthetic import random_run
 
@@ -28,7 +29,7 @@ CONTAINED = "MATCH (:Circuit {name: $name})-[:CONTAINS]->(f:Feature) RETURN f.id
 
 @pytest.fixture
 def graph(store: GraphStore, tmp_path: Path) -> queries.Graph:
-    ingest.load(random_run(tmp_path / "run", run_id=RUN, name="mine"), store)
+    load_once(store, random_run(tmp_path / "run", run_id=RUN, name="mine"))
     return queries.open_graph(store)
 
 
@@ -38,7 +39,6 @@ def same(one: queries.Circuit, other: queries.Circuit) -> bool:
     return (one.run, one.query) == (other.run, other.query)
 
 
-@pytest.mark.slow
 def test_a_saved_circuit_comes_back_as_it_was(graph: queries.Graph, store: GraphStore) -> None:
     circuit = graph.circuit(target="layer/3/1", min_share=0.1)
     saved = graph.circuits.save(circuit, "my 'first' > circuit")
@@ -55,7 +55,6 @@ def test_a_saved_circuit_comes_back_as_it_was(graph: queries.Graph, store: Graph
     assert same(graph.circuits.save(one, "of one"), one)
 
 
-@pytest.mark.slow
 def test_saving_again_changes_nothing_but_the_scores(
     graph: queries.Graph, store: GraphStore
 ) -> None:
@@ -71,7 +70,6 @@ def test_saving_again_changes_nothing_but_the_scores(
     assert (row["score"], row["baseline"], row["random_score"]) == (0.75, 1.0, 0.125)
 
 
-@pytest.mark.slow
 def test_a_name_is_one_circuit_unless_it_is_replaced(graph: queries.Graph) -> None:
     first = graph.circuit(target="layer/3/1", min_share=0.1)
     second = graph.circuit(target="layer/3/2", min_share=0.1)
@@ -172,7 +170,6 @@ def test_a_circuit_of_another_run_or_a_changed_graph_is_refused(
     assert content["run"] == RUN
 
 
-@pytest.mark.slow
 def test_mistakes_are_one_clear_line(graph: queries.Graph, tmp_path: Path) -> None:
     circuit = graph.circuits.save(graph.circuit(target="layer/3/1", min_share=0.1), "five")
     empty = graph.circuit(target="layer/3/1", min_share=1.0)

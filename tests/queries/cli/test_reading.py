@@ -16,6 +16,7 @@ import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.run import Run
+from tests.loaded import load_once
 from tests.queries.conftest import Answer
 from tests.synthetic import random_run
 
@@ -64,7 +65,7 @@ VERBS: dict[str, tuple[list[str], Callable[[queries.Graph], Any]]] = {
 @pytest.fixture
 def run(store: GraphStore, tmp_path: Path) -> Run:
     run = random_run(tmp_path / "run", density=1.0)
-    ingest.load(run, store)
+    load_once(store, run)
     return run
 
 

@@ -14,6 +14,7 @@ from lib_graph.run import Run
 from lib_graph.run.ablations import KEPT, MASKS
 from lib_graph.run.kept import graph_of
 from lib_graph.run.writing import write_rows
+from tests.loaded import load_once
 from tests.synthetic import random_run
 
 MEMBERS = """
@@ -45,7 +46,7 @@ def test_q_is_that_of_the_graph_without_constants_and_outputs(
     store: GraphStore, tmp_path: Path, method: str, last: str
 ) -> None:
     run = random_run(tmp_path, (6, 5, 4, 5), last=last)
-    ingest.load(run, store)
+    load_once(store, run)
     found = queries.open_graph(store).communities(method=method, resolution=1.3, seed=3)
     graph = weighted_graph(run)
     sets = [set(each.members) for each in found.communities]
@@ -57,7 +58,7 @@ def test_q_is_that_of_the_graph_without_constants_and_outputs(
 
 def test_modules_are_described_by_their_members(store: GraphStore, tmp_path: Path) -> None:
     run = random_run(tmp_path, (8, 8, 8, 3))
-    ingest.load(run, store)
+    load_once(store, run)
     found = queries.open_graph(store).communities()
     layers = {
         f"{run.id}/{layer}/{index}": layer
@@ -80,7 +81,7 @@ def test_labels_have_the_share_of_their_members_importance(
     store: GraphStore, tmp_path: Path
 ) -> None:
     run = random_run(tmp_path, (8, 8, 8, 3))
-    ingest.load(run, store)
+    load_once(store, run)
     weight: dict[str, tuple[str, float]] = {}
     for layer, rows in run.features[run.features["role"] == "feature"].groupby("layer"):
         parts = rows["importance"].astype(float) / rows["importance"].astype(float).sum()
@@ -97,7 +98,7 @@ def test_labels_have_the_share_of_their_members_importance(
 
 
 def test_the_same_arguments_give_the_same_modules(store: GraphStore, tmp_path: Path) -> None:
-    ingest.load(random_run(tmp_path), store)
+    load_once(store, random_run(tmp_path))
     graph = queries.open_graph(store)
     for method in ("leiden", "louvain"):
         again = [graph.communities(method=method, seed=4).communities for _ in range(2)]
@@ -109,7 +110,7 @@ def test_stored_modules_replace_those_found_in_the_same_way(
     store: GraphStore, tmp_path: Path
 ) -> None:
     run = random_run(tmp_path)
-    ingest.load(run, store)
+    load_once(store, run)
     graph = queries.open_graph(store)
     other = graph.communities(method="louvain")
     found = graph.communities()
@@ -147,7 +148,7 @@ def test_weights_of_an_ablation(store: GraphStore, tmp_path: Path) -> None:
 
 
 def test_a_run_without_interactions_has_lone_features(store: GraphStore, tmp_path: Path) -> None:
-    ingest.load(random_run(tmp_path, (3, 2, 2), density=0.0), store)
+    load_once(store, random_run(tmp_path, (3, 2, 2), density=0.0))
     found = queries.open_graph(store).communities()
     assert [each.size for each in found.communities] == [1] * 5
     assert found.modularity == found.modularity_at_1 == 0
@@ -167,6 +168,6 @@ def test_a_run_without_interactions_has_lone_features(store: GraphStore, tmp_pat
 def test_what_cannot_be_clustered_is_a_clear_error(
     store: GraphStore, tmp_path: Path, arguments: dict[str, object], says: str
 ) -> None:
-    ingest.load(random_run(tmp_path), store)
+    load_once(store, random_run(tmp_path))
     with pytest.raises(UsageError, match=says):
         queries.open_graph(store).communities(**arguments)

@@ -21,6 +21,7 @@ from queries.cli.modules import parse_resolutions
 from queries.modules.modularity import WeightedGraph, leiden, modularity
 from queries.modules.null_model import shuffled
 from queries.modules.partitions import adjusted_rand_index, purity
+from tests.loaded import load_once
 from tests.queries.conftest import Answer
 from tests.queries.modules.test_communities import weighted_graph
 from tests.synthetic import random_run
@@ -113,7 +114,7 @@ def test_the_table_says_of_each_resolution_what_the_parts_say(
     store: GraphStore, tmp_path: Path
 ) -> None:
     run = random_run(tmp_path, (9, 8, 7, 5), seed=4)
-    ingest.load(run, store)
+    load_once(store, run)
     graph = queries.open_graph(store)
     found = graph.module_table(resolutions=[0.7, 1.5], seeds=3, null=2, seed=1, min_importance=0.01)
     again = graph.module_table(resolutions=[0.7, 1.5], seeds=3, null=2, seed=1, min_importance=0.01)
@@ -152,7 +153,7 @@ def test_the_table_says_of_each_resolution_what_the_parts_say(
 
 def test_log_weights_are_those_over_the_least_kept(store: GraphStore, tmp_path: Path) -> None:
     run = random_run(tmp_path, seed=2)
-    ingest.load(run, store)
+    load_once(store, run)
     graph = queries.open_graph(store)
     with pytest.raises(UsageError, match=r"no edge ablations of layer\.0, layer/1"):
         graph.communities(weights="log")
@@ -178,7 +179,7 @@ def test_log_weights_are_those_over_the_least_kept(store: GraphStore, tmp_path: 
 @pytest.mark.slow
 def test_the_graph_of_modules_sums_what_is_between_them(store: GraphStore, tmp_path: Path) -> None:
     run = random_run(tmp_path, (9, 8, 7, 5), seed=4)
-    ingest.load(run, store)
+    load_once(store, run)
     graph = queries.open_graph(store)
     communities = graph.communities(resolution=1.5)
     found = graph.module_flow(communities)

@@ -11,20 +11,22 @@ from matplotlib.text import Text
 
 import ingest
 import queries
-from ingest.store import GraphStore
+from ingest.store import GraphStore, open_store
 from lib_graph.errors import UsageError
 from lib_graph.run.circuit import Scores
 from queries.pictures.circuit import SMALL, WIDEST, describe_saved, draw_circuit, plot_circuit
 from queries.pictures.figures import PALETTE
 from queries.pictures.layout import lay_out
+from tests.loaded import load_once
 from tests.queries.cli.test_reading import Cli
 from tests.synthetic import random_run
 
 
 @pytest.fixture
 def graph(tmp_path: Path) -> queries.Graph:
-    ingest.load(random_run(tmp_path / "run", (12, 9, 10, 4), density=1.0), tmp_path / "graph.kgl")
-    return queries.open_graph(tmp_path / "graph.kgl")
+    store = open_store(tmp_path / "graph.kgl")
+    load_once(store, random_run(tmp_path / "run", (12, 9, 10, 4), density=1.0))
+    return queries.open_graph(store)
 
 
 def test_features_stand_apart_in_the_columns_of_their_layers(graph: queries.Graph) -> None:
@@ -194,7 +196,7 @@ def test_what_cannot_be_drawn_is_a_clear_error(graph: queries.Graph, tmp_path: P
 def test_the_verb_draws_a_circuit_paths_and_interactions(
     store: GraphStore, store_target: str, cli: Cli, tmp_path: Path, what: str
 ) -> None:
-    ingest.load(random_run(tmp_path / "run"), store)
+    load_once(store, random_run(tmp_path / "run"))
     out = tmp_path / f"{what}.svg"
     answer = cli(
         "plot", out, "--of", what, "--target", "layer/3/1", "-n", 6, "--store", store_target
@@ -213,7 +215,7 @@ def test_the_verb_draws_a_circuit_paths_and_interactions(
 @pytest.mark.slow
 def test_the_verb_draws_a_saved_circuit(cli: Cli, tmp_path: Path) -> None:
     store, out = str(tmp_path / "graph.kgl"), tmp_path / "five.svg"
-    ingest.load(random_run(tmp_path / "run"), store)
+    load_once(store, random_run(tmp_path / "run"))
     with queries.open_graph(store) as graph:
         circuit = graph.circuits.save(graph.circuit(target="layer/3/1"), "five")
         arguments = ("plot", out, "--of", "circuit", "--saved", "five", "--store", store)

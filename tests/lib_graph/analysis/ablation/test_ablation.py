@@ -371,6 +371,7 @@ def test_data_that_give_no_score_are_one_line(transformer, change, error, words)
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_network_without_labels_is_one_line(transformer, tmp_path):
     with pytest.raises(UsageError, match="has no labelled data, so neither accuracy nor"):
         Bench.of(transformer.run, subject=replace(scored(), evaluation=None))

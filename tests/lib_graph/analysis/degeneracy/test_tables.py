@@ -99,6 +99,7 @@ def test_units_that_fire_together(run):
     assert set(rows.layer) == {"a", "b"}
 
 
+@pytest.mark.slow
 def test_firing_is_counted_at_every_relu_and_where_it_counts():
     x = torch.tensor([[[1.0, -1.0]], [[1.0, 1.0]]])
     counted = torch.tensor([[False], [True]])
@@ -210,6 +211,7 @@ def hidden_of(found):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_whole_transformer(tmp_path):
     subject = transformer_subject()
     with torch.no_grad():
