@@ -24,7 +24,7 @@ from benchmarks.modular_addition import measure_modular_addition
 from benchmarks.sections import measure_sections
 from benchmarks.smollm2 import measure_smollm2
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 TABLE = re.compile(r"(?<=<!-- benchmark -->\n).*(?=<!-- /benchmark -->)", re.DOTALL)
 REPOSITORY = Path(__file__).parents[1]
 PARTS = ("command", "sections", "modular-addition", "builds", "smollm2")
@@ -38,8 +38,8 @@ PACKAGES = ("torch", "neo4j", "kglite", "pandas")
               show_default=True, help="File to write.")  # fmt: skip
 @click.option("--neo4j/--no-neo4j", default=True, show_default=True,
               help="Also on a Neo4j: NEO4J_TEST_URI, else one started for this.")  # fmt: skip
-@click.option("--readme", is_flag=True, help="Put the table of all parts into README.md.")
-def main(parts: tuple[str, ...], repeat: int, file: Path, neo4j: bool, readme: bool) -> None:
+@click.option("--page", is_flag=True, help="Put the table of all parts into docs/benchmarks.md.")
+def main(parts: tuple[str, ...], repeat: int, file: Path, neo4j: bool, page: bool) -> None:
     """Measure what the README claims, each figure in new processes; PARTS of it, or all.
 
     `command` is what users run, on the shipped model; `sections` and `modular-addition` compare
@@ -59,12 +59,12 @@ def main(parts: tuple[str, ...], repeat: int, file: Path, neo4j: bool, readme: b
                 print(_row(figure), flush=True)
         _write(file, figures)
     print(f"Written to {file}.")
-    if readme:
+    if page:
         if missing := set(PARTS) - set(figures):
             raise click.UsageError(f"The table needs {', '.join(sorted(missing))} too.")
         every = [figure for part in PARTS for figure in figures[part]]
         table = "\n".join([*_markdown(every), "", f"On {_machine_line()}.", ""])
-        README.write_text(TABLE.sub(lambda _: table, README.read_text(encoding="utf-8")))
+        PAGE.write_text(TABLE.sub(lambda _: table, PAGE.read_text(encoding="utf-8")))
     if any(figure.kept is False for part in parts or PARTS for figure in figures[part]):
         sys.exit("Some promises are not kept here.")
 
@@ -128,7 +128,7 @@ def _row(figure: Figure) -> str:
 
 
 def _markdown(figures: list[Figure]) -> Iterator[str]:
-    """Yield the lines of the README's table."""
+    """Yield the lines of the page's table."""
     yield "| what | median | promised |"
     yield "|---|---|---|"
     for figure in figures:

@@ -2,9 +2,9 @@
 
 >>> import lib_graph
 >>> sorted(lib_graph.__all__)
-['Bench', 'Options', 'Run', 'Subject', 'Text', 'ablate_circuit', 'ablate_edges', 'ablate_nodes',
- 'build', 'find_examples', 'load_subject', 'match_runs', 'shipped_model', 'smallest_circuit',
- 'trace']
+['Bench', 'Evaluation', 'Options', 'Run', 'Subject', 'Text', 'ablate_circuit', 'ablate_edges',
+ 'ablate_nodes', 'build', 'find_examples', 'load_subject', 'match_runs', 'read_bases',
+ 'shipped_model', 'smallest_circuit', 'trace']
 """
 
 from __future__ import annotations
@@ -23,14 +23,17 @@ if TYPE_CHECKING:
     from lib_graph.analysis.examples import find_examples
     from lib_graph.analysis.match import match_runs
     from lib_graph.analysis.trace import trace
+    from lib_graph.building.bases_file import read_bases
     from lib_graph.building.build import build
     from lib_graph.building.options import Options
+    from lib_graph.data.evaluation import Evaluation
     from lib_graph.data.text import Text
     from lib_graph.networks import Subject, load_subject, shipped_model
     from lib_graph.run import Run
 
 __all__ = [
     "Bench",
+    "Evaluation",
     "Options",
     "Run",
     "Subject",
@@ -42,6 +45,7 @@ __all__ = [
     "find_examples",
     "load_subject",
     "match_runs",
+    "read_bases",
     "shipped_model",
     "smallest_circuit",
     "trace",
@@ -49,6 +53,7 @@ __all__ = [
 
 _HOME = {
     "Bench": "lib_graph.analysis.ablation",
+    "Evaluation": "lib_graph.data.evaluation",
     "Options": "lib_graph.building.options",
     "Run": "lib_graph.run",
     "Subject": "lib_graph.networks",
@@ -60,6 +65,7 @@ _HOME = {
     "find_examples": "lib_graph.analysis.examples",
     "load_subject": "lib_graph.networks",
     "match_runs": "lib_graph.analysis.match",
+    "read_bases": "lib_graph.building.bases_file",
     "shipped_model": "lib_graph.networks",
     "smallest_circuit": "lib_graph.analysis.ablation",
     "trace": "lib_graph.analysis.trace",

@@ -2,7 +2,8 @@
 
 >>> import queries
 >>> sorted(queries.__all__)
-['Circuit', 'Communities', 'Graph', 'Path', 'Paths', 'Statement', 'Table', 'open_graph']
+['Circuit', 'Communities', 'Graph', 'Path', 'Paths', 'Statement', 'Table', 'draw_circuit',
+ 'draw_importances', 'draw_modules', 'open_graph']
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from queries.circuits.paths import Path, Paths
     from queries.graph import Graph, open_graph
     from queries.modules.communities import Communities
+    from queries.pictures.charts import draw_importances, draw_modules
+    from queries.pictures.circuit import draw_circuit
 
 __all__ = [
     "Circuit",
@@ -25,6 +28,9 @@ __all__ = [
     "Paths",
     "Statement",
     "Table",
+    "draw_circuit",
+    "draw_importances",
+    "draw_modules",
     "open_graph",
 ]
 
@@ -36,6 +42,9 @@ _MODULES = {
     "Paths": "queries.circuits.paths",
     "Statement": "queries.asking.statements",
     "Table": "queries.asking.tables",
+    "draw_circuit": "queries.pictures.circuit",
+    "draw_importances": "queries.pictures.charts",
+    "draw_modules": "queries.pictures.charts",
     "open_graph": "queries.graph",
 }
 

@@ -96,6 +96,8 @@ class Graph(Closing):
         """Return the features of a layer or of all: FEATURE_COLUMNS.
 
         sort: 'index' for layer and index, 'importance' or 'variance' for the largest first.
+
+        Raises UsageError for another word, NotFoundError for a layer that is not there.
         """
         if sort not in get_args(Sort):
             raise UsageError(f"Features cannot be sorted by {sort!r}. Take {get_args(Sort)}.")
@@ -120,6 +122,8 @@ class Graph(Closing):
         source, target: places; only interactions from, or into, there.
         constants: also those out of the constant features, which outweigh all others.
         `sections` gives all of them.
+
+        Raises UsageError if the limit is less than 1, and what `place` raises.
         """
         if limit < 1:
             raise UsageError(f"The limit is {limit}. Ask for at least 1 interaction.")

@@ -17,11 +17,11 @@ from tests.data import reference_data
 
 pytestmark = pytest.mark.xdist_group("neo4j")  # all in one process: they share what was made
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+def blocks(language, page="README.md"):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
 def run(lines, folder, environment=None):
@@ -108,8 +108,8 @@ def test_the_python(folder, monkeypatch):
 @pytest.mark.slow
 def test_features_circuits_and_questions(folder):
     folder, _ = folder
-    _, _, *more = blocks("sh")
-    printed = run([line for block in more for line in block.splitlines()], folder)
+    pages = blocks("sh", "docs/circuits.md")
+    printed = run([line for block in pages for line in block.splitlines()], folder)
     (label,) = (out for line, out in printed.items() if line.endswith("ln2.0/3"))
     assert "Strongest inputs" in label
     (unusual,) = (out for line, out in printed.items() if line.startswith("lib-graph unusual"))
@@ -135,7 +135,7 @@ def test_a_language_model(tmp_path):
     shutil.copytree(reference_data("stories260k"), tmp_path / "stories260k")
     text = reference_data("tinystories/stories.txt").read_text(encoding="utf-8")
     (tmp_path / "stories.txt").write_text(text[:8000])  # minutes: the README takes more of it
-    (block,) = blocks("sh stories")
+    (block,) = blocks("sh stories", "docs/language-models.md")
     printed = run(block.splitlines(), tmp_path)
     (feature,) = (out for line, out in printed.items() if line.startswith("lib-graph feature"))
     assert "«" in feature
@@ -154,6 +154,14 @@ def test_a_network_of_ones_own(tmp_path):
     assert (tmp_path / "mine-run" / "manifest.json").exists()
 
 
-def test_links_lead_somewhere():
-    for target in re.findall(r"\]\((?!http)([^)#]+)", README):
-        assert (ROOT / target).exists(), target
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!http|#)([^)#]+)", (ROOT / page).read_text(encoding="utf-8")):
+        assert ((ROOT / page).parent / target).exists(), target

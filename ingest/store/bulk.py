@@ -35,7 +35,10 @@ class ServerTransaction:
         self.execute(f"UNWIND $rows AS row CREATE (n:{table.label}) SET n = row", {"rows": rows})
 
     def add_relationships(self, table: RelationshipTable, frame: pd.DataFrame) -> None:
-        """Create a relationship per row between nodes that exist."""
+        """Create a relationship per row between nodes that exist.
+
+        Raises StoreError if some of the nodes do not.
+        """
         text = _relationships_text(table)
         rows = _by_source(frame, table.properties)
         written = self.execute(text, {"rows": rows})[0]["written"]

@@ -41,7 +41,10 @@ T = TypeVar("T")
 
 
 class EmbeddedStore(Closing):
-    """A graph in the file `path`. The file need not exist before the first write."""
+    """A graph in the file `path`. The file need not exist before the first write.
+
+    Raises StoreUnavailableError if there is no folder for it, or if it is no such file.
+    """
 
     def __init__(self, path: Path) -> None:
         kglite.set_query_warning_policy("silent")  # they are logged instead
@@ -96,7 +99,10 @@ class EmbeddedStore(Closing):
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the lease; replace the file at the end if the block succeeds."""
+        """Hold the lease; replace the file at the end if the block succeeds.
+
+        Raises StoreError if a transaction in the block failed.
+        """
         if self._written is not None:
             yield
             return

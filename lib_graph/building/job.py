@@ -104,7 +104,10 @@ def prepare(
     device: torch.device = CPU,
     world: World = ALONE,
 ) -> Job:
-    """Return the job of a build: a copy of the module, cut into sections, checked, and planned."""
+    """Return the job of a build: a copy of the module, cut into sections, checked, and planned.
+
+    Raises ModelError if there are no data, and what `cut`, `given_bases` and `make_plan` do.
+    """
     start = time.process_time()
     module = copy.deepcopy(subject.module).to(device, options.torch_dtype)
     module = module.eval().requires_grad_(False)

@@ -64,7 +64,10 @@ def activations(graph: TracedModule) -> NodeSet:
 def crossings_of(
     graph: TracedModule, layers: Mapping[str, str]
 ) -> tuple[list[list[fx.Node]], list[NodeSet]]:
-    """Return per layer the nodes that cross it, the named one first, and all nodes before it."""
+    """Return per layer the nodes that cross it, the named one first, and all nodes before it.
+
+    Raises UsageError if the layers are not in the order of the computation.
+    """
     active = activations(graph)
     order = {node: i for i, node in enumerate(graph.nodes)}
     before: NodeSet = set()

@@ -199,7 +199,7 @@ def checked_origin(run: Run, path: Path) -> dict[str, Any]:
 def read_rows(run: Run, path: Path, schema: pa.Schema, filters: Filters = ()) -> pd.DataFrame:
     """Return the rows of a file in the folder of a run; with `filters`, some of them.
 
-    Raises what `checked_origin` does.
+    Raises what `checked_origin` does, and RunError if the file is damaged.
     """
     checked_origin(run, path)
     try:

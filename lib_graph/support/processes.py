@@ -76,7 +76,8 @@ ALONE = World()
 def joined(device: torch.device) -> World:
     """Return the processes that torchrun has started, or this one alone where it has not.
 
-    They stay joined until they end: to part and join again can hang.
+    They stay joined until they end: to part and join again can hang. Raises UsageError for a device
+    between whose processes nothing can be sent.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:

@@ -119,8 +119,8 @@ class SavedCircuits:
     ) -> Circuit:
         """Store the circuit of a JSON file, under `name` or the name it has there, and return it.
 
-        Raises ConflictError if it is of another run, or of a graph with other interactions, and
-        what `save` raises.
+        Raises UsageError if it has no name, ConflictError if it is of another run, or of a graph
+        with other interactions, and what `save` raises.
         """
         found = read_circuit(Path(path))
         name = name or found.name
@@ -139,7 +139,10 @@ class SavedCircuits:
         self._execute("delete_circuit", id=self._id(name))
 
     def compare(self, names: Sequence[str]) -> Comparison:
-        """Return what each two of the named circuits have in common."""
+        """Return what each two of the named circuits have in common.
+
+        Raises UsageError for fewer than two, and what `load` raises.
+        """
         if len(set(names)) < 2:
             raise UsageError("One circuit cannot be compared. Name two or more.")
         circuits = [self.load(name) for name in dict.fromkeys(names)]

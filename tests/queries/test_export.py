@@ -14,6 +14,7 @@ from ingest.store import GraphStore
 from lib_graph.run import Run
 from lib_graph.run.circuit import INTERACTION_COLUMNS
 from lib_graph.support.tables import records_of, write_csv, write_json_rows, write_parquet
+from tests.loaded import load_once
 from tests.queries.cli.test_reading import Cli
 from tests.synthetic import random_run
 

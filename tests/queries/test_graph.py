@@ -10,6 +10,7 @@ from ingest.store import GraphStore
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.run import Run
 from lib_graph.run.circuit import FEATURE_COLUMNS, INTERACTION_COLUMNS
+from tests.loaded import load_once
 from tests.synthetic import random_run
 
 NUMBERS = ["source", "target", "strength", "stderr", "effect", "share"]

@@ -23,7 +23,11 @@ Ranks = Mapping[str, Int[Tensor, " n"]]
 
 
 def ranks_of(run: Run, edges: Mapping[str, Edges], circuit: CircuitFile) -> Ranks:
-    """Return the interactions of a circuit in a run."""
+    """Return the interactions of a circuit in a run.
+
+    Raises UsageError if the circuit is of another run or empty, ConflictError if the run does not
+    have its interactions, or has them with other strengths.
+    """
     if circuit.run != run.id:
         raise UsageError(f"The circuit is of run {circuit.run!r}, not of {run.id!r}. Name its run.")
     found: dict[str, list[int]] = {layer: [] for layer in edges}

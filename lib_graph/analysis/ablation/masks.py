@@ -67,7 +67,10 @@ class Edges:
 
 
 def edges_of(run: Run) -> dict[str, Edges]:
-    """Return the interactions of every section of a run, by the name of the source layer."""
+    """Return the interactions of every section of a run, by the name of the source layer.
+
+    Raises RunError if a section has none.
+    """
     found = {}
     for table in run.sections():
         layers = {layer.name: layer for layer in run.layers}

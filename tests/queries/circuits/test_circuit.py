@@ -12,6 +12,7 @@ import queries
 from ingest.store import GraphStore
 from lib_graph.errors import UsageError
 from lib_graph.run.circuit import FEATURE_COLUMNS, INTERACTION_COLUMNS
+from tests.loaded import load_once
 from tests.queries.circuits.test_paths import all_ends, random_runs, text
 from tests.queries.oracle import Oracle
 from tests.synthetic import random_run
