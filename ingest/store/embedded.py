@@ -273,7 +273,8 @@ def _column(values: list[Any]) -> list[Any]:
 def _plain(value: Any) -> Any:
     """Return a node or relationship as a dict of its properties, a path as its nodes."""
     if isinstance(value, list):
-        return [_plain(item) for item in value] if value and isinstance(value[0], dict) else value
+        plain = not any(isinstance(item, dict | list) for item in value)
+        return value if plain else [_plain(item) for item in value]
     if not isinstance(value, dict):
         return value
     if value.keys() >= {"nodes", "relationships"}:

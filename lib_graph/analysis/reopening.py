@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +9,9 @@ from pathlib import Path
 import torch
 
 from lib_graph.building.bases_file import given_bases
-from lib_graph.building.job import cast, cut_or_recorded, first_samples
+from lib_graph.building.job import cut_or_recorded, first_samples
 from lib_graph.building.origin import tensors_sha256
+from lib_graph.cutting.copies import converted, in_precision
 from lib_graph.data.text import Text
 from lib_graph.errors import ConflictError, ModelError, UsageError
 from lib_graph.method.dictionary import Basis
@@ -52,7 +52,7 @@ class Reopened:
         subject = self.subject
         for start in range(0, len(subject.inputs[0]), size):
             here = slice(start, start + size)
-            batch = self.network.run(*(cast(x[here], self.dtype) for x in subject.inputs))
+            batch = self.network.run(*(converted(x[here], self.dtype) for x in subject.inputs))
             counted = None if subject.counted is None else subject.counted[here]
             yield replace(batch, counted=counted, start=start)
 
@@ -96,8 +96,8 @@ def cut_again(run: Run, subject: Subject, dtype: torch.dtype | None = None) -> R
     """Return a network with the layers of a run, cut at them on its own data, and their bases."""
     if dtype is None:
         dtype = torch.float64 if run.manifest.dtype == "float64" else torch.float32
-    module = copy.deepcopy(subject.module).to(dtype).eval().requires_grad_(False)
-    example = tuple(first_samples(cast(x, dtype)) for x in subject.inputs)
+    module = in_precision(subject.module, dtype)
+    example = tuple(first_samples(converted(x, dtype)) for x in subject.inputs)
     network = cut_or_recorded(
         subject, module, example, run.manifest.model.biases,
         partial=run.manifest.config.partial,

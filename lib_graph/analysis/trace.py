@@ -15,8 +15,8 @@ from torch import Tensor
 from lib_graph.analysis.reopening import Reopened, cut_again, reopened
 from lib_graph.building.bases_file import read_bases, write_bases
 from lib_graph.building.frames import section_frames
-from lib_graph.building.job import cast
 from lib_graph.building.origin import run_id, tensors_sha256
+from lib_graph.cutting.copies import converted
 from lib_graph.data.notation import Sample
 from lib_graph.errors import UsageError
 from lib_graph.method.dictionary import most_important
@@ -136,7 +136,7 @@ def _sections(
 def _batch(opened: Reopened) -> Batch:
     subject, network = opened.subject, opened.network
     dtype = opened.bases[network.layers[0].name].rotation.dtype
-    inputs: tuple[Tensor, ...] = tuple(cast(x, dtype) for x in subject.inputs)
+    inputs: tuple[Tensor, ...] = tuple(converted(x, dtype) for x in subject.inputs)
     batch = network.run(*inputs)
     return replaced(batch, counted=subject.counted)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import platform
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from importlib.metadata import version
@@ -42,7 +42,7 @@ def build(
     out: str | Path,
     options: Options | None = None,
     *,
-    data: Tensor | tuple[Tensor, ...] | str | Text | None = None,
+    data: Tensor | tuple[Any, ...] | Mapping[str, Any] | str | Text | None = None,
     layers: Iterable[str] | None = None,
     granularity: str | None = None,
     name: str | None = None,
@@ -53,7 +53,8 @@ def build(
 ) -> Run:
     """Return the run of a network on its data, written to the folder `out`.
 
-    `model` is a module of your own, with its arguments as `data` (samples first) and the points to
+    `model` is a module of your own, with its arguments as `data` (samples first; a tensor, a tuple,
+    or a dict by keyword) and the points to
     be `layers`, each POINT or NAME=POINT; or what the command takes, a model folder or
     path.py:function, with its own data and layers unless said otherwise; or a language model, a
     folder of transformers' or a name on the hub, with a `Text` as data and a `granularity`, block
@@ -153,6 +154,7 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
         ],
         "cutoffs": {"tau_pca": options.tau_pca, "tau_lib": options.tau_lib},
         "timings": job.timings,
+        "notes": job.network.notes,
         "checks": {
             **job.checks,
             **job.network.figures,

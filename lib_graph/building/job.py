@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import shutil
 import time
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +21,10 @@ from lib_graph.building.origin import origin_of, tensors_sha256
 from lib_graph.building.plan import Plan, make_plan
 from lib_graph.building.samples import Samples
 from lib_graph.cutting.composing import compose
-from lib_graph.cutting.cuts import cut
+from lib_graph.cutting.copies import converted, in_precision
+from lib_graph.cutting.cuts import check_points, cut
 from lib_graph.cutting.recording import NOTICE, recorded
+from lib_graph.cutting.survey import check_copy
 from lib_graph.errors import ModelError, UntraceableError
 from lib_graph.method.dictionary import Basis
 from lib_graph.method.network import Network
@@ -33,7 +36,7 @@ from lib_graph.support.files import json_sha256, write_json
 from lib_graph.support.processes import ALONE, World
 from lib_graph.support.progress import SILENT, Progress
 
-__all__ = ["Job", "cast", "cut_or_recorded", "first_samples", "prepare"]
+__all__ = ["Job", "cut_or_recorded", "first_samples", "prepare"]
 
 EXAMPLES = 4  # samples that a module is traced and checked on
 
@@ -109,15 +112,14 @@ def prepare(
     Raises ModelError if there are no data, and what `cut`, `given_bases` and `make_plan` do.
     """
     start = time.process_time()
-    module = copy.deepcopy(subject.module).to(device, options.torch_dtype)
-    module = module.eval().requires_grad_(False)
+    module = in_precision(subject.module, options.torch_dtype, device)
     inputs = subject.inputs
     if not len(inputs[0]):
         raise ModelError(
             f"The data {subject.data_name!r} is empty. Give at least one sample (to a language "
             "model: --text FILE)."
         )
-    example = tuple(cast(first_samples(x), options.torch_dtype).to(device) for x in inputs)
+    example = tuple(converted(first_samples(x), options.torch_dtype).to(device) for x in inputs)
     network = cut_or_recorded(
         subject, module, example, options.biases, partial=options.partial, progress=progress
     )
@@ -161,14 +163,20 @@ def cut_or_recorded(
 
     A module that cannot be traced is recorded batch by batch, and `progress` is told so.
     """
+    wanted, form = tuple(subject.layers.values()), subject.form
+    check_points(module, subject.layers)
+    error = check_copy(module, subject.module, example, wanted, form)
     kinds = None if subject.kinds is None else subject.kinds(module)
+    options: Any = {"biases": biases, "kinds": kinds, "partial": partial, "form": form}
     try:
-        return cut(module, example, subject.layers, biases=biases, kinds=kinds, partial=partial)
-    except UntraceableError as error:
-        reason = f"{error} {NOTICE}"
-    network = recorded(module, example, subject.layers, biases=biases, kinds=kinds, partial=partial)
-    progress.say(reason)
-    return network
+        network = cut(module, example, subject.layers, **options)
+    except UntraceableError as untraceable:
+        network = recorded(module, example, subject.layers, **options)
+        progress.say(f"{untraceable} {NOTICE}")
+    for note in network.notes:
+        progress.say(note)
+    figures: Any = network.figures
+    return replace(network, figures=ChainMap({"module_error": error}, figures))
 
 
 def _partial(out: Path) -> Path:
@@ -179,11 +187,6 @@ def _free(out: Path) -> int:
     """Return how many bytes may be written for a build to `out`: half of what is free."""
     there = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
     return shutil.disk_usage(there).free // 2
-
-
-def cast(x: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return numbers in the given precision, and tokens as they are."""
-    return x.to(dtype) if x.is_floating_point() else x
 
 
 def first_samples(x: Tensor) -> Tensor:

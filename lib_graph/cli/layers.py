@@ -27,7 +27,7 @@ def layers(model: str, data: str | None, output: Output) -> None:
     """  # noqa: D301  \b is click's mark
     import pandas as pd
 
-    from lib_graph.cutting.tracing import shapes
+    from lib_graph.cutting.points import shapes
     from lib_graph.networks import load_subject
     from lib_graph.support.tables import Frame
     from lib_graph.support.view import View
@@ -36,7 +36,7 @@ def layers(model: str, data: str | None, output: Output) -> None:
     names = {point: name for name, point in subject.layers.items()}
     rows = [
         (point, list(shape), names.get(point))
-        for point, shape in shapes(subject.module, subject.example()).items()
+        for point, shape in shapes(subject.module, subject.example(), subject.form).items()
     ]
     columns = ("point", "shape", "layer")
     cells = [(point, str(shape), layer or "") for point, shape, layer in rows]

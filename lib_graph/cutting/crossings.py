@@ -9,12 +9,32 @@ import networkx as nx
 import torch
 from torch import Tensor, fx
 
-from lib_graph.cutting.tracing import OUTPUT, TracedModule
-from lib_graph.errors import UsageError
+from lib_graph.cutting.operations import SHAPE_ONLY
+from lib_graph.cutting.points import OUTPUT
+from lib_graph.cutting.tracing import TracedModule
+from lib_graph.errors import UntraceableError, UsageError
 
-__all__ = ["NodeSet", "activations", "crossings_of", "hint", "inputs_of", "reach", "users"]
+__all__ = [
+    "NodeSet",
+    "activations",
+    "crossings_of",
+    "fixed",
+    "hint",
+    "inputs_of",
+    "reach",
+    "users",
+]
 
 NodeSet = set[fx.Node]
+LOOKING_UP = {
+    "embedding",
+    "embedding_bag",
+    "_embedding_bag",
+    "index",
+    "index_select",
+    "gather",
+    "take",
+}
 
 
 def reach(start: Iterable[fx.Node], step: Callable[[fx.Node], Iterable[fx.Node]]) -> NodeSet:
@@ -39,6 +59,11 @@ def inputs_of(node: fx.Node) -> Iterable[fx.Node]:
     return node.all_input_nodes
 
 
+def _is_complex(node: fx.Node) -> bool:
+    value = node.meta.get("val")
+    return torch.is_tensor(value) and value.is_complex()
+
+
 def _is_float(node: fx.Node) -> bool:
     value = node.meta.get("val")
     return torch.is_tensor(value) and value.is_floating_point()
@@ -47,18 +72,52 @@ def _is_float(node: fx.Node) -> bool:
 def activations(graph: TracedModule) -> NodeSet:
     """Return all nodes that depend on the data through numbers, not through sizes or masks alone.
 
-    Roots are the inputs that are numbers, and look-ups of inputs that are tokens.
+    Roots are the inputs that are numbers, and where numbers are looked up by inputs that are
+    tokens, or these meet parameters. What is made from sizes, such as the zeros that a recurrent
+    network starts from or the positions of a text, is a constant.
     """
-    from_inputs = reach(graph.inputs, users)
-    looked_up = [
-        n for n in graph.nodes if "embedding" in str(n.target) and n.args[1] in from_inputs
-    ]
-    roots = [n for n in graph.inputs if _is_float(n)] + looked_up
-    return {
-        n
-        for n in reach(roots, users)
-        if n.op != "output" and isinstance(n.meta.get("val"), Tensor | tuple | list)
-    }
+    learned = _following(graph, set(graph.parameters))
+    tokens: NodeSet = {n for n in graph.inputs if not _is_float(n)}
+    found: NodeSet = {n for n in graph.inputs if _is_float(n)}
+    for n in graph.nodes:
+        if n.op in ("placeholder", "output", "get_attr"):
+            continue
+        sources = set(_valued_inputs(n))
+        if sources & found:
+            found.add(n)
+        elif sources & tokens:
+            tables = [x for x in sources - tokens if _is_float(x) or _is_complex(x)]
+            root = any(x in learned for x in tables) or (tables and _looks_up(n))
+            (found if root else tokens).add(n)
+    return {n for n in found if isinstance(n.meta.get("val"), Tensor | tuple | list)}
+
+
+def fixed(graph: TracedModule) -> NodeSet:
+    """Return all nodes that follow from the inputs, but from their sizes and tokens alone."""
+    learned = _following(graph, set(graph.parameters))
+    return reach(graph.inputs, users) - activations(graph) - learned
+
+
+def _following(graph: TracedModule, roots: NodeSet) -> NodeSet:
+    """Return the nodes that depend on the numbers of the given ones, these included."""
+    found = set(roots)
+    for n in graph.nodes:
+        if not found.isdisjoint(_valued_inputs(n)):
+            found.add(n)
+    return found
+
+
+def _valued_inputs(node: fx.Node) -> list[fx.Node]:
+    """Return the inputs on whose numbers a node depends, and not on their sizes alone."""
+    name = getattr(node.target, "_opname", "")
+    inputs = node.all_input_nodes
+    if name in SHAPE_ONLY:
+        inputs = [n for n in inputs if n is not node.args[0]]
+    return [n for n in inputs if isinstance(n.meta.get("val"), Tensor | tuple | list)]
+
+
+def _looks_up(node: fx.Node) -> bool:
+    return getattr(node.target, "_opname", "") in LOOKING_UP
 
 
 def crossings_of(
@@ -123,9 +182,16 @@ def _minimum_cut(
 
 
 def hint(size: Any) -> int:
-    """Return a length on the example batch, also where it is symbolic."""
-    found = getattr(getattr(size, "node", None), "hint", None)
-    return int(size if found is None else found)
+    """Return a length on the example batch, also where it is symbolic.
+
+    Raises UntraceableError if it depends on values.
+    """
+    if isinstance(size, int):
+        return size
+    found = getattr(size.node, "hint", None)
+    if found is None:
+        raise UntraceableError(f"torch.export cannot trace sizes that depend on values ({size}).")
+    return int(found)
 
 
 def _size(node: fx.Node) -> int:

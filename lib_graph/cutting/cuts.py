@@ -10,17 +10,22 @@ the sub-graph between the tensors of two layers: nothing else can reach from one
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-import torch
 from torch import Tensor, fx, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from lib_graph.cutting.crossings import NodeSet, activations, crossings_of, hint, reach, users
+from lib_graph.cutting.arguments import POSITIONAL, Form
+from lib_graph.cutting.crossings import NodeSet, activations, crossings_of, fixed, hint, reach
+from lib_graph.cutting.following import plain_kernels
+from lib_graph.cutting.operations import is_recurrent
+from lib_graph.cutting.points import is_point, is_variance, points
 from lib_graph.cutting.recognising import recognise
-from lib_graph.cutting.selfcheck import check
-from lib_graph.cutting.tracing import TracedModule, is_variance, keep_precision, points, trace
+from lib_graph.cutting.selfcheck import check, declared
+from lib_graph.cutting.survey import surveyed
+from lib_graph.cutting.tracing import Course, TracedModule, trace
 from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.method.kind import Kind
 from lib_graph.method.network import Constants, Layer, Network, Section
@@ -31,6 +36,8 @@ __all__ = [
     "biases_among",
     "check_points",
     "cut",
+    "names_of",
+    "notes_of",
     "parameters_of",
     "take_apart",
 ]
@@ -62,10 +69,12 @@ def cut(
     biases: Iterable[str] | None = None,
     kinds: Mapping[tuple[str, str], Kind] | None = None,
     partial: bool = False,
+    form: Form = POSITIONAL,
 ) -> Network:
     """Return the network of sections between the given layers (name → point), in order.
 
-    `inputs` is an example batch of at least two samples. `biases` names the parameters that count
+    `inputs` is an example batch of at least two samples, which `form` puts into the module's
+    arguments. `biases` names the parameters that count
     as biases (default: those whose last name is `bias` or starts with `b_`); `kinds` says what the
     section between two layers (source, target) is; linear maps, also with an activation behind, are
     recognised. With `partial`, a layer is the named tensor alone; what bypasses it is held fixed at
@@ -82,10 +91,11 @@ def cut(
     """
     check_points(module, layers)
     parameters = parameters_of(module)
-    graph = trace(module, inputs, tuple(layers.values()))
-    keep_precision(activations(graph), _finest(module, inputs))
+    wanted = tuple(layers.values())
+    course = surveyed(module, inputs, wanted, form)
+    graph = trace(module, inputs, wanted, course)
     chain = take_apart(graph, layers, parameters, partial)
-    biases = biases_among(parameters, biases)
+    biases = biases_among(names_of(module), biases)
     sections = [
         Section(
             source,
@@ -93,21 +103,32 @@ def cut(
             chain.functions[source.index],
             {name: parameters[name] for name in chain.parameters[source.index]},
             tuple(name for name in chain.parameters[source.index] if name in biases),
-            (kinds or {}).get((source.name, target.name), chain.kinds[source.index]),
+            declared(kinds, source, target) or chain.kinds[source.index],
         )
         for source, target in pairwise(chain.layers)
     ]
     network = Network(chain.layers, tuple(sections), chain.head)
-    figures = check(network, module, inputs, layers)
+    figures = check(network, module, inputs, layers, course, held=chain.held > 0)
     if partial:
         figures["held_tensors"] = chain.held
-    return replace(network, figures=figures)
+    return replace(network, figures=figures, notes=notes_of(course, graph.changed))
 
 
-def _finest(module: nn.Module, inputs: tuple[Tensor, ...]) -> torch.dtype:
-    """Return the finest precision of the parameters and inputs."""
-    numbers = [x.dtype for x in (*module.parameters(), *inputs) if x.is_floating_point()]
-    return min(numbers, key=lambda dtype: torch.finfo(dtype).eps, default=torch.float32)
+def notes_of(course: Course, changed: Iterable[str]) -> tuple[str, ...]:
+    """Return what people should know of how a module was followed, a sentence each."""
+    notes = []
+    if course.own.own:
+        names = ", ".join(sorted(course.own.own.values()))
+        notes.append(
+            f"The derivative of {names} is the backward that each says itself, which is not that "
+            "of its forward."
+        )
+    if changed := sorted(set(changed)):
+        notes.append(
+            f"The module changes {', '.join(changed)} as it runs. That is left out: every batch "
+            "finds them as they are."
+        )
+    return tuple(notes)
 
 
 def check_points(module: nn.Module, layers: Mapping[str, str]) -> None:
@@ -117,10 +138,9 @@ def check_points(module: nn.Module, layers: Mapping[str, str]) -> None:
             f"A network needs at least two layers, not {len(layers)}. Name them (--layers); "
             "'lib-graph layers MODEL' lists what can be one."
         )
-    known = points(module)
     for name, point in layers.items():
-        if point not in known:
-            raise NotFoundError("point", point, known, f"It was to be layer {name!r}.")
+        if not is_point(module, point):
+            raise NotFoundError("point", point, points(module), f"It was to be layer {name!r}.")
 
 
 def parameters_of(module: nn.Module) -> dict[str, Tensor]:
@@ -128,17 +148,25 @@ def parameters_of(module: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach() for name, value in module.named_parameters(remove_duplicate=False)}
 
 
-def biases_among(parameters: Iterable[str], biases: Iterable[str] | None) -> set[str]:
-    """Return the names that count as biases: the given ones, or those called `bias` or `b_…`.
+def names_of(module: nn.Module) -> dict[str, set[str]]:
+    """Return by each name of a parameter all names that it has, where weights are tied."""
+    names: dict[int, set[str]] = {}
+    found = list(module.named_parameters(remove_duplicate=False))
+    for name, value in found:
+        names.setdefault(id(value), set()).add(name)
+    return {name: names[id(value)] for name, value in found}
+
+
+def biases_among(names: Mapping[str, set[str]], biases: Iterable[str] | None) -> set[str]:
+    """Return the names that count as biases, with all others of the same parameters: the given
+    ones, or those called `bias` or `b_…`.
 
     Raises NotFoundError for a given one that is no parameter.
     """
-    known = list(parameters)
-    if biases is None:
-        return {name for name in known if _is_bias(name)}
-    for name in (chosen := set(biases)) - set(known):
-        raise NotFoundError("parameter", name, known, "It was to count as a bias.")
-    return chosen
+    chosen = set(filter(_is_bias, names) if biases is None else biases)
+    for name in chosen - set(names):
+        raise NotFoundError("parameter", name, list(names), "It was to count as a bias.")
+    return set().union(*(names[name] for name in chosen))
 
 
 def take_apart(
@@ -225,7 +253,7 @@ def _subgraph(
     their numbers (sizes, masks, tables), and what is held fixed is handed in as constants.
     """
     active = activations(graph)
-    given = held | reach(graph.inputs, users) - active - reach(graph.parameters, users)
+    given = held | fixed(graph)
 
     def stop(n: fx.Node) -> Iterable[fx.Node]:
         return () if n in source or n in graph.parameters or n in given else n.all_input_nodes
@@ -257,15 +285,21 @@ def _recognised(source: Layer, part: _Part, parameters: Mapping[str, Tensor]) ->
 
 
 def _function(part: _Part, places: list[int]) -> Function:
+    kernels = plain_kernels if is_recurrent(part.run.graph) else _exact_attention
+
     def function(
         tensors: Sequence[Tensor], parameters: Mapping[str, Tensor], constants: Constants
     ) -> Sequence[Tensor]:
         given = [parameters[name] for name in part.parameters]
-        with sdpa_kernel(SDPBackend.MATH):
+        with kernels():
             result: Sequence[Tensor] = part.run(*tensors, *given, *(constants[i] for i in places))
         return result
 
     return function
+
+
+def _exact_attention() -> AbstractContextManager[None]:
+    return sdpa_kernel(SDPBackend.MATH)
 
 
 def _head(
@@ -283,9 +317,11 @@ def _head(
     run = fx.GraphModule(graph.module, head)
     given = [parameters[name] for name in graph.parameters.values()]
     dtypes = [n.meta["val"].dtype for n in graph.inputs]
+    kernels = plain_kernels if is_recurrent(head) else _exact_attention
 
     def start(*inputs: Tensor) -> tuple[Sequence[Tensor], Constants]:
-        tensors, values = run(*given, *(x.to(d) for x, d in zip(inputs, dtypes, strict=True)))
+        with kernels():
+            tensors, values = run(*given, *(x.to(d) for x, d in zip(inputs, dtypes, strict=True)))
         return tensors, values
 
     return start

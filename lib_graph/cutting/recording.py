@@ -9,21 +9,26 @@ out of a tensor (`float(x)`) is a constant, as it is to torch's autograd.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
+from lib_graph.cutting.arguments import POSITIONAL, Form
 from lib_graph.cutting.cuts import (
     Chain,
     Function,
     biases_among,
     check_points,
+    names_of,
+    notes_of,
     parameters_of,
     take_apart,
 )
-from lib_graph.cutting.selfcheck import check
-from lib_graph.cutting.tracing import recording
+from lib_graph.cutting.selfcheck import check, declared
+from lib_graph.cutting.survey import surveyed
+from lib_graph.cutting.tracing import Course, recording
 from lib_graph.errors import ModelError
 from lib_graph.method.kind import Kind
 from lib_graph.method.network import Constants, Layer, Network, Section
@@ -45,6 +50,7 @@ def recorded(
     biases: Iterable[str] | None = None,
     kinds: Mapping[tuple[str, str], Kind] | None = None,
     partial: bool = False,
+    form: Form = POSITIONAL,
 ) -> Network:
     """Return what `cuts.cut` does, of a module that has to be recorded on every batch.
 
@@ -53,8 +59,9 @@ def recorded(
     """
     check_points(module, layers)
     parameters = parameters_of(module)
-    counted = tuple(sorted(biases_among(parameters, biases)))
-    recorder = _Recorder(module, [x.dtype for x in inputs], layers, parameters, partial)
+    counted = tuple(sorted(biases_among(names_of(module), biases)))
+    course = surveyed(module, inputs, tuple(layers.values()), form)
+    recorder = _Recorder(module, [x.dtype for x in inputs], layers, parameters, partial, course)
     built = recorder.chain(inputs).layers
     sections = tuple(
         Section(
@@ -63,13 +70,14 @@ def recorded(
             _function(source.index),
             parameters,
             counted,
-            (kinds or {}).get((source.name, target.name), Kind()),
+            declared(kinds, source, target) or Kind(),
         )
         for source, target in pairwise(built)
     )
     network = Network(built, sections, recorder, recorder.figures)
-    recorder.figures |= check(network, module, inputs, layers)
-    return network
+    held = recorder.figures.get("held_tensors", 0) > 0
+    recorder.figures |= check(network, module, inputs, layers, course, held=held)
+    return replace(network, notes=notes_of(course, recorder.changed))
 
 
 class _Recorder:
@@ -82,12 +90,14 @@ class _Recorder:
         layers: Mapping[str, str],
         parameters: Mapping[str, Tensor],
         partial: bool,
+        course: Course,
     ) -> None:
         self._module, self._dtypes, self._layers = module, dtypes, layers
-        self._parameters, self._partial = parameters, partial
+        self._parameters, self._partial, self._course = parameters, partial, course
         self._shapes: dict[str, tuple[tuple[int, ...], ...]] = {}
         self._courses: set[tuple[str, ...]] = set()
         self.figures: dict[str, float] = {}
+        self.changed: set[str] = set()
 
     def __call__(self, *inputs: Tensor) -> tuple[Sequence[Tensor], Constants]:
         inputs = tuple(x.to(dtype) for x, dtype in zip(inputs, self._dtypes, strict=True))
@@ -97,7 +107,8 @@ class _Recorder:
 
     def chain(self, inputs: tuple[Tensor, ...]) -> Chain:
         """Return what the module does on a batch, cut at the layers."""
-        graph = recording(self._module, inputs, tuple(self._layers.values()))
+        graph = recording(self._module, inputs, tuple(self._layers.values()), self._course)
+        self.changed |= {*graph.changed}
         chain = take_apart(graph, self._layers, self._parameters, self._partial)
         self._courses.add(tuple(str(node.target) for node in graph.nodes))
         for layer in chain.layers:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from lib_graph.cutting.tracing import record
+from lib_graph.cutting.arguments import first_number
+from lib_graph.cutting.copies import fresh
+from lib_graph.cutting.following import followed
+from lib_graph.cutting.points import record, result_of, visits
+from lib_graph.cutting.survey import finest, relative_error
+from lib_graph.cutting.tracing import Course
 from lib_graph.errors import ModelError
 from lib_graph.method.forward import derivative
 from lib_graph.method.kind import Kind
-from lib_graph.method.network import Batch, Network, Section
+from lib_graph.method.network import Batch, Layer, Network, Section
 
-__all__ = ["check", "check_kinds"]
+__all__ = ["check", "check_kinds", "declared"]
+
+logger = logging.getLogger(__name__)
 
 ROUGH = 1e-4  # what float32 can differ by
 FORMS = ("second_moment", "interactions", "narrowed", "masked")  # of a kind, computed from its F
@@ -23,40 +29,156 @@ FORMS = ("second_moment", "interactions", "narrowed", "masked")  # of a kind, co
 
 @torch.no_grad()
 def check(
-    network: Network, module: nn.Module, inputs: tuple[Tensor, ...], layers: Mapping[str, str]
+    network: Network,
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    layers: Mapping[str, str],
+    course: Course | None = None,
+    *,
+    held: bool = False,
 ) -> dict[str, float]:
     """Return the figures of the checks of a network, which was cut at the given layers.
 
-    Raises ModelError if it is not what its module is, if samples influence each other, or if a kind
-    is not what was declared.
+    With `held`, some tensors that bypass layers are no part of the derivative, which then is not
+    the module's. Raises ModelError if the network is not what its module is, in value or
+    derivative, if samples influence each other, or if a kind is not what was declared.
     """
-    chain_error = _check_chain(network, module, inputs, layers)
+    course = course or Course(dtype=finest(module, inputs))
+    figures = {"chain_error": _check_chain(network, module, inputs, layers, course)}
     _check_samples(network, inputs)
-    return {"chain_error": chain_error, "kind_error": check_kinds(network, inputs)}
+    figures["kind_error"] = check_kinds(network, inputs)
+    few = tuple(x[:2] for x in inputs)
+    figures["mode_error"] = _check_modes(network, few)
+    if not held:
+        figures["derivative_error"] = _check_derivative(network, module, few, layers, course)
+    return figures
 
 
 def _check_chain(
-    network: Network, module: nn.Module, inputs: tuple[Tensor, ...], layers: Mapping[str, str]
+    network: Network,
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    layers: Mapping[str, str],
+    course: Course,
 ) -> float:
     """Return the largest error of the chain of sections against the module itself, relative to the
     largest activation of the layer. Raises ModelError, naming the layer where they part.
-
-    Where the module rounds to a lower precision inside, as the sections do not, they may differ by
-    as much.
     """
-    with _Rounding() as rounding:
-        expected = record(module, inputs, layers.values())
+    expected = record(module, inputs, layers.values(), course.form, course.dtype)
     batch = network.run(*inputs)
     worst = 0.0
     for layer, found in zip(network.layers, batch.activations, strict=True):
-        error = _error(layer.unpack(found)[0], expected[layers[layer.name]])
+        error = relative_error(layer.unpack(found)[0], expected[layers[layer.name]])
         worst = max(worst, error)
-        if not error < (ROUGH if rounding.seen else _tolerance(found)):
+        if not error < _tolerance(found):
             raise ModelError(
                 f"The sections and the module part at layer {layer.name!r}: their activations "
                 f"differ by {error:.1e} of the largest. Please report this module."
             )
     return worst
+
+
+def _check_modes(network: Network, inputs: tuple[Tensor, ...]) -> float:
+    """Return how far forward and backward mode are from each other, at the worst section.
+
+    ⟨v, J t⟩ = ⟨Jᵀv, t⟩ for any t and v. Raises ModelError, naming the section, if they are not
+    alike, or if there is none of them.
+    """
+    batch = network.run(*inputs)
+    worst = 0.0
+    for section in network.sections:
+        f = batch.activations[section.source.index]
+
+        def of(z: Tensor, section: Section = section) -> Tensor:
+            return section(z, batch.constants)
+
+        t, v = _random_like(f), _random_like(batch.activations[section.target.index])
+        try:
+            forth = derivative(of, (f,), (t,)) * v
+            back = torch.func.vjp(of, f)[1](v)[0] * t
+        except Exception as failure:
+            reason = str(failure).strip().splitlines() or [type(failure).__name__]
+            raise ModelError(
+                f"The section after layer {section.source.name!r} has no derivative of both modes "
+                f"in {f.dtype} ({reason[0]:.200}). Cut around what has none, try the other "
+                "--dtype, or pass a module whose plain implementation is switched on."
+            ) from failure
+        size = forth.abs().sum() + back.abs().sum()
+        error = float((forth.sum() - back.sum()).abs() / size.clamp_min(1e-30))
+        worst = max(worst, error)
+        if not error < _tolerance(f):
+            raise ModelError(
+                f"In the section after layer {section.source.name!r} forward and backward mode of "
+                f"torch disagree (by {error:.1e}). Please report this module."
+            )
+    return worst
+
+
+def _check_derivative(
+    network: Network,
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    layers: Mapping[str, str],
+    course: Course,
+) -> float:
+    """Return how far the chain's derivative, from the last layer to the first one's own tensor, is
+    from that of the module itself by torch's autograd. Raises ModelError if it is another.
+    """
+    batch = network.run(*inputs)
+    v = _random_like(batch.activations[-1])
+    with torch.enable_grad():
+        try:
+            truth = _pulled_by_module(network, module, inputs, layers, course, v)
+        except RuntimeError as failure:
+            logger.info("the module has no derivative of its own to compare with: %s", failure)
+            return 0.0
+    gradient = v
+    for section in reversed(network.sections):
+        f = batch.activations[section.source.index]
+        pull = torch.func.vjp(lambda z, s=section: s(z, batch.constants), f)[1]
+        (gradient,) = pull(gradient)
+    found = network.layers[0].unpack(gradient)[0]
+    error = relative_error(found, truth)
+    if not truth.abs().max() > 0:
+        error = float(found.abs().max())
+    if not error < 1e3 * _tolerance(found):
+        raise ModelError(
+            f"The derivative of the sections is not that of the {type(module).__name__} itself: "
+            f"they differ by {error:.1e} of the largest. Please report this module."
+        )
+    return error
+
+
+def _pulled_by_module(
+    network: Network,
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    layers: Mapping[str, str],
+    course: Course,
+    v: Tensor,
+) -> Tensor:
+    """Return what autograd brings back to the first layer's tensor, of `v` at the last layer."""
+    first, *_, last = (layers[layer.name] for layer in network.layers)
+    kept: dict[str, Tensor] = {}
+
+    def visit(x: Tensor, point: str) -> Tensor:
+        kept[point] = x.clone() if point in course.overwritten else x
+        return x.copy_(kept[point]) if point in course.overwritten else x
+
+    alone = fresh(module)
+    fixed = [p for p in alone.parameters() if not p.requires_grad and first_number(p) is not None]
+    for p in fixed:
+        p.requires_grad_(True)
+    free = [x.clone().requires_grad_().clone() if x.is_floating_point() else x for x in inputs]
+    try:
+        with followed(course.dtype, alone, free), visits(alone, (first, last), visit):
+            result = result_of(alone, free, course.form)
+            reached = network.layers[-1].unpack(v)[0] * kept.get(last, result)
+            (found,) = torch.autograd.grad(reached.sum(), kept[first], materialize_grads=True)
+    finally:
+        for p in fixed:
+            p.requires_grad_(False)
+    return found
 
 
 def _check_samples(network: Network, inputs: tuple[Tensor, ...]) -> None:
@@ -65,12 +187,29 @@ def _check_samples(network: Network, inputs: tuple[Tensor, ...]) -> None:
     for layer, among, single in zip(
         network.layers, batch.activations, alone.activations, strict=True
     ):
-        error = _error(among[:1], single)
+        error = relative_error(among[:1], single)
         if not error < _tolerance(single):
             raise ModelError(
                 f"What layer {layer.name!r} computes from a sample depends on the other samples of "
                 f"its batch (by {error:.1e} of the largest), so features have no meaning there."
             )
+
+
+def declared(
+    kinds: Mapping[tuple[str, str], Kind] | None, source: Layer, target: Layer
+) -> Kind | None:
+    """Return what the section between two layers was said to be, if anything.
+
+    Raises ModelError if that is no kind.
+    """
+    kind = (kinds or {}).get((source.name, target.name))
+    if kind is not None and not isinstance(kind, Kind):
+        raise ModelError(
+            f"The section from layer {source.name!r} to {target.name!r} was declared to be a "
+            f"{type(kind).__name__}, which is none of lib_graph.kinds and does not derive from "
+            "their Kind."
+        )
+    return kind
 
 
 def check_kinds(network: Network, inputs: tuple[Tensor, ...]) -> float:
@@ -92,20 +231,6 @@ def check_kinds(network: Network, inputs: tuple[Tensor, ...]) -> float:
     return worst
 
 
-class _Rounding(TorchDispatchMode):
-    """Notices if numbers are rounded to a lower precision."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.seen: bool = False
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if func is torch.ops.aten._to_copy.default and args[0].is_floating_point():
-            self.seen |= result.dtype.itemsize < args[0].dtype.itemsize
-        return result
-
-
 def _from_value(section: Section, batch: Batch) -> Iterator[float]:
     """Yield how far a kind's F is from the section, in value and along a direction.
 
@@ -116,7 +241,7 @@ def _from_value(section: Section, batch: Batch) -> Iterator[float]:
     def computed(z: Tensor) -> Tensor:
         return section(z, batch.constants)
 
-    def declared(z: Tensor) -> Tensor:
+    def told(z: Tensor) -> Tensor:
         value = kind(z)
         assert value is not None
         return value
@@ -129,9 +254,9 @@ def _from_value(section: Section, batch: Batch) -> Iterator[float]:
                 f"{own[0]}() but no __call__(f) that it can be checked by. Let that return F(f)."
             )
         return
-    yield _error(declared(f), computed(f))
+    yield relative_error(told(f), computed(f))
     tangent = (_random_like(f),)
-    yield _error(derivative(declared, (f,), tangent), derivative(computed, (f,), tangent))
+    yield relative_error(derivative(told, (f,), tangent), derivative(computed, (f,), tangent))
 
 
 def _between_positions(section: Section, batch: Batch) -> Iterator[float]:
@@ -159,12 +284,6 @@ def _between_positions(section: Section, batch: Batch) -> Iterator[float]:
 def _random_like(x: Tensor) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     return torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x)
-
-
-def _error(found: Tensor, truth: Tensor) -> float:
-    if found.shape != truth.shape:
-        return torch.inf
-    return float((found - truth).abs().max() / truth.abs().max().clamp_min(1e-30))
 
 
 def _tolerance(values: Tensor) -> float:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from lib_graph.kinds.norm import Norm
 from lib_graph.kinds.tail import Tail, read_first, write_last
-from lib_graph.method.ends import Ends, Narrow
+from lib_graph.method.ends import Ends, Narrow, in_blocks
 from lib_graph.method.kind import Kind
 from lib_graph.method.linear_map import LinearMap
 from lib_graph.method.moments import InteractionMoments, counted_rows
@@ -177,7 +177,7 @@ class HiddenUnits(Kind, ABC):
             n = scaled(c)
             return straight(c) + self._hidden([branch(n) for branch in branches]) @ out
 
-        return narrow
+        return in_blocks(narrow, len(self.w_out))
 
     def beside_residual(self) -> Tail:
         """Return [n, f] ↦ f + h W_out + b_out, h of n."""

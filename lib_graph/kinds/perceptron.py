@@ -11,7 +11,7 @@ from torch import Tensor
 from lib_graph.kinds.activations import ACTIVATIONS, mean_slopes
 from lib_graph.kinds.hidden_units import affine
 from lib_graph.kinds.linear import Linear
-from lib_graph.method.ends import Ends, Narrow
+from lib_graph.method.ends import Ends, Narrow, in_blocks
 from lib_graph.method.kind import Kind
 from lib_graph.method.linear_map import LinearMap
 from lib_graph.method.moments import InteractionMoments, counted_rows
@@ -78,7 +78,7 @@ class Perceptron(Kind):
     def narrowed(self, ends: Ends) -> Narrow:
         """Return c ↦ act(c D W + o W + b) R."""
         before, act = ends.affine(self.weight, self.bias), ACTIVATIONS[self.activation].value
-        return lambda c: ends.read(act(before(c)))
+        return in_blocks(lambda c: ends.read(act(before(c))), self.weight.shape[1])
 
     def linear_maps(self) -> Sequence[LinearMap]:
         """Return W, whose result is read through the slopes m: (Σ mᵀm) ∘ P."""

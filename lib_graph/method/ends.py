@@ -9,9 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["Ends", "Narrow"]
+__all__ = ["Ends", "Narrow", "in_blocks"]
 
 Narrow = Callable[[Float[Tensor, "n s k"]], Float[Tensor, "n t m"]]
+
+BLOCK = 1 << 18  # numbers of a temporary
 
 
 @dataclass(frozen=True)
@@ -59,4 +61,20 @@ class Ends:
 
 
 def _affine(weight: Float[Tensor, "k m"], bias: Float[Tensor, " m"]) -> Narrow:
-    return lambda c: torch.addmm(bias, c.flatten(0, 1), weight).unflatten(0, c.shape[:2])
+    return lambda c: torch.addmm(bias, c.flatten(0, -2), weight).unflatten(0, c.shape[:-1])
+
+
+def in_blocks(narrow: Narrow, width: int) -> Narrow:
+    """Return a map of rows that takes so many at a time that what is `width` wide stays small.
+
+    Large temporaries cost more than what is done with them: the C library gives their memory back
+    to the system, which clears it for the next ones.
+    """
+    rows = max(1, BLOCK // width)
+
+    def blocks(c: Float[Tensor, "n s k"]) -> Float[Tensor, "n s m"]:
+        parts = [narrow(part) for part in c.flatten(0, 1).split(rows)]
+        whole: Tensor = torch.cat(parts).unflatten(0, c.shape[:2])
+        return whole
+
+    return blocks

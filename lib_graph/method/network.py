@@ -148,13 +148,15 @@ class Batch:
 class Network:
     """Layers and the sections between them; `head` maps the inputs to the first layer.
 
-    `figures` is what a manifest says of how the network was cut, and of the checks of that.
+    `figures` is what a manifest says of how the network was cut, and of the checks of that, and
+    `notes` what people should know of it, in words.
     """
 
     layers: tuple[Layer, ...]
     sections: tuple[Section, ...]
     head: Callable[..., tuple[Sequence[Tensor], Constants]]
     figures: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @torch.no_grad()
     def run(self, *inputs: Tensor) -> Batch:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -66,7 +67,7 @@ def load_subject(
 
 def subject_of(
     model: Subject | nn.Module | str | Path,
-    data: Tensor | tuple[Tensor, ...] | str | Text | None = None,
+    data: Tensor | tuple[Any, ...] | Mapping[str, Any] | str | Text | None = None,
     layers: Iterable[str] | None = None,
     granularity: str | None = None,
 ) -> Subject:
@@ -75,14 +76,14 @@ def subject_of(
     Raises UsageError if a module comes without data or layers, or a Subject with other data.
     """
     if isinstance(model, nn.Module):
-        if not isinstance(data, Tensor | tuple) or layers is None:
+        if data is None or isinstance(data, str | Text) or layers is None:
             raise UsageError(
                 "A module needs the tensors it is called with and its layers: build(module, out, "
                 "data=x, layers=['0:in', 'output'])."
             )
         return Subject.of(model, data, layers)
     if not isinstance(model, Subject):
-        if isinstance(data, Tensor | tuple):
+        if data is not None and not isinstance(data, str | Text):
             raise UsageError("Tensors as data go with a module. Name a function: path.py:function.")
         model = load_subject(model, data, granularity)
     elif data is not None or granularity is not None:

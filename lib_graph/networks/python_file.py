@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lib_graph.cutting.arguments import Form, form_of
+from lib_graph.cutting.copies import unwrapped
 from lib_graph.data.evaluation import Evaluation
 from lib_graph.errors import LibGraphError, ModelError, NotFoundError, UsageError
 from lib_graph.method.kind import Kind
@@ -39,7 +41,8 @@ def load(model: str, data: str | None = None) -> Subject:
 
     `data` is a place too, by default `make_data` in the file of the model. The functions take no
     argument and run with torch's generator at seed 0. The one returns an `nn.Module`, the other the
-    module's arguments: a tensor, or a tuple of tensors with the samples on the first axis. If the
+    module's arguments, samples first: a tensor, a tuple of arguments, or a dict of arguments by
+    keyword. If the
     file of the model has a function `make_kinds`, it is given the module and returns what sections
     are, {(source layer, target layer): kind}, with the kinds of `lib_graph.kinds`; a function
     `make_evaluation` returns what the network can be scored on: (inputs, labels), the labels being
@@ -56,27 +59,27 @@ def load(model: str, data: str | None = None) -> Subject:
     if not isinstance(module, nn.Module):
         raise ModelError(f"{model!r} returned a {type(module).__name__}, not an nn.Module.")
     data_file = file if data_path == path else _executed(data_path)
-    inputs = _checked_inputs(data, _call(data, _function(data_file, data_path, data_name)))
+    found = _call(data, _function(data_file, data_path, data_name))
+    inputs, form = _checked_inputs(data, found)
     kinds = _kinds(file, path) if hasattr(file, KINDS) else None
     evaluation = _evaluation(file, path) if hasattr(file, EVALUATION) else None
     return Subject(
-        path.stem, model, module, inputs, data, {}, kinds,
-        settings={"data": data}, evaluation=evaluation,
+        path.stem, model, unwrapped(module), inputs, data, {}, kinds,
+        settings={"data": data}, evaluation=evaluation, form=form,
     )  # fmt: skip
 
 
-def _checked_inputs(data: str, inputs: Any) -> tuple[Tensor, ...]:
-    inputs = (inputs,) if isinstance(inputs, Tensor) else inputs
-    if not isinstance(inputs, tuple | list) or not all(isinstance(x, Tensor) for x in inputs):
-        raise ModelError(
-            f"{data!r} returned a {type(inputs).__name__}. Return a tensor, or a tuple of tensors."
-        )
+def _checked_inputs(data: str, found: Any) -> tuple[tuple[Tensor, ...], Form]:
+    try:
+        inputs, form = form_of(found)
+    except UsageError as error:
+        raise ModelError(f"{data!r} returned a {type(found).__name__}. {error}") from error
     lengths = [len(x) if x.ndim else 0 for x in inputs]
     if len(set(lengths)) != 1:
         raise ModelError(
             f"{data!r} returned tensors with {lengths} samples. All must have the same number."
         )
-    return tuple(inputs)
+    return inputs, form
 
 
 def _evaluation(file: ModuleType, path: Path) -> Evaluation:
@@ -84,7 +87,7 @@ def _evaluation(file: ModuleType, path: Path) -> Evaluation:
     found = _call(place, _function(file, path, EVALUATION))
     if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[1], Tensor):
         raise ModelError(f"{place!r} returned a {type(found).__name__}. Return (inputs, labels).")
-    return Evaluation(place, _checked_inputs(place, found[0]), found[1])
+    return Evaluation(place, _checked_inputs(place, found[0])[0], found[1])
 
 
 def _kinds(file: ModuleType, path: Path) -> Callable[[nn.Module], Kinds]:

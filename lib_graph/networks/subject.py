@@ -9,7 +9,9 @@ from typing import Any
 from jaxtyping import Bool
 from torch import Tensor, nn
 
-from lib_graph.cutting.tracing import points
+from lib_graph.cutting.arguments import POSITIONAL, Form, form_of
+from lib_graph.cutting.copies import unwrapped
+from lib_graph.cutting.points import is_point, points
 from lib_graph.data.evaluation import Evaluation
 from lib_graph.data.labelling import Labeller
 from lib_graph.data.notation import Notation, Sample
@@ -28,9 +30,10 @@ LIST = "List what can be a layer with 'lib-graph layers"
 class Subject:
     """A network, the data its averages are over, and its layers.
 
-    `inputs` are the module's arguments, samples first. `layers` maps names to points
-    (`lib_graph.cutting.tracing`), in the order of the computation. `kinds` tells, of a copy of the
-    module in the precision of the build, what the sections between two layers (source, target) are.
+    `inputs` are the tensors of the module's arguments, samples first, and `form` puts them there.
+    `layers` maps names to points (`lib_graph.cutting.points`), in the order of the computation.
+    `kinds` tells, of a copy of the module in the precision of the build, what the sections between
+    two layers (source, target) are.
     `counted` marks the positions that count (None: all), as padding must not; the network must let
     nothing reach them from the others. `settings` are the options of the command line by which the
     data are found again. `notation` is how people write the inputs, `evaluation` what the network
@@ -49,28 +52,32 @@ class Subject:
     notation: Notation = NUMBERS
     evaluation: Evaluation | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    form: Form = POSITIONAL
     loading: Loading | None = None
 
     @classmethod
     def of(
         cls,
         module: nn.Module,
-        data: Tensor | tuple[Tensor, ...],
+        data: Any,
         layers: Iterable[str],
         kinds: Callable[[nn.Module], Kinds] | None = None,
     ) -> Subject:
         """Return a network of your own: a module, its arguments (samples first), and its layers.
 
-        Each layer is a point, or NAME=POINT. `kinds` may say what sections are (`lib_graph.kinds`).
+        `data` is a tensor, a tuple of arguments, or a dict of arguments by keyword. Each layer is a
+        point, or NAME=POINT. `kinds` may say what sections are (`lib_graph.kinds`).
 
         >>> import torch
         >>> module = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
         >>> Subject.of(module, torch.ones(5, 2), ["input=0:in", "2:in", "output"]).layers
         {'input': '0:in', '2:in': '2:in', 'output': 'output'}
         """
+        module = unwrapped(module)
         name = type(module).__name__
-        inputs = (data,) if isinstance(data, Tensor) else tuple(data)
-        return cls(name, name, module, inputs, "given", {}, kinds).with_layers(layers)
+        inputs, form = form_of(data)
+        made = cls(name, name, module, inputs, "given", {}, kinds, form=form)
+        return made.with_layers(layers)
 
     def with_layers(self, layers: Iterable[str]) -> Subject:
         """Return the same network with the given layers, each a NAME, a POINT or NAME=POINT.
@@ -78,14 +85,13 @@ class Subject:
         Raises NotFoundError if one is neither a layer nor a point, UsageError if two have one name.
         """
         chosen: dict[str, str] = {}
-        there = points(self.module)
         for text in layers:
             name, _, point = text.partition("=")
             if name in chosen:
                 raise UsageError(f"Two layers are called {name!r}. Give each a name of its own.")
             chosen[name] = point or self.layers.get(name, name)
-            if chosen[name] not in there:
-                known = [*self.layers, *there]
+            if not is_point(self.module, chosen[name]):
+                known = [*self.layers, *points(self.module)]
                 raise NotFoundError("layer", text, known, f"{LIST} {self.source}'.")
         return replace(self, layers=chosen)
 
@@ -100,6 +106,6 @@ class Subject:
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Yield the tensors that the data consist of, with names."""
-        yield from ((str(i), x) for i, x in enumerate(self.inputs))
+        yield from zip(self.form.names(len(self.inputs)), self.inputs, strict=True)
         if self.counted is not None:
             yield "counted", self.counted

@@ -201,4 +201,5 @@ class Manifest(_Record):
     cutoffs: dict[str, float]
     timings: dict[str, float]
     checks: dict[str, float]
+    notes: tuple[str, ...] = ()
     files: dict[str, str]

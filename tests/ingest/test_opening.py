@@ -68,6 +68,13 @@ def test_credentials_come_from_the_environment(
     assert opened.how["password"] == "other"
 
 
+def test_a_password_of_one_quote_is_that_quote(folder: Path) -> None:
+    (folder / ".env").write_text("NEO4J_PASSWORD='\n")
+    opened = open_store("bolt://host")
+    assert isinstance(opened, Opened)
+    assert opened.how["password"] == "'"
+
+
 def test_credentials_in_an_address_are_used_and_taken_out(folder: Path) -> None:
     opened = open_store("neo4j+s://me:p%40ss@host:7687/?policy=x")
     assert isinstance(opened, Opened)

@@ -192,9 +192,9 @@ def test_nodes_and_relationships_come_back_as_their_properties(store: GraphStore
     one, two = {"id": "a", "name": "n"}, {"id": "b", "name": "m"}
     text = (
         "MATCH p = (a:Layer)-[r:FEEDS]->(b:Layer) "
-        "RETURN a AS a, r AS r, p AS p, [b] AS l, {k: b} AS m"
+        "RETURN a AS a, r AS r, p AS p, [1, b] AS l, {k: b} AS m"
     )
-    expected = [{"a": one, "r": {"w": 1}, "p": [one, two], "l": [two], "m": {"k": two}}]
+    expected = [{"a": one, "r": {"w": 1}, "p": [one, two], "l": [1, two], "m": {"k": two}}]
     assert store.execute(text) == expected
     assert store.frame(text).to_dict("records") == expected
 
@@ -225,6 +225,20 @@ def test_only_sources_with_many_targets_are_written_one_by_one(
 
     with open_store(str(tmp_path / "wide.kgl")) as graph, pytest.raises(StoreError, match=says):
         graph.transact(work)
+
+
+def test_a_source_with_many_targets_comes_with_the_others(tmp_path: Path) -> None:
+    ends = [str(i) for i in range(WIDE + 1)]
+    pairs = [("0", "a"), *(("a", end) for end in ends), ("1", "0")]
+
+    def work(transaction: Transaction) -> None:
+        transaction.add_nodes(FEATURE, features("a", *ends))
+        transaction.add_relationships(INTERACTS, interactions(*pairs))
+
+    with open_store(str(tmp_path / "wide.kgl")) as graph:
+        graph.transact(work)
+        rows = graph.execute("MATCH (s)-[:INTERACTS]->(t) RETURN s.id AS s, t.id AS t")
+    assert sorted((row["s"], row["t"]) for row in rows) == sorted(pairs)
 
 
 def test_capabilities_tell_the_kind(store: GraphStore, store_target: str) -> None:

@@ -37,7 +37,8 @@ class Case:
     in the order of the computation. `PATH#2:in` is the second use of a submodule; `f:in|b:in` is
     one tensor that has to be put in both places. `exact` makes the module for the oracle where the
     one that is tested fixes a precision inside. `held` names what bypasses a layer and stays as it
-    is. `rule` has the nodes α of the path and their weights.
+    is. With `overwritten` the module changes the tensors at the points in place, and others see it.
+    `rule` has the nodes α of the path and their weights.
     """
 
     make: Callable[[], nn.Module]
@@ -47,6 +48,7 @@ class Case:
     exact: Callable[[], nn.Module] | None = None
     held: Mapping[str, Points] = field(default_factory=dict)
     counted: Tensor | None = None
+    overwritten: bool = False
 
     @property
     def named(self) -> list[str]:
@@ -123,7 +125,10 @@ class Oracle:
         found: dict[str, Tensor] = {}
         places = {place: x for point, x in (given or {}).items() for place in point.split("|")}
         firsts = [point.partition("|")[0] for point in wanted]
-        with _visited(self.module, {*firsts, *places}, places, found), _kept(self.module):
+        visited = _visited(
+            self.module, {*firsts, *places}, places, found, in_place=self.case.overwritten
+        )
+        with visited, _kept(self.module), _in_double():
             arguments = _mapped(sample, torch.Tensor.clone)
             args, kwargs = ((), arguments) if isinstance(arguments, dict) else (arguments, {})
             args = args if isinstance(args, tuple | list) else (args,)
@@ -354,7 +359,12 @@ def _first_replaced(value: Any, of: Callable[[Tensor], Tensor]) -> Any:
 
 @contextmanager
 def _visited(
-    module: nn.Module, points: set[str], given: Mapping[str, Tensor], found: dict[str, Tensor]
+    module: nn.Module,
+    points: set[str],
+    given: Mapping[str, Tensor],
+    found: dict[str, Tensor],
+    *,
+    in_place: bool,
 ) -> Iterator[None]:
     """Read or replace, while the context lasts, the first float tensor at each point."""
     uses: dict[tuple[str, str], int] = {}
@@ -367,7 +377,7 @@ def _visited(
 
                 def swap(x: Tensor, point: str = point) -> Tensor:
                     if point in given:
-                        return given[point].clone()
+                        return x.copy_(given[point]) if in_place else given[point].clone()
                     found[point] = x.clone()
                     return x
 
@@ -392,6 +402,16 @@ def _visited(
     finally:
         for handle in handles:
             handle.remove()
+
+
+@contextmanager
+def _in_double() -> Iterator[None]:
+    """Have the module make new numbers in float64, as those are that it has."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from lib_graph.analysis.ablation.narrowing import narrowed
 from lib_graph.analysis.reopening import reopened_network
-from lib_graph.building.job import cast
-from lib_graph.cutting.tracing import OUTPUT
+from lib_graph.cutting.copies import converted
+from lib_graph.cutting.points import OUTPUT
 from lib_graph.data.evaluation import Evaluation, Metric, Total
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.method.basis import LayerBasis, RawBasis
@@ -77,7 +77,9 @@ class Bench:
                 f"The last layer of run {run.id} is {network.layers[-1].name!r}, not the output of "
                 "the network, so there is nothing to score. Build a run whose last layer is output."
             )
-        evaluation = replace(evaluation, inputs=tuple(cast(x, dtype) for x in evaluation.inputs))
+        evaluation = replace(
+            evaluation, inputs=tuple(converted(x, dtype) for x in evaluation.inputs)
+        )
         bench = cls(
             run, network, _linear(found.bases), evaluation, Metric(metric or evaluation.metric)
         )

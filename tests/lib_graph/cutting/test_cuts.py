@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from lib_graph.cutting.cuts import cut
+from lib_graph.cutting.points import record
 from lib_graph.cutting.selfcheck import check
-from lib_graph.cutting.tracing import record
 from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.kinds import Linear
 from lib_graph.networks.modular_addition import LAYERS, kinds, split

@@ -7,7 +7,7 @@ from torch.autograd.functional import jacobian
 
 import lib_graph
 from lib_graph.cutting.cuts import cut
-from lib_graph.cutting.tracing import record
+from lib_graph.cutting.points import record
 from lib_graph.method.jacobians import second_moment
 from lib_graph.method.rules import Rule
 from tests.lib_graph.cli.test_build import lib_graph as command

@@ -6,9 +6,9 @@ from torch import nn
 
 import lib_graph
 from lib_graph.analysis.reopening import reopened_network
+from lib_graph.cutting.points import record
 from lib_graph.cutting.recording import NOTICE, recorded
-from lib_graph.cutting.tracing import record
-from lib_graph.errors import ModelError, UntraceableError, UsageError
+from lib_graph.errors import ModelError, UsageError
 from lib_graph.kinds import Linear
 from lib_graph.support.progress import Silent
 from tests.lib_graph.method.test_interactions import check, rule_of
@@ -178,7 +178,7 @@ class Failing(nn.Linear):
     ("last", "error", "words"),
     [
         (Numpy(3, 3), UsageError, "'1:in' .* does not depend on the data"),
-        (Failing(3, 3), UntraceableError, r"Sequential cannot be recorded either .no such luck"),
+        (Failing(3, 3), ModelError, r"Sequential cannot run on the data .no such luck"),
     ],
 )
 def test_what_cannot_be_recorded_is_named(tmp_path, last, error, words):

@@ -211,5 +211,7 @@ def test_what_is_wrong_of_it_is_refused():
         network(Scale(2 * g), lambda x: x * g)
     with pytest.raises(ModelError, match="is not the Mixing it was declared to be"):
         network(Mixing(g), lambda x: x * g + x.sum(1, keepdim=True))
+    with pytest.raises(ModelError, match="'a' to 'b' was declared to be a Scaling, which is none"):
+        network(Scaling(D), lambda x: x * g)
     with pytest.raises(ModelError, match=r"has second_moment\(\) but no __call__\(f\)"):
         network(Untold(g), lambda x: x * g)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lib_graph.cutting.cuts import cut
-from lib_graph.cutting.tracing import shapes
+from lib_graph.cutting.points import shapes
 from lib_graph.errors import ModelError
 from lib_graph.method.jacobians import second_moment
 from lib_graph.method.rules import Rule
