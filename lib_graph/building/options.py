@@ -50,7 +50,7 @@ class Options:
     tau_lib: float = defaults.TAU
     biases: tuple[str, ...] | None = None
     partial: bool = False
-    memory: int = 4 << 30
+    memory: int = defaults.MEMORY
     top: int | None = None
     min_importance: float | None = None
     edge_samples: int | None = None

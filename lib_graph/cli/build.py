@@ -11,6 +11,7 @@ import click
 
 from lib_graph.cli.commands import command, progress
 from lib_graph.cli.listed import LISTED
+from lib_graph.cli.options import resources
 from lib_graph.errors import UsageError
 from lib_graph.support import defaults
 
@@ -122,12 +123,7 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
               "those that carry 99 % of each target have this relative error.")  # fmt: skip
 @click.option("--probes", type=int, help="Where there is no closed form, estimate the bases from "
               "so many random directions.")  # fmt: skip
-@click.option(
-    "--memory", default=defaults.MEMORY, show_default=True, help="What each process may take."
-)
-@click.option(
-    "--device", default=defaults.DEVICE, show_default=True, help="cpu, cuda, cuda:1 or mps."
-)
+@resources
 @click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Also find N examples at "
               "either end of each feature.")  # fmt: skip
 @click.option("--replace", is_flag=True, help="Overwrite another run in the folder.")
@@ -149,6 +145,7 @@ def build(
     name: str | None,
     replace: bool,
     force: bool,
+    memory: int,
     device: str,
     **given: Any,
 ) -> None:
@@ -168,14 +165,13 @@ def build(
     """  # noqa: D301  \b is click's mark
     from lib_graph.building.build import build as build_run
     from lib_graph.building.options import Options
-    from lib_graph.support.memory import parse_bytes
 
     examples = given.pop("examples")
     text = _text(**{name: given.pop(name) for name in ("text", "context", "tokens", "padding")})
     if data is not None and text is not None:
         raise UsageError("A network runs on --data or on --text. Leave one out.")
     layers = given.pop("layers")
-    options = Options(memory=parse_bytes(str(given.pop("memory"))), **given)
+    options = Options(memory=memory, **given)
     run = build_run(
         model, out, options, data=text or data, layers=layers, granularity=granularity, name=name,
         replace=replace, force=force, device=device, progress=progress(),
@@ -188,7 +184,9 @@ def build(
     if examples is not None:
         from lib_graph.analysis.examples import find_examples
 
-        find_examples(run, count=examples, replace=replace, progress=progress())
+        find_examples(
+            run, count=examples, replace=replace, memory=memory, device=device, progress=progress()
+        )
 
 
 def _features(layer: LayerInfo) -> str:

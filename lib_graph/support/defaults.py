@@ -13,7 +13,7 @@ RULE: Final = "gradient"
 DTYPE: Final = "float64"
 TAU: Final = 1e-12  # of the largest eigenvalue: what is not above it is cut
 DEVICE: Final = "cpu"
-MEMORY: Final = "4G"  # that a process may take
+MEMORY: Final = 4 << 30  # bytes that a process may take
 CONTEXT: Final = 128  # tokens in a row of text
 TOKENS: Final = 50_000
 

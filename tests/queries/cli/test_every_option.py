@@ -31,7 +31,6 @@ DIFFERING = {
     "--label": {"help", "metavar"},  # a column; a feature's
     "--layers": {"help"},
     "--limit": {"help", "default"},
-    "--memory": {"help"},
     "--min-importance": {"help", "default"},  # of sources and targets; of targets; of ends
     "--name": {"help"},
     "--null": {"help", "default"},
