@@ -10,7 +10,7 @@ from lib_graph.building.options import Options
 from lib_graph.cutting.cuts import cut
 from lib_graph.cutting.points import points, record, shapes
 from lib_graph.errors import NotFoundError
-from lib_graph.kinds import Kind, PositionLocal
+from lib_graph.kinds import PositionLocal
 from lib_graph.kinds.norm_form import NormForm
 from lib_graph.method.basis import first_apart, lib_basis
 from lib_graph.method.moments import Moments
