@@ -13,6 +13,7 @@ from lib_graph.errors import NotFoundError
 from lib_graph.kinds import PositionLocal
 from lib_graph.kinds.norm_form import NormForm
 from lib_graph.method.basis import first_apart, lib_basis
+from lib_graph.method.kind import Kind
 from lib_graph.method.moments import Moments
 from lib_graph.method.network import Layer
 from lib_graph.networks import Subject
