@@ -6,6 +6,7 @@ Batches are merged as in `lib_graph.method.moments`: no difference of large sums
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,15 +14,16 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lib_graph.analysis.reopening import Reopened
+from lib_graph.building.accumulating import accumulate, mergeable
+from lib_graph.building.passes import Passes
+from lib_graph.cutting.copies import converted
 from lib_graph.method.dictionary import Basis
 from lib_graph.method.moments import Spread, counted_rows
 from lib_graph.method.network import Batch, Layer
 from lib_graph.support.devices import exact
-from lib_graph.support.progress import SILENT, Progress
 
 __all__ = ["CrossMoments", "correlations", "every_pair", "same_column"]
 
-ENTRIES = 1 << 22  # features × positions × samples of a layer that are looked at together
 ROUNDING = 8  # of so many units in the last place an activation may be another in another batch
 
 Pairing = Callable[[Tensor, Tensor], Tensor]
@@ -42,17 +44,21 @@ def same_column(
     return (first * other).sum(0)
 
 
+@mergeable
 @dataclass(frozen=True)
 class CrossMoments:
     """The spread of the features of two streams over the same rows, and of pairs of both.
 
-    `product` is Σ (f̂ − mean)(ĝ − mean) over the rows, of the pairs that `pairing` forms.
+    `product` is Σ (f̂ − mean)(ĝ − mean) over the `count` rows: of every pair a matrix, of each
+    column with the same column a vector. `deviation` and `other_deviation` are those of `Spread`.
     """
 
-    first: Spread
-    other: Spread
+    count: int
+    mean: Float[Tensor, " r"]
+    deviation: Float[Tensor, " r"]
+    other_mean: Float[Tensor, " q"]
+    other_deviation: Float[Tensor, " q"]
     product: Float[Tensor, ...]
-    pairing: Pairing
 
     @classmethod
     def of(
@@ -66,19 +72,35 @@ class CrossMoments:
         one, two = Spread.of(first, counted), Spread.of(other, counted)
         rows = exact(counted_rows(first, counted)) - one.mean
         product = pairing(rows, exact(counted_rows(other, counted)) - two.mean)
-        return cls(one, two, product, pairing)
+        return cls._from(one, two, product)
+
+    @classmethod
+    def _from(cls, one: Spread, two: Spread, product: Float[Tensor, ...]) -> CrossMoments:
+        return cls(one.count, one.mean, one.deviation, two.mean, two.deviation, product)
+
+    @property
+    def first(self) -> Spread:
+        """The spread of the first stream's features."""
+        return Spread(self.count, self.mean, self.deviation)
+
+    @property
+    def other(self) -> Spread:
+        """The spread of the other stream's features."""
+        return Spread(self.count, self.other_mean, self.other_deviation)
+
+    @property
+    def _pairing(self) -> Pairing:
+        return every_pair if self.product.ndim == 2 else same_column
 
     def merge(self, more: CrossMoments) -> CrossMoments:
         """Return the moments of both sets of rows."""
-        steps = more.first.mean - self.first.mean, more.other.mean - self.other.mean
-        counts = self.first.count, more.first.count
-        weight = counts[0] * counts[1] / max(sum(counts), 1)
-        between = self.pairing(steps[0][None], steps[1][None]) * weight
-        return CrossMoments(
+        steps = more.mean - self.mean, more.other_mean - self.other_mean
+        weight = self.count * more.count / max(self.count + more.count, 1)
+        between = self._pairing(steps[0][None], steps[1][None]) * weight
+        return self._from(
             self.first.merge(more.first),
             self.other.merge(more.other),
             self.product + more.product + between,
-            self.pairing,
         )
 
     @property
@@ -89,21 +111,26 @@ class CrossMoments:
         >>> CrossMoments.of(x, -x).correlation.tolist()
         [[-1.0, nan], [nan, nan]]
         """
-        deviations = (spread.deviation.sqrt()[None] for spread in (self.first, self.other))
-        return (self.product / self.pairing(*deviations)).clamp(-1, 1)
+        deviations = (spread.sqrt()[None] for spread in (self.deviation, self.other_deviation))
+        return (self.product / self._pairing(*deviations)).clamp(-1, 1)
 
 
 @torch.no_grad()
 def correlations(
-    first: Reopened, other: Reopened, progress: Progress = SILENT
+    first: Reopened,
+    other: Reopened,
+    passes: Passes,
+    memory: int = 4 << 30,
+    running: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> dict[str, Float[Tensor, ...]]:
-    """Return r of the features of two networks on the same data, by the layers that both have.
+    """Return r of the features of two networks on the data of the first, by the layers of both.
 
     It is a matrix, a row per feature of `first`; of two raw layers a vector, each output with the
     same output. It is NaN for features that do not vary: whose variance is at most what rounding
-    alone makes of it. Constant features are no columns. Memory does not grow with the data.
+    alone makes of it. Constant features are no columns. `memory` is the bytes that this may take;
+    while the other network runs, it is in the context `running`.
 
-    Raises what `Network.run` does.
+    Raises what `Network.run` does, and UsageError for too little memory.
     """
     common = {layer.name: layer for layer in other.network.layers}
     pairs = {
@@ -111,15 +138,24 @@ def correlations(
         for layer in first.network.layers
         if layer.name in common
     }
-    seen: dict[str, _Seen] = {}
-    size = max(1, ENTRIES // max(first.entries, other.entries))
-    with progress.stage("matching", len(first.subject.inputs[0])) as advance:
-        for batches in zip(first.batches(size), other.batches(size), strict=True):
-            for name, ends in pairs.items():
-                here = _Seen.of(ends, batches)
-                seen[name] = seen[name].merge(here) if name in seen else here
-            advance(len(batches[0]))
-    return {name: seen[name].correlation(ends) for name, ends in pairs.items()}
+    inputs = [converted(x, other.dtype) for x in first.subject.inputs]
+
+    def of(batch: Batch, _: int = 1) -> tuple[Spread | CrossMoments, ...]:
+        here = torch.arange(batch.start, batch.start + len(batch)) % len(inputs[0])
+        with running():
+            beside = other.network.run(*(x[here].to(other.device) for x in inputs))
+        return tuple(part for ends in pairs.values() for part in _seen(ends, batch, beside))
+
+    samples = first.planned([of], memory, other)
+    seen = iter(accumulate(passes, "matching", samples, of))
+    found = {}
+    for name, ends in pairs.items():
+        one, two, features = next(seen), next(seen), next(seen)
+        assert isinstance(one, Spread)
+        assert isinstance(two, Spread)
+        assert isinstance(features, CrossMoments)
+        found[name] = _correlation(ends, one, two, features)
+    return found
 
 
 @dataclass(frozen=True)
@@ -133,47 +169,34 @@ class _End:
     def basis(self) -> Basis:
         return self.opened.bases[self.layer.name]
 
-    def varying(self, features: Spread, activations: Spread) -> Spread:
-        """Return the spread of the features, NaN for those that do not vary.
+    def deviation(self, features: Spread, activations: Spread) -> Float[Tensor, " r"]:
+        """Return the features' Σ (f̂ − mean)², NaN for those that do not vary.
 
         Rounding alone gives f̂ = f C a variance of about ε² (E[f̂²] + Σ_d E[f_d²] C_d²).
         """
         square, basis = activations.mean_square, self.basis
         if not basis.raw:
-            square = square @ basis.rotation.double().square()
+            square = square @ exact(basis.rotation).square().to(square.device)
         unit = ROUNDING * torch.finfo(self.opened.dtype).eps
         constant = features.variance <= unit**2 * (features.mean_square + square)
-        return replace(features, deviation=features.deviation.masked_fill(constant, torch.nan))
+        return features.deviation.masked_fill(constant, torch.nan)
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """What some data show of a layer: the activations of both networks, and their features."""
+def _seen(
+    ends: tuple[_End, _End], batch: Batch, beside: Batch
+) -> tuple[Spread, Spread, CrossMoments]:
+    """Return what a batch shows of a layer: both networks' activations, and their features."""
+    f = batch.activations[ends[0].layer.index]
+    g = beside.activations[ends[1].layer.index]
+    one, two = (end.basis for end in ends)
+    mask = batch.mask(ends[0].layer)
+    pairing = same_column if one.raw and two.raw else every_pair
+    features = CrossMoments.of(one.coordinates(f), two.coordinates(g), mask, pairing)
+    return Spread.of(f, mask), Spread.of(g, mask), features
 
-    activations: tuple[Spread, Spread]
-    features: CrossMoments
 
-    @classmethod
-    def of(cls, ends: tuple[_End, _End], batches: tuple[Batch, Batch]) -> _Seen:
-        """Return what one batch shows."""
-        f, g = (
-            batch.activations[end.layer.index] for end, batch in zip(ends, batches, strict=True)
-        )
-        one, two = (end.basis for end in ends)
-        mask = batches[0].mask(ends[0].layer)
-        pairing = same_column if one.raw and two.raw else every_pair
-        features = CrossMoments.of(one.coordinates(f), two.coordinates(g), mask, pairing)
-        return cls((Spread.of(f, mask), Spread.of(g, mask)), features)
-
-    def merge(self, more: _Seen) -> _Seen:
-        """Return what both sets of data show."""
-        one, two = self.activations
-        merged = one.merge(more.activations[0]), two.merge(more.activations[1])
-        return _Seen(merged, self.features.merge(more.features))
-
-    def correlation(self, ends: tuple[_End, _End]) -> Float[Tensor, ...]:
-        """Return r of the pairs, NaN where one of the two does not vary."""
-        one, two = self.activations
-        first = ends[0].varying(self.features.first, one)
-        other = ends[1].varying(self.features.other, two)
-        return replace(self.features, first=first, other=other).correlation
+def _correlation(ends: tuple[_End, _End], one: Spread, two: Spread, both: CrossMoments) -> Tensor:
+    """Return r of the pairs, NaN where one of the two does not vary."""
+    deviation = ends[0].deviation(both.first, one)
+    other = ends[1].deviation(both.other, two)
+    return replace(both, deviation=deviation, other_deviation=other).correlation.cpu()

@@ -10,20 +10,21 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from lib_graph.analysis.reopening import Reopened, reopened_network
+from lib_graph.analysis.reopening import Reopened, passes_of, reopened_network
+from lib_graph.building.accumulating import accumulate, mergeable
+from lib_graph.building.passes import Passes
 from lib_graph.errors import UsageError
 from lib_graph.method.dictionary import Basis
-from lib_graph.method.network import Layer
+from lib_graph.method.network import Batch, Layer
 from lib_graph.networks import Subject
 from lib_graph.run import Run
 from lib_graph.run.examples import NAME, read_examples, write_examples
 from lib_graph.run.kept import graph_of, up_to_date
+from lib_graph.support.devices import sums_on
 from lib_graph.support.files import locked
 from lib_graph.support.progress import SILENT, Progress
 
 __all__ = ["find_examples"]
-
-ENTRIES = 1 << 24  # features × positions × samples that are looked at together
 
 
 def find_examples(
@@ -32,6 +33,8 @@ def find_examples(
     *,
     count: int = 10,
     replace: bool = False,
+    memory: int = 4 << 30,
+    device: str = "cpu",
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
     """Return the examples of all features, written to examples.parquet in the run's folder.
@@ -40,10 +43,11 @@ def find_examples(
     most negative ones, each at the position where it is largest: signs of LIB and PCA features are
     arbitrary, so both ends tell something. The columns are those of `lib_graph.run.examples`.
     `subject` is needed where the network was built from a module of a Python session. Examples
-    that are there already are not looked for again.
+    that are there already are not looked for again. `memory` is the bytes that this may take; where
+    it was cut off, it goes on.
 
-    Raises UsageError for a trace or a count below 1, ConflictError if the folder holds others and
-    not `replace`, and what `reopened_network` does.
+    Raises UsageError for a trace, a count below 1 or too little memory, ConflictError if the folder
+    holds others and not `replace`, and what `reopened_network` does.
     """
     if count < 1:
         raise UsageError(f"{count} examples cannot be found. Ask for at least 1.")
@@ -53,8 +57,9 @@ def find_examples(
     origin = {**graph_of(run, "run", "bases"), "count": count}
     if up_to_date([path], origin, replace=replace, progress=progress):
         return read_examples(run)
-    opened = reopened_network(run, subject)
-    ends = _ends(opened, count, progress)
+    opened = reopened_network(run, subject, device=device)
+    passes = passes_of(run, "examples", origin, progress)
+    ends = _ends(opened, count, memory, passes)
     written = _Written(opened.subject)
     frames = [
         _frame(run, layer, ends[layer.name], opened.bases[layer.name], written)
@@ -62,12 +67,17 @@ def find_examples(
     ]
     with locked(run.path):
         write_examples(path, frames, origin)
+    passes.close()
     return read_examples(run)
 
 
+@mergeable
 @dataclass(frozen=True)
-class _Top:
-    """Of every feature the samples with the largest values, descending, and where in them."""
+class Top:
+    """Of every feature the samples with the largest values, descending, and where in them.
+
+    Where there are not k samples, the values at the end are −∞.
+    """
 
     values: Float[Tensor, "k r"]
     samples: Int[Tensor, "k r"]
@@ -75,44 +85,52 @@ class _Top:
 
     @classmethod
     def of(
-        cls, features: Float[Tensor, "n s r"], counted: Bool[Tensor, "n s"] | None, first: int
-    ) -> _Top:
-        """Return those of a batch whose first sample is number `first`, in no order."""
+        cls,
+        features: Float[Tensor, "n s r"],
+        counted: Bool[Tensor, "n s"] | None,
+        first: int,
+        count: int,
+    ) -> Top:
+        """Return the `count` largest of a batch whose first sample is number `first`.
+
+        >>> top = Top.of(torch.tensor([[[1.0], [3.0]], [[2.0], [0.0]]]), None, 7, 3)
+        >>> top.values.T.tolist(), top.samples.T.tolist(), top.positions.T.tolist()
+        ([[3.0, 2.0, -inf]], [[7, 8, 0]], [[1, 0, 0]])
+        """
         if counted is not None:
             features = features.masked_fill(~counted[..., None], -torch.inf)
-        values, positions = features.max(1)
-        samples = torch.arange(first, first + len(values))[:, None].expand_as(values)
-        return cls(values, samples, positions)
+        values, positions = (x.to(sums_on(x.device)) for x in features.max(1))
+        samples = torch.arange(first, first + len(values), device=values.device)
+        found = cls(values, samples[:, None].expand_as(values), positions)
+        none = values.new_full((count, values.shape[1]), -torch.inf)
+        nowhere = torch.zeros_like(none, dtype=torch.long)
+        return cls(none, nowhere, nowhere).merge(found)
 
-    def best(self, count: int) -> _Top:
-        """Return the `count` largest, descending; of equal ones, the earlier samples."""
-        order = self.values.sort(stable=True, dim=0, descending=True).indices[:count]
-        return _Top(*(x.gather(0, order) for x in (self.values, self.samples, self.positions)))
-
-    def merge(self, other: _Top) -> _Top:
-        """Return both."""
-        return _Top(
-            torch.cat([self.values, other.values]),
-            torch.cat([self.samples, other.samples]),
-            torch.cat([self.positions, other.positions]),
-        )
+    def merge(self, other: Top) -> Top:
+        """Return as many, the largest of both; of equal ones, those of the first."""
+        values = torch.cat([self.values, other.values])
+        order = values.sort(stable=True, dim=0, descending=True).indices[: len(self.values)]
+        samples = torch.cat([self.samples, other.samples])
+        positions = torch.cat([self.positions, other.positions])
+        return Top(*(x.gather(0, order) for x in (values, samples, positions)))
 
 
 @torch.no_grad()
-def _ends(opened: Reopened, count: int, progress: Progress) -> dict[str, tuple[_Top, _Top]]:
+def _ends(opened: Reopened, count: int, memory: int, passes: Passes) -> dict[str, tuple[Top, Top]]:
     """Return, per layer, the largest f̂ and the largest −f̂ of every feature."""
-    ends: dict[str, tuple[_Top, _Top]] = {}
-    with progress.stage("examples", len(opened.subject.inputs[0])) as advance:
-        for batch in opened.batches(max(1, ENTRIES // opened.entries)):
-            for layer in opened.network.layers:
-                features = opened.bases[layer.name].coordinates(batch.activations[layer.index])
-                mask = batch.mask(layer)
-                up, down = (_Top.of(x, mask, batch.start) for x in (features, -features))
-                if layer.name in ends:
-                    up, down = ends[layer.name][0].merge(up), ends[layer.name][1].merge(down)
-                ends[layer.name] = up.best(count), down.best(count)
-            advance(len(batch))
-    return ends
+    layers = opened.network.layers
+    most = min(count, len(opened.subject.inputs[0]))
+
+    def of(batch: Batch, _: int = 1) -> tuple[Top, ...]:
+        found = []
+        for layer in layers:
+            features = opened.bases[layer.name].coordinates(batch.activations[layer.index])
+            mask = batch.mask(layer)
+            found += [Top.of(x, mask, batch.start, most) for x in (features, -features)]
+        return tuple(found)
+
+    tops = iter(accumulate(passes, "examples", opened.planned([of], memory), of))
+    return {layer.name: (next(tops), next(tops)) for layer in layers}
 
 
 class _Written:
@@ -146,7 +164,7 @@ def _png(pixels: Tensor) -> bytes:
 
 
 def _frame(
-    run: Run, layer: Layer, ends: tuple[_Top, _Top], basis: Basis, written: _Written
+    run: Run, layer: Layer, ends: tuple[Top, Top], basis: Basis, written: _Written
 ) -> pd.DataFrame:
     """Return the examples of one layer, by feature and rank."""
     rows = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace as replaced
+from functools import partial
 
 import pandas as pd
 import torch
@@ -12,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lib_graph.analysis.correlation import correlations
-from lib_graph.analysis.reopening import cut_again, reopened, reopened_network
+from lib_graph.analysis.reopening import Reopened, cut_again, passes_of, reopened, reopened_network
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.method.network import Network
 from lib_graph.networks import Subject
@@ -33,6 +34,8 @@ def match_runs(
     *,
     count: int = 3,
     replace: bool = False,
+    memory: int = 4 << 30,
+    device: str = "cpu",
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
     """Return which features of two runs are alike, written to the folders of both.
@@ -42,12 +45,12 @@ def match_runs(
     `count` are kept that are most like it; outputs of raw layers go with the same output. The
     columns are those of `lib_graph.run.matches`. `subject` and `other_subject` are needed where a
     network was built from a module of a Python session. Matches that are there already are not
-    looked for again.
+    looked for again. `memory` is the bytes that this may take; where it was cut off, it goes on.
 
-    Raises UsageError for a count below 1, the same run twice, a trace, or runs whose layers or
-    vocabularies are not for each other; ModelError if the other network cannot run on the data;
-    ConflictError if a folder holds other matches and not `replace`; and what `reopened_network`
-    does.
+    Raises UsageError for a count below 1, too little memory, the same run twice, a trace, or runs
+    whose layers or vocabularies are not for each other; ModelError if the other network cannot run
+    on the data; ConflictError if a folder holds other matches and not `replace`; and what
+    `reopened_network` does.
     """
     _check_runs(run, other, count)
     bases = {each.id: graph_of(each)["bases"] for each in (run, other)}
@@ -55,11 +58,15 @@ def match_runs(
     paths = [matches_path(each.path, run.id, other.id) for each in (run, other)]
     if up_to_date(paths, origin, replace=replace, progress=progress):
         return next(each.frame for each in all_matches(run) if each.other == other.id)
-    found = _correlations(run, other, subject, other_subject, progress)
+    passes = passes_of(run, f"match-{other.id}", origin, progress)
+    first, second = _both(run, other, subject, other_subject, device)
+    _say_left_out(run, other, progress)
+    found = correlations(first, second, passes, memory, partial(_on_data_of, run, other))
     frame = _frame(run, other, found, count)
     for path in paths:
         with locked(path.parent):
             write_matches(path, frame, origin)
+    passes.close()
     return frame
 
 
@@ -80,15 +87,11 @@ def _check_runs(run: Run, other: Run, count: int) -> None:
         )
 
 
-def _correlations(
-    run: Run,
-    other: Run,
-    subject: Subject | None,
-    other_subject: Subject | None,
-    progress: Progress,
-) -> dict[str, Tensor]:
-    """Return r of all features by layer, both networks run over the data of the first."""
-    first, second = reopened_network(run, subject), reopened(other, other_subject)
+def _both(
+    run: Run, other: Run, subject: Subject | None, other_subject: Subject | None, device: str
+) -> tuple[Reopened, Reopened]:
+    """Return both networks, that of the other run on the data of the first."""
+    first, second = reopened_network(run, subject, device=device), reopened(other, other_subject)
     words = [each.notation.vocabulary for each in (first.subject, second)]
     if None not in words and words[0] != words[1]:
         raise UsageError(
@@ -97,11 +100,9 @@ def _correlations(
         )
     data = replaced(second, inputs=first.subject.inputs, counted=first.subject.counted)
     with _on_data_of(run, other):
-        opened = cut_again(other, data)
+        opened = cut_again(other, data, device=device)
     _check_layers(run, other, first.network, opened.network)
-    _say_left_out(run, other, progress)
-    with _on_data_of(run, other):
-        return correlations(first, opened, progress)
+    return first, opened
 
 
 @contextmanager

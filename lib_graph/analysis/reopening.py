@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from lib_graph.building.bases_file import given_bases
 from lib_graph.building.job import cut_or_recorded, first_samples
 from lib_graph.building.origin import tensors_sha256
+from lib_graph.building.passes import Passes
+from lib_graph.building.plan import Plan, plan_passes
+from lib_graph.building.samples import Samples
 from lib_graph.cutting.copies import converted, in_precision
 from lib_graph.data.text import Text
 from lib_graph.errors import ConflictError, ModelError, UsageError
@@ -19,8 +23,11 @@ from lib_graph.method.network import Batch, Network
 from lib_graph.networks import Subject, load_subject
 from lib_graph.run import Manifest, Run
 from lib_graph.run.config import BuildConfig
+from lib_graph.run.kept import UNFINISHED, Origin
+from lib_graph.support.devices import CPU, device_named
+from lib_graph.support.progress import Progress
 
-__all__ = ["Reopened", "cut_again", "reopened", "reopened_network", "text_of"]
+__all__ = ["Reopened", "cut_again", "passes_of", "reopened", "reopened_network", "text_of"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,7 @@ class Reopened:
     subject: Subject
     network: Network
     bases: dict[str, Basis]
+    device: torch.device = CPU
 
     @property
     def dtype(self) -> torch.dtype:
@@ -40,21 +48,42 @@ class Reopened:
         return self.bases[self.network.layers[0].name].rotation.dtype
 
     @property
-    def entries(self) -> int:
-        """The numbers that one sample has in its largest layer, as activations or as features."""
-        return max(
-            layer.positions * max(layer.width, self.bases[layer.name].features)
-            for layer in self.network.layers
-        )
+    def example(self) -> tuple[Tensor, ...]:
+        """A few samples, to plan on."""
+        found = (converted(first_samples(x), self.dtype) for x in self.subject.inputs)
+        return tuple(x.to(self.device) for x in found)
 
-    def batches(self, size: int) -> Iterator[Batch]:
-        """Yield the activations of all layers on all data, so many samples at a time."""
-        subject = self.subject
-        for start in range(0, len(subject.inputs[0]), size):
-            here = slice(start, start + size)
-            batch = self.network.run(*(converted(x[here], self.dtype) for x in subject.inputs))
-            counted = None if subject.counted is None else subject.counted[here]
-            yield replace(batch, counted=counted, start=start)
+    def planned(
+        self,
+        parts: Sequence[Callable[[Batch, int], Sequence[object]]],
+        memory: int,
+        *beside: Reopened,
+        keep: bool = False,
+    ) -> Samples:
+        """Return the data, in batches in which `parts` keep to so many bytes of memory.
+
+        The `beside` are networks that run on the same data. With `keep`, as for several passes,
+        activations are kept where they fit, but for those of the last layer. Raises what
+        `plan_passes` does.
+        """
+        subject, networks = self.subject, [each.network for each in (self, *beside)]
+        size = len(subject.inputs[0])
+        plan = plan_passes(networks, self.example, size, memory, parts, keep=keep)
+        return self.samples(plan, last=not keep)
+
+    def samples(self, plan: Plan, *, last: bool = True) -> Samples:
+        """Return the data in the batches of a plan; `last` is as in `Samples`."""
+        inputs = [converted(x, self.dtype) for x in self.subject.inputs]
+        counted, device = self.subject.counted, self.device
+        return Samples(self.network, inputs, plan, counted, device, last=last)
+
+
+def passes_of(run: Run, verb: str, origin: Origin, progress: Progress) -> Passes:
+    """Return what the passes have in common that a verb makes for what is asked of a run.
+
+    What they have not finished is in a folder of the verb's in the run's.
+    """
+    return Passes(origin, run.path / f"{UNFINISHED}-{verb}", progress)
 
 
 def reopened(run: Run, subject: Subject | None = None) -> Subject:
@@ -81,29 +110,37 @@ def reopened(run: Run, subject: Subject | None = None) -> Subject:
 
 
 def reopened_network(
-    run: Run, subject: Subject | None = None, dtype: torch.dtype | None = None
+    run: Run,
+    subject: Subject | None = None,
+    dtype: torch.dtype | None = None,
+    device: str = "cpu",
 ) -> Reopened:
     """Return the network of a run, cut at its layers, and the bases of the layers.
 
-    `dtype` is the precision of both (default: that of the build).
+    `dtype` is the precision of both (default: that of the build), `device` where they are.
 
-    Raises what `reopened` does, and RunError if the bases do not fit the network.
+    Raises what `reopened` does, RunError if the bases do not fit the network, and UsageError for a
+    device that is not there.
     """
-    return cut_again(run, reopened(run, subject), dtype)
+    return cut_again(run, reopened(run, subject), dtype, device)
 
 
-def cut_again(run: Run, subject: Subject, dtype: torch.dtype | None = None) -> Reopened:
+def cut_again(
+    run: Run, subject: Subject, dtype: torch.dtype | None = None, device: str = "cpu"
+) -> Reopened:
     """Return a network with the layers of a run, cut at them on its own data, and their bases."""
     if dtype is None:
         dtype = torch.float64 if run.manifest.dtype == "float64" else torch.float32
-    module = in_precision(subject.module, dtype)
-    example = tuple(first_samples(converted(x, dtype)) for x in subject.inputs)
+    where = device_named(device, dtype)
+    module = in_precision(subject.module, dtype, where)
+    example = tuple(converted(first_samples(x), dtype).to(where) for x in subject.inputs)
     network = cut_or_recorded(
         subject, module, example, run.manifest.model.biases,
         partial=run.manifest.config.partial,
     )  # fmt: skip
     bases = given_bases(run.path / "bases.safetensors", network.layers)
-    return Reopened(subject, network, {name: basis.to(dtype) for name, basis in bases.items()})
+    moved = {name: basis.to(dtype, where) for name, basis in bases.items()}
+    return Reopened(subject, network, moved, where)
 
 
 def _loaded(manifest: Manifest) -> Subject:

@@ -10,30 +10,26 @@ from typing import Any
 
 import pandas as pd
 import torch
-from torch import Tensor
 
 from lib_graph.analysis.reopening import Reopened, cut_again, reopened
 from lib_graph.building.bases_file import read_bases, write_bases
 from lib_graph.building.frames import section_frames
+from lib_graph.building.interactions_stage import interactions_of
 from lib_graph.building.origin import run_id, tensors_sha256
-from lib_graph.cutting.copies import converted
+from lib_graph.building.passes import Passes
+from lib_graph.building.plan import make_plan
 from lib_graph.data.notation import Sample
 from lib_graph.errors import UsageError
 from lib_graph.method.dictionary import most_important
-from lib_graph.method.interactions import constant_moments, interaction_moments
-from lib_graph.method.moments import InteractionMoments
-from lib_graph.method.network import Batch
 from lib_graph.method.rules import Rule
 from lib_graph.networks import Subject
 from lib_graph.run import Run
-from lib_graph.run.kept import Origin, clear, finished, graph_of
+from lib_graph.run.kept import UNFINISHED, Origin, clear, finished, graph_of
 from lib_graph.run.writing import write_features, write_interactions, write_manifest
 from lib_graph.support.files import locked
 from lib_graph.support.progress import SILENT, Progress
 
 __all__ = ["trace"]
-
-CHUNK = 8  # features whose interactions are computed together
 
 
 def trace(
@@ -44,6 +40,8 @@ def trace(
     subject: Subject | None = None,
     name: str | None = None,
     replace: bool = False,
+    memory: int = 4 << 30,
+    device: str = "cpu",
     progress: Progress = SILENT,
 ) -> Run:
     """Return the run of one input over the features of `run`, written to the folder `out`.
@@ -58,7 +56,10 @@ def trace(
     There is no standard error. `subject` is needed where the network was built from a module of a
     Python session; `name` is what people call the result (default: NAME@INPUT).
 
-    Raises UsageError for an input that is none, or if `run` is itself of one input, ConflictError
+    `memory` is the bytes that this may take; where it was cut off, it goes on.
+
+    Raises UsageError for an input that is none, too little memory, or if `run` is itself of one
+    input, ConflictError
     if the folder holds another run and `replace` is false, and what `reopened` does.
     """
     out = Path(out)
@@ -80,15 +81,17 @@ def trace(
             clear(out)
         if (found := finished(out, origin, progress)) is not None:
             return found
-        opened = cut_again(run, alone)
+        opened = cut_again(run, alone, device=device)
+        passes = Passes(origin, out / UNFINISHED, progress)
         features = run.features.assign(run=run_id(origin))
         write_features(out / "features.parquet", features, origin)
         write_bases(out / "bases.safetensors", read_bases(run.path / "bases.safetensors"), origin)
-        batch = _batch(opened)
-        sections = _sections(run, opened, batch, run_id(origin), progress)
+        sections = _sections(run, opened, passes, memory)
         write_interactions(out / "interactions.parquet", sections, origin)
-        manifest = _manifest(run, opened, batch, origin, text)
-        return write_manifest(out, manifest | ({"name": name} if name else {}))
+        manifest = _manifest(run, opened, origin, text)
+        found = write_manifest(out, manifest | ({"name": name} if name else {}))
+        passes.close()
+        return found
 
 
 def _sample(subject: Subject, input: int | str | Sample) -> Sample:
@@ -109,44 +112,30 @@ def _alone(subject: Subject, sample: Sample) -> Subject:
     return replaced(subject, inputs=tuple(x[None] for x in sample.inputs), counted=counted)
 
 
-def _sections(
-    run: Run, opened: Reopened, batch: Batch, id: str, progress: Progress
-) -> Iterator[pd.DataFrame]:
+def _sections(run: Run, opened: Reopened, passes: Passes, memory: int) -> Iterator[pd.DataFrame]:
     """Yield the interactions of one section after the other."""
     network, bases, config = opened.network, opened.bases, run.manifest.config
     rule = Rule.named(config.rule, config.points)
+    widths = {name: basis.features for name, basis in bases.items()}
+    plan = make_plan(
+        network, opened.example, 1, memory, rule, features=widths, top=config.top
+    )  # fmt: skip
+    samples = opened.samples(replaced(plan, keep="memory"))
     chosen = config.top, config.min_importance
-    with progress.stage("interactions", len(network.sections)) as advance:
-        for section in network.sections:
-            source, target = section.source, section.target
-            rows, columns = (
-                most_important(bases[layer.name], *chosen) for layer in (source, target)
-            )
-            basis, next_basis = bases[source.name].only(rows), bases[target.name].only(columns)
-            where = (section, batch, basis, next_basis, rule)
-            moments = InteractionMoments.stack(
-                [constant_moments(*where), interaction_moments(*where, CHUNK)]
-            )
-            sources = torch.cat([torch.tensor([0]), rows + 1])
-            targets = columns + (0 if bases[target.name].raw else 1)
-            yield from section_frames(id, source, target, moments, sources, targets)
-            advance(1)
+    for section in network.sections:
+        source, target = section.source, section.target
+        rows, columns = (most_important(bases[layer.name], *chosen) for layer in (source, target))
+        basis, next_basis = bases[source.name].only(rows), bases[target.name].only(columns)
+        moments = interactions_of(passes, section, basis, next_basis, rule, samples)
+        sources = torch.cat([torch.tensor([0]), rows + 1])
+        targets = columns + (0 if bases[target.name].raw else 1)
+        yield from section_frames(run_id(passes.origin), source, target, moments, sources, targets)
 
 
-def _batch(opened: Reopened) -> Batch:
-    subject, network = opened.subject, opened.network
-    dtype = opened.bases[network.layers[0].name].rotation.dtype
-    inputs: tuple[Tensor, ...] = tuple(converted(x, dtype) for x in subject.inputs)
-    batch = network.run(*inputs)
-    return replaced(batch, counted=subject.counted)
-
-
-def _manifest(
-    run: Run, opened: Reopened, batch: Batch, origin: Origin, text: str
-) -> dict[str, Any]:
+def _manifest(run: Run, opened: Reopened, origin: Origin, text: str) -> dict[str, Any]:
     """Return the fields of the manifest, but for the files' hashes."""
-    base, network = run.manifest, opened.network
-    positions = batch.rows(network.layers[0])
+    base, network, counted = run.manifest, opened.network, opened.subject.counted
+    positions = network.layers[0].positions if counted is None else int(counted.sum())
     layers = zip(base.layers, network.layers, strict=True)
     return base.model_dump(exclude={"schema_version", "files"}) | {
         "run_id": run_id(origin),

@@ -1,4 +1,7 @@
-"""Sums over all batches of a pass, shared by all processes, that go on where they were cut off."""
+"""Sums over all batches of a pass, shared by all processes, that go on where they were cut off.
+
+Builds, and all that is asked of a run afterwards, pass over their data in this one way.
+"""
 
 from __future__ import annotations
 
@@ -15,23 +18,29 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from lib_graph.building.job import Job
+from lib_graph.building.passes import Passes
 from lib_graph.building.samples import LOOK, Samples
+from lib_graph.data.evaluation import Total
 from lib_graph.method.jacobians import JacobianMoment
 from lib_graph.method.moments import InteractionMoments, Moments, Spread
 from lib_graph.method.network import Batch
 from lib_graph.support.devices import CPU, sums_on
 from lib_graph.support.files import json_sha256, whole_file
 
-__all__ = ["Mergeable", "accumulate"]
+__all__ = ["Mergeable", "accumulate", "mergeable"]
 
 SAVE_EVERY = 30.0  # seconds
-KINDS = {kind.__name__: kind for kind in (Moments, Spread, JacobianMoment, InteractionMoments)}
+KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind for kind in (Moments, Spread, JacobianMoment, InteractionMoments, Total)
+}
 LOOK_GROWTH = 1.25  # of the samples that are done, from one look at the result to the next
 
 
 class Mergeable(Protocol):
-    """A frozen dataclass of numbers and tensors that says something of some samples."""
+    """A frozen dataclass of numbers and tensors that says something of some samples.
+
+    It is one of KINDS, by its name: the method's own are, others are declared `mergeable`.
+    """
 
     def merge(self: MergeableT, other: MergeableT) -> MergeableT:
         """Return the same of both."""
@@ -40,10 +49,17 @@ class Mergeable(Protocol):
 
 MergeableT = TypeVar("MergeableT", bound=Mergeable)
 Parts = tuple[MergeableT, ...]
+KindT = TypeVar("KindT")
+
+
+def mergeable(kind: type[KindT]) -> type[KindT]:
+    """Let a class be read again, by its name, from where a pass that was cut off has left it."""
+    assert KINDS.setdefault(kind.__name__, kind) is kind, f"two kinds are called {kind.__name__}"
+    return kind
 
 
 def accumulate(
-    job: Job,
+    passes: Passes,
     name: str,
     samples: Samples,
     part: Callable[[Batch], Parts[MergeableT]],
@@ -57,26 +73,26 @@ def accumulate(
     pass, it goes on after the last batch, and ends in the same bits. `enough` ends the pass early;
     all processes together ask it after 32, 64, 96, … samples, ever more rarely.
     """
-    mine = range(job.world.rank, len(samples), job.world.size)
-    rounds = len(samples) // job.world.size  # that all processes take part in
-    each = samples.plan.batch * job.world.size  # samples in a round
-    file = _Partial(job, name, len(samples))
+    mine = range(passes.world.rank, len(samples), passes.world.size)
+    rounds = len(samples) // passes.world.size  # that all processes take part in
+    each = samples.plan.batch * passes.world.size  # samples in a round
+    file = _Partial(passes, name, samples)
     so_far = file.read()
-    asked, end = (0, len(mine)) if enough is None else _asked(job, so_far, len(mine))
-    with job.stage(name, len(mine)) as advance:
+    asked, end = (0, len(mine)) if enough is None else _asked(passes, so_far, len(mine))
+    with passes.stage(name, len(mine)) as advance:
         advance(so_far.done)
         try:
             while so_far.done < end and not so_far.finished:
                 done = so_far.done + 1
                 parts = _merged(so_far.parts, part(samples[mine[so_far.done]]))
                 asks = asked < done <= rounds and _looks((done - 1) * each, done * each)
-                finished = asks and enough is not None and enough(_of_all(job, parts))
+                finished = asks and enough is not None and enough(_of_all(passes, parts))
                 so_far = _Sum(done, parts, finished)
                 advance(1)
                 file.keep(so_far)
         finally:
             file.write(so_far)
-    return _on(CPU, _of_all(job, so_far.parts))
+    return _on(CPU, _of_all(passes, so_far.parts))
 
 
 class _Sum(NamedTuple):
@@ -87,14 +103,14 @@ class _Sum(NamedTuple):
     finished: bool
 
 
-def _asked(job: Job, so_far: _Sum, most: int) -> tuple[int, int]:
+def _asked(passes: Passes, so_far: _Sum, most: int) -> tuple[int, int]:
     """Return up to where `enough` was asked before the pass was cut off, and where it ends.
 
     No process comes past a round in which it is asked without all others. So what one of them has
     done was not enough for any of them, and where one has finished all do.
     """
     own = {"done": torch.tensor(so_far.done), "finished": torch.tensor(so_far.finished)}
-    found = [(int(each["done"]), bool(each["finished"])) for each in job.world.gathered(own)]
+    found = [(int(each["done"]), bool(each["finished"])) for each in passes.world.gathered(own)]
     return max(done for done, _ in found), min((done for done, yes in found if yes), default=most)
 
 
@@ -116,13 +132,13 @@ def _merged(total: Parts[MergeableT] | None, found: Parts[MergeableT]) -> Parts[
     return tuple(one.merge(other) for one, other in zip(total, found, strict=True))
 
 
-def _of_all(job: Job, parts: Parts[MergeableT] | None) -> Parts[MergeableT]:
+def _of_all(passes: Passes, parts: Parts[MergeableT] | None) -> Parts[MergeableT]:
     """Return the merged parts of all processes."""
     assert parts is not None
-    if job.world.size == 1:
+    if passes.world.size == 1:
         return parts
     kinds = [type(each) for each in parts]
-    gathered = job.world.gathered(_tensors(parts))
+    gathered = passes.world.gathered(_tensors(parts))
     return reduce(_merged, [_restored(kinds, tensors) for tensors in gathered])
 
 
@@ -158,18 +174,18 @@ def _restored(kinds: Sequence[type[Any]], tensors: Mapping[str, Tensor]) -> Part
 class _Partial:
     """The file of a pass that is not finished, of one process."""
 
-    def __init__(self, job: Job, name: str, batches: int) -> None:
-        origin = {"origin": job.origin, "plan": [job.plan.batch, job.plan.chunk, batches]}
-        self._made_from = json_sha256(origin)
-        file = f"{json_sha256(name)[:16]}.{job.world.rank}-{job.world.size}.safetensors"
-        self._path = job.partial / file
+    def __init__(self, passes: Passes, name: str, samples: Samples) -> None:
+        plan = [samples.plan.batch, samples.plan.chunk, len(samples)]
+        self._made_from = json_sha256({"origin": passes.origin, "plan": plan})
+        file = f"{json_sha256(name)[:16]}.{passes.world.rank}-{passes.world.size}.safetensors"
+        self._path = None if passes.partial is None else passes.partial / file
         self._saved = time.monotonic()
-        self._device = job.device
+        self._device = samples.device
 
     def read(self) -> _Sum:
         """Return what was saved of the same pass of the same build, or an empty sum."""
         nothing = _Sum(0, None, False)
-        if not self._path.is_file():
+        if self._path is None or not self._path.is_file():
             return nothing
         try:
             with safe_open(self._path, framework="pt") as file:
@@ -190,7 +206,7 @@ class _Partial:
 
     def write(self, so_far: _Sum) -> None:
         """Save a sum, whole or not at all."""
-        if so_far.parts is None:
+        if self._path is None or so_far.parts is None:
             return
         said = {
             "made_from": self._made_from,

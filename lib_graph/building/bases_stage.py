@@ -80,7 +80,7 @@ def moments_of(job: Job) -> dict[str, Moments | Spread]:
         every = zip(kinds, batch.activations, layers, strict=True)
         return tuple(kind.of(f, batch.mask(layer)) for kind, f, layer in every)
 
-    totals = accumulate(job, "means and Gram matrices", job.samples, of)
+    totals = accumulate(job.passes, "means and Gram matrices", job.samples, of)
     return {layer.name: total for layer, total in zip(layers, totals, strict=True)}
 
 
@@ -147,7 +147,7 @@ def second_moment_of(job: Job, section: Section, next_basis: Basis) -> torch.Ten
             return (JacobianMoment(rows, *estimated_moment(*where, probes, job.plan.chunk)),)
         return (JacobianMoment(rows, second_moment(*where, job.plan.chunk)),)
 
-    (moment,) = accumulate(job, f"Jacobian of {name}", job.samples, of)
+    (moment,) = accumulate(job.passes, f"Jacobian of {name}", job.samples, of)
     if moment.variance:
         job.checks[f"probe_error.{name}"] = moment.relative_error
         job.progress.say(
@@ -164,7 +164,7 @@ def _labels(job: Job, bases: Bases) -> dict[str, list[Label | None]]:
     plan = replace(job.plan, keep="nowhere")
     samples = Samples(job.network, (labeller.inputs,), plan, device=job.device)
     labels = {}
-    with job.stage("labels", len(bases)) as advance:
+    with job.passes.stage("labels", len(bases)) as advance:
         for layer in job.network.layers:
             basis = job.basis(bases[layer.name])
             if not basis.raw:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import platform
-import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -101,7 +100,7 @@ def _built(job: Job, name: str | None, force: bool) -> Run:
         job.samples.close()
     job.world.wait()
     if job.world.first:
-        shutil.rmtree(job.partial, ignore_errors=True)
+        job.passes.close()
         write_manifest(job.out, _manifest(job, bases, name))
     job.world.wait()
     return Run.open(job.out)

@@ -86,5 +86,5 @@ def _spreads(job: Job, bases: dict[str, Basis]) -> dict[str, tuple[Spread, Sprea
             found += [Spread.of(x, batch.mask(layer)) for x in (features, rest, f)]
         return tuple(found)
 
-    totals = iter(accumulate(job, "features", job.samples, of))
+    totals = iter(accumulate(job.passes, "features", job.samples, of))
     return {layer.name: (next(totals), next(totals), next(totals)) for layer in layers}

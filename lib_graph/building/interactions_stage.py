@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 import torch
@@ -14,15 +14,17 @@ from lib_graph.building.bases_stage import Bases
 from lib_graph.building.frames import section_frames
 from lib_graph.building.job import Job
 from lib_graph.building.origin import run_id
+from lib_graph.building.passes import Passes
 from lib_graph.building.samples import Samples
 from lib_graph.method.dictionary import Basis, most_important
 from lib_graph.method.interactions import constant_moments, interaction_moments
 from lib_graph.method.moments import InteractionMoments
 from lib_graph.method.network import Batch, Section
+from lib_graph.method.rules import Rule
 from lib_graph.run.kept import made_from
 from lib_graph.run.writing import write_interactions
 
-__all__ = ["interactions_stage", "reached_error"]
+__all__ = ["interactions_of", "interactions_stage", "reached_error"]
 
 CARRIED = 0.99  # of the strength into a target, by the interactions that have to be known
 
@@ -83,24 +85,47 @@ def _sections(job: Job, bases: Bases, samples: Samples) -> Iterator[pd.DataFrame
         job.keep_checks()
 
 
+def interactions_of(
+    passes: Passes,
+    section: Section,
+    basis: Basis,
+    next_basis: Basis,
+    rule: Rule,
+    samples: Samples,
+    *,
+    enough: Callable[[InteractionMoments], bool] | None = None,
+) -> InteractionMoments:
+    """Return the interactions of one section over the samples, the constant's in row 0.
+
+    `enough` says whether they are known well enough, so that the pass may end.
+    """
+
+    def of(batch: Batch) -> tuple[InteractionMoments]:
+        where = (section, batch, basis, next_basis, rule)
+        others = interaction_moments(*where, samples.plan.chunk)
+        return (InteractionMoments.stack([constant_moments(*where), others]),)
+
+    name = f"interactions of {section.source.name}"
+    ends = None if enough is None else lambda parts: enough(parts[0])
+    moments: InteractionMoments
+    (moments,) = accumulate(passes, name, samples, of, enough=ends)
+    return moments
+
+
 def _interactions(
     job: Job, section: Section, basis: Basis, next_basis: Basis, samples: Samples
 ) -> InteractionMoments:
-    """Return the interactions of one section over the samples, the constant's in row 0."""
-
-    def of(batch: Batch) -> tuple[InteractionMoments]:
-        where = (section, batch, basis, next_basis, job.rule)
-        others = interaction_moments(*where, job.plan.chunk)
-        return (InteractionMoments.stack([constant_moments(*where), others]),)
-
+    """Return the interactions of one section, as far as they are wanted, and keep their figures."""
     target = job.options.target_error
     name = section.source.name
 
-    def known(moments: tuple[InteractionMoments, ...]) -> bool:
-        return target is not None and reached_error(moments[0]) <= target
+    def known(moments: InteractionMoments) -> bool:
+        return target is not None and reached_error(moments) <= target
 
     enough = None if target is None else known
-    (moments,) = accumulate(job, f"interactions of {name}", samples, of, enough=enough)
+    moments = interactions_of(
+        job.passes, section, basis, next_basis, job.rule, samples, enough=enough
+    )
     job.checks[f"edge_samples.{name}"] = moments.count
     if target is not None:
         job.checks[f"edge_error.{name}"] = error = reached_error(moments)

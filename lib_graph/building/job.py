@@ -6,8 +6,7 @@ import json
 import shutil
 import time
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from lib_graph.building.bases_file import given_bases
 from lib_graph.building.options import Options
 from lib_graph.building.origin import origin_of, tensors_sha256
+from lib_graph.building.passes import Passes
 from lib_graph.building.plan import Plan, make_plan
 from lib_graph.building.samples import Samples
 from lib_graph.cutting.composing import compose
@@ -30,7 +30,7 @@ from lib_graph.method.dictionary import Basis
 from lib_graph.method.network import Network
 from lib_graph.method.rules import Rule
 from lib_graph.networks import Subject
-from lib_graph.run.kept import Origin
+from lib_graph.run.kept import UNFINISHED, Origin
 from lib_graph.support.devices import CPU
 from lib_graph.support.files import json_sha256, write_json
 from lib_graph.support.processes import ALONE, World
@@ -63,13 +63,10 @@ class Job:
     timings: dict[str, float] = field(default_factory=dict)
     checks: dict[str, float] = field(default_factory=dict)
 
-    @contextmanager
-    def stage(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
-        """Show a stage, and keep its CPU seconds."""
-        start = time.process_time()
-        with self.progress.stage(name, total) as advance:
-            yield advance
-        self.timings[name] = time.process_time() - start
+    @property
+    def passes(self) -> Passes:
+        """What the passes over the data have in common."""
+        return Passes(self.origin, self.partial, self.progress, self.world, self.timings)
 
     def keep_checks(self) -> None:
         """Write what is known of the figures, for when the build is cut off and goes on."""
@@ -180,7 +177,7 @@ def cut_or_recorded(
 
 
 def _partial(out: Path) -> Path:
-    return out / ".partial"
+    return out / UNFINISHED
 
 
 def _free(out: Path) -> int:

@@ -1,9 +1,10 @@
-"""Batches and chunks that keep a build within its memory, decided before it starts."""
+"""Batches and chunks that keep passes within their memory, decided before they start."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -17,7 +18,7 @@ from lib_graph.method.network import Batch, Network, Section
 from lib_graph.method.rules import Rule
 from lib_graph.support.memory import format_bytes, highest_bytes, peak_bytes, resident_bytes
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["Plan", "make_plan", "plan_passes"]
 
 TABLES = 128 << 20  # what the libraries for tables take, which are loaded after the plan is made
 LIBRARIES = 512 << 20  # what the interpreter and the libraries take, whatever the network
@@ -83,43 +84,118 @@ def make_plan(
     carried = {name: min(width, top or width) for name, width in widths.items()}
     carried[network.layers[-1].name] = widths[network.layers[-1].name]
     every = (*network.sections, *sections)
-    probes = [network.run(*(_repeat(x, n) for x in example)) for n in (2, 4)]
-    different = [*{_likeness(s, probes[0], widths, carried): s for s in every}.values()]
-    closed = [_has_closed_moment(section, probes[0], rule) for section in different]
-    *kept, last = (f[0].nbytes for f in probes[0].activations)
-    activations, constants = sum(kept), _constant_bytes(probes)
-    taken = LIBRARIES + _weights_bytes(network)
+    probes = _Probes.of(network, example)
+    different = [*{_likeness(s, probes.small, widths, carried): s for s in every}.values()]
+    closed = [_has_closed_moment(section, probes.small, rule) for section in different]
+
+    def takes(probe: Batch, chunk: int) -> int:
+        return max(
+            _section_bytes(section, probe, rule, chunk, widths, carried, whole=whole)
+            for section, whole in zip(different, closed, strict=True)
+        )
+
+    held = _result_bytes(network, carried)
+    return _within(
+        memory, samples, processes, probes, takes, held, disk=disk,
+        what="The build", instead=", or cut the network at more layers",
+    )  # fmt: skip
+
+
+def plan_passes(
+    networks: Sequence[Network],
+    example: Sequence[Tensor],
+    samples: int,
+    memory: int,
+    parts: Sequence[Callable[[Batch, int], Sequence[object]]],
+    *,
+    rows: int | None = None,
+    beside: int = 0,
+    keep: bool = True,
+) -> Plan:
+    """Return the plan for passes over the data of the first of some networks.
+
+    What each of the `parts` takes of a batch and with a chunk, and what is held of its results, is
+    measured as in `make_plan`; `beside` are bytes that are held for the whole time. A batch has up
+    to `rows` samples × positions (default ROWS). Without `keep`, as for a single pass, activations
+    are kept nowhere.
+
+    Raises UsageError if a single sample at a time needs more than there is.
+    """
+    probes = _Probes.of(networks[0], example)
+
+    def takes(probe: Batch, chunk: int) -> int:
+        return max(peak_bytes(partial(part, probe, chunk)) for part in parts)
+
+    results = max(_held_bytes(part(probes.small, 1)) for part in parts)
+    return _within(
+        memory, samples, 1, probes, takes, 2 * results + beside, rows=rows,
+        weights=sum(map(_weights_bytes, networks)), keep=keep,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Probes:
+    """Two and four samples in a network, to measure what each of many more takes."""
+
+    network: Network
+    small: Batch
+    large: Batch
+
+    @classmethod
+    def of(cls, network: Network, example: Sequence[Tensor]) -> _Probes:
+        return cls(network, *(network.run(*(_repeat(x, n) for x in example)) for n in (2, 4)))
+
+
+def _within(
+    memory: int,
+    samples: int,
+    processes: int,
+    probes: _Probes,
+    takes: Callable[[Batch, int], int],
+    held: int,
+    *,
+    disk: int = 0,
+    rows: int | None = None,
+    weights: int | None = None,
+    keep: bool = True,
+    what: str = "This",
+    instead: str = "",
+) -> Plan:
+    """Return the largest batches and chunks that fit, and where activations fit beside them."""
+    network = probes.network
+    *kept, last = (f[0].nbytes for f in probes.small.activations)
+    activations, constants = sum(kept), _constant_bytes([probes.small, probes.large])
+    taken = LIBRARIES + (_weights_bytes(network) if weights is None else weights)
     budget = memory - taken
     for chunk in CHUNKS:
-        small, large = (
-            max(
-                _section_bytes(section, probe, rule, chunk, widths, carried, whole=whole)
-                for section, whole in zip(different, closed, strict=True)
-            )
-            for probe in probes
-        )
+        small, large = takes(probes.small, chunk), takes(probes.large, chunk)
         per_sample = max((large - small) // 2, 1) + activations + constants + last
-        fixed = max(small - 2 * per_sample, 0) + _result_bytes(network, carried)
+        fixed = max(small - 2 * per_sample, 0) + held
         if fixed + per_sample <= budget:
             break
     else:
         raise UsageError(
-            f"The build needs at least {format_bytes(taken + fixed + per_sample)} of memory, "
-            f"not {format_bytes(memory)}. Give it more with --memory, or cut the network at more "
-            "layers."
+            f"{what} needs at least {format_bytes(taken + fixed + per_sample)} of memory, "
+            f"not {format_bytes(memory)}. Give it more with --memory{instead}."
         )
     positions = max(layer.positions for layer in network.layers)
     most = samples // processes
-    batch = min((budget - fixed) // per_sample, max(ROWS // positions, 1), most)
+    batch = min((budget - fixed) // per_sample, max((rows or ROWS) // positions, 1), most)
     batch = 1 << (int(batch).bit_length() - 1)
     working = fixed + batch * per_sample
     each = -(-samples // processes)
-    keep: Keep = "nowhere"
-    if working + each * (activations + constants) <= budget:
-        keep, working = "memory", working + each * (activations + constants)
-    elif samples * activations < disk and working + each * constants <= budget:
-        keep, working = "disk", working + each * constants
-    return Plan(batch, chunk, keep, max(resident_bytes() + TABLES + working, highest_bytes()))
+    where: Keep = "nowhere"
+    if keep and working + each * (activations + constants) <= budget:
+        where, working = "memory", working + each * (activations + constants)
+    elif keep and samples * activations < disk and working + each * constants <= budget:
+        where, working = "disk", working + each * constants
+    return Plan(batch, chunk, where, max(resident_bytes() + TABLES + working, highest_bytes()))
+
+
+def _held_bytes(parts: Sequence[object]) -> int:
+    """Return the bytes of all tensors in what a pass sums up."""
+    values = (getattr(part, field.name) for part in parts for field in fields(part))  # type: ignore[arg-type]
+    return sum(value.nbytes for value in values if isinstance(value, Tensor))
 
 
 def _weights_bytes(network: Network) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import click
 
 from lib_graph.cli.commands import command, progress
 from lib_graph.cli.listed import LISTED
+from lib_graph.cli.options import resources
 from lib_graph.cli.output import Output, output_options
 from lib_graph.errors import ConflictError, UsageError
 from lib_graph.support.view import View
@@ -51,7 +52,7 @@ def _scoring(function: Function) -> Function:
         click.option("--metric", help="accuracy or cross-entropy.  [default: what suits the data]"),
     ):
         function = option(function)
-    return function
+    return resources(function)
 
 
 def _curves(function: Function) -> Function:
@@ -75,12 +76,14 @@ def _curves(function: Function) -> Function:
 @click.pass_obj
 def nodes(
     settings: Any,
+    /,
     layers: str | None,
     against: Path | None,
     metric: str | None,
     seed: int,
     replace: bool,
     output: Output,
+    **taken: Any,
 ) -> None:
     """Keep the first n features of a layer, by importance; all others are at their mean."""
     import pandas as pd
@@ -88,12 +91,14 @@ def nodes(
     from lib_graph.analysis.ablation import ablate_nodes, write_ablation
     from lib_graph.support.tables import Frame
 
-    benches = list(_benches(settings.run, against, metric))
+    benches = list(_benches(settings.run, against, metric, taken))
     rows = pd.concat(
         [ablate_nodes(bench, layers=layers, seed=seed, progress=progress()) for bench in benches],
         ignore_index=True,
     )
     write_ablation(benches[0], rows, replace=replace)
+    for bench in benches:
+        bench.close()
     output.emit(Frame(rows), partial(_view, kind="node_curve", size="nodes"))
 
 
@@ -107,6 +112,7 @@ def nodes(
 @click.pass_obj
 def edges(
     settings: Any,
+    /,
     delta: float,
     layers: str | None,
     against: Path | None,
@@ -114,6 +120,7 @@ def edges(
     seed: int,
     replace: bool,
     output: Output,
+    **taken: Any,
 ) -> None:
     """Keep the n strongest interactions of a section, and find by bisection how many are required.
 
@@ -125,7 +132,7 @@ def edges(
     from lib_graph.analysis.ablation import ablate_edges, write_ablation, write_masks
     from lib_graph.support.tables import Frame
 
-    benches = list(_benches(settings.run, against, metric))
+    benches = list(_benches(settings.run, against, metric, taken))
     found = [
         ablate_edges(bench, layers=layers, delta=delta, seed=seed, progress=progress())
         for bench in benches
@@ -133,6 +140,8 @@ def edges(
     rows = pd.concat([each.rows for each in found], ignore_index=True)
     write_ablation(benches[0], rows, replace=replace)
     write_masks(benches[0], pd.concat([each.masks for each in found]), replace=replace)
+    for bench in benches:
+        bench.close()
     output.emit(Frame(rows), partial(_view, kind="edges_required", size="edges"))
 
 
@@ -153,6 +162,7 @@ def edges(
 @click.pass_obj
 def circuit(
     settings: Any,
+    /,
     file: Path | None,
     keep_score: float | None,
     rank: Any,
@@ -162,6 +172,7 @@ def circuit(
     seed: int,
     replace: bool,
     as_json: bool,
+    **taken: Any,
 ) -> None:
     """Keep a whole circuit, in all sections at once, and nothing else.
 
@@ -179,7 +190,7 @@ def circuit(
     if (file is None) == (keep_score is None):
         raise UsageError("Name a circuit's FILE, or let --keep-score find one: one of the two.")
     given = None if file is None else read_circuit(file)
-    (bench,) = _benches(settings.run, None, metric)
+    (bench,) = _benches(settings.run, None, metric, taken)
     how: dict[str, Any] = {"draws": draws, "seed": seed, "progress": progress()}
     if keep_score is not None:
         given = smallest_circuit(bench, keep_score, rank=rank, progress=progress())
@@ -201,7 +212,9 @@ def circuit(
         click.echo(f"  {score.metric}, {name}: {value:.6g}")
 
 
-def _benches(path: Path, against: Path | None, metric: str | None) -> Iterable[Bench]:
+def _benches(
+    path: Path, against: Path | None, metric: str | None, taken: Mapping[str, Any]
+) -> Iterable[Bench]:
     from lib_graph.analysis.ablation import Bench
     from lib_graph.run import Run
 
@@ -209,9 +222,9 @@ def _benches(path: Path, against: Path | None, metric: str | None) -> Iterable[B
     other = None if against is None else Run.open(against)
     if other is not None:
         _check_same_network(run, other)
-    yield Bench.of(run, metric=metric)
+    yield Bench.of(run, metric=metric, **taken)
     if other is not None:
-        yield Bench.of(other, metric=metric)
+        yield Bench.of(other, metric=metric, **taken)
 
 
 def _check_same_network(run: Run, other: Run) -> None:

@@ -11,6 +11,7 @@ import click
 
 from lib_graph.cli.commands import command, progress
 from lib_graph.cli.listed import LISTED
+from lib_graph.cli.options import resources
 from lib_graph.errors import UsageError
 
 if TYPE_CHECKING:
@@ -115,8 +116,7 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
               "those that carry 99 % of each target have this relative error.")  # fmt: skip
 @click.option("--probes", type=int, help="Where there is no closed form, estimate the bases from "
               "so many random directions.")  # fmt: skip
-@click.option("--memory", default="4G", show_default=True, help="What each process may take.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or mps.")
+@resources
 @click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Also find N examples at "
               "either end of each feature.")  # fmt: skip
 @click.option("--replace", is_flag=True, help="Overwrite another run in the folder.")
@@ -138,17 +138,18 @@ def build(
     name: str | None,
     replace: bool,
     force: bool,
+    memory: int,
     device: str,
     **given: Any,
 ) -> None:
     """Compute features and interaction strengths of the network MODEL.
 
     MODEL is a folder with model.safetensors and config.json; a language model of transformers'
-    (GPT-2, GPT-Neo, Llama), in a folder or by its name on the hub, with a --text; or a function of
-    your own, path.py:make_model, with make_data beside it and, if you like, make_kinds(module),
-    which says what sections are. The run folder OUT gets a manifest, the bases, the features and
-    the interactions. An interrupted build goes on with the same command. Several processes share
-    the data if torchrun starts them.
+    (GPT-2, GPT-Neo, Llama, Mistral, Qwen2), in a folder or by its name on the hub, with a --text;
+    or a function of your own, path.py:make_model, with make_data beside it and, if you like,
+    make_kinds(module), which says what sections are. The run folder OUT gets a manifest, the bases,
+    the features and the interactions. An interrupted build goes on with the same command. Several
+    processes share the data if torchrun starts them.
 
     \b
     lib-graph build models/seed0 --out runs/seed0-pca --basis pca
@@ -157,14 +158,13 @@ def build(
     """  # noqa: D301  \b is click's mark
     from lib_graph.building.build import build as build_run
     from lib_graph.building.options import Options
-    from lib_graph.support.memory import parse_bytes
 
     examples = given.pop("examples")
     text = _text(**{name: given.pop(name) for name in ("text", "context", "tokens", "padding")})
     if data is not None and text is not None:
         raise UsageError("A network runs on --data or on --text. Leave one out.")
     layers = given.pop("layers")
-    options = Options(memory=parse_bytes(str(given.pop("memory"))), **given)
+    options = Options(memory=memory, **given)
     run = build_run(
         model, out, options, data=text or data, layers=layers, granularity=granularity, name=name,
         replace=replace, force=force, device=device, progress=progress(),
@@ -177,7 +177,9 @@ def build(
     if examples is not None:
         from lib_graph.analysis.examples import find_examples
 
-        find_examples(run, count=examples, replace=replace, progress=progress())
+        find_examples(
+            run, count=examples, replace=replace, memory=memory, device=device, progress=progress()
+        )
 
 
 def _features(layer: LayerInfo) -> str:

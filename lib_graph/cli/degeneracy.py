@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lib_graph.cli.commands import command, progress
+from lib_graph.cli.options import resources
 from lib_graph.cli.output import Output, output_options
 from lib_graph.support.view import View
 
@@ -44,7 +45,7 @@ TITLES = {
     type=click.Choice(TABLES),
     help="Only this table.  [default: all; with --csv and --parquet, layers]",
 )
-@click.option("--memory", default="4G", show_default=True, help="What it may take.")
+@resources
 @output_options
 def degeneracy(
     run: Path,
@@ -52,7 +53,8 @@ def degeneracy(
     data: str | None,
     share: float,
     table: str | None,
-    memory: str,
+    memory: int,
+    device: str,
     output: Output,
 ) -> None:
     """Tell how degenerate the network of the folder RUN is on its data.
@@ -65,13 +67,12 @@ def degeneracy(
     from lib_graph.errors import UsageError
     from lib_graph.networks import load_subject
     from lib_graph.run import Run
-    from lib_graph.support.memory import parse_bytes
 
     if data is not None and model is None:
         raise UsageError("--data goes with --model. Give both.")
     subject = None if model is None else load_subject(model, data)
     found = degeneracy_of(
-        Run.open(run), subject, share=share, memory=parse_bytes(memory), progress=progress()
+        Run.open(run), subject, share=share, memory=memory, device=device, progress=progress()
     )
     output.emit(_Selected(found, table), lambda selected: selected.view())
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lib_graph.cli.commands import command, progress
+from lib_graph.cli.options import resources
 
 __all__ = ["examples"]
 
@@ -15,11 +16,13 @@ __all__ = ["examples"]
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("-n", "--count", default=10, show_default=True, help="How many at either end.")
 @click.option("--replace", is_flag=True, help="Look again although there are others.")
-def examples(run: Path, count: int, replace: bool) -> None:
+@resources
+def examples(run: Path, count: int, replace: bool, memory: int, device: str) -> None:
     """Find the inputs on which each feature of the run folder RUN is largest, and most negative.
 
     They go into RUN/examples.parquet, and 'lib-graph feature' shows them. The network and its data
-    are loaded again from where the build found them.
+    are loaded again from where the build found them. What was interrupted goes on with the same
+    command.
 
     \b
     lib-graph examples my-run
@@ -29,6 +32,8 @@ def examples(run: Path, count: int, replace: bool) -> None:
     from lib_graph.run import Run
 
     opened = Run.open(run)
-    found = find_examples(opened, count=count, replace=replace, progress=progress())
+    found = find_examples(
+        opened, count=count, replace=replace, memory=memory, device=device, progress=progress()
+    )
     features = found.groupby(["layer", "index"]).ngroups
     click.echo(f"{run / 'examples.parquet'}: {len(found):,} examples of {features:,} features")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lib_graph.cli.commands import command, progress
+from lib_graph.cli.options import resources
 from lib_graph.cli.output import Output, output_options
 from lib_graph.support.view import View
 
@@ -23,8 +24,11 @@ __all__ = ["match"]
 @click.argument("other", type=click.Path(path_type=Path))
 @click.option("-n", "--count", default=3, show_default=True, help="Matches kept of each feature.")
 @click.option("--replace", is_flag=True, help="Look again although there are matches.")
+@resources
 @output_options
-def match(run: Path, other: Path, count: int, replace: bool, output: Output) -> None:
+def match(
+    run: Path, other: Path, count: int, replace: bool, memory: int, device: str, output: Output
+) -> None:
     """Find which features of the run folder OTHER are like those of RUN, by correlation.
 
     Both networks run over the data of RUN: two bases of one network, two seeds, or two checkpoints
@@ -41,7 +45,9 @@ def match(run: Path, other: Path, count: int, replace: bool, output: Output) -> 
     from lib_graph.support.tables import Frame
 
     runs = Run.open(run), Run.open(other)
-    found = match_runs(*runs, count=count, replace=replace, progress=progress())
+    found = match_runs(
+        *runs, count=count, replace=replace, memory=memory, device=device, progress=progress()
+    )
     output.emit(Frame(matches_summary(found)), lambda rows: _view(*runs, rows))
 
 

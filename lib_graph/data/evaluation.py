@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -17,7 +16,8 @@ __all__ = ["METRICS", "Evaluation", "Metric", "Total"]
 METRICS = ("accuracy", "cross-entropy")
 
 
-class Total(NamedTuple):
+@dataclass(frozen=True)
+class Total:
     """A sum over answers, and their number."""
 
     sum: float

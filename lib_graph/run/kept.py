@@ -8,6 +8,7 @@ where it is another one, nothing is written unless `--replace` is given.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -25,8 +26,8 @@ from lib_graph.run.schema import DATA_FILES
 from lib_graph.support.progress import SILENT, Progress
 
 __all__ = [
-    "KEPT", "Kept", "Origin", "checked_origin", "clear", "differing", "finished", "graph_of",
-    "kept_as", "made_from", "read_rows", "up_to_date",
+    "KEPT", "UNFINISHED", "Kept", "Origin", "checked_origin", "clear", "differing", "finished",
+    "graph_of", "kept_as", "made_from", "read_rows", "up_to_date",
 ]  # fmt: skip
 
 Origin = Mapping[str, Any]
@@ -55,6 +56,7 @@ class Kept:
         return self.pattern in DATA_FILES
 
 
+UNFINISHED = ".partial"  # the folder of what a build, or a trace, has not finished
 ABLATE = "ablate RUN edges"
 KEPT = (
     Kept("manifest.json", "the run", "build MODEL --out RUN"),
@@ -130,8 +132,11 @@ def finished(out: Path, origin: Origin, progress: Progress = SILENT) -> Run | No
 def clear(out: Path) -> None:
     """Delete the run in a folder, and what was found of it since: nothing of it fits another.
 
-    What people have written stays.
+    So goes what verbs have not finished. What people have written stays, and so does what a build
+    has not finished: it is taken up by the same build.
     """
+    for folder in out.glob(f"{UNFINISHED}-*"):
+        shutil.rmtree(folder)
     for kept in KEPT:
         if not kept.stays:
             for path in out.glob(kept.pattern):

@@ -2,49 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
-from lib_graph.analysis.ablation.narrowing import narrowed
-from lib_graph.analysis.reopening import reopened_network
+from lib_graph.analysis.ablation.masks import MaskedSection
+from lib_graph.analysis.ablation.piece import LinearBasis, Piece
+from lib_graph.analysis.reopening import Reopened, passes_of, reopened_network
+from lib_graph.building.accumulating import accumulate
+from lib_graph.building.job import first_samples
+from lib_graph.building.origin import tensors_sha256
+from lib_graph.building.passes import Passes
+from lib_graph.building.plan import LIBRARIES, plan_passes
+from lib_graph.building.samples import Samples
 from lib_graph.cutting.copies import converted
 from lib_graph.cutting.points import OUTPUT
 from lib_graph.data.evaluation import Evaluation, Metric, Total
 from lib_graph.errors import ModelError, UsageError
-from lib_graph.method.basis import LayerBasis, RawBasis
-from lib_graph.method.dictionary import Dictionary
-from lib_graph.method.ends import Ends
-from lib_graph.method.network import Constants, Layer, Network
+from lib_graph.method.dictionary import Basis, Dictionary
+from lib_graph.method.network import Batch, Network
 from lib_graph.networks import Subject
 from lib_graph.run import Run
+from lib_graph.run.kept import graph_of
+from lib_graph.support.progress import SILENT
 
-__all__ = ["Bench", "Part"]
+__all__ = ["Bench"]
 
 ROWS = 4096  # samples × positions in a batch
+COLUMNS = 4  # one in so many bytes of the memory may go to what masks have in common
 
-
-class Part(NamedTuple):
-    """Some samples, and what the sections derive from them beside the activations."""
-
-    samples: slice
-    constants: Constants
+Scoring = Callable[[Piece], Iterable[Total]]
 
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """A run's network, the bases of its layers, and data to score it on."""
+    """A run's network, the bases of its layers, and data to score it on, in batches.
+
+    With `columns` there is memory for what masks have in common, of all batches.
+    """
 
     run: Run
     network: Network
-    bases: Mapping[str, LayerBasis | RawBasis]
+    bases: Mapping[str, LinearBasis]
     evaluation: Evaluation
     metric: Metric
+    samples: Samples
+    passes: Passes
+    columns: bool = False
 
     @classmethod
     def of(
@@ -54,104 +61,80 @@ class Bench:
         subject: Subject | None = None,
         metric: str | None = None,
         dtype: torch.dtype = torch.float32,
+        memory: int = 4 << 30,
+        device: str = "cpu",
     ) -> Bench:
         """Return the bench of a run, its network loaded again (`lib_graph.analysis.reopening`).
 
         `metric` is accuracy or cross-entropy (default: what the data are usually scored by);
         `dtype` is the precision of the network, which is less than that of a build unless said
-        otherwise.
+        otherwise. `memory` is the bytes that ablations may take. What was scored is kept in the
+        run's folder until results are written there or `close` is called: an ablation that was cut
+        off goes on.
 
-        Raises UsageError if the network comes with nothing to score it on, ModelError if labels do
-        not fit its outputs, and what `reopened_network` does.
+        Raises UsageError if the network comes with nothing to score it on or for too little memory,
+        ModelError if labels do not fit its outputs, and what `reopened_network` does.
         """
-        found = reopened_network(run, subject, dtype)
-        subject, network, evaluation = found.subject, found.network, found.subject.evaluation
-        if evaluation is None:
-            raise UsageError(
-                f"{subject.source!r} has no labelled data, so neither accuracy nor cross-entropy "
-                "can be measured. Give it some: make_evaluation() beside make_data() returns "
-                "(inputs, labels)."
-            )
-        if [*subject.layers.values()][-1] != OUTPUT:
-            raise UsageError(
-                f"The last layer of run {run.id} is {network.layers[-1].name!r}, not the output of "
-                "the network, so there is nothing to score. Build a run whose last layer is output."
-            )
-        evaluation = replace(
-            evaluation, inputs=tuple(converted(x, dtype) for x in evaluation.inputs)
-        )
-        bench = cls(
-            run, network, _linear(found.bases), evaluation, Metric(metric or evaluation.metric)
-        )
-        bench._check()
-        return bench
+        found = reopened_network(run, subject, dtype, device)
+        evaluation = _evaluation(run, found, dtype)
+        bases, chosen = _linear(found.bases), Metric(metric or evaluation.metric)
+        _check(found, evaluation)
+        samples = len(evaluation.inputs[0])
+        beside = _columns_bytes(found, samples)
+        columns = beside <= (memory - LIBRARIES) // COLUMNS
+        example = tuple(first_samples(x).to(found.device) for x in evaluation.inputs)
+
+        def piece(batch: Batch) -> Piece:
+            return Piece.of(found.network, bases, chosen, evaluation, batch)
+
+        plan = plan_passes(
+            [found.network], example, samples, memory, _parts(found.network, piece), rows=ROWS,
+            beside=beside if columns else 0,
+        )  # fmt: skip
+        data = Samples(found.network, evaluation.inputs, plan, device=found.device, last=False)
+        passes = passes_of(run, "ablate", {}, SILENT)
+        columns = columns and plan.keep == "memory"
+        bench = cls(run, found.network, bases, evaluation, chosen, data, passes, columns)
+        origin = {**bench.origin, "dtype": str(dtype)}
+        return replace(bench, passes=replace(passes, origin=origin))
 
     def __len__(self) -> int:
         """The number of samples."""
         return len(self.evaluation.inputs[0])
 
-    def _check(self) -> None:
-        name, targets = self.evaluation.name, self.evaluation.targets
-        if not len(self):
-            raise ModelError(f"The data {name!r} is empty. Give at least one sample.")
-        outputs = self.network.run(*(x[:1] for x in self.evaluation.inputs)).activations[-1]
-        places, classes = outputs.shape[1:]
-        integers = not targets.is_floating_point() and not targets.is_complex()
-        if not integers or targets.shape not in [(len(self),), (len(self), places)]:
-            raise ModelError(
-                f"The labels of {name!r} are {tuple(targets.shape)} {targets.dtype}. Give the "
-                f"number of the right output for each of the {len(self)} samples"
-                + (f" × {places} positions." if places > 1 else ".")
-            )
-        if targets.min() < 0 or targets.max() >= classes:
-            raise ModelError(
-                f"The labels of {name!r} go from {int(targets.min())} to {int(targets.max())}, but "
-                f"the network has {classes} outputs, from 0."
-            )
-
     @cached_property
-    def parts(self) -> tuple[Part, ...]:
-        """The data in batches."""
-        step = max(ROWS // max(layer.positions for layer in self.network.layers), 1)
-        pieces = [slice(i, i + step) for i in range(0, len(self), step)]
-        return tuple(Part(piece, self._head(piece)) for piece in pieces)
+    def origin(self) -> dict[str, str]:
+        """All that scores follow from."""
+        evaluation = self.evaluation
+        tensors = {"targets": evaluation.targets, "counted": evaluation.counted}
+        tensors |= {str(i): x for i, x in enumerate(evaluation.inputs)}
+        data = tensors_sha256((name, x) for name, x in tensors.items() if x is not None)
+        return {**graph_of(self.run), "data": data, "metric": self.metric.name}
 
-    def _head(self, samples: slice) -> Constants:
-        with torch.no_grad():
-            return self.network.head(*(x[samples] for x in self.evaluation.inputs))[1]
+    def piece(self, batch: Batch) -> Piece:
+        """Return some of the data in the network, with the right answers."""
+        return Piece.of(self.network, self.bases, self.metric, self.evaluation, batch)
+
+    def scores(self, name: str, chosen: Iterable[Tensor], scoring: Scoring) -> list[float]:
+        """Return scores over all of the data, in one pass.
+
+        `scoring` gives the totals of a batch, and follows from `name` and the `chosen` alone: where
+        an ablation was cut off, its scores so far are not computed again.
+        """
+
+        @torch.no_grad()
+        def totals(batch: Batch) -> tuple[Total, ...]:
+            return tuple(scoring(self.piece(batch)))
+
+        digest = tensors_sha256((str(number), x) for number, x in enumerate(chosen))
+        found = accumulate(self.passes, f"{name} {len(self)} {digest}", self.samples, totals)
+        return [total.mean for total in found]
 
     @cached_property
     def baseline(self) -> float:
         """The score of the network as it is."""
-        return self._mean(batch[-1] for batch in self._runs())
-
-    def features(self, layer: Layer) -> Float[Tensor, "n s r"]:
-        """Return f̂ of a layer on all of the data, the constant left out."""
-        basis = self.bases[layer.name]
-        return torch.cat([basis.coordinates(batch[layer.index]) for batch in self._runs()])
-
-    @torch.no_grad()
-    def score(
-        self,
-        layer: Layer,
-        features: Float[Tensor, "n s k"],
-        kept: Int[Tensor, " k"] | None = None,
-    ) -> float:
-        """Return the score of the network when a layer has the given features.
-
-        They are all of the layer's, or those numbered `kept`, the others being at their mean. The
-        layer is f̂ C⁺ + μ, and the rest of the network runs on from there.
-        """
-        basis = self.bases[layer.name]
-        inverse = basis.inverse if kept is None else basis.inverse[kept]
-        if layer.index == len(self.network.sections):
-            return self._mean(features[at] @ inverse + basis.origin for at, _ in self.parts)
-        section = self.network.sections[layer.index]
-        narrow = narrowed(section, Ends(inverse, basis.origin))
-        return self._mean(
-            self._run_on(section.target, narrow(features[part.samples], part.constants), part)
-            for part in self.parts
-        )
+        (score,) = self.scores("baseline", [], lambda piece: [piece.whole])
+        return score
 
     def sampled(self, answers: int) -> Bench:
         """Return a bench on an even selection of the samples, with about so many answers."""
@@ -167,33 +150,52 @@ class Bench:
             targets=self.evaluation.targets[chosen],
             counted=None if counted is None else counted[chosen],
         )
-        return replace(self, evaluation=evaluation)
+        fewer = replace(self.samples, inputs=evaluation.inputs, _kept={})
+        return replace(self, evaluation=evaluation, samples=fewer)
 
-    def _runs(self) -> Iterator[Sequence[Tensor]]:
-        for samples, _ in self.parts:
-            yield self.network.run(*(x[samples] for x in self.evaluation.inputs)).activations
-
-    def _run_on(self, layer: Layer, activations: Tensor, part: Part) -> Tensor:
-        for section in self.network.sections[layer.index :]:
-            activations = section(activations, part.constants)
-        return activations
-
-    def _mean(self, outputs: Iterator[Float[Tensor, "n t v"]]) -> float:
-        total = Total(0.0, 0)
-        for (samples, _), values in zip(self.parts, outputs, strict=True):
-            targets, counted = self.evaluation.targets[samples], self.evaluation.counted
-            part = self.metric.total(
-                values,
-                targets.reshape(values.shape[:2]),
-                None if counted is None else counted[samples],
-            )
-            total = total.merge(part)
-        return total.mean
+    def close(self) -> None:
+        """Forget the scores of ablations whose results are not written."""
+        self.passes.close()
 
 
-def _linear(
-    bases: Mapping[str, LayerBasis | RawBasis | Dictionary],
-) -> dict[str, LayerBasis | RawBasis]:
+def _evaluation(run: Run, found: Reopened, dtype: torch.dtype) -> Evaluation:
+    """Return what the network of a run is scored on, in some precision."""
+    subject, network, evaluation = found.subject, found.network, found.subject.evaluation
+    if evaluation is None:
+        raise UsageError(
+            f"{subject.source!r} has no labelled data, so neither accuracy nor cross-entropy "
+            "can be measured. Give it some: make_evaluation() beside make_data() returns "
+            "(inputs, labels)."
+        )
+    if [*subject.layers.values()][-1] != OUTPUT:
+        raise UsageError(
+            f"The last layer of run {run.id} is {network.layers[-1].name!r}, not the output of "
+            "the network, so there is nothing to score. Build a run whose last layer is output."
+        )
+    return replace(evaluation, inputs=tuple(converted(x, dtype) for x in evaluation.inputs))
+
+
+def _check(found: Reopened, evaluation: Evaluation) -> None:
+    name, targets, samples = evaluation.name, evaluation.targets, len(evaluation.inputs[0])
+    if not samples:
+        raise ModelError(f"The data {name!r} is empty. Give at least one sample.")
+    first = found.network.run(*(x[:1].to(found.device) for x in evaluation.inputs))
+    places, classes = first.activations[-1].shape[1:]
+    integers = not targets.is_floating_point() and not targets.is_complex()
+    if not integers or targets.shape not in [(samples,), (samples, places)]:
+        raise ModelError(
+            f"The labels of {name!r} are {tuple(targets.shape)} {targets.dtype}. Give the "
+            f"number of the right output for each of the {samples} samples"
+            + (f" × {places} positions." if places > 1 else ".")
+        )
+    if targets.min() < 0 or targets.max() >= classes:
+        raise ModelError(
+            f"The labels of {name!r} go from {int(targets.min())} to {int(targets.max())}, but "
+            f"the network has {classes} outputs, from 0."
+        )
+
+
+def _linear(bases: Mapping[str, Basis]) -> dict[str, LinearBasis]:
     """Return bases whose features are linear in the activations; refuse dictionaries."""
     found = {}
     for layer, basis in bases.items():
@@ -204,3 +206,37 @@ def _linear(
             )
         found[layer] = basis
     return found
+
+
+def _parts(
+    network: Network, piece: Callable[[Batch], Piece]
+) -> Sequence[Callable[[Batch, int], tuple[Total, ...]]]:
+    """Return what ablations do with a batch, at the most."""
+
+    def node(layer: int) -> Callable[[Batch, int], tuple[Total, ...]]:
+        def of(batch: Batch, _: int) -> tuple[Total, ...]:
+            here, at = piece(batch), network.layers[layer]
+            return (here.total(at, here.features(at)),)
+
+        return torch.no_grad()(of)
+
+    def edge(number: int) -> Callable[[Batch, int], tuple[Total, ...]]:
+        def of(batch: Batch, _: int) -> tuple[Total, ...]:
+            here, section = piece(batch), network.sections[number]
+            masked = MaskedSection.of(here, section, here.features(section.source))
+            shape = masked.source.features, masked.target.features
+            return (here.total(section.target, masked(torch.ones(shape, dtype=torch.bool))),)
+
+        return torch.no_grad()(of)
+
+    return [*map(node, range(len(network.layers))), *map(edge, range(len(network.sections)))]
+
+
+def _columns_bytes(found: Reopened, samples: int) -> int:
+    """Return the bytes that masked sections of the largest layers hold of all the data."""
+    entries = max(
+        section.source.positions * 2 * found.bases[section.source.name].features
+        + section.target.positions * 5 * found.bases[section.target.name].features
+        for section in found.network.sections
+    )
+    return samples * entries * found.dtype.itemsize

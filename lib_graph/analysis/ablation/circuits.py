@@ -16,6 +16,8 @@ from lib_graph.analysis.ablation.bisection import bisect, check_reachable
 from lib_graph.analysis.ablation.circuit_json import Ranks, circuit_of, ranks_of
 from lib_graph.analysis.ablation.curves import RANDOM_ANSWERS, table_of
 from lib_graph.analysis.ablation.masks import Edges, MaskedSection, edges_of
+from lib_graph.analysis.ablation.piece import Piece
+from lib_graph.data.evaluation import Total
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.run.circuit import CircuitFile, Scores
 from lib_graph.support.progress import SILENT, Progress
@@ -106,10 +108,15 @@ def ablate_circuit(
 
 def masked_score(bench: Bench, masks: Mapping[str, Tensor]) -> float:
     """Return the score with a mask in every section, by the name of its source layer."""
-    features = bench.features(bench.network.layers[0])
-    for section in bench.network.sections:
-        features = MaskedSection(bench, section, features)(masks[section.source.name])
-    return bench.score(bench.network.layers[-1], features)
+    first, *_, last = bench.network.layers
+
+    def scoring(piece: Piece) -> list[Total]:
+        features = piece.features(first)
+        for section in bench.network.sections:
+            features = MaskedSection.of(piece, section, features)(masks[section.source.name])
+        return [piece.total(last, features)]
+
+    return bench.scores("circuit", [*masks.values()], scoring)[0]
 
 
 def smallest_circuit(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,6 +12,8 @@ from torch import Tensor
 from lib_graph.analysis.ablation.bench import Bench
 from lib_graph.analysis.ablation.bisection import bisect, check_reachable
 from lib_graph.analysis.ablation.masks import Edges, MaskedSection, edges_of
+from lib_graph.analysis.ablation.piece import Piece
+from lib_graph.data.evaluation import Total
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.method.network import Layer
 from lib_graph.run.ablations import ABLATION, MASKS
@@ -58,25 +60,37 @@ def ablate_nodes(
     chosen = _chosen(bench, layers, [x.name for x in bench.run.layers if x.kind != "raw"])
     generator = torch.Generator().manual_seed(seed)
     sampled = bench.sampled(RANDOM_ANSWERS)
-    rows = []
+    rows: list[dict[str, object]] = []
     with progress.stage("nodes", len(chosen)) as advance:
         for layer in chosen:
-            features, few = bench.features(layer), sampled.features(layer)
-            most = features.shape[-1]
-            for n in counts or node_counts(most):
-                first = torch.arange(min(n - 1, most))
-                drawn = torch.randperm(most, generator=generator)[: n - 1]
-                rows.append(
-                    {
-                        "kind": "node_curve",
-                        "layer": layer.name,
-                        "nodes": len(first) + 1,
-                        "score": bench.score(layer, features[..., first], first),
-                        "random_score": sampled.score(layer, few[..., drawn], drawn),
-                    }
-                )
+            most = bench.bases[layer.name].features
+            sizes = [min(n - 1, most) for n in counts or node_counts(most)]
+            first = [torch.arange(n) for n in sizes]
+            drawn = [torch.randperm(most, generator=generator)[:n] for n in sizes]
+            scores = _node_scores(bench, layer, first)
+            random = _node_scores(sampled, layer, drawn)
+            rows += [
+                {
+                    "kind": "node_curve",
+                    "layer": layer.name,
+                    "nodes": n + 1,
+                    "score": score,
+                    "random_score": at_random,
+                }
+                for n, score, at_random in zip(sizes, scores, random, strict=True)
+            ]
             advance(1)
     return table_of(bench, rows)
+
+
+def _node_scores(bench: Bench, layer: Layer, kept: Sequence[Tensor]) -> list[float]:
+    """Return the scores of the network with each of some sets of features of a layer."""
+
+    def scoring(piece: Piece) -> Iterator[Total]:
+        features = piece.features(layer)
+        return (piece.total(layer, features[..., some], some) for some in kept)
+
+    return bench.scores(f"nodes {layer.name}", kept, scoring)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,8 +159,20 @@ def ablate_edges(
 def _scorer(bench: Bench, layer: Layer) -> Callable[[Tensor], float]:
     """Return what gives the score of the network under a mask of the section after a layer."""
     section = bench.network.sections[layer.index]
-    masked = MaskedSection(bench, section, bench.features(layer))
-    return lambda mask: bench.score(section.target, masked(mask))
+    known: dict[int, MaskedSection] = {}
+
+    def score(mask: Tensor) -> float:
+        def scoring(piece: Piece) -> list[Total]:
+            masked = known.get(piece.batch.start)
+            if masked is None:
+                masked = MaskedSection.of(piece, section, piece.features(layer))
+            if bench.columns:
+                known[piece.batch.start] = masked
+            return [piece.total(section.target, masked(mask))]
+
+        return bench.scores(f"edges {layer.name}", [mask], scoring)[0]
+
+    return score
 
 
 def _edges_required(

@@ -17,11 +17,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from lib_graph.analysis.ablation.bench import Bench
 from lib_graph.analysis.ablation.narrowing import narrowed
+from lib_graph.analysis.ablation.piece import LinearBasis, Piece
 from lib_graph.errors import RunError, UsageError
 from lib_graph.method.ends import Ends
-from lib_graph.method.network import Section
+from lib_graph.method.network import Constants, Section
 from lib_graph.run import LayerInfo, Run
 
 __all__ = ["Edges", "MaskedSection", "edges_of"]
@@ -96,10 +96,18 @@ class MaskedSection:
     What a mask has in common with one of the last few is not computed again.
     """
 
-    bench: Bench
     section: Section
+    source: LinearBasis
+    target: LinearBasis
+    constants: Constants
     features: Float[Tensor, "n s r"]
     _known: OrderedDict[tuple[int, bytes], Tensor] = field(default_factory=OrderedDict)
+
+    @classmethod
+    def of(cls, piece: Piece, section: Section, features: Float[Tensor, "n s r"]) -> MaskedSection:
+        """Return a section on some data."""
+        source, target = (piece.bases[layer.name] for layer in (section.source, section.target))
+        return cls(section, source, target, piece.batch.constants, features)
 
     @torch.no_grad()
     def __call__(self, mask: Mask) -> Float[Tensor, "n t next_r"]:
@@ -107,15 +115,14 @@ class MaskedSection:
 
         Raises UsageError if the mask is not source features × target features, without constants.
         """
-        basis = self.bench.bases[self.section.source.name]
-        following = self.bench.bases[self.section.target.name]
+        basis, following = self.source, self.target
         if mask.shape != (basis.features, following.features):
             raise UsageError(
                 f"A mask of {' × '.join(map(str, mask.shape))} does not fit the interactions from "
                 f"{self.section.source.name!r} to {self.section.target.name!r}: they are "
                 f"{basis.features} × {following.features}."
             )
-        at_once = self.section.kind.masked(self._ends, mask)
+        at_once = self.section.kind.masked(self._ends, mask.to(self.features.device))
         if at_once is not None:
             return at_once(self.features) + following.offset
         rows, row_of = torch.unique(mask.T, dim=0, return_inverse=True)
@@ -126,7 +133,7 @@ class MaskedSection:
             missing = [i for i in targets if (i, key) not in self._known]
             if missing:
                 for i, column in zip(missing, self._columns(row, missing).unbind(-1), strict=True):
-                    self._known[i, key] = column
+                    self._known[i, key] = column.clone()
             for i in targets:
                 columns[i] = self._known[i, key]
                 self._known.move_to_end((i, key))
@@ -140,15 +147,12 @@ class MaskedSection:
         toward = None if ends.toward is None else ends.toward[:, targets]
         narrow = narrowed(self.section, Ends(ends.directions[kept], ends.offset, toward))
         coordinates = self._by_feature[kept].permute(1, 2, 0)
-        values = [narrow(coordinates[at], constants) for at, constants in self.bench.parts]
-        return torch.cat(values) + self.bench.bases[self.section.target.name].offset[targets]
+        return narrow(coordinates, self.constants) + self.target.offset[targets]
 
     @cached_property
     def _ends(self) -> Ends:
         """All features of the source layer, and of the target layer."""
-        basis = self.bench.bases[self.section.source.name]
-        following = self.bench.bases[self.section.target.name]
-        return Ends(basis.inverse, basis.origin, following.rotation)
+        return Ends(self.source.inverse, self.source.origin, self.target.rotation)
 
     @cached_property
     def _by_feature(self) -> Float[Tensor, "r n s"]:

@@ -10,9 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lib_graph.analysis.ablation.bench import Bench
-from lib_graph.building.origin import tensors_sha256
 from lib_graph.run.ablations import ABLATION, KEPT, MASKS, TABLE
-from lib_graph.run.kept import graph_of, up_to_date
+from lib_graph.run.kept import up_to_date
 from lib_graph.run.writing import write_rows
 from lib_graph.support.files import locked
 
@@ -29,6 +28,7 @@ def write_ablation(bench: Bench, rows: pd.DataFrame, *, replace: bool = False) -
     if (rows["kind"] == "circuit").all():
         keys += ["edges", "nodes"]
     _merge(bench, TABLE, ABLATION, rows, keys, replace=replace)
+    bench.close()
 
 
 def write_masks(bench: Bench, rows: pd.DataFrame, *, replace: bool = False) -> None:
@@ -48,7 +48,7 @@ def _merge(
     *,
     replace: bool,
 ) -> None:
-    path, origin = bench.run.path / name, _origin(bench)
+    path, origin = bench.run.path / name, bench.origin
     with locked(bench.run.path):
         if up_to_date([path], origin, replace=replace):
             old = pq.read_table(path, schema=schema).to_pandas()
@@ -61,12 +61,3 @@ def _merge(
 def _keys(rows: pd.DataFrame, columns: Sequence[str]) -> list[tuple[Any, ...]]:
     found = rows[list(columns)].astype(object)
     return list(found.where(found.notna(), None).itertuples(index=False, name=None))
-
-
-def _origin(bench: Bench) -> dict[str, Any]:
-    """Return all that scores follow from."""
-    evaluation = bench.evaluation
-    tensors = {"targets": evaluation.targets, "counted": evaluation.counted}
-    tensors |= {str(i): x for i, x in enumerate(evaluation.inputs)}
-    data = tensors_sha256((name, x) for name, x in tensors.items() if x is not None)
-    return graph_of(bench.run) | {"data": data, "metric": bench.metric.name}

@@ -11,11 +11,15 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from lib_graph.building.accumulating import mergeable
+from lib_graph.support.devices import exact
+
 __all__ = ["Firing", "firing_of"]
 
 RELUS = (torch.ops.aten.relu.default, torch.ops.aten.relu_.default)
 
 
+@mergeable
 @dataclass(frozen=True)
 class Firing:
     """How often the units of one ReLU fire, each and in pairs, over `rows` inputs and positions.
@@ -29,7 +33,7 @@ class Firing:
     @classmethod
     def of(cls, fires: Bool[Tensor, "rows h"]) -> Firing:
         """Return the counts on some rows."""
-        m = fires.double()
+        m = exact(fires)
         return cls(len(m), m.T @ m)
 
     def merge(self, other: Firing) -> Firing:

@@ -5,39 +5,30 @@ The definitions are in docs/method.md, Degeneracy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
 
 import pandas as pd
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lib_graph.analysis.degeneracy.firing import Firing, firing_of
+from lib_graph.analysis.degeneracy.firing import Firing
 from lib_graph.analysis.degeneracy.gauges import gauges_of
-from lib_graph.analysis.degeneracy.spaces import Space, span_of
-from lib_graph.analysis.reopening import Reopened, reopened_network
-from lib_graph.building.job import first_samples
-from lib_graph.building.plan import make_plan
-from lib_graph.building.samples import Samples
-from lib_graph.errors import ModelError, UsageError
-from lib_graph.method.jacobians import second_moment
-from lib_graph.method.linear_map import LinearMap
-from lib_graph.method.moments import Moments, counted_rows
-from lib_graph.method.network import Batch, Section
-from lib_graph.method.rules import Rule
+from lib_graph.analysis.degeneracy.measured import FreeMap, Measured
+from lib_graph.analysis.degeneracy.spaces import Space
+from lib_graph.analysis.reopening import Reopened, passes_of, reopened_network
+from lib_graph.errors import UsageError
+from lib_graph.method.moments import Moments
 from lib_graph.networks import Subject
 from lib_graph.run import Run
+from lib_graph.run.kept import graph_of
 from lib_graph.support.progress import SILENT, Progress
 from lib_graph.support.tables import Record, records_of
 
-__all__ = ["TABLES", "Degeneracy", "FreeMap", "degeneracy_of", "effective_rank", "free_maps"]
+__all__ = ["TABLES", "Degeneracy", "degeneracy_of", "effective_rank"]
 
 TABLES = ("layers", "units", "maps", "gauges")
-RULE = Rule.named("gradient")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,76 +45,38 @@ class Degeneracy:
         return {name: records_of(getattr(self, name)) for name in TABLES}
 
 
-@dataclass(frozen=True)
-class FreeMap:
-    """A linear map with the directions of its inputs that occur and of its results that are read.
-
-    Moves along `inputs.null` ⊗ anything (with a bias, less what the mean input gives) and along
-    anything ⊗ `results.null` change nothing, to first order.
-    """
-
-    layer: str
-    map: LinearMap
-    inputs: Space
-    results: Space
-
-    @property
-    def parameters(self) -> int:
-        """The number of parameters, d e, and e more with a bias."""
-        d, e = self.map.weight.shape
-        return (d + (self.map.bias is not None)) * e
-
-    @property
-    def free(self) -> int:
-        """The number of parameter directions that do not matter."""
-        return (
-            self.parameters - (self.inputs.rank + (self.map.bias is not None)) * self.results.rank
-        )
-
-
 def degeneracy_of(
     run: Run,
     subject: Subject | None = None,
     *,
     share: float = 0.01,
     memory: int = 4 << 30,
+    device: str = "cpu",
     progress: Progress = SILENT,
 ) -> Degeneracy:
     """Return how degenerate the network of a run is on the run's data.
 
     `subject` is the network where the run cannot find it again. Units count as synchronised that
-    fire on the same inputs, and, apart, those that differ on up to `share` of them.
+    fire on the same inputs, and, apart, those that differ on up to `share` of them. `memory` is the
+    bytes that this may take; where it was cut off, it goes on.
 
-    Raises what `lib_graph.analysis.reopening.reopened` does, UsageError for a share that is none.
+    Raises what `lib_graph.analysis.reopening.reopened_network` does, UsageError for a share that is
+    none or too little memory.
     """
     if not 0 <= share < 1:
         raise UsageError(f"share is {share}; it is a share of the inputs, 0 to 1.")
-    found = reopened_network(run, subject)
-    data, cutoffs = _data(found, memory, progress), run.manifest.cutoffs
-    moments, read = _moments(data), _read_spaces(data, cutoffs["tau_lib"])
-    maps = _free_maps(data, read, cutoffs)
-    return Degeneracy(
+    found, cutoffs = reopened_network(run, subject, device=device), run.manifest.cutoffs
+    passes = passes_of(run, "degeneracy", graph_of(run), progress)
+    measured = Measured.of(found, passes, memory)
+    moments, read = measured.moments(), measured.read_spaces(cutoffs["tau_lib"])
+    tables = Degeneracy(
         _layer_frame(run, found, moments, read),
-        _unit_frame(_firing(data), share),
-        pd.DataFrame([_map_row(each) for each in maps], columns=[*_MAP_COLUMNS]),
+        _unit_frame(measured.firing(), share),
+        pd.DataFrame(map(_map_row, measured.free_maps(read, cutoffs)), columns=[*_MAP_COLUMNS]),
         pd.DataFrame(gauges_of(found.network.sections), columns=["layer", "name", "directions"]),
     )
-
-
-def free_maps(
-    found: Reopened, cutoffs: Mapping[str, float], memory: int = 4 << 30
-) -> list[FreeMap]:
-    """Return the linear maps of a run's network, with the directions in which they are free."""
-    data = _data(found, memory, SILENT)
-    return _free_maps(data, _read_spaces(data, cutoffs["tau_lib"]), cutoffs)
-
-
-def _data(found: Reopened, memory: int, progress: Progress) -> _Data:
-    network, subject = found.network, found.subject
-    example = tuple(map(first_samples, subject.inputs))
-    plan = make_plan(network, example, len(subject.inputs[0]), memory, RULE)
-    samples = Samples(network, subject.inputs, plan, subject.counted)
-    return _Data(samples, progress)
+    passes.close()
+    return tables
 
 
 def effective_rank(spectrum: Float[Tensor, " n"]) -> float:
@@ -137,135 +90,8 @@ def effective_rank(spectrum: Float[Tensor, " n"]) -> float:
     return float(torch.exp(-(p * p.log()).sum()))
 
 
-@dataclass(frozen=True)
-class _Data:
-    """A run's data, to be passed over."""
-
-    samples: Samples
-    progress: Progress
-
-    def total(self, what: str, of: Callable[[Batch], T], merge: Callable[[T, T], T]) -> T:
-        """Return the merged results of all batches."""
-        total: T | None = None
-        with self.progress.stage(what, len(self.samples)) as advance:
-            for batch in self.samples:
-                part = of(batch)
-                total = part if total is None else merge(total, part)
-                advance(1)
-        assert total is not None
-        return total
-
-
-def _moments(data: _Data) -> list[Moments]:
-    """Return mean and Gram matrix of every layer."""
-    layers = data.samples.network.layers
-
-    def of(batch: Batch) -> list[Moments]:
-        return [Moments.of(batch.activations[x.index], batch.mask(x)) for x in layers]
-
-    def merge(one: list[Moments], two: list[Moments]) -> list[Moments]:
-        return [a.merge(b) for a, b in zip(one, two, strict=True)]
-
-    return data.total("means and Gram matrices", of, merge)
-
-
-def _read_spaces(data: _Data, tau: float) -> dict[str, Space]:
-    """Return of each layer the directions that are read, computed from the last to the first.
-
-    A direction is read if it moves, on some input, anything that is read of the next layer; of the
-    last layer all is.
-    """
-    network = data.samples.network
-    last = network.layers[-1]
-    spaces = {last.name: Space.whole(last.width)}
-    for section in reversed(network.sections):
-        following = spaces[section.target.name]
-
-        def of(batch: Batch, section: Section = section, space: Space = following) -> Tensor:
-            projector = space.projector.to(batch.activations[0].dtype)
-            return second_moment(section, batch, projector, RULE, data.samples.plan.chunk)
-
-        moment = data.total(f"Jacobian of {section.source.name}", of, torch.add)
-        spaces[section.source.name] = Space.of(moment, tau)
-    return {layer.name: spaces[layer.name] for layer in network.layers}
-
-
-def _firing(data: _Data) -> dict[str, list[Firing]]:
-    """Return the counts of the ReLUs of each section, by the layer before."""
-    sections = data.samples.network.sections
-
-    def in_section(section: Section, batch: Batch) -> list[Firing]:
-        f = batch.activations[section.source.index]
-        return firing_of(lambda: section(f, batch.constants), batch.mask(section.source))
-
-    def merge(one: list[list[Firing]], two: list[list[Firing]]) -> list[list[Firing]]:
-        if [*map(len, one)] != [*map(len, two)]:
-            raise ModelError("Which ReLUs run depends on the data, so they cannot be counted.")
-        return [
-            [a.merge(b) for a, b in zip(some, others, strict=True)]
-            for some, others in zip(one, two, strict=True)
-        ]
-
-    counts = data.total("ReLU units", lambda batch: [in_section(s, batch) for s in sections], merge)
-    return {s.source.name: found for s, found in zip(sections, counts, strict=True)}
-
-
-def _free_maps(
-    data: _Data, read: Mapping[str, Space], cutoffs: Mapping[str, float]
-) -> list[FreeMap]:
-    """Return the linear maps in the sections of known kinds, with what of them is free.
-
-    What is not looked at (what reads the queries, say) counts as used.
-    """
-    maps = [(s, each) for s in data.samples.network.sections for each in s.kind.linear_maps()]
-
-    def merge(one: list[_LookedAt], two: list[_LookedAt]) -> list[_LookedAt]:
-        return [a.merge(b) for a, b in zip(one, two, strict=True)]
-
-    found = data.total(
-        "linear maps",
-        lambda batch: [_looked_at(s, each, batch, read[s.target.name]) for s, each in maps],
-        merge,
-    )
-    result = []
-    for (section, each), seen in zip(maps, found, strict=True):
-        d, e = each.weight.shape
-        inputs, results = Space.whole(d), Space.whole(e)
-        if seen.inputs is not None:
-            inputs = span_of(seen.inputs, each.bias, cutoffs["tau_pca"])
-        if seen.results is not None:
-            results = Space.of(seen.results, cutoffs["tau_lib"])
-        elif each.reads:
-            results = read[section.target.name]
-        result.append(FreeMap(section.source.name, each, inputs, results))
-    return result
-
-
-class _LookedAt(NamedTuple):
-    """The moments of a map's inputs, and the second moment of what its results do."""
-
-    inputs: Moments | None
-    results: Tensor | None
-
-    def merge(self, other: _LookedAt) -> _LookedAt:
-        """Return those of both sets of rows."""
-        inputs, results = self.inputs, self.results
-        if inputs is not None and other.inputs is not None:
-            inputs = inputs.merge(other.inputs)
-        if results is not None and other.results is not None:
-            results = results + other.results
-        return _LookedAt(inputs, results)
-
-
-def _looked_at(section: Section, each: LinearMap, batch: Batch, read: Space) -> _LookedAt:
-    f = counted_rows(batch.activations[section.source.index], batch.mask(section.source))
-    inputs = None if each.inputs is None else Moments.of(each.inputs(f)[None])
-    projector = read.projector.to(f.dtype)
-    return _LookedAt(inputs, None if each.read is None else each.read(f, projector).double())
-
-
 def _layer_frame(
-    run: Run, found: Reopened, moments: list[Moments], read: Mapping[str, Space]
+    run: Run, found: Reopened, moments: Sequence[Moments], read: Mapping[str, Space]
 ) -> pd.DataFrame:
     rows = []
     for layer, moment in zip(found.network.layers, moments, strict=True):

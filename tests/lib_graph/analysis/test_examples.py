@@ -10,9 +10,9 @@ from matplotlib.image import imread
 from torch import nn
 
 import lib_graph
-from lib_graph.analysis import examples as examples_module
 from lib_graph.analysis.examples import find_examples
 from lib_graph.analysis.reopening import reopened_network
+from lib_graph.building import plan
 from lib_graph.building.bases_file import write_bases
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
@@ -61,7 +61,7 @@ def test_they_are_the_largest_and_the_most_negative(run, monkeypatch):
             places = rows.position.fillna(0).astype(int).tolist()
             at = values[rows["sample"].tolist(), places]
             assert at.tolist() == pytest.approx(truth, rel=1e-12)
-    monkeypatch.setattr(examples_module, "ENTRIES", 150)
+    monkeypatch.setattr(plan, "ROWS", 6)  # batches of two samples
     again = find_examples(run, count=4, replace=True)
     assert again.drop(columns="value").equals(found.drop(columns="value"))
 

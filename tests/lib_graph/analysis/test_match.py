@@ -10,13 +10,14 @@ import torch
 from torch import nn
 
 import lib_graph
-from lib_graph.analysis import correlation as correlation_module
 from lib_graph.analysis.correlation import correlations
 from lib_graph.analysis.match import match_runs
 from lib_graph.analysis.reopening import reopened_network
+from lib_graph.building import plan
 from lib_graph.building.bases_file import read_bases, write_bases
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
+from lib_graph.building.passes import Passes
 from lib_graph.data.notation import Sums
 from lib_graph.errors import ConflictError, ModelError, RunError, UsageError
 from lib_graph.method.dictionary import Dictionary
@@ -75,9 +76,9 @@ def by_definition(first, other, count):
 
 @pytest.mark.slow
 @pytest.mark.sampled
-@pytest.mark.parametrize("entries", [150, 1 << 24])
-def test_matches_are_those_of_all_values_at_once(runs, opened, monkeypatch, entries):
-    monkeypatch.setattr(correlation_module, "ENTRIES", entries)
+@pytest.mark.parametrize("rows", [6, 1024])
+def test_matches_are_those_of_all_values_at_once(runs, opened, monkeypatch, rows):
+    monkeypatch.setattr(plan, "ROWS", rows)
     found = match_runs(*runs, count=2, replace=True)
     assert set(found["layer"]) == {"ln1.0", "ln2.0", "unembed", "output"}
     first, other = (values(each, opened[0].subject.inputs) for each in opened)
@@ -94,7 +95,7 @@ def test_matches_are_those_of_all_values_at_once(runs, opened, monkeypatch, entr
 
 @pytest.mark.slow
 def test_a_network_with_itself_is_the_identity(opened):
-    for name, r in correlations(opened[0], opened[0]).items():
+    for name, r in correlations(opened[0], opened[0], Passes({})).items():
         size = opened[0].bases[name].features
         expected = torch.ones(size) if name == "output" else torch.eye(size)
         assert torch.allclose(r, expected.double(), atol=1e-9), name
@@ -158,10 +159,10 @@ def test_what_does_not_vary_has_no_match(tmp_path, dtype):
 
 @pytest.mark.slow
 @pytest.mark.sampled
-@pytest.mark.parametrize("entries", [1, 1 << 22])
-def test_positions_that_do_not_count_do_not_correlate(tmp_path, monkeypatch, entries):
+@pytest.mark.parametrize("rows", [1, 1024])
+def test_positions_that_do_not_count_do_not_correlate(tmp_path, monkeypatch, rows):
     """Of the first and the fifth sample none does: a batch may be without any that counts."""
-    monkeypatch.setattr(correlation_module, "ENTRIES", entries)
+    monkeypatch.setattr(plan, "ROWS", rows)
     x = torch.randn(9, 4, 3, dtype=torch.float64)
     counted = torch.arange(4) < (torch.arange(9)[:, None] % 4).clamp(max=3)
     subject = Subject.of(random_(nn.Sequential(nn.Linear(3, 2))), x, ("x=0:in", "output"))

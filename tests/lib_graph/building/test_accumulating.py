@@ -246,7 +246,11 @@ def pass_of_two(alone, folder, stops=(None, None), looking=None):
         samples = replace(job.samples, plan=replace(job.plan, batch=BATCH), _kept={})
         try:
             return accumulate(
-                job, "pass", samples, lambda b: (Moments.of(b.activations[0]),), enough=enough
+                job.passes,
+                "pass",
+                samples,
+                lambda b: (Moments.of(b.activations[0]),),
+                enough=enough,
             )[0]
         except StoppedError:
             world.other.put(None)

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lib_graph.analysis.ablation.bench import Bench
 from lib_graph.analysis.ablation.masks import MaskedSection
+from lib_graph.analysis.ablation.piece import Piece
 from lib_graph.data.evaluation import Evaluation, Metric
 from lib_graph.kinds import Attention, GatedMLP, Linear, Norm, NormLinear, Perceptron, ResidualMLP
 from lib_graph.method import ends
 from lib_graph.method.basis import RawBasis
-from lib_graph.method.network import Layer, Network, Section
+from lib_graph.method.network import Batch, Layer, Network, Section
 from tests.lib_graph.nets import random_, random_basis
 
 D, H, N, S = 6, 9, 3, 4
@@ -146,12 +146,12 @@ def test_every_target_is_computed_from_the_sources_that_its_row_keeps(name, feat
         column = result[..., i] if raw else (result - target.mean) @ target.rotation[:, i]
         expected.append(column)
 
-    found = MaskedSection(*_bench(block.kind(), x, source, target), f_hat)(mask)
+    found = MaskedSection.of(*_piece(block.kind(), x, source, target), f_hat)(mask)
     assert torch.allclose(found, torch.stack(expected, -1), rtol=1e-10, atol=1e-10)
 
 
-def _bench(kind, x, source, target):
-    """A bench for one section, of which nothing but its kind is there."""
+def _piece(kind, x, source, target):
+    """A piece of data for one section, of which nothing but its kind is there."""
     layers = tuple(
         Layer(i, name, ((S, basis.width),))
         for i, (name, basis) in enumerate({"in": source, "out": target}.items())
@@ -160,4 +160,5 @@ def _bench(kind, x, source, target):
     network = Network(layers, (section,), lambda *inputs: (inputs, ()))
     evaluation = Evaluation("random", (x,), torch.zeros(N, S, dtype=torch.long))
     bases = {"in": source, "out": target}
-    return Bench(None, network, bases, evaluation, Metric("accuracy")), section
+    piece = Piece.of(network, bases, Metric("accuracy"), evaluation, Batch((x,), ()))
+    return piece, section

@@ -10,7 +10,8 @@ from torch import nn
 
 import lib_graph
 from lib_graph.analysis.degeneracy.firing import Firing, firing_of
-from lib_graph.analysis.degeneracy.tables import degeneracy_of, free_maps
+from lib_graph.analysis.degeneracy.measured import free_maps
+from lib_graph.analysis.degeneracy.tables import degeneracy_of
 from lib_graph.analysis.reopening import reopened_network
 from lib_graph.cutting.composing import compose
 from lib_graph.networks.checkpoint import save
