@@ -145,11 +145,11 @@ def build(
     """Compute features and interaction strengths of the network MODEL.
 
     MODEL is a folder with model.safetensors and config.json; a language model of transformers'
-    (GPT-2, GPT-Neo, Llama), in a folder or by its name on the hub, with a --text; or a function of
-    your own, path.py:make_model, with make_data beside it and, if you like, make_kinds(module),
-    which says what sections are. The run folder OUT gets a manifest, the bases, the features and
-    the interactions. An interrupted build goes on with the same command. Several processes share
-    the data if torchrun starts them.
+    (GPT-2, GPT-Neo, Llama, Mistral, Qwen2), in a folder or by its name on the hub, with a --text;
+    or a function of your own, path.py:make_model, with make_data beside it and, if you like,
+    make_kinds(module), which says what sections are. The run folder OUT gets a manifest, the bases,
+    the features and the interactions. An interrupted build goes on with the same command. Several
+    processes share the data if torchrun starts them.
 
     \b
     lib-graph build models/seed0 --out runs/seed0-pca --basis pca

@@ -182,7 +182,7 @@ def take_apart(
         held = [set(crossing[1:]) for crossing in crossings]
         crossings = [crossing[:1] for crossing in crossings]
     built = tuple(
-        replace(_layer(index, name, crossing), variance=is_variance(layers[name]))
+        replace(_layer(index, name, crossing, _samples(graph)), variance=is_variance(layers[name]))
         for index, (name, crossing) in enumerate(zip(layers, crossings, strict=True))
     )
     parts = [
@@ -211,19 +211,29 @@ def _is_bias(name: str) -> bool:
     return last == "bias" or last.startswith("b_")
 
 
-def _shape(node: fx.Node, layer: str) -> tuple[int, ...]:
-    shape = tuple(hint(length) for length in node.meta["val"].shape[1:])
+def _samples(graph: TracedModule) -> int:
+    """Return the number of samples in the example batch."""
+    return hint(graph.inputs[0].meta["val"].shape[0])
+
+
+def _shape(node: fx.Node, layer: str, samples: int) -> tuple[int, ...]:
+    rows, *shape = (hint(length) for length in node.meta["val"].shape)
+    if rows != samples:
+        raise ModelError(
+            f"Layer {layer!r} is crossed by a tensor of shape {[rows, *shape]}, whose first axis "
+            f"is not that of the {samples} samples. Choose a point where the samples come first."
+        )
     if len(shape) not in (1, 2, 3):
         raise ModelError(
             f"Layer {layer!r} is crossed by a tensor of shape [N, {', '.join(map(str, shape))}]. "
             "Only [samples, features], [samples, positions, features] and images [samples, "
             "channels, height, width] can be handled."
         )
-    return shape
+    return tuple(shape)
 
 
-def _layer(index: int, name: str, crossing: list[fx.Node]) -> Layer:
-    layer = Layer(index, name, tuple(_shape(node, name) for node in crossing))
+def _layer(index: int, name: str, crossing: list[fx.Node], samples: int) -> Layer:
+    layer = Layer(index, name, tuple(_shape(node, name, samples) for node in crossing))
     others = [Layer(index, name, (shape,)).positions for shape in layer.shapes]
     if set(others) != {layer.positions}:
         raise ModelError(

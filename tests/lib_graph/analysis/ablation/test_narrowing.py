@@ -44,6 +44,7 @@ KINDS = {
     "attention": attention(4, b_q=drawn(4, 4), b_k=drawn(4, 4), b_v=drawn(4, 4), b_o=drawn(D)),
     "groups, rotary": attention(2, b_v=drawn(2, 4), positions=TABLES),
     "last position, scale, window": attention(outputs=slice(-1, None), scale=0.7, window=3),
+    "last positions, rotary": attention(2, positions=TABLES, outputs=slice(-2, None)),
     "without residual": attention(4, residual=False, causal=False),
     "attention with a norm": attention(norm=Norm(drawn(D), drawn(D), 1e-5, True)),
     "masked, values of another size": Attention(
