@@ -16,7 +16,7 @@ from lib_graph.analysis.ablation.bisection import bisect, check_reachable
 from lib_graph.analysis.ablation.circuit_json import Ranks, circuit_of, ranks_of
 from lib_graph.analysis.ablation.curves import RANDOM_ANSWERS, table_of
 from lib_graph.analysis.ablation.masks import Edges, MaskedSection, edges_of
-from lib_graph.analysis.ablation.piece import Piece
+from lib_graph.analysis.ablation.scored import ScoredBatch
 from lib_graph.data.evaluation import Total
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.run.circuit import CircuitFile, Scores
@@ -111,11 +111,11 @@ def masked_score(bench: Bench, masks: Mapping[str, Tensor]) -> float:
     """Return the score with a mask in every section, by the name of its source layer."""
     first, *_, last = bench.network.layers
 
-    def scoring(piece: Piece) -> list[Total]:
-        features = piece.features(first)
+    def scoring(scored: ScoredBatch) -> list[Total]:
+        features = scored.features(first)
         for section in bench.network.sections:
-            features = MaskedSection.of(piece, section, features)(masks[section.source.name])
-        return [piece.total(last, features)]
+            features = MaskedSection.of(scored, section, features)(masks[section.source.name])
+        return [scored.total(last, features)]
 
     return bench.scores("circuit", [*masks.values()], scoring)[0]
 

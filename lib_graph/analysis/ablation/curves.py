@@ -12,7 +12,7 @@ from torch import Tensor
 from lib_graph.analysis.ablation.bench import Bench
 from lib_graph.analysis.ablation.bisection import bisect, check_reachable
 from lib_graph.analysis.ablation.masks import Edges, MaskedSection, edges_of
-from lib_graph.analysis.ablation.piece import Piece
+from lib_graph.analysis.ablation.scored import ScoredBatch
 from lib_graph.data.evaluation import Total
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.method.network import Layer
@@ -86,9 +86,9 @@ def ablate_nodes(
 def _node_scores(bench: Bench, layer: Layer, kept: Sequence[Tensor]) -> list[float]:
     """Return the scores of the network with each of some sets of features of a layer."""
 
-    def scoring(piece: Piece) -> Iterator[Total]:
-        features = piece.features(layer)
-        return (piece.total(layer, features[..., some], some) for some in kept)
+    def scoring(scored: ScoredBatch) -> Iterator[Total]:
+        features = scored.features(layer)
+        return (scored.total(layer, features[..., some], some) for some in kept)
 
     return bench.scores(f"nodes {layer.name}", kept, scoring)
 
@@ -162,13 +162,13 @@ def _scorer(bench: Bench, layer: Layer) -> Callable[[Tensor], float]:
     known: dict[int, MaskedSection] = {}
 
     def score(mask: Tensor) -> float:
-        def scoring(piece: Piece) -> list[Total]:
-            masked = known.get(piece.batch.start)
+        def scoring(scored: ScoredBatch) -> list[Total]:
+            masked = known.get(scored.batch.start)
             if masked is None:
-                masked = MaskedSection.of(piece, section, piece.features(layer))
+                masked = MaskedSection.of(scored, section, scored.features(layer))
             if bench.columns:
-                known[piece.batch.start] = masked
-            return [piece.total(section.target, masked(mask))]
+                known[scored.batch.start] = masked
+            return [scored.total(section.target, masked(mask))]
 
         return bench.scores(f"edges {layer.name}", [mask], scoring)[0]
 
