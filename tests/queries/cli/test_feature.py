@@ -34,7 +34,7 @@ def run(tmp_path: Path) -> Run:
         }
     )  # fmt: skip
     origin = {"bases": run.manifest.files["bases.safetensors"]}
-    write_examples(run.path / "examples.parquet", {"layer/1": rows}, origin)
+    write_examples(run.path / "examples.parquet", [rows], origin)
     return run
 
 
