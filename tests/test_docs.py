@@ -75,6 +75,16 @@ def test_language_models(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+def test_a_language_model_by_a_function_of_ones_own(tmp_path):
+    (file,) = blocks("language-models.md", "python qwen3.py")
+    (tmp_path / "qwen3.py").write_text(file)
+    (commands,) = blocks("language-models.md", "sh qwen3")
+    run(commands.splitlines(), tmp_path)
+    layers = lib_graph.Run.open(tmp_path / "qwen3-run").layers
+    assert [layer.width for layer in layers] == [8, 8, 20]
+
+
+@pytest.mark.slow
 def test_images(tmp_path):
     for split, seed in (("train", 0), ("test", 1)):
         write_images(tmp_path / "cifar10" / f"{split}-0.parquet", *bright_side(120, seed))

@@ -107,7 +107,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str | int | float | None):
         return value
     if isinstance(value, list):
-        scalars = not value or isinstance(value[0], str | int | float)
+        scalars = all(isinstance(item, str | int | float) for item in value)
         return value if scalars else [_plain(item) for item in value]
     if hasattr(value, "items"):
         return {name: _plain(item) for name, item in value.items()}

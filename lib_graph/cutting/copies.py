@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -60,7 +61,8 @@ def fresh(module: nn.Module) -> nn.Module:
 def in_precision(module: nn.Module, dtype: torch.dtype, device: torch.device = CPU) -> nn.Module:
     """Return a copy in eval mode whose numbers are in a precision; complex ones stay complex.
 
-    Tensors that are plain attributes are changed as well.
+    Tensors that are plain attributes are changed as well. transformers' mixtures of experts run
+    without their fused kernels.
 
     >>> module = nn.Linear(2, 2)
     >>> in_precision(module, torch.float64).weight.dtype, module.weight.dtype
@@ -77,7 +79,19 @@ def in_precision(module: nn.Module, dtype: torch.dtype, device: torch.device = C
         for name, value in held.items():
             if name not in nn.Module().__dict__ and any(map(_is_plain, _found(value))):
                 held[name] = mapped(value, lambda x: convert(x) if _is_plain(x) else x)
+    for config in _configurations(made):
+        config._experts_implementation = "eager"
     return made.eval().requires_grad_(False)
+
+
+def _configurations(module: nn.Module) -> Iterator[Any]:
+    """Yield what says how transformers runs mixtures of experts: its kernels for them have no
+    float64 and no forward derivative, while `eager` loops over the experts.
+    """
+    for part in module.modules():
+        config = vars(part).get("config")
+        if getattr(config, "_experts_implementation", None) is not None:
+            yield config
 
 
 def converted(x: Tensor, dtype: torch.dtype) -> Tensor:

@@ -27,7 +27,9 @@ from lib_graph.networks.tokens import Tokens
 
 __all__ = ["FAMILIES", "GRANULARITIES", "LanguageModel", "is_one", "kinds", "layers", "load"]
 
-FAMILIES: dict[str, Family] = {"gpt2": GPT2, "gpt_neo": GPT_NEO, "llama": LLAMA}
+FAMILIES: dict[str, Family] = {
+    "gpt2": GPT2, "gpt_neo": GPT_NEO, "llama": LLAMA, "mistral": LLAMA, "qwen2": LLAMA,
+}  # fmt: skip
 """`model_type` of config.json -> the adapter"""
 
 GRANULARITIES = ("block", "paper")

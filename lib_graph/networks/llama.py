@@ -1,4 +1,4 @@
-"""Llama and the models built like it, as transformers has them."""
+"""Llama and the models built like it, Mistral and Qwen2, as transformers has them."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def _attention(model: Any, index: int) -> Attention | None:
         norm=norm(block.input_layernorm),
         positions=_rotary(model, attn.q_proj.weight, size),
         scale=attn.scaling,
+        window=getattr(attn, "sliding_window", getattr(model.config, "sliding_window", None)),
     )  # fmt: skip
 
 

@@ -35,13 +35,25 @@ CONFIGS = {
         **ENDS,
     ),
 }  # fmt: skip
+SIZES: dict[str, Any] = {
+    "num_hidden_layers": 2, "hidden_size": 16, "intermediate_size": 20, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "max_position_embeddings": 12, **ENDS,
+}  # fmt: skip
+LIKE_LLAMA = {
+    "mistral": transformers.MistralConfig(sliding_window=3, **SIZES),
+    "mistral without a window": transformers.MistralConfig(sliding_window=None, **SIZES),
+    "qwen2": transformers.Qwen2Config(**SIZES),
+    "qwen2 with a window in its last block": transformers.Qwen2Config(
+        use_sliding_window=True, sliding_window=3, max_window_layers=1, **SIZES
+    ),
+}
 
 
 def random_model(name: str) -> Any:
     """A model with all parameters random, biases and norms too, in float32 as files have them."""
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        model = AutoModelForCausalLM.from_config(CONFIGS[name])
+        model = AutoModelForCausalLM.from_config((CONFIGS | LIKE_LLAMA)[name])
         for parameter in model.parameters():
             parameter.data += torch.randn(parameter.shape) * 0.3
     return model.eval().requires_grad_(False)

@@ -185,7 +185,7 @@ class Oracle:
             moved = torch.einsum("tesd,d->te", J, here.mean) + along
             constant = (moved - there.mean) @ there.rotation
             each.append(torch.cat([constant[None], A]) * outs[i][:, None])
-        A, positions = torch.stack(each), ins.sum() / self.samples
+        A, positions = torch.stack(each), int(ins.sum()) / self.samples
         squares = A.square().sum(2) / positions
         return Strengths(
             squares.mean(0),

@@ -5,7 +5,7 @@ import torch
 
 from lib_graph.cutting.cuts import cut
 from lib_graph.kinds import Kind, ResidualMLP
-from lib_graph.method.jacobians import second_moment
+from lib_graph.method.jacobians import JacobianMoment, second_moment
 from lib_graph.method.rules import Rule
 from lib_graph.networks.modular_addition import LAYERS, kinds, split
 from tests.lib_graph.nets import CONFIG, jacobian_of, random_basis, stacked_network, transformer
@@ -42,6 +42,14 @@ def test_any_section_by_vjps(name):
         for chunk in (1, 2, 8):
             found = second_moment(section, one, rotation, rule, chunk)
             assert relative(found, truth) < 1e-12
+
+
+def test_moments_of_two_sets_of_samples_are_that_of_both():
+    one, other = torch.eye(2), torch.tensor([[2.0, 1.0], [1.0, 4.0]])
+    both = JacobianMoment(3, one, 0.5).merge(JacobianMoment(5, other, 0.25))
+    assert (both.rows, both.variance) == (8, 0.75)
+    assert torch.equal(both.total, one + other)
+    assert torch.equal(both.mean, (one + other) / 8)
 
 
 @pytest.mark.slow

@@ -18,7 +18,14 @@ from lib_graph.method.network import Batch
 from lib_graph.method.rules import Rule
 from lib_graph.networks import load_subject
 from tests.data import reference_data
-from tests.lib_graph.language_models import CONFIGS, network, random_model, save_model, tokens
+from tests.lib_graph.language_models import (
+    CONFIGS,
+    LIKE_LLAMA,
+    network,
+    random_model,
+    save_model,
+    tokens,
+)
 from tests.lib_graph.method.test_interactions import check
 from tests.lib_graph.method.test_jacobians import brute, relative
 from tests.lib_graph.nets import random_basis
@@ -80,6 +87,19 @@ def test_every_section_of_a_block_has_a_closed_form():
     found = {name: [type(s.kind) for s in network(name, "block")[1].sections] for name in CONFIGS}
     assert found["gpt2"] == found["gpt_neo"] == [Attention, ResidualMLP] * 2 + [NormLinear]
     assert found["llama"] == [Attention, GatedMLP] * 2 + [NormLinear]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LIKE_LLAMA)
+def test_every_section_of_what_is_built_like_llama_has_a_closed_form(name):
+    """That it is the right one is checked where the network is cut, over more than a window."""
+    module, found = network(name)
+    assert [type(s.kind) for s in found.sections] == [Attention, GatedMLP] * 2 + [NormLinear]
+    windows = [s.kind.window for s in found.sections[:3:2]]
+    expected = {"mistral": [3, 3], "qwen2 with a window in its last block": [None, 3]}
+    assert windows == expected.get(name, [None, None])
+    logits = module(tokens())
+    assert (found.run(tokens()).activations[-1] - logits).abs().max() < 1e-6 * logits.abs().max()
 
 
 @pytest.mark.slow
