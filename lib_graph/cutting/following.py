@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
+from torch.utils.checkpoint import CheckpointFunction
 from torch.utils.weak import WeakIdKeyDictionary
 
 from lib_graph.cutting.arguments import tensors
 
-__all__ = ["default_type", "followed", "plain_kernels", "stop"]
+__all__ = ["checkpoints_as_they_are", "default_type", "followed", "plain_kernels", "stop"]
 
 NARROWING = {torch.Tensor.float, torch.Tensor.half, torch.Tensor.bfloat16}
 DETACHING = {torch.Tensor.detach, torch.detach, torch.Tensor.data.__get__}  # type: ignore[attr-defined]
@@ -111,6 +112,23 @@ def followed(dtype: torch.dtype, module: nn.Module, inputs: Iterable[Tensor]) ->
     ):
         warnings.simplefilter("ignore")  # of numbers taken out of tensors that have derivatives
         yield
+
+
+@contextmanager
+def checkpoints_as_they_are() -> Iterator[None]:
+    """Have what is checkpointed run once, in the open: torch's reentrant kind runs it where no
+    derivatives are taken, and again on the way back.
+    """
+    kept: Any = CheckpointFunction
+    before = vars(kept).get("apply")
+    kept.apply = staticmethod(lambda run, _, *args: run(*args))
+    try:
+        yield
+    finally:
+        if before is None:
+            del kept.apply
+        else:
+            kept.apply = before
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from lib_graph.cutting.arguments import POSITIONAL, Form, first_number, mapped
 from lib_graph.cutting.copies import fresh
-from lib_graph.cutting.following import followed
+from lib_graph.cutting.following import checkpoints_as_they_are, followed
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.kinds.norm import Norm
 from lib_graph.kinds.norm_form import NormForm
@@ -89,7 +89,8 @@ def result_of(
     The module may change clones of the inputs. Raises ModelError if there is none.
     """
     args, kwargs = form([x.clone() if clone else x for x in inputs])
-    result = module(*args, **kwargs)
+    with checkpoints_as_they_are():
+        result = module(*args, **kwargs)
     found = first_number(result)
     if found is None:
         raise ModelError(

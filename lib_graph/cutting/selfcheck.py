@@ -148,7 +148,9 @@ def _check_derivative(
     if not error < 1e3 * _tolerance(found):
         raise ModelError(
             f"The derivative of the sections is not that of the {type(module).__name__} itself: "
-            f"they differ by {error:.1e} of the largest. Please report this module."
+            f"they differ by {error:.1e} of the largest. If it applies an autograd function under "
+            "another name (f = F.apply), write F.apply there; take hooks on gradients off; else "
+            "please report this module."
         )
     return error
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from tests.lib_graph.zoo import CHAIN, Two, Zoo, filled, numbers
 
@@ -80,6 +81,26 @@ class Detached(Two):
 @ZOO.takes(numbers(7, 4), CHAIN)
 def detached():
     return Detached()
+
+
+class Checkpointed(Two):
+    """Kept small in training: torch's reentrant checkpoints run where there are no derivatives."""
+
+    def __init__(self, reentrant=True):
+        super().__init__()
+        self.reentrant = reentrant
+
+    def between(self, x):
+        return x + checkpoint(torch.tanh, 3 * x, use_reentrant=self.reentrant)
+
+
+def plainly_checkpointed():
+    return filled(Checkpointed(reentrant=False)).eval()
+
+
+@ZOO.takes(numbers(7, 4), CHAIN, exact=plainly_checkpointed)
+def checkpointed():
+    return Checkpointed()
 
 
 class Float32Inside(Two):
