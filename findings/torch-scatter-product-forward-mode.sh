@@ -5,9 +5,8 @@
 #           without forward mode says so ("Trying to use forward AD with ... that does not support
 #           it"), as index_reduce does.
 # Instead:  jvp and jacfwd return zeros. vjp and finite differences agree with each other.
-# Versions: torch 2.15.0. Of all differentiable operations in PyTorch's own list of test inputs
-#           (float64, generic inputs, operations that read their whole input) it is the only one
-#           where the two modes differ.
+# Versions: torch 2.15.0. Among the float64 samples of PyTorch's own list of test inputs that were
+#           tried (up to 200 numbers each), no other operation's two modes differed like this.
 # Who:      whoever computes Jacobians forward, column by column (torch.func.jacfwd, jvp), through
 #           products over groups.
 # Around:   jacrev or vjp; or a sum of logarithms for positive values.

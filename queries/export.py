@@ -18,6 +18,7 @@ import pandas as pd
 
 from lib_graph.errors import UsageError
 from lib_graph.run.circuit import INTERACTION_COLUMNS
+from lib_graph.support import defaults
 from lib_graph.support.tables import write_csv, write_json_rows, write_parquet
 from queries.asking.tables import stacked
 from queries.circuits.circuit import Circuit, to_networkx
@@ -40,7 +41,7 @@ def export_features(graph: Graph, file: IO[bytes], *, format: Format) -> None:
 
 
 def export_interactions(
-    graph: Graph, file: IO[bytes], *, format: Format, min_strength: float = 0.0
+    graph: Graph, file: IO[bytes], *, format: Format, min_strength: float = defaults.MIN_STRENGTH
 ) -> None:
     """Write all interactions of a run that are strong enough, those of constants among them."""
     sections = (table.frame for table in graph.sections(min_strength=min_strength))

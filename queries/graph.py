@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from ingest.store.closing import Closing
 from lib_graph.errors import UsageError
 from lib_graph.run.circuit import INTERACTION_COLUMNS
+from lib_graph.support import defaults
 from queries.asking.ablations import Ablations, find_ablations
 from queries.asking.ends import End, find_end
 from queries.asking.library import ask, find_query
@@ -29,9 +30,8 @@ from queries.modules.table import ModuleTable, module_table
 if TYPE_CHECKING:
     from ingest.store import GraphStore, WriteResult
 
-__all__ = ["MIN_IMPORTANCE", "Graph", "open_graph"]
+__all__ = ["Graph", "open_graph"]
 
-MIN_IMPORTANCE = 1e-6
 Sort = Literal["index", "importance", "variance"]
 
 
@@ -92,7 +92,7 @@ class Graph(Closing):
         """Return all complete runs of the store, the newest first: the fields of RunInfo."""
         return runs_table(self.store)
 
-    def features(self, *, layer: str | None = None, sort: Sort = "index") -> Table:
+    def features(self, *, layer: str | None = None, sort: Sort = defaults.SORT) -> Table:
         """Return the features of a layer or of all: FEATURE_COLUMNS.
 
         sort: 'index' for layer and index, 'importance' or 'variance' for the largest first.
@@ -113,8 +113,8 @@ class Graph(Closing):
         *,
         source: str | None = None,
         target: str | None = None,
-        min_strength: float = 0.0,
-        limit: int = 100,
+        min_strength: float = defaults.MIN_STRENGTH,
+        limit: int = defaults.LIMIT,
         constants: bool = False,
     ) -> Table:
         """Return the strongest interactions: INTERACTION_COLUMNS, by falling strength.
@@ -142,7 +142,7 @@ class Graph(Closing):
         )
         return Table(frame, reader.statements)
 
-    def sections(self, *, min_strength: float = 0.0) -> Iterator[Table]:
+    def sections(self, *, min_strength: float = defaults.MIN_STRENGTH) -> Iterator[Table]:
         """Yield all interactions, those of constant features too, a section at a time.
 
         The columns are INTERACTION_COLUMNS, by source and target.
@@ -160,9 +160,9 @@ class Graph(Closing):
         self,
         *,
         against: str | None = None,
-        min_share: float = 0.05,
-        min_importance: float = 1e-3,
-        limit: int = 20,
+        min_share: float = defaults.MIN_SHARE,
+        min_importance: float = defaults.LEAST_TARGET,
+        limit: int = defaults.LIMIT,
     ) -> Table:
         """Return what this run uses that another over the same features does not.
 
@@ -184,8 +184,8 @@ class Graph(Closing):
         *,
         source: str | None = None,
         target: str | None = None,
-        k: int = 10,
-        min_importance: float = MIN_IMPORTANCE,
+        k: int = defaults.PATHS,
+        min_importance: float = defaults.MIN_IMPORTANCE,
     ) -> Paths:
         """Return the k strongest paths from one place to another, exactly.
 
@@ -205,8 +205,8 @@ class Graph(Closing):
         *,
         target: str,
         source: str | None = None,
-        min_share: float = 0.05,
-        min_importance: float = MIN_IMPORTANCE,
+        min_share: float = defaults.MIN_SHARE,
+        min_importance: float = defaults.MIN_IMPORTANCE,
     ) -> Circuit:
         """Return all that lies on a path to `target` whose every share is at least `min_share`.
 
@@ -221,8 +221,8 @@ class Graph(Closing):
         *,
         target: str,
         source: str | None = None,
-        size: int = 50,
-        min_importance: float = MIN_IMPORTANCE,
+        size: int = defaults.SIZE,
+        min_importance: float = defaults.MIN_IMPORTANCE,
     ) -> Circuit:
         """Return the circuit of `size` interactions that grows path by path to `target`.
 
@@ -249,10 +249,10 @@ class Graph(Closing):
     def communities(
         self,
         *,
-        method: Method = "leiden",
-        weights: Weights = "sqrt",
-        resolution: float = 1.0,
-        seed: int = 0,
+        method: Method = defaults.METHOD,
+        weights: Weights = defaults.WEIGHTS,
+        resolution: float = defaults.RESOLUTION,
+        seed: int = defaults.SEED,
     ) -> Communities:
         """Return the modules of the run: groups of features that interact more than by chance.
 
@@ -271,13 +271,13 @@ class Graph(Closing):
     def module_table(
         self,
         *,
-        resolutions: Sequence[float] = (1.0,),
-        method: Method = "leiden",
-        weights: Weights = "sqrt",
-        seed: int = 0,
-        seeds: int = 10,
-        null: int = 10,
-        min_importance: float = MIN_IMPORTANCE,
+        resolutions: Sequence[float] = (defaults.RESOLUTION,),
+        method: Method = defaults.METHOD,
+        weights: Weights = defaults.WEIGHTS,
+        seed: int = defaults.SEED,
+        seeds: int = defaults.SEEDS,
+        null: int = defaults.SHUFFLED,
+        min_importance: float = defaults.MIN_IMPORTANCE,
     ) -> ModuleTable:
         """Return how good the modules are at each resolution: see `queries.modules.table`.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lib_graph.analysis.ablation import DELTA
 from lib_graph.run import Run
 from lib_graph.run.ablations import ABLATION, TABLE
 from lib_graph.run.kept import graph_of
 from lib_graph.run.writing import write_rows
+from lib_graph.support.defaults import DELTA
 
 OTHER = "ffffffffffff"  # the run of another basis
 BASELINE = 0.9

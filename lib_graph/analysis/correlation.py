@@ -20,6 +20,7 @@ from lib_graph.cutting.copies import converted
 from lib_graph.method.dictionary import Basis
 from lib_graph.method.moments import Spread, counted_rows
 from lib_graph.method.network import Batch, Layer
+from lib_graph.support import defaults
 from lib_graph.support.devices import exact
 
 __all__ = ["CrossMoments", "correlations", "every_pair", "same_column"]
@@ -120,7 +121,7 @@ def correlations(
     first: Reopened,
     other: Reopened,
     passes: Passes,
-    memory: int = 4 << 30,
+    memory: int = defaults.MEMORY,
     running: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> dict[str, Float[Tensor, ...]]:
     """Return r of the features of two networks on the data of the first, by the layers of both.

@@ -20,6 +20,7 @@ from lib_graph.networks import Subject
 from lib_graph.run import Run
 from lib_graph.run.examples import NAME, read_examples, write_examples
 from lib_graph.run.kept import graph_of, up_to_date
+from lib_graph.support import defaults
 from lib_graph.support.devices import sums_on
 from lib_graph.support.files import locked
 from lib_graph.support.progress import SILENT, Progress
@@ -31,10 +32,10 @@ def find_examples(
     run: Run,
     subject: Subject | None = None,
     *,
-    count: int = 10,
+    count: int = defaults.EXAMPLES,
     replace: bool = False,
-    memory: int = 4 << 30,
-    device: str = "cpu",
+    memory: int = defaults.MEMORY,
+    device: str = defaults.DEVICE,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
     """Return the examples of all features, written to examples.parquet in the run's folder.

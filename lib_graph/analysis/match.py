@@ -20,6 +20,7 @@ from lib_graph.networks import Subject
 from lib_graph.run import Run
 from lib_graph.run.kept import graph_of, up_to_date
 from lib_graph.run.matches import MATCHES, all_matches, matches_path, write_matches
+from lib_graph.support import defaults
 from lib_graph.support.files import locked
 from lib_graph.support.progress import SILENT, Progress
 
@@ -32,10 +33,10 @@ def match_runs(
     subject: Subject | None = None,
     other_subject: Subject | None = None,
     *,
-    count: int = 3,
+    count: int = defaults.MATCHES,
     replace: bool = False,
-    memory: int = 4 << 30,
-    device: str = "cpu",
+    memory: int = defaults.MEMORY,
+    device: str = defaults.DEVICE,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
     """Return which features of two runs are alike, written to the folders of both.

@@ -24,6 +24,7 @@ from lib_graph.networks import Subject, load_subject
 from lib_graph.run import Manifest, Run
 from lib_graph.run.config import BuildConfig
 from lib_graph.run.kept import UNFINISHED, Origin
+from lib_graph.support import defaults
 from lib_graph.support.devices import CPU, device_named
 from lib_graph.support.progress import Progress
 
@@ -113,7 +114,7 @@ def reopened_network(
     run: Run,
     subject: Subject | None = None,
     dtype: torch.dtype | None = None,
-    device: str = "cpu",
+    device: str = defaults.DEVICE,
 ) -> Reopened:
     """Return the network of a run, cut at its layers, and the bases of the layers.
 
@@ -126,7 +127,7 @@ def reopened_network(
 
 
 def cut_again(
-    run: Run, subject: Subject, dtype: torch.dtype | None = None, device: str = "cpu"
+    run: Run, subject: Subject, dtype: torch.dtype | None = None, device: str = defaults.DEVICE
 ) -> Reopened:
     """Return a network with the layers of a run, cut at them on its own data, and their bases."""
     if dtype is None:

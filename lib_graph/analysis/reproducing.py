@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 from lib_graph.analysis.ablation import (
-    DELTA,
     Bench,
     ablate_edges,
     read_ablation,
@@ -22,6 +21,7 @@ from lib_graph.building.options import Options
 from lib_graph.errors import RunError, UsageError
 from lib_graph.networks import load_subject, shipped_model
 from lib_graph.run import Run
+from lib_graph.support import defaults
 from lib_graph.support.progress import SILENT, Progress
 
 __all__ = ["BASES", "SHIPPED", "Case", "cases", "reproduced_run"]
@@ -98,7 +98,7 @@ def reproduced_run(
 
 
 def _ablated(run: Run) -> bool:
-    """Return whether the edges of all sections have been ablated, in this very graph, to DELTA."""
+    """Return whether the edges of all sections of this very graph were ablated, to DELTA."""
     sections = {layer.name for layer in run.layers[:-1]}
     try:
         rows = read_ablation(run)
@@ -108,6 +108,6 @@ def _ablated(run: Run) -> bool:
         return False
     return (
         set(required["layer"]) == sections
-        and bool((required["delta"] == DELTA).all())
+        and bool((required["delta"] == defaults.DELTA).all())
         and kept.keys() == set(required["layer"][required["edges"] > 0])
     )

@@ -26,6 +26,7 @@ from lib_graph.networks import Subject
 from lib_graph.run import Run
 from lib_graph.run.kept import UNFINISHED, Origin, clear, finished, graph_of
 from lib_graph.run.writing import write_features, write_interactions, write_manifest
+from lib_graph.support import defaults
 from lib_graph.support.files import locked
 from lib_graph.support.progress import SILENT, Progress
 
@@ -40,8 +41,8 @@ def trace(
     subject: Subject | None = None,
     name: str | None = None,
     replace: bool = False,
-    memory: int = 4 << 30,
-    device: str = "cpu",
+    memory: int = defaults.MEMORY,
+    device: str = defaults.DEVICE,
     progress: Progress = SILENT,
 ) -> Run:
     """Return the run of one input over the features of `run`, written to the folder `out`.

@@ -27,6 +27,7 @@ from lib_graph.run import DataInfo, LayerInfo, ModelInfo, Run
 from lib_graph.run.config import BuildConfig
 from lib_graph.run.kept import clear, finished
 from lib_graph.run.writing import write_manifest
+from lib_graph.support import defaults
 from lib_graph.support.devices import device_named
 from lib_graph.support.files import locked
 from lib_graph.support.processes import joined
@@ -46,7 +47,7 @@ def build(
     name: str | None = None,
     replace: bool = False,
     force: bool = False,
-    device: str = "cpu",
+    device: str = defaults.DEVICE,
     progress: Progress = SILENT,
 ) -> Run:
     """Return the run of a network on its data, written to the folder `out`.

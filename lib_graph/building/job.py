@@ -20,9 +20,10 @@ from lib_graph.building.origin import origin_of, tensors_sha256
 from lib_graph.building.passes import Passes
 from lib_graph.building.plan import Plan, make_plan
 from lib_graph.building.samples import Samples
+from lib_graph.cutting.asked import check_points
 from lib_graph.cutting.composing import compose
 from lib_graph.cutting.copies import converted, in_precision
-from lib_graph.cutting.cuts import check_points, cut
+from lib_graph.cutting.cuts import cut
 from lib_graph.cutting.recording import NOTICE, recorded
 from lib_graph.cutting.survey import check_copy
 from lib_graph.errors import ModelError, UntraceableError

@@ -11,6 +11,7 @@ import torch
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.method.basis import BASES
 from lib_graph.method.rules import Rule
+from lib_graph.support import defaults
 
 __all__ = ["LASTS", "Options"]
 
@@ -40,16 +41,16 @@ class Options:
     Raises UsageError if a value cannot be used.
     """
 
-    basis: str | Path = "lib"
-    last: Literal["raw", "pca"] = "raw"
-    rule: str = "gradient"
+    basis: str | Path = defaults.BASIS
+    last: Literal["raw", "pca"] = defaults.LAST
+    rule: str = defaults.RULE
     points: int | None = None
-    dtype: Literal["float64", "float32"] = "float64"
-    tau_pca: float = 1e-12
-    tau_lib: float = 1e-12
+    dtype: Literal["float64", "float32"] = defaults.DTYPE
+    tau_pca: float = defaults.TAU
+    tau_lib: float = defaults.TAU
     biases: tuple[str, ...] | None = None
     partial: bool = False
-    memory: int = 4 << 30
+    memory: int = defaults.MEMORY
     top: int | None = None
     min_importance: float | None = None
     edge_samples: int | None = None

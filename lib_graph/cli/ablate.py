@@ -15,6 +15,7 @@ from lib_graph.cli.listed import LISTED
 from lib_graph.cli.options import resources
 from lib_graph.cli.output import Output, output_options
 from lib_graph.errors import ConflictError, UsageError
+from lib_graph.support import defaults
 from lib_graph.support.view import View
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ def _scoring(function: Function) -> Function:
     """Add the options that all ablations share."""
     for option in (
         click.option("--replace", is_flag=True, help="Forget ablations of other data or metrics."),
-        click.option("--seed", default=0, show_default=True, help="Of the random masks."),
+        click.option(
+            "--seed", default=defaults.SEED, show_default=True, help="Of the random masks."
+        ),
         click.option("--metric", help="accuracy or cross-entropy.  [default: what suits the data]"),
     ):
         function = option(function)
@@ -104,7 +107,7 @@ def nodes(
 
 @command(epilog="Example: lib-graph ablate my-run edges --delta 0.01")
 @click.option(
-    "--delta", default=1e-3, show_default=True, help="By how much the score may be worse."
+    "--delta", default=defaults.DELTA, show_default=True, help="By how much the score may be worse."
 )
 @_curves
 @_scoring
@@ -152,10 +155,14 @@ def edges(
     help="Instead of a FILE: find a small circuit whose score is worse by at most DELTA.",
 )  # fmt: skip
 @click.option(
-    "--rank", default="strength", show_default=True, help="What --keep-score ranks interactions by:"
-    " strength or share.",
-)  # fmt: skip
-@click.option("--draws", default=5, show_default=True, help="Random circuits of the same size.")
+    "--rank",
+    default=defaults.RANK,
+    show_default=True,
+    help="What --keep-score ranks interactions by: strength or share.",
+)
+@click.option(
+    "--draws", default=defaults.DRAWS, show_default=True, help="Random circuits of the same size."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Write the circuit with its scores.")
 @_scoring
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: the circuit, with its scores.")

@@ -13,6 +13,7 @@ from lib_graph.cli.commands import command, progress
 from lib_graph.cli.listed import LISTED
 from lib_graph.cli.options import resources
 from lib_graph.errors import UsageError
+from lib_graph.support import defaults
 
 if TYPE_CHECKING:
     from lib_graph.data.text import Text
@@ -50,8 +51,12 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     help="Of a language model: what it reads. A .txt, a .jsonl or .parquet with a column text, or "
     ".safetensors with tokens.",
 )
-@click.option("--context", default=128, show_default=True, help="Tokens in a row of the text.")
-@click.option("--tokens", default=50_000, show_default=True, help="Tokens to take of the text.")
+@click.option(
+    "--context", default=defaults.CONTEXT, show_default=True, help="Tokens in a row of the text."
+)
+@click.option(
+    "--tokens", default=defaults.TOKENS, show_default=True, help="Tokens to take of the text."
+)
 @click.option("--padding", is_flag=True, help="Give each document of the text a row of its own, "
               "instead of joining and cutting them.")  # fmt: skip
 @click.option(
@@ -71,30 +76,32 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     "--basis",
     "--bases",
     "basis",
-    default="lib",
+    default=defaults.BASIS,
     show_default=True,
     metavar="BASIS",
     help="lib, pca, neuron, or global (as lib, but by what reaches the last layer); or a file of "
     "bases or dictionaries, or a run, to take them from.",
 )
-@click.option("--last", default="raw", show_default=True, help="The last layer: raw or pca.")
+@click.option(
+    "--last", default=defaults.LAST, show_default=True, help="The last layer: raw or pca."
+)
 @click.option(
     "--rule",
-    default="gradient",
+    default=defaults.RULE,
     show_default=True,
     help="Where derivatives are taken: gradient, gauss-legendre or trapezoid.",
 )
 @click.option("--points", type=int, help="Nodes of the rule.  [default: 1, 16 or 33]")
-@click.option("--dtype", default="float64", show_default=True, help="float64 or float32.")
+@click.option("--dtype", default=defaults.DTYPE, show_default=True, help="float64 or float32.")
 @click.option(
     "--tau-pca",
-    default=1e-12,
+    default=defaults.TAU,
     show_default=True,
     help="Cut variances up to this share of the top; "
     "docs/method.md §16 says what a smaller one is good for.",
 )
 @click.option(
-    "--tau-lib", default=1e-12, show_default=True, help="Cut importances up to this share."
+    "--tau-lib", default=defaults.TAU, show_default=True, help="Cut importances up to this share."
 )
 @click.option(
     "--biases",

@@ -11,6 +11,7 @@ import click
 from lib_graph.cli.commands import command, progress
 from lib_graph.cli.options import resources
 from lib_graph.cli.output import Output, output_options
+from lib_graph.support import defaults
 from lib_graph.support.view import View
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ TITLES = {
 @click.option("--data", metavar="PLACE", help="Of that network: its data, as for 'build'.")
 @click.option(
     "--share",
-    default=0.01,
+    default=defaults.NEARLY,
     show_default=True,
     help="Units are nearly synchronised if they differ on up to this share of the inputs.",
 )

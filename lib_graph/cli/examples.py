@@ -8,13 +8,16 @@ import click
 
 from lib_graph.cli.commands import command, progress
 from lib_graph.cli.options import resources
+from lib_graph.support import defaults
 
 __all__ = ["examples"]
 
 
 @command(short_help="Find the inputs on which each feature is largest.")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("-n", "--count", default=10, show_default=True, help="How many at either end.")
+@click.option(
+    "-n", "--count", default=defaults.EXAMPLES, show_default=True, help="How many at either end."
+)
 @click.option("--replace", is_flag=True, help="Look again although there are others.")
 @resources
 def examples(run: Path, count: int, replace: bool, memory: int, device: str) -> None:

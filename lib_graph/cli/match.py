@@ -10,6 +10,7 @@ import click
 from lib_graph.cli.commands import command, progress
 from lib_graph.cli.options import resources
 from lib_graph.cli.output import Output, output_options
+from lib_graph.support import defaults
 from lib_graph.support.view import View
 
 if TYPE_CHECKING:
@@ -22,7 +23,13 @@ __all__ = ["match"]
 @command(short_help="Find the features of two runs that are alike.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("other", type=click.Path(path_type=Path))
-@click.option("-n", "--count", default=3, show_default=True, help="Matches kept of each feature.")
+@click.option(
+    "-n",
+    "--count",
+    default=defaults.MATCHES,
+    show_default=True,
+    help="Matches kept of each feature.",
+)
 @click.option("--replace", is_flag=True, help="Look again although there are matches.")
 @resources
 @output_options

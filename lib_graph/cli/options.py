@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from lib_graph.support import defaults
+
 __all__ = ["resources"]
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
@@ -24,8 +26,15 @@ def resources(verb: Verb) -> Verb:
 
     shown: dict[str, Any] = {"show_default": True}
     for option in (
-        click.option("--device", default="cpu", help="cpu, cuda, cuda:1 or mps.", **shown),
-        click.option("--memory", default="4G", help="What each process may take.", **shown),
+        click.option(
+            "--device", default=defaults.DEVICE, help="cpu, cuda, cuda:1 or mps.", **shown
+        ),
+        click.option(
+            "--memory",
+            default=f"{defaults.MEMORY >> 30}G",
+            help="What each process may take.",
+            **shown,
+        ),
     ):
         option(wrapped)
     return wrapped  # type: ignore[return-value]

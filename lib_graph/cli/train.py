@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lib_graph.cli.commands import Command, progress
+from lib_graph.support import defaults
 
 __all__ = ["train"]
 
@@ -14,7 +15,7 @@ out_option = click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="Folder to write; new or empty."
 )
 seed_option = click.option(
-    "--seed", default=0, show_default=True, help="Of the weights and the batches."
+    "--seed", default=defaults.SEED, show_default=True, help="Of the weights and the batches."
 )
 
 
@@ -25,9 +26,11 @@ def train() -> None:
 
 @train.command("modular-addition", cls=Command)
 @out_option
-@click.option("--modulus", default=113, show_default=True, help="p in (a + b) mod p.")
+@click.option("--modulus", default=defaults.MODULUS, show_default=True, help="p in (a + b) mod p.")
 @seed_option
-@click.option("--max-steps", default=20_000, show_default=True, help="Give up after so many.")
+@click.option(
+    "--max-steps", default=defaults.MAX_STEPS, show_default=True, help="Give up after so many."
+)
 def modular_addition(out: Path, modulus: int, seed: int, max_steps: int) -> None:
     """Train the papers' one-layer transformer for (a + b) mod p, until its test accuracy is 1.
 
@@ -70,7 +73,9 @@ def modular_addition(out: Path, modulus: int, seed: int, max_steps: int) -> None
 )
 @click.option("--label", help="The column of labels, where there are several.")
 @seed_option
-@click.option("--epochs", default=10, show_default=True, help="Passes over the training split.")
+@click.option(
+    "--epochs", default=defaults.EPOCHS, show_default=True, help="Passes over the training split."
+)
 def mlp(data: Path, out: Path, hidden: str, label: str | None, seed: int, epochs: int) -> None:
     """Train a multilayer perceptron to classify images: Linear, ReLU, …, Linear.
 

@@ -18,29 +18,26 @@ from torch import Tensor, fx, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lib_graph.cutting.arguments import POSITIONAL, Form
+from lib_graph.cutting.asked import (
+    biases_among,
+    check_points,
+    names_of,
+    notes_of,
+    parameters_of,
+)
 from lib_graph.cutting.crossings import NodeSet, activations, crossings_of, fixed, hint, reach
 from lib_graph.cutting.following import plain_kernels
 from lib_graph.cutting.operations import is_recurrent
-from lib_graph.cutting.points import is_point, is_variance, points
+from lib_graph.cutting.points import is_variance
 from lib_graph.cutting.recognising import recognise
 from lib_graph.cutting.selfcheck import check, declared
 from lib_graph.cutting.survey import surveyed
-from lib_graph.cutting.tracing import Course, TracedModule, trace
-from lib_graph.errors import ModelError, NotFoundError, UsageError
+from lib_graph.cutting.tracing import TracedModule, trace
+from lib_graph.errors import ModelError
 from lib_graph.method.kind import Kind
 from lib_graph.method.network import Constants, Layer, Network, Section
 
-__all__ = [
-    "Chain",
-    "Function",
-    "biases_among",
-    "check_points",
-    "cut",
-    "names_of",
-    "notes_of",
-    "parameters_of",
-    "take_apart",
-]
+__all__ = ["Chain", "Function", "cut", "take_apart"]
 
 Function = Callable[[Sequence[Tensor], Mapping[str, Tensor], Constants], Sequence[Tensor]]
 
@@ -74,16 +71,17 @@ def cut(
     """Return the network of sections between the given layers (name → point), in order.
 
     `inputs` is an example batch of at least two samples, which `form` puts into the module's
-    arguments. `biases` names the parameters that count
-    as biases (default: those whose last name is `bias` or starts with `b_`); `kinds` says what the
-    section between two layers (source, target) is; linear maps, also with an activation behind, are
-    recognised. With `partial`, a layer is the named tensor alone; what bypasses it is held fixed at
-    what it is on the data.
+    arguments. `biases` names the parameters that count as biases (default: those whose last name is
+    `bias` or starts with `b_`); `kinds` says what the section between two layers (source, target)
+    is; linear maps, also with an activation behind, are recognised. With `partial`, a layer is the
+    named tensor alone; what bypasses it is held fixed at what it is on the data.
 
     Raises NotFoundError for an unknown point or parameter, UsageError if the layers do not follow
-    each other, UntraceableError if the module cannot be traced, ModelError if samples influence
-    each other, or if a declared kind is not what the section computes.
+    each other, UntraceableError if the module cannot be traced, ModelError if it is random, if
+    samples influence each other, if a section has no derivative, or if a declared kind is not what
+    the section computes.
 
+    >>> import torch
     >>> network = cut(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), (torch.ones(2, 2),),
     ...               {"first": "0:in", "second": "1:in", "result": "output"})
     >>> [(layer.name, layer.width) for layer in network.layers]
@@ -112,61 +110,6 @@ def cut(
     if partial:
         figures["held_tensors"] = chain.held
     return replace(network, figures=figures, notes=notes_of(course, graph.changed))
-
-
-def notes_of(course: Course, changed: Iterable[str]) -> tuple[str, ...]:
-    """Return what people should know of how a module was followed, a sentence each."""
-    notes = []
-    if course.own.own:
-        names = ", ".join(sorted(course.own.own.values()))
-        notes.append(
-            f"The derivative of {names} is the backward that each says itself, which is not that "
-            "of its forward."
-        )
-    if changed := sorted(set(changed)):
-        notes.append(
-            f"The module changes {', '.join(changed)} as it runs. That is left out: every batch "
-            "finds them as they are."
-        )
-    return tuple(notes)
-
-
-def check_points(module: nn.Module, layers: Mapping[str, str]) -> None:
-    """Raise UsageError if layers are too few, NotFoundError if one is at no point of the module."""
-    if len(layers) < 2:
-        raise UsageError(
-            f"A network needs at least two layers, not {len(layers)}. Name them (--layers); "
-            "'lib-graph layers MODEL' lists what can be one."
-        )
-    for name, point in layers.items():
-        if not is_point(module, point):
-            raise NotFoundError("point", point, points(module), f"It was to be layer {name!r}.")
-
-
-def parameters_of(module: nn.Module) -> dict[str, Tensor]:
-    """Return all parameters of a module by all of their names."""
-    return {name: value.detach() for name, value in module.named_parameters(remove_duplicate=False)}
-
-
-def names_of(module: nn.Module) -> dict[str, set[str]]:
-    """Return by each name of a parameter all names that it has, where weights are tied."""
-    names: dict[int, set[str]] = {}
-    found = list(module.named_parameters(remove_duplicate=False))
-    for name, value in found:
-        names.setdefault(id(value), set()).add(name)
-    return {name: names[id(value)] for name, value in found}
-
-
-def biases_among(names: Mapping[str, set[str]], biases: Iterable[str] | None) -> set[str]:
-    """Return the names that count as biases, with all others of the same parameters: the given
-    ones, or those called `bias` or `b_…`.
-
-    Raises NotFoundError for a given one that is no parameter.
-    """
-    chosen = set(filter(_is_bias, names) if biases is None else biases)
-    for name in chosen - set(names):
-        raise NotFoundError("parameter", name, list(names), "It was to count as a bias.")
-    return set().union(*(names[name] for name in chosen))
 
 
 def take_apart(
@@ -204,11 +147,6 @@ def take_apart(
         _head(graph, crossings[0], constants, parameters),
         len(set().union(*held)),
     )
-
-
-def _is_bias(name: str) -> bool:
-    last = name.rsplit(".", 1)[-1]
-    return last == "bias" or last.startswith("b_")
 
 
 def _samples(graph: TracedModule) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from lib_graph.cutting.own_derivatives import Use, use_named
+from lib_graph.cutting.function_use import Use, use_named
 
 __all__ = ["SHAPE_ONLY", "cleaned", "is_recurrent"]
 

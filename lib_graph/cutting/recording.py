@@ -16,16 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from lib_graph.cutting.arguments import POSITIONAL, Form
-from lib_graph.cutting.cuts import (
-    Chain,
-    Function,
+from lib_graph.cutting.asked import (
     biases_among,
     check_points,
     names_of,
     notes_of,
     parameters_of,
-    take_apart,
 )
+from lib_graph.cutting.cuts import Chain, Function, take_apart
 from lib_graph.cutting.selfcheck import check, declared
 from lib_graph.cutting.survey import surveyed
 from lib_graph.cutting.tracing import Course, recording

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from lib_graph.errors import UsageError
+from lib_graph.support import defaults
 
 __all__ = ["Text", "TokenRows", "documents", "read_rows"]
 
@@ -37,8 +38,8 @@ class Text:
     """
 
     file: Path
-    context: int = 128
-    tokens: int | None = 50_000
+    context: int = defaults.CONTEXT
+    tokens: int | None = defaults.TOKENS
     padding: bool = False
 
     def __post_init__(self) -> None:

@@ -18,6 +18,7 @@ from lib_graph.errors import UsageError
 from lib_graph.kinds import Attention, Linear, ResidualMLP
 from lib_graph.networks.checkpoint import fill, read_config, read_weights
 from lib_graph.networks.subject import Kinds, Subject
+from lib_graph.support import defaults
 
 __all__ = [
     "LAYERS",
@@ -74,7 +75,7 @@ class AdditionConfig(_Record):
     n_ctx: Literal[3] = 3
     act_fn: Literal["relu"] = "relu"
     normalization_type: None = None
-    modulus: Annotated[int, Field(ge=2)] = 113
+    modulus: Annotated[int, Field(ge=2)] = defaults.MODULUS
     fn: Literal["add"] = "add"
     frac_train: Annotated[float, Field(gt=0, lt=1)] = 0.3
     split_seed: int = 0

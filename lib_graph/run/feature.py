@@ -12,6 +12,7 @@ from lib_graph.errors import UsageError
 from lib_graph.run.examples import NAME, read_examples
 from lib_graph.run.folder import Run
 from lib_graph.run.schema import INTERACTIONS, FeatureId
+from lib_graph.support import defaults
 
 __all__ = ["Feature", "find_feature", "read_feature"]
 
@@ -56,7 +57,7 @@ def find_feature(text: str) -> tuple[Run, str, int]:
     raise UsageError(f"{text!r} is no feature. Write RUN/LAYER/INDEX, with RUN a run folder.")
 
 
-def read_feature(run: Run, layer: str, index: int, *, limit: int = 10) -> Feature:
+def read_feature(run: Run, layer: str, index: int, *, limit: int = defaults.SHOWN) -> Feature:
     """Return a feature of a run, with at most `limit` inputs, outputs and examples at either end.
 
     Raises NotFoundError if there is no such feature, RunError if its examples are of another build.

@@ -11,10 +11,13 @@ from lib_graph.cli.commands import command
 from lib_graph.errors import UsageError
 from queries.cli.options import (
     AnswerOutput,
-    from_option,
+    given,
     min_importance_option,
+    min_share_option,
     output_options,
     run_options,
+    source_option,
+    target_option,
 )
 
 if TYPE_CHECKING:
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["circuit", "circuits"]
 
-MIN_SHARE = 0.05
 replace_option = click.option(
     "--replace", is_flag=True, help="Take the place of another circuit of this name."
 )
@@ -31,9 +33,9 @@ replace_option = click.option(
 
 @command(short_help="Find the circuit that leads to a place, and save it.")
 @run_options
-@click.option("--to", "target", required=True, metavar="LAYER[/INDEX]", help="Where it ends.")
-@from_option
-@click.option("--min-share", type=float, help=f"Least share on every step. [default: {MIN_SHARE}]")
+@target_option
+@source_option
+@min_share_option
 @click.option("-k", "--paths", "k", type=int, help="Instead: the union of the K strongest paths.")
 @click.option("--size", type=int, help="Instead: grow it to SIZE interactions, path by path.")
 @min_importance_option
@@ -54,16 +56,18 @@ def circuit(
     --min-share. With -k the union of the K strongest paths. With --size it has so many
     interactions: the strongest path, and then always the path that adds most to what flows, per
     interaction. A circuit that leads to one answer, such as output/5, cannot score on accuracy over
-    all answers; one that leads to all of them, --to output, can.
+    all answers; one that leads to all of them, --target output, can.
 
     \b
-    lib-graph circuit --to output/5
-    lib-graph circuit --to output/5 --from ln1.0/1 --min-share 0.02 --json
-    lib-graph circuit --to output/5 --size 40 --save five
+    lib-graph circuit --target output/5
+    lib-graph circuit --target output/5 --source ln1.0/1 --min-share 0.02 --json
+    lib-graph circuit --target output/5 --size 40 --save five
     """  # noqa: D301  \b is click's mark
     from queries.graph import open_graph
     from queries.views.answers import circuit_view
 
+    if options["target"] is None:
+        raise UsageError("A circuit needs an end. Give --target LAYER/INDEX.")
     with open_graph(store, run) as graph:
         found = _find(graph, **options)
         if save is not None:
@@ -76,16 +80,16 @@ def circuit(
 
 
 def _find(
-    graph: Graph, *, min_share: float | None, k: int | None, size: int | None, **ends: Any
+    graph: Graph, *, min_share: float, k: int | None, size: int | None, **ends: Any
 ) -> Circuit:
     """Return the circuit that the options ask for."""
-    if sum(x is not None for x in (min_share, k, size)) > 1:
+    if len(given("min_share", "k", "size")) > 1:
         raise UsageError("--min-share, -k and --size exclude each other. Give one of them.")
     if k is not None:
         return graph.circuit_of(graph.paths(k=k, **ends))
     if size is not None:
         return graph.grow_circuit(size=size, **ends)
-    return graph.circuit(min_share=MIN_SHARE if min_share is None else min_share, **ends)
+    return graph.circuit(min_share=min_share, **ends)
 
 
 class _Circuits(click.Group):
@@ -102,7 +106,7 @@ def circuits() -> None:
     """List, show, compare, export, import and delete saved circuits.
 
     \b
-    lib-graph circuit --to output/5 --save five
+    lib-graph circuit --target output/5 --save five
     lib-graph circuits
     lib-graph circuits compare five six
     """  # noqa: D301  \b is click's mark

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from lib_graph.cli.commands import command
+from lib_graph.support import defaults
 from queries.cli.options import AnswerOutput, output_options, store_option
 
 __all__ = ["compare"]
@@ -13,9 +14,11 @@ __all__ = ["compare"]
 @command(short_help="Compare runs: ranks, sparsity, matches, modules.")
 @click.argument("runs", nargs=-1, required=True)
 @store_option
-@click.option("--resolution", default=1.0, show_default=True, help="Of the modules.")
-@click.option("--seed", default=0, show_default=True, help="Of the modules.")
-@click.option("--null", default=10, show_default=True, metavar="N",
+@click.option(
+    "--resolution", default=defaults.RESOLUTION, show_default=True, help="Of the modules."
+)
+@click.option("--seed", default=defaults.SEED, show_default=True, help="Of the modules.")
+@click.option("--null", default=defaults.SHUFFLED, show_default=True, metavar="N",
               help="Q of N graphs without modules.")  # fmt: skip
 @output_options
 def compare(

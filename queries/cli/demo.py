@@ -54,12 +54,12 @@ def demo(out: Path, answer: int) -> None:
     at = f"--store {store}"
     with open_graph(store, built.id) as graph:
         _step(f"What leads to the answer {answer}? The strongest paths:",
-              f"lib-graph paths --to {target} -k {PATHS} {at}")  # fmt: skip
+              f"lib-graph paths --target {target} -k {PATHS} {at}")  # fmt: skip
         paths = graph.paths(target=target, k=PATHS)
         print_view(paths_view(paths))
 
         _step("The circuit of all paths whose every share is at least 10 %:",
-              f"lib-graph circuit --to {target} --min-share {MIN_SHARE} {at}")  # fmt: skip
+              f"lib-graph circuit --target {target} --min-share {MIN_SHARE} {at}")  # fmt: skip
         circuit = graph.circuit(target=target, min_share=MIN_SHARE)
         print_view(circuit_view(circuit))
 
@@ -68,14 +68,14 @@ def demo(out: Path, answer: int) -> None:
         communities = graph.communities()
         print_view(communities_view(communities))
 
-        what = f"--of circuit --to {target} --min-share {MIN_SHARE}"
+        what = f"--of circuit --target {target} --min-share {MIN_SHARE}"
         _step("A picture: columns are layers, width is share, colour is module.",
               f"lib-graph plot {picture} {what} {at}")  # fmt: skip
         plot_circuit(circuit, picture, communities=communities, title=f"What leads to {target}")
         click.echo(f"Open {picture}.")
 
     _step("The paths were found by this Cypher, which Neo4j Browser runs as it is:",
-          f"lib-graph paths --to {target} -k {PATHS} {at} --show-cypher")  # fmt: skip
+          f"lib-graph paths --target {target} -k {PATHS} {at} --show-cypher")  # fmt: skip
     print_statements(paths.statements[-1:])
     click.echo(_next(run, store, target))
 
@@ -89,10 +89,10 @@ def _next(run: Path, store: Path, target: str) -> str:
     return f"""
 What next?
   lib-graph features --layer ln2.0 --sort importance --store {store}
-  lib-graph export circuit --to {target} --format graphml --out circuit.graphml --store {store}
+  lib-graph export circuit --target {target} --format graphml --out circuit.graphml --store {store}
   lib-graph train modular-addition --out my-model && lib-graph build my-model --out my-run
 
 In a real Neo4j, with Docker (docker compose up -d) or without (tools/neo4j/run):
   export NEO4J_URI=bolt://127.0.0.1:7687 NEO4J_PASSWORD=…
   lib-graph ingest {run} --store neo4j
-  lib-graph paths --to {target} --store neo4j"""
+  lib-graph paths --target {target} --store neo4j"""

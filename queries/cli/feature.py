@@ -10,6 +10,7 @@ import click
 
 from lib_graph.cli.commands import command
 from lib_graph.errors import UsageError
+from lib_graph.support import defaults
 
 if TYPE_CHECKING:
     from lib_graph.run.feature import Feature
@@ -20,7 +21,7 @@ __all__ = ["feature"]
 @command(short_help="Show what a feature is, or label it.")
 @click.argument("feature", metavar="RUN/LAYER/INDEX")
 @click.option("--label", metavar="TEXT", help="Label it; '' takes the label away.")
-@click.option("-n", "--limit", default=5, show_default=True, help="How many of each.")
+@click.option("-n", "--limit", default=defaults.SHOWN, show_default=True, help="How many of each.")
 @click.option("--images", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
               help="Draw the images among the examples into a PNG, SVG or PDF.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -7,12 +7,20 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from lib_graph.cli.commands import command
 from lib_graph.errors import UsageError
+from lib_graph.support import defaults
 from lib_graph.support.files import whole_file
-from queries.cli.options import run_options
+from queries.cli.options import (
+    given,
+    limit_option,
+    min_share_option,
+    min_strength_option,
+    run_options,
+    source_option,
+    target_option,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,12 +35,6 @@ LAYERED = ("paths", "circuit", "interactions")
 CHARTS = ("importances", "modules", "strengths", "ablation")
 """Pictures of a whole run, which take no ends"""
 
-to_option = click.option("--to", "target", metavar="LAYER[/INDEX]", help="Where it ends.")
-from_option = click.option("--from", "source", metavar="LAYER[/INDEX]", help="Where it starts.")
-min_share_option = click.option(
-    "--min-share", default=0.05, show_default=True, help="Of a circuit: least share on every step."
-)
-
 
 @command(short_help="Write features, interactions or a circuit to a file.")
 @click.argument("what", type=click.Choice(["features", "interactions", "circuit"]))
@@ -40,21 +42,21 @@ min_share_option = click.option(
 @click.option("--format", type=click.Choice(["parquet", "csv", "graphml", "json"]), required=True)
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
               help="[default: standard output]")  # fmt: skip
-@click.option("--min-strength", default=0.0, show_default=True, help="Of interactions.")
-@to_option
-@from_option
+@min_strength_option
+@target_option
+@source_option
 @min_share_option
 def export(what: str, store: str | None, run: str | None, out: Path | None, **options: Any) -> None:
     """Write features, interactions or a circuit, with labels, for other programs.
 
     \b
     lib-graph export interactions --format parquet --out interactions.parquet
-    lib-graph export circuit --to output/5 --format graphml --out circuit.graphml
+    lib-graph export circuit --target output/5 --format graphml --out circuit.graphml
     """  # noqa: D301  \b is click's mark
     from queries.graph import open_graph
 
     if what == "circuit" and options["target"] is None:
-        raise UsageError("A circuit needs an end. Give --to LAYER/INDEX.")
+        raise UsageError("A circuit needs an end. Give --target LAYER/INDEX.")
     if out is None and options["format"] == "parquet" and sys.stdout.isatty():
         raise UsageError("Parquet is not for a terminal. Give --out FILE.")
     with open_graph(store, run) as graph:
@@ -90,17 +92,13 @@ def _export(
 @run_options
 @click.option("--of", "what", type=click.Choice([*LAYERED, *CHARTS]), default="paths",
               show_default=True)  # fmt: skip
-@to_option
-@from_option
-@click.option(
-    "-n",
-    "--limit",
-    default=30,
-    show_default=True,
-    help="How many paths or interactions; how many features of each layer.",
-)
+@target_option
+@source_option
+@limit_option(defaults.DRAWN, "How many paths or interactions; how many features of each layer.")
 @min_share_option
-@click.option("--saved", metavar="NAME", help="Of a circuit: one that is saved, in place of --to.")
+@click.option(
+    "--saved", metavar="NAME", help="Of a circuit: one that is saved, in place of --target."
+)
 @click.option("--modules/--no-modules", default=True, show_default=True, help="Colour by module.")
 def plot(
     file: Path, store: str | None, run: str | None, what: str, modules: bool, **options: Any
@@ -114,8 +112,8 @@ def plot(
     PDF.
 
     \b
-    lib-graph plot paths.png --to output/5
-    lib-graph plot circuit.svg --of circuit --to output/5 --min-share 0.1
+    lib-graph plot paths.png --target output/5
+    lib-graph plot circuit.svg --of circuit --target output/5 --min-share 0.1
     lib-graph plot five.pdf --of circuit --saved five
     lib-graph plot strengths.pdf --of strengths
     """  # noqa: D301  \b is click's mark
@@ -126,9 +124,9 @@ def plot(
     check_suffix(file)
     ends = options["source"] or options["target"]
     if options["saved"] is not None and (what != "circuit" or ends):
-        raise UsageError("--saved goes with --of circuit, and without --from and --to.")
-    if options["saved"] is not None and (given := _given("limit", "min_share")):
-        raise UsageError(f"--saved takes the circuit as it is, without {' and '.join(given)}.")
+        raise UsageError("--saved goes with --of circuit, and without --source and --target.")
+    if options["saved"] is not None and (typed := given("limit", "min_share")):
+        raise UsageError(f"--saved takes the circuit as it is, without {' and '.join(typed)}.")
     with open_graph(store, run) as graph:
         if what in CHARTS:
             save_figure(_chart(graph, what, options["limit"]), file)
@@ -140,17 +138,6 @@ def plot(
     click.echo(
         f"Wrote {file}: {len(circuit.features)} features, {len(circuit)} interactions.", err=True
     )
-
-
-def _given(*names: str) -> list[str]:
-    """Return the options, by their long names, that were typed and not left at their default."""
-    context = click.get_current_context()
-    return [
-        max(parameter.opts, key=len)
-        for parameter in context.command.params
-        if parameter.name in names
-        and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
-    ]
 
 
 def _chart(graph: Graph, what: str, limit: int) -> Figure:
@@ -199,7 +186,7 @@ def _picture(
     where = f" from {source}" * (source is not None) + f" to {target}" * (target is not None)
     if what == "circuit":
         if target is None:
-            raise UsageError("A circuit needs an end. Give --to LAYER/INDEX, or --saved NAME.")
+            raise UsageError("A circuit needs an end. Give --target LAYER/INDEX, or --saved NAME.")
         circuit = graph.circuit(source=source, target=target, min_share=min_share)
         return circuit, f"circuit{where}, every share at least {min_share:g}"
     if what == "paths":

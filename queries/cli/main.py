@@ -104,7 +104,7 @@ def cli() -> None:
     lib-graph demo                     see all of it once
     lib-graph build MODEL --out RUN    features and interactions of a model
     lib-graph ingest RUN               into the store (default lib-graph.kgl)
-    lib-graph paths --to output/5      the strongest paths to one answer
+    lib-graph paths --target output/5      the strongest paths to one answer
     """  # noqa: D301  \b is click's mark
 
 

@@ -9,23 +9,23 @@ import click
 
 from lib_graph.cli.commands import command
 from lib_graph.errors import UsageError
+from lib_graph.support import defaults
 from queries.cli.options import AnswerOutput, output_options, run_options
 
 __all__ = ["communities", "parse_resolutions"]
 
 MOST = 1000  # resolutions in one range
-DRAWS = 10
 
 
 @command(short_help="Find modules: Leiden or Louvain.")
 @run_options
 @click.option(
-    "--method", type=click.Choice(["leiden", "louvain"]), default="leiden", show_default=True
+    "--method", type=click.Choice(["leiden", "louvain"]), default=defaults.METHOD, show_default=True
 )
 @click.option(
     "--weights",
     type=click.Choice(["sqrt", "log"]),
-    default="sqrt",
+    default=defaults.WEIGHTS,
     show_default=True,
     help="√strength, or log10 of it over the least that an ablation keeps.",
 )
@@ -33,16 +33,22 @@ DRAWS = 10
     "--resolution",
     "resolutions",
     multiple=True,
-    default=["1"],
+    default=[f"{defaults.RESOLUTION:g}"],
     show_default=True,
     metavar="R",
     help="Larger: more modules. Repeatable, or a range FROM:TO:STEP.",
 )
-@click.option("--seed", default=0, show_default=True, help="The same seed gives the same modules.")
+@click.option(
+    "--seed", default=defaults.SEED, show_default=True, help="The same seed gives the same modules."
+)
 @click.option("--seeds", type=int, metavar="N",
-              help=f"How well N seeds agree. [default: {DRAWS} for a table]")  # fmt: skip
-@click.option("--null", type=int, metavar="N",
-              help=f"Q of N graphs without modules. [default: {DRAWS} for a table]")  # fmt: skip
+              help=f"How well N seeds agree. [default: {defaults.SEEDS} for a table]")  # fmt: skip
+@click.option(
+    "--null",
+    type=int,
+    metavar="N",
+    help=f"Q of N graphs without modules. [default: {defaults.SHUFFLED} for a table]",
+)
 @click.option("--graph", "as_graph", is_flag=True, help="Show what flows between the modules.")
 @click.option("--write", is_flag=True, help="Store them as (:Community).")
 @output_options
@@ -78,8 +84,8 @@ def communities(
         raise UsageError("--write and --graph are of one partition. Give one --resolution alone.")
     with open_graph(store, run) as graph:
         if table:
-            options["seeds"] = DRAWS if seeds is None else seeds
-            options["null"] = DRAWS if null is None else null
+            options["seeds"] = defaults.SEEDS if seeds is None else seeds
+            options["null"] = defaults.SHUFFLED if null is None else null
             output.emit(graph.module_table(resolutions=values, **options), module_table_view)
             return
         found = graph.communities(resolution=values[0], **options)

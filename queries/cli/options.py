@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from lib_graph.cli.output import Output as PlainOutput
 from lib_graph.cli.output import output_options as plain_output_options
+from lib_graph.errors import UsageError
+from lib_graph.support import defaults
 from lib_graph.support.view import Rows, View
 
 if TYPE_CHECKING:
@@ -18,12 +21,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnswerOutput",
-    "from_option",
+    "given",
+    "limit_option",
     "min_importance_option",
+    "min_share_option",
+    "min_strength_option",
     "output_options",
     "print_statements",
     "run_options",
+    "source_option",
     "store_option",
+    "target_option",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -87,10 +95,68 @@ store_option = click.option(
     "[default: LIB_GRAPH_STORE, else lib-graph.kgl]",
 )
 
-from_option = click.option("--from", "source", metavar="LAYER[/INDEX]", help="Where it starts.")
+
+class _Renamed(click.Option):
+    """An option that is also known by a former name; who types that is told the name it has now."""
+
+    def __init__(self, *names: Any, former: str, **attributes: Any) -> None:
+        super().__init__(*names, **attributes)
+        self._former = former
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        """Let the parser take either name."""
+        super().add_to_parser(parser, ctx)
+        parser.add_option(obj=self, opts=[self._former], dest=self._former, action="store", nargs=1)
+
+    def handle_parse_result(
+        self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
+    ) -> tuple[Any, list[str]]:
+        """Take the value that stands under the former name."""
+        if self._former not in opts:
+            return super().handle_parse_result(ctx, opts, args)
+        if self.name in opts:
+            raise UsageError(f"{self._former} is {self.opts[0]}. Give one of them.")
+        click.echo(f"{self._former} is called {self.opts[0]}, and was taken as that.", err=True)
+        return super().handle_parse_result(ctx, {**opts, str(self.name): opts[self._former]}, args)
+
+
+source_option = click.option(
+    "--source", cls=_Renamed, former="--from", metavar="LAYER[/INDEX]", help="Where it starts."
+)
+target_option = click.option(
+    "--target", cls=_Renamed, former="--to", metavar="LAYER[/INDEX]", help="Where it ends."
+)
+min_share_option = click.option(
+    "--min-share",
+    default=defaults.MIN_SHARE,
+    show_default=True,
+    help="Leave out interactions of a smaller share.",
+)
+min_strength_option = click.option(
+    "--min-strength",
+    default=defaults.MIN_STRENGTH,
+    show_default=True,
+    help="Leave out weaker interactions.",
+)
 min_importance_option = click.option(
     "--min-importance",
-    default=1e-6,
+    default=defaults.MIN_IMPORTANCE,
     show_default=True,
     help="Of a whole layer, leave out ends less important than this, relative to its largest.",
 )
+
+
+def limit_option(default: int, help: str = "How many.") -> Callable[[F], F]:
+    """Return -n, --limit, with the default of a verb."""
+    return click.option("-n", "--limit", default=default, show_default=True, help=help)
+
+
+def given(*names: str) -> list[str]:
+    """Return the options, by their long names, that were typed and not left at their default."""
+    context = click.get_current_context()
+    return [
+        max(parameter.opts, key=len)
+        for parameter in context.command.params
+        if parameter.name in names
+        and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]

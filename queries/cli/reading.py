@@ -10,13 +10,17 @@ from typing import Any
 import click
 
 from lib_graph.cli.commands import command
+from lib_graph.support import defaults
 from queries.cli.options import (
     AnswerOutput,
-    from_option,
+    limit_option,
     min_importance_option,
+    min_strength_option,
     output_options,
     run_options,
+    source_option,
     store_option,
+    target_option,
 )
 
 __all__ = ["features", "interactions", "paths", "runs"]
@@ -48,7 +52,7 @@ def runs(store: str | None, unfinished: bool, output: AnswerOutput) -> None:
 @click.option(
     "--sort",
     type=click.Choice(["index", "importance", "variance"]),
-    default="index",
+    default=defaults.SORT,
     show_default=True,
     help="By layer and index, or the largest first.",
 )
@@ -69,18 +73,18 @@ def features(store: str | None, run: str | None, output: AnswerOutput, **options
 
 @command(short_help="List the strongest interactions of a run.")
 @run_options
-@from_option
-@click.option("--to", "target", metavar="LAYER[/INDEX]", help="Where it ends.")
-@click.option("--min-strength", default=0.0, show_default=True, help="Leave out weaker ones.")
-@click.option("-n", "--limit", default=20, show_default=True, help="How many.")
+@source_option
+@target_option
+@min_strength_option
+@limit_option(defaults.LIMIT)
 @click.option("--constants", is_flag=True, help="Also those out of the constant features.")
 @output_options
 def interactions(store: str | None, run: str | None, output: AnswerOutput, **options: Any) -> None:
     """List the strongest interactions, of a run or out of or into a layer or feature.
 
     \b
-    lib-graph interactions --from ln1.0 -n 50
-    lib-graph interactions --to output/5 --json
+    lib-graph interactions --source ln1.0 -n 50
+    lib-graph interactions --target output/5 --json
     """  # noqa: D301  \b is click's mark
     from queries.graph import open_graph
     from queries.views.answers import interactions_view
@@ -92,9 +96,9 @@ def interactions(store: str | None, run: str | None, output: AnswerOutput, **opt
 
 @command(short_help="Find the k strongest paths.")
 @run_options
-@from_option
-@click.option("--to", "target", metavar="LAYER[/INDEX]", help="Where it ends.")
-@click.option("-k", default=10, show_default=True, help="How many paths.")
+@source_option
+@target_option
+@click.option("-k", default=defaults.PATHS, show_default=True, help="How many paths.")
 @min_importance_option
 @output_options
 def paths(store: str | None, run: str | None, output: AnswerOutput, **options: Any) -> None:
@@ -103,8 +107,8 @@ def paths(store: str | None, run: str | None, output: AnswerOutput, **options: A
     An end that is left out is the first or the last layer as a whole.
 
     \b
-    lib-graph paths --to output/5
-    lib-graph paths --from ln1.0/1 --to output/5 -k 3 --show-cypher
+    lib-graph paths --target output/5
+    lib-graph paths --source ln1.0/1 --target output/5 -k 3 --show-cypher
     """  # noqa: D301  \b is click's mark
     from queries.graph import open_graph
     from queries.views.answers import paths_view

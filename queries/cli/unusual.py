@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 from lib_graph.cli.commands import command
-from queries.cli.options import AnswerOutput, output_options, run_options
+from lib_graph.support import defaults
+from queries.cli.options import (
+    AnswerOutput,
+    limit_option,
+    min_share_option,
+    output_options,
+    run_options,
+)
 
 __all__ = ["unusual"]
 
@@ -15,14 +22,14 @@ __all__ = ["unusual"]
 @command(short_help="Find what one input uses that the average does not.")
 @run_options
 @click.option("--against", metavar="RUN", help="[default: the run whose features RUN has]")
-@click.option("--min-share", default=0.05, show_default=True, help="Least share in RUN.")
+@min_share_option
 @click.option(
     "--min-importance",
-    default=1e-3,
+    default=defaults.LEAST_TARGET,
     show_default=True,
     help="Leave out targets less important than this, relative to their layer's largest.",
 )
-@click.option("-n", "--limit", default=20, show_default=True, help="How many.")
+@limit_option(defaults.LIMIT)
 @output_options
 def unusual(store: str | None, run: str | None, output: AnswerOutput, **options: Any) -> None:
     """Find what a run of one input ('lib-graph trace') uses that the average does not.

@@ -14,6 +14,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from lib_graph.errors import NotFoundError, StoreUnavailableError, UsageError
+from lib_graph.support import defaults
 from lib_graph.support.tables import Record, records_of
 from queries.asking.reader import Reader
 from queries.asking.statements import Statement, read_text
@@ -110,7 +111,11 @@ def _in_store(store: Any, run: str) -> Graph:
 
 
 def compare_runs(
-    graphs: Sequence[Graph], *, resolution: float = 1.0, seed: int = 0, null: int = 10
+    graphs: Sequence[Graph],
+    *,
+    resolution: float = defaults.RESOLUTION,
+    seed: int = defaults.SEED,
+    null: int = defaults.SHUFFLED,
 ) -> RunComparison:
     """Return runs side by side; modules are those of Leiden, with √strength as weights.
 

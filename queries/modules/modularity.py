@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from lib_graph.support import defaults
+
 __all__ = ["WeightedGraph", "leiden", "louvain", "modularity", "number_by_size"]
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -26,7 +28,9 @@ class WeightedGraph:
     weight: Floats
 
 
-def modularity(edges: WeightedGraph, community: Ints, resolution: float = 1.0) -> float:
+def modularity(
+    edges: WeightedGraph, community: Ints, resolution: float = defaults.RESOLUTION
+) -> float:
     """Return Q = Σ_c [L_c/m − γ (d_c/2m)²], 0 for a graph without edges.
 
     m is the sum of all weights, L_c that inside community c, d_c the sum of its nodes' degrees.

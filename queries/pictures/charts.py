@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lib_graph.errors import UsageError
+from lib_graph.support import defaults
 from queries.pictures.figures import INK, NONE, OTHER, module_colours
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ def draw_importances(features: pd.DataFrame, *, title: str = "") -> Figure:
     return figure
 
 
-def draw_modules(communities: Communities, *, limit: int = 30, title: str = "") -> Figure:
+def draw_modules(
+    communities: Communities, *, limit: int = defaults.DRAWN, title: str = ""
+) -> Figure:
     """Return the piano plot of modules: a column per layer, a key per feature, coloured by module.
 
     Each layer shows its first `limit` features, the most important first, from the top, with the
@@ -104,7 +107,7 @@ def draw_strengths(
     communities: Communities,
     sections: Sequence[pd.DataFrame],
     *,
-    limit: int = 30,
+    limit: int = defaults.DRAWN,
     title: str = "",
 ) -> Figure:
     """Return heat maps of the strengths, one a section, features ordered by module.

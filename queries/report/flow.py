@@ -108,7 +108,7 @@ def _grown(source: Source, communities: Communities) -> tuple[list[Block], tuple
         f"interactions between {len(circuit.features)} features, grown by what flows. {KEY}"
     )
     commands = (
-        source.ask(f"circuit --to {shlex.quote(target)} --size {size} --save grown"),
+        source.ask(f"circuit --target {shlex.quote(target)} --size {size} --save grown"),
         source.ask("plot circuit.svg --of circuit --saved grown"),
     )
     return [_layered("grown", circuit, communities, caption)], commands
@@ -125,7 +125,9 @@ def _saved(source: Source, communities: Communities) -> list[Block]:
         ]
     if not len(table.frame):
         return [
-            Missing("No circuit is saved.", (source.ask("circuit --to LAYER/INDEX --save NAME"),))
+            Missing(
+                "No circuit is saved.", (source.ask("circuit --target LAYER/INDEX --save NAME"),)
+            )
         ]
     blocks: list[Block] = [Grid("Saved circuits", circuits_view(table))]
     for number, name in enumerate(table.frame["name"][:DRAWN], 1):

@@ -48,7 +48,7 @@ def test_rows_come_back_as_they_are_in_the_store(
         "interactions": pd.concat([table.frame for table in graph.sections()], ignore_index=True),
         "circuit": circuit.interactions,
     }[what]
-    arguments = ["--to", "layer/3", "--min-share", 0.1] if what == "circuit" else []
+    arguments = ["--target", "layer/3", "--min-share", 0.1] if what == "circuit" else []
     answer = cli(
         "export", what, "--format", format, "--out", out, "--store", store_target, *arguments
     )
@@ -71,7 +71,7 @@ def test_graphml_is_the_graph(
     run: Run, store: GraphStore, store_target: str, cli: Cli, tmp_path: Path, what: str
 ) -> None:
     out = tmp_path / "graph.graphml"
-    cli("export", what, "--format", "graphml", "--out", out, "--to", "layer/3",
+    cli("export", what, "--format", "graphml", "--out", out, "--target", "layer/3",
         "--store", store_target)  # fmt: skip
     found = nx.read_graphml(out)
     graph = queries.open_graph(store)
@@ -123,7 +123,7 @@ def test_an_export_that_fails_leaves_the_file_as_it_was(
 ) -> None:
     out = tmp_path / "circuit.json"
     out.write_text("before")
-    answer = cli("export", "circuit", "--to", "layer/3", "--min-share", 7, "--format", "json",
+    answer = cli("export", "circuit", "--target", "layer/3", "--min-share", 7, "--format", "json",
                  "--out", out, "--store", store_target)  # fmt: skip
     assert answer.code == 2
     assert out.read_text() == "before"

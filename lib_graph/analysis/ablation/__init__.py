@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from lib_graph.analysis.ablation.bench import Bench
 from lib_graph.analysis.ablation.circuits import CircuitScore, ablate_circuit, smallest_circuit
-from lib_graph.analysis.ablation.curves import DELTA, EdgeAblation, ablate_edges, ablate_nodes
+from lib_graph.analysis.ablation.curves import EdgeAblation, ablate_edges, ablate_nodes
 from lib_graph.analysis.ablation.results import write_ablation, write_masks
 from lib_graph.run.ablations import read_ablation, smallest_kept
 
 __all__ = [
-    "DELTA",
     "Bench",
     "CircuitScore",
     "EdgeAblation",

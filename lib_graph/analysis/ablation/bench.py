@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lib_graph.analysis.ablation.masks import MaskedSection
-from lib_graph.analysis.ablation.piece import LinearBasis, Piece
+from lib_graph.analysis.ablation.scored import LinearBasis, ScoredBatch
 from lib_graph.analysis.reopening import Reopened, passes_of, reopened_network
 from lib_graph.building.accumulating import accumulate
 from lib_graph.building.job import first_samples
@@ -27,6 +27,7 @@ from lib_graph.method.network import Batch, Network
 from lib_graph.networks import Subject
 from lib_graph.run import Run
 from lib_graph.run.kept import graph_of
+from lib_graph.support import defaults
 from lib_graph.support.progress import SILENT
 
 __all__ = ["Bench"]
@@ -34,7 +35,7 @@ __all__ = ["Bench"]
 ROWS = 4096  # samples × positions in a batch
 COLUMNS = 4  # one in so many bytes of the memory may go to what masks have in common
 
-Scoring = Callable[[Piece], Iterable[Total]]
+Scoring = Callable[[ScoredBatch], Iterable[Total]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +62,8 @@ class Bench:
         subject: Subject | None = None,
         metric: str | None = None,
         dtype: torch.dtype = torch.float32,
-        memory: int = 4 << 30,
-        device: str = "cpu",
+        memory: int = defaults.MEMORY,
+        device: str = defaults.DEVICE,
     ) -> Bench:
         """Return the bench of a run, its network loaded again (`lib_graph.analysis.reopening`).
 
@@ -84,11 +85,11 @@ class Bench:
         columns = beside <= (memory - LIBRARIES) // COLUMNS
         example = tuple(first_samples(x).to(found.device) for x in evaluation.inputs)
 
-        def piece(batch: Batch) -> Piece:
-            return Piece.of(found.network, bases, chosen, evaluation, batch)
+        def scored(batch: Batch) -> ScoredBatch:
+            return ScoredBatch.of(found.network, bases, chosen, evaluation, batch)
 
         plan = plan_passes(
-            [found.network], example, samples, memory, _parts(found.network, piece), rows=ROWS,
+            [found.network], example, samples, memory, _parts(found.network, scored), rows=ROWS,
             beside=beside if columns else 0,
         )  # fmt: skip
         data = Samples(found.network, evaluation.inputs, plan, device=found.device, last=False)
@@ -111,9 +112,9 @@ class Bench:
         data = tensors_sha256((name, x) for name, x in tensors.items() if x is not None)
         return {**graph_of(self.run), "data": data, "metric": self.metric.name}
 
-    def piece(self, batch: Batch) -> Piece:
+    def scored(self, batch: Batch) -> ScoredBatch:
         """Return some of the data in the network, with the right answers."""
-        return Piece.of(self.network, self.bases, self.metric, self.evaluation, batch)
+        return ScoredBatch.of(self.network, self.bases, self.metric, self.evaluation, batch)
 
     def scores(self, name: str, chosen: Iterable[Tensor], scoring: Scoring) -> list[float]:
         """Return scores over all of the data, in one pass.
@@ -124,7 +125,7 @@ class Bench:
 
         @torch.no_grad()
         def totals(batch: Batch) -> tuple[Total, ...]:
-            return tuple(scoring(self.piece(batch)))
+            return tuple(scoring(self.scored(batch)))
 
         digest = tensors_sha256((str(number), x) for number, x in enumerate(chosen))
         found = accumulate(self.passes, f"{name} {len(self)} {digest}", self.samples, totals)
@@ -133,7 +134,7 @@ class Bench:
     @cached_property
     def baseline(self) -> float:
         """The score of the network as it is."""
-        (score,) = self.scores("baseline", [], lambda piece: [piece.whole])
+        (score,) = self.scores("baseline", [], lambda scored: [scored.whole])
         return score
 
     def sampled(self, answers: int) -> Bench:
@@ -209,20 +210,20 @@ def _linear(bases: Mapping[str, Basis]) -> dict[str, LinearBasis]:
 
 
 def _parts(
-    network: Network, piece: Callable[[Batch], Piece]
+    network: Network, scored: Callable[[Batch], ScoredBatch]
 ) -> Sequence[Callable[[Batch, int], tuple[Total, ...]]]:
     """Return what ablations do with a batch, at the most."""
 
     def node(layer: int) -> Callable[[Batch, int], tuple[Total, ...]]:
         def of(batch: Batch, _: int) -> tuple[Total, ...]:
-            here, at = piece(batch), network.layers[layer]
+            here, at = scored(batch), network.layers[layer]
             return (here.total(at, here.features(at)),)
 
         return torch.no_grad()(of)
 
     def edge(number: int) -> Callable[[Batch, int], tuple[Total, ...]]:
         def of(batch: Batch, _: int) -> tuple[Total, ...]:
-            here, section = piece(batch), network.sections[number]
+            here, section = scored(batch), network.sections[number]
             masked = MaskedSection.of(here, section, here.features(section.source))
             shape = masked.source.features, masked.target.features
             return (here.total(section.target, masked(torch.ones(shape, dtype=torch.bool))),)

@@ -16,10 +16,11 @@ from lib_graph.analysis.ablation.bisection import bisect, check_reachable
 from lib_graph.analysis.ablation.circuit_json import Ranks, circuit_of, ranks_of
 from lib_graph.analysis.ablation.curves import RANDOM_ANSWERS, table_of
 from lib_graph.analysis.ablation.masks import Edges, MaskedSection, edges_of
-from lib_graph.analysis.ablation.piece import Piece
+from lib_graph.analysis.ablation.scored import ScoredBatch
 from lib_graph.data.evaluation import Total
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.run.circuit import CircuitFile, Scores
+from lib_graph.support import defaults
 from lib_graph.support.progress import SILENT, Progress
 
 __all__ = ["RANKS", "CircuitScore", "ablate_circuit", "masked_score", "smallest_circuit"]
@@ -59,8 +60,8 @@ def ablate_circuit(
     bench: Bench,
     circuit: CircuitFile,
     *,
-    draws: int = 5,
-    seed: int = 0,
+    draws: int = defaults.DRAWS,
+    seed: int = defaults.SEED,
     progress: Progress = SILENT,
 ) -> CircuitScore:
     """Return the scores of a circuit.
@@ -110,11 +111,11 @@ def masked_score(bench: Bench, masks: Mapping[str, Tensor]) -> float:
     """Return the score with a mask in every section, by the name of its source layer."""
     first, *_, last = bench.network.layers
 
-    def scoring(piece: Piece) -> list[Total]:
-        features = piece.features(first)
+    def scoring(scored: ScoredBatch) -> list[Total]:
+        features = scored.features(first)
         for section in bench.network.sections:
-            features = MaskedSection.of(piece, section, features)(masks[section.source.name])
-        return [piece.total(last, features)]
+            features = MaskedSection.of(scored, section, features)(masks[section.source.name])
+        return [scored.total(last, features)]
 
     return bench.scores("circuit", [*masks.values()], scoring)[0]
 
@@ -123,7 +124,7 @@ def smallest_circuit(
     bench: Bench,
     delta: float,
     *,
-    rank: Literal["strength", "share"] = "strength",
+    rank: Literal["strength", "share"] = defaults.RANK,
     progress: Progress = SILENT,
 ) -> CircuitFile:
     """Return a circuit that keeps the network's score up to `delta`.

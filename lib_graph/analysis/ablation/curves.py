@@ -12,16 +12,16 @@ from torch import Tensor
 from lib_graph.analysis.ablation.bench import Bench
 from lib_graph.analysis.ablation.bisection import bisect, check_reachable
 from lib_graph.analysis.ablation.masks import Edges, MaskedSection, edges_of
-from lib_graph.analysis.ablation.piece import Piece
+from lib_graph.analysis.ablation.scored import ScoredBatch
 from lib_graph.data.evaluation import Total
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.method.network import Layer
 from lib_graph.run.ablations import ABLATION, MASKS
+from lib_graph.support import defaults
 from lib_graph.support.progress import SILENT, Progress
 
-__all__ = ["DELTA", "RANDOM_ANSWERS", "EdgeAblation", "ablate_edges", "ablate_nodes", "node_counts"]
+__all__ = ["RANDOM_ANSWERS", "EdgeAblation", "ablate_edges", "ablate_nodes", "node_counts"]
 
-DELTA = 1e-3
 RANDOM_ANSWERS = 512  # that random masks are scored on: their scores need fewer digits
 
 
@@ -44,7 +44,7 @@ def ablate_nodes(
     *,
     layers: Iterable[str] | None = None,
     counts: Sequence[int] | None = None,
-    seed: int = 0,
+    seed: int = defaults.SEED,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
     """Return the score of the network with the first n features of a layer (columns of ABLATION).
@@ -86,9 +86,9 @@ def ablate_nodes(
 def _node_scores(bench: Bench, layer: Layer, kept: Sequence[Tensor]) -> list[float]:
     """Return the scores of the network with each of some sets of features of a layer."""
 
-    def scoring(piece: Piece) -> Iterator[Total]:
-        features = piece.features(layer)
-        return (piece.total(layer, features[..., some], some) for some in kept)
+    def scoring(scored: ScoredBatch) -> Iterator[Total]:
+        features = scored.features(layer)
+        return (scored.total(layer, features[..., some], some) for some in kept)
 
     return bench.scores(f"nodes {layer.name}", kept, scoring)
 
@@ -113,8 +113,8 @@ def ablate_edges(
     bench: Bench,
     *,
     layers: Iterable[str] | None = None,
-    delta: float = DELTA,
-    seed: int = 0,
+    delta: float = defaults.DELTA,
+    seed: int = defaults.SEED,
     progress: Progress = SILENT,
 ) -> EdgeAblation:
     """Return the score of the network with the n strongest interactions of a section.
@@ -162,13 +162,13 @@ def _scorer(bench: Bench, layer: Layer) -> Callable[[Tensor], float]:
     known: dict[int, MaskedSection] = {}
 
     def score(mask: Tensor) -> float:
-        def scoring(piece: Piece) -> list[Total]:
-            masked = known.get(piece.batch.start)
+        def scoring(scored: ScoredBatch) -> list[Total]:
+            masked = known.get(scored.batch.start)
             if masked is None:
-                masked = MaskedSection.of(piece, section, piece.features(layer))
+                masked = MaskedSection.of(scored, section, scored.features(layer))
             if bench.columns:
-                known[piece.batch.start] = masked
-            return [piece.total(section.target, masked(mask))]
+                known[scored.batch.start] = masked
+            return [scored.total(section.target, masked(mask))]
 
         return bench.scores(f"edges {layer.name}", [mask], scoring)[0]
 

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from lib_graph.analysis.ablation.narrowing import narrowed
-from lib_graph.analysis.ablation.piece import LinearBasis, Piece
+from lib_graph.analysis.ablation.scored import LinearBasis, ScoredBatch
 from lib_graph.errors import RunError, UsageError
 from lib_graph.method.ends import Ends
 from lib_graph.method.network import Constants, Section
@@ -104,10 +104,12 @@ class MaskedSection:
     _known: OrderedDict[tuple[int, bytes], Tensor] = field(default_factory=OrderedDict)
 
     @classmethod
-    def of(cls, piece: Piece, section: Section, features: Float[Tensor, "n s r"]) -> MaskedSection:
+    def of(
+        cls, scored: ScoredBatch, section: Section, features: Float[Tensor, "n s r"]
+    ) -> MaskedSection:
         """Return a section on some data."""
-        source, target = (piece.bases[layer.name] for layer in (section.source, section.target))
-        return cls(section, source, target, piece.batch.constants, features)
+        source, target = (scored.bases[layer.name] for layer in (section.source, section.target))
+        return cls(section, source, target, scored.batch.constants, features)
 
     @torch.no_grad()
     def __call__(self, mask: Mask) -> Float[Tensor, "n t next_r"]:

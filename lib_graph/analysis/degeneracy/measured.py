@@ -22,6 +22,7 @@ from lib_graph.method.linear_map import LinearMap
 from lib_graph.method.moments import Moments, counted_rows
 from lib_graph.method.network import Batch, Layer, Section
 from lib_graph.method.rules import Rule
+from lib_graph.support import defaults
 from lib_graph.support.devices import exact, sums_on
 
 __all__ = ["FreeMap", "Measured", "free_maps"]
@@ -167,7 +168,7 @@ class Measured:
 
 
 def free_maps(
-    found: Reopened, cutoffs: Mapping[str, float], memory: int = 4 << 30
+    found: Reopened, cutoffs: Mapping[str, float], memory: int = defaults.MEMORY
 ) -> list[FreeMap]:
     """Return the linear maps of a run's network, with the directions in which they are free.
 

@@ -23,6 +23,7 @@ from lib_graph.method.moments import Moments
 from lib_graph.networks import Subject
 from lib_graph.run import Run
 from lib_graph.run.kept import graph_of
+from lib_graph.support import defaults
 from lib_graph.support.progress import SILENT, Progress
 from lib_graph.support.tables import Record, records_of
 
@@ -49,9 +50,9 @@ def degeneracy_of(
     run: Run,
     subject: Subject | None = None,
     *,
-    share: float = 0.01,
-    memory: int = 4 << 30,
-    device: str = "cpu",
+    share: float = defaults.NEARLY,
+    memory: int = defaults.MEMORY,
+    device: str = defaults.DEVICE,
     progress: Progress = SILENT,
 ) -> Degeneracy:
     """Return how degenerate the network of a run is on the run's data.

@@ -15,6 +15,7 @@ from lib_graph.errors import ModelError, UsageError
 from lib_graph.networks.checkpoint import check_new, save
 from lib_graph.networks.mlp import MLP, ImageData, MLPConfig, MLPTraining
 from lib_graph.networks.training.common import endless_batches, one_thread
+from lib_graph.support import defaults
 from lib_graph.support.progress import SILENT, Progress
 
 __all__ = ["MLPRecipe", "evaluate", "train"]
@@ -27,8 +28,8 @@ class MLPRecipe:
     Raises UsageError for a value that is not positive (weight decay may be 0).
     """
 
-    seed: int = 0
-    epochs: int = 10
+    seed: int = defaults.SEED
+    epochs: int = defaults.EPOCHS
     batch_size: int = 128
     learning_rate: float = 5e-4
     weight_decay: float = 0.01

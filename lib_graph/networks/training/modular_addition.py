@@ -18,6 +18,7 @@ from lib_graph.networks.modular_addition import (
     split,
 )
 from lib_graph.networks.training.common import endless_batches, one_thread
+from lib_graph.support import defaults
 from lib_graph.support.progress import SILENT, Progress
 
 __all__ = ["AdditionRecipe", "evaluate", "train"]
@@ -36,8 +37,8 @@ class AdditionRecipe:
     Raises UsageError for a value that is not positive, and for a seed that is no seed.
     """
 
-    seed: int = 0
-    max_steps: int = 20_000
+    seed: int = defaults.SEED
+    max_steps: int = defaults.MAX_STEPS
     batch_size: int = 512
     learning_rate: float = 1e-3
     target_loss: float = 1e-3

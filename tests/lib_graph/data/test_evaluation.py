@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lib_graph.data.evaluation import Evaluation, Metric
+from lib_graph.data.evaluation import Evaluation, Metric, Total
 from lib_graph.errors import NotFoundError
 
 
@@ -14,11 +14,11 @@ def test_only_answers_that_count_are_scored():
     outputs = torch.tensor([[[2.0, 0.0], [0.0, 1.0]], [[1.0, 3.0], [5.0, 0.0]]])
     targets = torch.tensor([[0, 0], [1, 1]])
     counted = torch.tensor([[True, True], [True, False]])
-    assert Metric("accuracy").total(outputs, targets) == (2.0, 4)
-    assert Metric("accuracy").total(outputs, targets, counted) == (2.0, 3)
+    assert Metric("accuracy").total(outputs, targets) == Total(2.0, 4)
+    assert Metric("accuracy").total(outputs, targets, counted) == Total(2.0, 3)
     by_hand = sum(math.log1p(math.exp(gap)) for gap in (-2, 1, -2))
     found = Metric("cross-entropy").total(outputs, targets, counted)
-    assert found == (pytest.approx(by_hand), 3)
+    assert (found.sum, found.answers) == (pytest.approx(by_hand), 3)
     assert found.merge(found).mean == pytest.approx(by_hand / 3)
 
 
@@ -29,7 +29,7 @@ def test_a_language_model_is_scored_by_the_next_token():
     text = Evaluation.next_tokens("text", tokens)
     truth = functional.cross_entropy(outputs[:, :-1].flatten(0, 1), tokens[:, 1:].flatten())
     found = Metric(text.metric).total(outputs, text.targets, text.counted)
-    assert found == (pytest.approx(float(truth) * 15), 15)
+    assert (found.sum, found.answers) == (pytest.approx(float(truth) * 15), 15)
 
 
 def test_padding_is_neither_predicted_nor_predicts():

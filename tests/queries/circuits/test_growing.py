@@ -68,22 +68,22 @@ def sparse(store_target: str, tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     ("arguments", "found", "says"),
     [
-        (["--to", "layer/3", "--size", 7], 7, ""),
-        (["--to", "layer/3", "--size", 3], 3, ""),
+        (["--target", "layer/3", "--size", 7], 7, ""),
+        (["--target", "layer/3", "--size", 3], 3, ""),
         (
-            ["--to", "layer/3/0", "--size", 40],
+            ["--target", "layer/3/0", "--size", 40],
             3,
             "40 interactions were asked for; all paths from 'layer.0' to 'layer/3/0' together have "
             "these 3.",
         ),
-        (["--to", "layer/3", "--size", 6], 6, ""),
+        (["--target", "layer/3", "--size", 6], 6, ""),
         (
-            ["--from", "layer.0/1", "--to", "layer/3/1", "--size", 5],
+            ["--source", "layer.0/1", "--target", "layer/3/1", "--size", 5],
             0,
             "5 interactions were asked for, but no path leads from 'layer.0/1' to 'layer/3/1'.",
         ),
         (
-            ["--to", "layer.2", "--size", 3],
+            ["--target", "layer.2", "--size", 3],
             2,
             "3 interactions were asked for; these are 2, to which the next path would add 2. All "
             "paths from 'layer.0' to 'layer.2' together have 4.",
@@ -104,7 +104,7 @@ def test_what_a_circuit_lacks_is_said(
 def test_a_circuit_without_a_path_is_no_matter_of_shares(
     cli: Callable[..., Any], sparse: str
 ) -> None:
-    ends = ["--from", "layer.0/1", "--to", "layer/3/1", "--store", sparse]
+    ends = ["--source", "layer.0/1", "--target", "layer/3/1", "--store", sparse]
     assert cli("circuit", *ends, "--size", 5).out == "There is no such path.\n"
     assert "Try a smaller --min-share" in cli("circuit", *ends).out
 

@@ -25,14 +25,14 @@ def make_evaluation():
     return inputs, model(inputs).argmax(-1)
 """
 WRITERS: dict[str, list[str]] = {
-    "circuit": ["circuit", "--to", "output", "--json"],
-    "circuit -k": ["circuit", "--to", "output/1", "-k", "3", "--json"],
-    "circuit --size": ["circuit", "--to", "output", "--size", "500", "--json"],
-    "circuit --save": ["circuit", "--to", "output", "--save", "other", "--json"],
+    "circuit": ["circuit", "--target", "output", "--json"],
+    "circuit -k": ["circuit", "--target", "output/1", "-k", "3", "--json"],
+    "circuit --size": ["circuit", "--target", "output", "--size", "500", "--json"],
+    "circuit --save": ["circuit", "--target", "output", "--save", "other", "--json"],
     "circuits show": ["circuits", "show", "five", "--json"],
     "circuits export": ["circuits", "export", "five", "--out", "OUT"],
     "circuits import": ["circuits", "import", "five.json", "--json"],
-    "export": ["export", "circuit", "--to", "output", "--format", "json", "--out", "OUT"],
+    "export": ["export", "circuit", "--target", "output", "--format", "json", "--out", "OUT"],
     "ablate --out": ["ablate", "run", "circuit", "five.json", "--draws", "1", "--out", "OUT"],
     "ablate --json": ["ablate", "run", "circuit", "five.json", "--draws", "1", "--json"],
     "ablate --keep-score": ["ablate", "run", "circuit", "--keep-score", "0.2", "--json"],
@@ -56,7 +56,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for arguments in (
             ["build", "net.py:make_model", "--layers", layers, "--out", "run", "-q"],
             ["ingest", "run", "-q"],
-            ["circuit", "--to", "output", "--size", "12", "--save", "five"],
+            ["circuit", "--target", "output", "--size", "12", "--save", "five"],
             ["circuits", "export", "five", "--out", "five.json"],
         ):
             assert verb(*arguments) == 0

@@ -203,17 +203,17 @@ def test_the_verbs(graph: queries.Graph, store_target: str, cli: Cli, tmp_path: 
     at = ("--store", store_target)
     assert "There is no saved circuit" in cli("circuits", *at).out
     found = graph.grow_circuit(target="layer/3/1", size=9)
-    saved = cli("circuit", "--to", "layer/3/1", "--size", 9, "--save", "nine", *at)
+    saved = cli("circuit", "--target", "layer/3/1", "--size", 9, "--save", "nine", *at)
     assert f"{len(found.features)} features and {len(found)} interactions. Not tested" in saved.out
     assert "lib-graph ablate RUN circuit" in saved.out
     assert same(graph.circuits.load("nine"), found)
-    paths = json.loads(cli("circuit", "--to", "layer/3/1", "-k", 4, "--json", *at).out)
+    paths = json.loads(cli("circuit", "--target", "layer/3/1", "-k", 4, "--json", *at).out)
     expected = graph.circuit_of(graph.paths(target="layer/3/1", k=4))
     assert paths == json.loads(json.dumps(expected.json_value()))
-    taken = cli("circuit", "--to", "layer/3/2", "--save", "nine", *at)
+    taken = cli("circuit", "--target", "layer/3/2", "--save", "nine", *at)
     assert (taken.code, taken.out) == (4, "")
-    assert cli("circuit", "--to", "layer/3/2", "--save", "nine", "--replace", *at).code == 0
-    both = cli("circuit", "--to", "layer/3/2", "-k", 3, "--size", 3, *at)
+    assert cli("circuit", "--target", "layer/3/2", "--save", "nine", "--replace", *at).code == 0
+    both = cli("circuit", "--target", "layer/3/2", "-k", 3, "--size", 3, *at)
     assert (both.code, both.err.count("\n")) == (2, 1)
 
     file = tmp_path / "nine.json"

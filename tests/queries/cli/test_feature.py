@@ -34,7 +34,7 @@ def run(tmp_path: Path) -> Run:
         }
     )  # fmt: skip
     origin = {"bases": run.manifest.files["bases.safetensors"]}
-    write_examples(run.path / "examples.parquet", {"layer/1": rows}, origin)
+    write_examples(run.path / "examples.parquet", [rows], origin)
     return run
 
 
@@ -84,7 +84,7 @@ def test_a_label_reaches_the_folder_the_store_and_every_export(
         labels = graph.features(layer="layer/1").to_pandas().set_index("index").label
     assert labels[2] == "mine"
     for what, format in (("features", "csv"), ("interactions", "json"), ("circuit", "graphml")):
-        end = ("--to", "layer.2/1", "--min-share", "0") if what == "circuit" else ()
+        end = ("--target", "layer.2/1", "--min-share", "0") if what == "circuit" else ()
         arguments = ("export", what, "--format", format, "--store", store_target, *end)
         out = tmp_path / f"{what}.{format}"
         assert cli(*arguments, "--out", out).code == 0

@@ -47,10 +47,10 @@ class Example:
 IN_A_STORE = {
     "runs": Example("--all"),
     "features": Example("--sort importance"),
-    "interactions": Example("--from layer/1 -n 9 --constants"),
+    "interactions": Example("--source layer/1 -n 9 --constants"),
     "unusual": Example("--run {trace} --min-share 0.01"),
-    "paths": Example("--to layer/3 -k 7"),
-    "circuit": Example("--to layer/3 --min-share 0.1", rows="interactions"),
+    "paths": Example("--target layer/3 -k 7"),
+    "circuit": Example("--target layer/3 --min-share 0.1", rows="interactions"),
     "circuits list": Example(""),
     "circuits show": Example("one", rows="interactions"),
     "circuits compare": Example("one two three", rows="pairs"),

@@ -30,20 +30,21 @@ VERBS: dict[str, tuple[list[str], Callable[[queries.Graph], Any]]] = {
         lambda graph: graph.features(layer="layer/1", sort="importance"),
     ),
     "interactions": (
-        ["interactions", "--from", "layer/1", "--to", "layer.2/1", "--min-strength", "0.1",
+        ["interactions", "--source", "layer/1", "--target", "layer.2/1", "--min-strength", "0.1",
          "-n", "3", "--constants"],
         lambda graph: graph.interactions(
             source="layer/1", target="layer.2/1", min_strength=0.1, limit=3, constants=True
         ),
     ),
     "paths": (
-        ["paths", "--from", "layer.0", "--to", "layer/3/1", "-k", "4", "--min-importance", "0.01"],
+        ["paths", "--source", "layer.0", "--target", "layer/3/1", "-k", "4",
+         "--min-importance", "0.01"],
         lambda graph: graph.paths(
             source="layer.0", target="layer/3/1", k=4, min_importance=0.01
         ),
     ),
     "circuit": (
-        ["circuit", "--to", "layer/3/1", "--from", "layer/1", "--min-share", "0.1"],
+        ["circuit", "--target", "layer/3/1", "--source", "layer/1", "--min-share", "0.1"],
         lambda graph: graph.circuit(source="layer/1", target="layer/3/1", min_share=0.1),
     ),
     "communities": (
@@ -186,16 +187,16 @@ def test_an_unfinished_run_can_be_seen_and_deleted(
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["paths", "--to", "layr/3"], 2, "Closest: 'layer/3'"),
-        (["paths", "--to", "layer/3/99"], 2, "Feature 'layer/3/99' not found"),
+        (["paths", "--target", "layr/3"], 2, "Closest: 'layer/3'"),
+        (["paths", "--target", "layer/3/99"], 2, "Feature 'layer/3/99' not found"),
         (["features", "--layer", "nowhere"], 2, "Layer 'nowhere' not found"),
         (["features", "--run", "syntetic"], 2, "Closest: 'synthetic'"),
-        (["circuit"], 2, "--to"),
+        (["circuit"], 2, "--target"),
         (["communities", "--weights", "log"], 2, "need the smallest edge"),
         (["paths", "--json", "--csv"], 2, "exclude each other"),
         (["cypher", "RETURN $k AS k", "--param", "k"], 2, "NAME=VALUE"),
         (["cypher", "RETRUN 1 AS k"], 1, "RETRUN"),
-        (["export", "circuit", "--format", "json"], 2, "--to LAYER/INDEX"),
+        (["export", "circuit", "--format", "json"], 2, "--target LAYER/INDEX"),
         (["plot", "picture.bmp"], 2, ".png, .svg or .pdf"),
         (["delete", "nothing", "--yes"], 2, "Run 'nothing' not found"),
     ],

@@ -198,7 +198,9 @@ def test_the_verb_draws_a_circuit_paths_and_interactions(
 ) -> None:
     load_once(store, random_run(tmp_path / "run"))
     out = tmp_path / f"{what}.svg"
-    answer = cli("plot", out, "--of", what, "--to", "layer/3/1", "-n", 6, "--store", store_target)
+    answer = cli(
+        "plot", out, "--of", what, "--target", "layer/3/1", "-n", 6, "--store", store_target
+    )
     assert answer.code == 0
     assert out.read_bytes().startswith(b"<?xml")
     graph = queries.open_graph(store)
@@ -226,7 +228,7 @@ def test_the_verb_draws_a_saved_circuit(cli: Cli, tmp_path: Path) -> None:
         f"five: {len(circuit)} interactions, accuracy 0.5 (whole network 0.9, random circuits of "
         "this size 0.1)"
     )
-    for more in (("--to", "layer/3/1"), ("--of", "paths"), ("--of", "modules")):
+    for more in (("--target", "layer/3/1"), ("--of", "paths"), ("--of", "modules")):
         answer = cli(*arguments, *more)
         assert (answer.code, "--saved goes with --of circuit" in answer.err) == (2, True)
     answer = cli(*arguments, "-n", 30, "--min-share", 0.1)

@@ -80,7 +80,7 @@ def give_examples(run: Run, *, text: str | None = "a «b» c", image: bytes | No
     if text is None:
         frame["text"] = None
     origin = {"bases": run.manifest.files["bases.safetensors"]}
-    write_examples(run.path / NAME, dict(list(frame.groupby("layer"))), origin)
+    write_examples(run.path / NAME, [rows for _, rows in frame.groupby("layer")], origin)
 
 
 @pytest.mark.slow

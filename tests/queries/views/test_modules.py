@@ -6,8 +6,8 @@ import click
 import pandas as pd
 import pytest
 
+from lib_graph.support.defaults import MIN_IMPORTANCE
 from queries.cli.main import cli
-from queries.graph import MIN_IMPORTANCE
 from queries.modules.communities import Communities, Community
 from queries.views.modules import communities_view
 

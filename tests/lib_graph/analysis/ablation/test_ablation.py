@@ -71,9 +71,9 @@ def bench_of(subject, folder):
     return Bench.of(run, subject=subject, dtype=torch.float64)
 
 
-def whole_piece(bench):
+def whole_batch(bench):
     """All of the data at once."""
-    return bench.piece(bench.network.run(*bench.evaluation.inputs))
+    return bench.scored(bench.network.run(*bench.evaluation.inputs))
 
 
 def in_batches(bench, function, values, step=7):
@@ -100,8 +100,8 @@ def brute(bench, section, features, mask):
 def test_masks_against_a_loop_over_targets(bench):
     generator = torch.Generator().manual_seed(0)
     for section in bench.network.sections:
-        features = whole_piece(bench).features(section.source)
-        masked = MaskedSection.of(whole_piece(bench), section, features)
+        features = whole_batch(bench).features(section.source)
+        masked = MaskedSection.of(whole_batch(bench), section, features)
         shape = features.shape[-1], bench.bases[section.target.name].features
         for share in (0.5, 0.2, 0.5, 1.0, 0.0):
             mask = torch.rand(shape, generator=generator) < share
@@ -111,12 +111,12 @@ def test_masks_against_a_loop_over_targets(bench):
 
 @pytest.mark.slow
 def test_all_edges_are_the_section_and_none_are_its_value_at_the_mean(bench):
-    piece = whole_piece(bench)
+    batch = whole_batch(bench)
     for section in bench.network.sections:
-        features, following = piece.features(section.source), bench.bases[section.target.name]
-        masked = MaskedSection.of(piece, section, features)
+        features, following = batch.features(section.source), bench.bases[section.target.name]
+        masked = MaskedSection.of(batch, section, features)
         mask = torch.ones(features.shape[-1], following.features, dtype=torch.bool)
-        assert torch.allclose(masked(mask), piece.features(section.target), atol=1e-9)
+        assert torch.allclose(masked(mask), batch.features(section.target), atol=1e-9)
         mean = bench.bases[section.source.name].origin.expand(*features.shape[:2], -1)
         at_mean = following.coordinates(in_batches(bench, section, mean))
         assert torch.allclose(masked(~mask), at_mean, atol=1e-9)
@@ -125,8 +125,8 @@ def test_all_edges_are_the_section_and_none_are_its_value_at_the_mean(bench):
 @pytest.mark.slow
 def test_a_mask_of_the_wrong_size_is_one_line(transformer):
     section = transformer.network.sections[0]
-    piece = whole_piece(transformer)
-    masked = MaskedSection.of(piece, section, piece.features(section.source))
+    batch = whole_batch(transformer)
+    masked = MaskedSection.of(batch, section, batch.features(section.source))
     with pytest.raises(UsageError, match=r"A mask of 2 × 3 does not fit .* they are 10 × 10"):
         masked(torch.ones(2, 3, dtype=torch.bool))
 
@@ -134,7 +134,7 @@ def test_a_mask_of_the_wrong_size_is_one_line(transformer):
 @pytest.mark.slow
 def test_node_curves_against_features_set_to_their_mean(bench):
     layer = bench.network.layers[1]
-    basis, features = bench.bases[layer.name], whole_piece(bench).features(layer)
+    basis, features = bench.bases[layer.name], whole_batch(bench).features(layer)
     rows = ablate_nodes(bench, layers=[layer.name], counts=[1, 3, 99])
     assert rows["nodes"].tolist() == [1, 3, features.shape[-1] + 1]
     for count, score in zip(rows["nodes"], rows["score"], strict=True):
@@ -166,15 +166,15 @@ def test_edge_curves_and_the_number_required(bench):
     assert list(found.required) == list(edges)
     for section in bench.network.sections:
         layer = section.source.name
-        piece = whole_piece(bench)
-        masked = MaskedSection.of(piece, section, piece.features(section.source))
+        batch = whole_batch(bench)
+        masked = MaskedSection.of(batch, section, batch.features(section.source))
         rows = found.rows[found.rows["layer"] == layer]
         curve = rows[rows["kind"] == "edge_curve"].set_index("edges")
         required = rows[rows["kind"] == "edges_required"].iloc[0]
         for n, score in curve["score"].items():
             mask = edges[layer].strongest(int(n))
             assert int(mask.sum()) == n
-            assert piece.total(section.target, masked(mask)).mean == pytest.approx(score)
+            assert batch.total(section.target, masked(mask)).mean == pytest.approx(score)
         n = found.required[layer]
         assert required["delta"] == 0.05
         assert required["score"] - bench.baseline <= 0.05
@@ -266,7 +266,7 @@ def test_a_circuit_with_everything_is_the_network_and_a_random_one_as_well(bench
 @pytest.mark.slow
 def test_a_circuit_against_a_chain_of_masked_sections(bench):
     circuit = only(whole(bench), whole(bench).interactions[::3])
-    features = whole_piece(bench).features(bench.network.layers[0])
+    features = whole_batch(bench).features(bench.network.layers[0])
     kept = set(circuit.pairs())
     count = 0
     for section in bench.network.sections:
@@ -285,7 +285,7 @@ def test_a_circuit_against_a_chain_of_masked_sections(bench):
     score = ablate_circuit(bench, circuit, draws=1)
     assert score.edges == count
     assert score.score == pytest.approx(
-        whole_piece(bench).total(bench.network.layers[-1], features).mean
+        whole_batch(bench).total(bench.network.layers[-1], features).mean
     )
     assert score.score != pytest.approx(bench.baseline)
 

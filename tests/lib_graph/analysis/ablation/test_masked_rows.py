@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lib_graph.analysis.ablation.masks import MaskedSection
-from lib_graph.analysis.ablation.piece import Piece
+from lib_graph.analysis.ablation.scored import ScoredBatch
 from lib_graph.data.evaluation import Evaluation, Metric
 from lib_graph.kinds import Attention, GatedMLP, Linear, Norm, NormLinear, Perceptron, ResidualMLP
 from lib_graph.method import ends
@@ -146,12 +146,12 @@ def test_every_target_is_computed_from_the_sources_that_its_row_keeps(name, feat
         column = result[..., i] if raw else (result - target.mean) @ target.rotation[:, i]
         expected.append(column)
 
-    found = MaskedSection.of(*_piece(block.kind(), x, source, target), f_hat)(mask)
+    found = MaskedSection.of(*_scored_batch(block.kind(), x, source, target), f_hat)(mask)
     assert torch.allclose(found, torch.stack(expected, -1), rtol=1e-10, atol=1e-10)
 
 
-def _piece(kind, x, source, target):
-    """A piece of data for one section, of which nothing but its kind is there."""
+def _scored_batch(kind, x, source, target):
+    """A batch for one section, of which nothing but its kind is there."""
     layers = tuple(
         Layer(i, name, ((S, basis.width),))
         for i, (name, basis) in enumerate({"in": source, "out": target}.items())
@@ -160,5 +160,5 @@ def _piece(kind, x, source, target):
     network = Network(layers, (section,), lambda *inputs: (inputs, ()))
     evaluation = Evaluation("random", (x,), torch.zeros(N, S, dtype=torch.long))
     bases = {"in": source, "out": target}
-    piece = Piece.of(network, bases, Metric("accuracy"), evaluation, Batch((x,), ()))
-    return piece, section
+    batch = ScoredBatch.of(network, bases, Metric("accuracy"), evaluation, Batch((x,), ()))
+    return batch, section

@@ -15,14 +15,14 @@ from lib_graph.method.basis import LayerBasis, RawBasis
 from lib_graph.method.ends import Ends
 from lib_graph.method.network import Batch, Layer, Network
 
-__all__ = ["LinearBasis", "Piece"]
+__all__ = ["LinearBasis", "ScoredBatch"]
 
 LinearBasis = LayerBasis | RawBasis
 """A basis whose features are linear in the activations."""
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class ScoredBatch:
     """A batch in a network, the bases of the layers, and what is to be answered."""
 
     network: Network
@@ -40,8 +40,8 @@ class Piece:
         metric: Metric,
         evaluation: Evaluation,
         batch: Batch,
-    ) -> Piece:
-        """Return the piece of some data that a batch is."""
+    ) -> ScoredBatch:
+        """Return a batch with the answers to its samples."""
         at = torch.arange(batch.start, batch.start + len(batch)) % len(evaluation.targets)
         device, counted = batch.activations[0].device, evaluation.counted
         return cls(

@@ -1,0 +1,48 @@
+"""What is taken where nobody says otherwise: Python and the command line both take it from here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SEED: Final = 0
+
+# a build (docs/method.md §2–5)
+BASIS: Final = "lib"
+LAST: Final = "raw"
+RULE: Final = "gradient"
+DTYPE: Final = "float64"
+TAU: Final = 1e-12  # of the largest eigenvalue: what is not above it is cut
+DEVICE: Final = "cpu"
+MEMORY: Final = 4 << 30  # bytes that a process may take
+CONTEXT: Final = 128  # tokens in a row of text
+TOKENS: Final = 50_000
+
+# after a build (§10, §12–14)
+EXAMPLES: Final = 10  # at either end of a feature
+MATCHES: Final = 3  # of each feature
+NEARLY: Final = 0.01  # share of inputs on which units that nearly fire together may differ
+DELTA: Final = 1e-3  # by which a score may be worse
+DRAWS: Final = 5  # random circuits
+RANK: Final = "strength"  # by which a small circuit is looked for
+
+# networks that are trained
+MODULUS: Final = 113
+MAX_STEPS: Final = 20_000
+EPOCHS: Final = 10
+
+# questions (§6, §8, §11)
+LIMIT: Final = 20  # rows
+PATHS: Final = 10
+SIZE: Final = 50  # interactions of a circuit that is grown
+MIN_STRENGTH: Final = 0.0
+MIN_SHARE: Final = 0.05  # of what flows into a target
+MIN_IMPORTANCE: Final = 1e-6  # of the layer's largest: what can end a path
+LEAST_TARGET: Final = 1e-3  # of the layer's largest: what `unusual` looks at
+METHOD: Final = "leiden"
+WEIGHTS: Final = "sqrt"
+RESOLUTION: Final = 1.0
+SHUFFLED: Final = 10  # graphs without modules
+SEEDS: Final = 10  # partitions that are compared
+SHOWN: Final = 5  # inputs, outputs and examples of a feature
+SORT: Final = "index"
+DRAWN: Final = 30  # of each layer, or paths or interactions in a picture
