@@ -120,17 +120,24 @@ def form_of(data: Any) -> tuple[tuple[Tensor, ...], Form]:
     >>> form(values)
     ((), {'x': tensor([1., 1.]), 'flag': True})
 
-    Raises UsageError if there is no tensor.
+    Raises UsageError if there is no tensor, or if they have not the same number of samples.
     """
-    if isinstance(data, Tensor):
-        return (data,), POSITIONAL
-    found = list(tensors(data)) if isinstance(data, tuple | list | Mapping) else []
+    holds = isinstance(data, Tensor | tuple | list | Mapping)
+    found = list(tensors(data)) if holds else []
     if not found:
         raise UsageError(
             f"Data are tensors with the samples first, not a {type(data).__name__}: a tensor, a "
             "tuple of arguments, or a dict of arguments by keyword."
         )
     values = tuple(x for _, x in found)
+    lengths = [len(x) if x.ndim else 0 for x in values]
+    if len({*lengths}) > 1 or not all(x.ndim for x in values):
+        raise UsageError(
+            f"The tensors of the data have {', '.join(map(str, lengths))} samples. All must have "
+            "the same number; what is one for all samples is a number or a buffer of the module."
+        )
+    if isinstance(data, Tensor):
+        return values, POSITIONAL
     if isinstance(data, tuple | list) and all(isinstance(x, Tensor) for x in data):
         return values, POSITIONAL
     numbers = iter(range(len(values)))

@@ -49,8 +49,9 @@ def check(
     figures["kind_error"] = check_kinds(network, inputs)
     few = tuple(x[:2] for x in inputs)
     figures["mode_error"] = _check_modes(network, few)
-    if not held:
-        figures["derivative_error"] = _check_derivative(network, module, few, layers, course)
+    error = None if held else _check_derivative(network, module, few, layers, course)
+    if error is not None:
+        figures["derivative_error"] = error
     return figures
 
 
@@ -120,18 +121,21 @@ def _check_derivative(
     inputs: tuple[Tensor, ...],
     layers: Mapping[str, str],
     course: Course,
-) -> float:
-    """Return how far the chain's derivative, from the last layer to the first one's own tensor, is
-    from that of the module itself by torch's autograd. Raises ModelError if it is another.
+) -> float | None:
+    """Return how far the chain's derivative, from the last layer's own tensor to the first one's,
+    is from that of the module itself by torch's autograd; None if that cannot take any.
+
+    Raises ModelError if it is another.
     """
-    batch = network.run(*inputs)
-    v = _random_like(batch.activations[-1])
+    batch, last = network.run(*inputs), network.layers[-1]
+    own, *beside = last.unpack(batch.activations[-1])
+    v = last.pack([_random_like(own), *map(torch.zeros_like, beside)])
     with torch.enable_grad():
         try:
             truth = _pulled_by_module(network, module, inputs, layers, course, v)
         except RuntimeError as failure:
             logger.info("the module has no derivative of its own to compare with: %s", failure)
-            return 0.0
+            return None
     gradient = v
     for section in reversed(network.sections):
         f = batch.activations[section.source.index]
@@ -174,6 +178,8 @@ def _pulled_by_module(
         with followed(course.dtype, alone, free), visits(alone, (first, last), visit):
             result = result_of(alone, free, course.form)
             reached = network.layers[-1].unpack(v)[0] * kept.get(last, result)
+            if not reached.requires_grad:
+                return torch.zeros_like(kept[first])
             (found,) = torch.autograd.grad(reached.sum(), kept[first], materialize_grads=True)
     finally:
         for p in fixed:

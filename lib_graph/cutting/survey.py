@@ -34,7 +34,7 @@ def surveyed(
     seen: dict[str, list[tuple[Tensor, int]]] = {}
 
     def look(x: Tensor, point: str) -> Tensor:
-        seen.setdefault(point, []).append((x, x._version))
+        seen.setdefault(point, []).append((x, _version(x)))
         return x
 
     one, other = fresh(module), fresh(module)
@@ -44,7 +44,7 @@ def surveyed(
         again = result_of(other, inputs, form)
     _check_repeats(module, result.detach(), again.detach())
     overwritten = {
-        point for point, uses in seen.items() if any(x._version != then for x, then in uses)
+        point for point, uses in seen.items() if any(_version(x) != then for x, then in uses)
     }
     return Course(form, dtype, own, frozenset(overwritten))
 
@@ -147,3 +147,8 @@ def relative_error(found: Tensor, truth: Tensor) -> float:
 
 def _is_number(x: Tensor) -> bool:
     return x.is_floating_point() or x.is_complex()
+
+
+def _version(x: Tensor) -> int:
+    """Return how often a tensor was changed in place; tensors of inference mode do not count."""
+    return 0 if x.is_inference() else x._version

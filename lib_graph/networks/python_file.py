@@ -71,15 +71,9 @@ def load(model: str, data: str | None = None) -> Subject:
 
 def _checked_inputs(data: str, found: Any) -> tuple[tuple[Tensor, ...], Form]:
     try:
-        inputs, form = form_of(found)
+        return form_of(found)
     except UsageError as error:
         raise ModelError(f"{data!r} returned a {type(found).__name__}. {error}") from error
-    lengths = [len(x) if x.ndim else 0 for x in inputs]
-    if len(set(lengths)) != 1:
-        raise ModelError(
-            f"{data!r} returned tensors with {lengths} samples. All must have the same number."
-        )
-    return inputs, form
 
 
 def _evaluation(file: ModuleType, path: Path) -> Evaluation:

@@ -72,6 +72,8 @@ class Subject:
         >>> module = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
         >>> Subject.of(module, torch.ones(5, 2), ["input=0:in", "2:in", "output"]).layers
         {'input': '0:in', '2:in': '2:in', 'output': 'output'}
+
+        Raises what `form_of` and `with_layers` do.
         """
         module = unwrapped(module)
         name = type(module).__name__

@@ -1,5 +1,7 @@
 """The copy that is cut is the module as it was given, or there is a line that says why not."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import nn
@@ -9,6 +11,7 @@ import lib_graph
 from lib_graph.cutting.copies import fresh, in_precision, unwrapped
 from lib_graph.cutting.cuts import cut
 from lib_graph.cutting.points import record, shapes
+from lib_graph.cutting.selfcheck import check
 from lib_graph.cutting.survey import check_copy
 from lib_graph.errors import ModelError, UsageError
 from tests.lib_graph.zoo import Two, filled, numbers
@@ -231,3 +234,33 @@ def test_a_backward_that_is_no_derivative_is_refused(function, reason):
     module = in_precision(filled(Applying(function)), torch.float64)
     with pytest.raises(ModelError, match=f"'{function.__name__}' has a backward .* that {reason}"):
         cut(module, (numbers(4, 4).double(),), POINTS)
+
+
+class Stopping(Two):
+    """No derivative of it is taken, in one of two ways."""
+
+    def __init__(self, within):
+        super().__init__()
+        self.within = within
+
+    def forward(self, x):
+        with self.within():
+            return super().forward(x)
+
+
+@pytest.mark.parametrize("within", [torch.no_grad, torch.inference_mode])
+def test_a_module_that_says_no_derivative_is_held_to_that(within):
+    module, x = in_precision(filled(Stopping(within)), torch.float64), (numbers(4, 4).double(),)
+    network = cut(module, x, POINTS)
+    assert network.figures["derivative_error"] == 0
+    module.within = nullcontext
+    free = cut(module, x, POINTS)
+    module.within = within
+    with pytest.raises(ModelError, match="derivative of the sections is not that of the Stopping"):
+        check(free, module, x, POINTS)
+
+
+@pytest.mark.parametrize("other", [torch.ones(3, 4), torch.tensor(2.0)])
+def test_data_of_different_numbers_of_samples_are_refused(other, tmp_path):
+    with pytest.raises(UsageError, match=r"have 7, [03] samples"):
+        lib_graph.build(Two(), tmp_path, data=(numbers(7, 4), other), layers=LAYERS)

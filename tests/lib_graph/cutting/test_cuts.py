@@ -37,6 +37,15 @@ def test_a_skip_connection_becomes_part_of_the_layer():
     assert [layer.width for layer in network.layers] == [4, 8, 4, 4, 3]
 
 
+@pytest.mark.slow
+def test_the_last_layer_may_have_a_bypass():
+    module, network, inputs = stacked_network()
+    layers = dict([*STACKED.items()][:2])
+    network = cut(module, (inputs,), layers)
+    assert [len(layer.shapes) for layer in network.layers] == [1, 2]
+    assert network.figures["derivative_error"] < 1e-12
+
+
 class Bypass(nn.Module):
     """Two thin tensors bypass `named`; then they become one wide tensor."""
 
