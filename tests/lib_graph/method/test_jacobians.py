@@ -2,13 +2,21 @@
 
 import pytest
 import torch
+from torch import nn
 
 from lib_graph.cutting.cuts import cut
 from lib_graph.kinds import Kind, ResidualMLP
-from lib_graph.method.jacobians import JacobianMoment, second_moment
+from lib_graph.method.jacobians import JacobianMoment, estimated_moment, second_moment
 from lib_graph.method.rules import Rule
 from lib_graph.networks.modular_addition import LAYERS, kinds, split
-from tests.lib_graph.nets import CONFIG, jacobian_of, random_basis, stacked_network, transformer
+from tests.lib_graph.nets import (
+    CONFIG,
+    jacobian_of,
+    random_,
+    random_basis,
+    stacked_network,
+    transformer,
+)
 
 RULE_NAMES = ["gradient", "gauss-legendre", "trapezoid"]
 
@@ -50,6 +58,20 @@ def test_moments_of_two_sets_of_samples_are_that_of_both():
     assert (both.rows, both.variance) == (8, 0.75)
     assert torch.equal(both.total, one + other)
     assert torch.equal(both.mean, (one + other) / 8)
+
+
+def test_with_one_output_every_probe_is_exact():
+    """Its sign squares to 1, and there is nothing else to be probed."""
+    module = random_(nn.Sequential(nn.Linear(3, 4), nn.Softmax(-1), nn.Linear(4, 2)))
+    x = torch.randn(5, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    network = cut(module, (x,), {"a": "0:in", "out": "output"})
+    (section,), batch, rule = network.sections, network.run(x), Rule.named("gradient")
+    rotation = random_basis(2, 1).rotation
+    truth = brute(section, batch.activations[0], batch.constants, rotation, rule)
+    for probes in (1, 4):
+        found, error = estimated_moment(section, batch, rotation, rule, probes, 2)
+        assert relative(found, truth) < 1e-12
+        assert error < 1e-12 * float(truth.square().sum())
 
 
 @pytest.mark.slow

@@ -28,6 +28,7 @@ def test_interactions_lie_by_section_source_and_target_without_zeros(run, tmp_pa
     file = tmp_path / "interactions.parquet"
     table = run.interactions
     table.loc[[2, 9], "strength"] = 0.0
+    table.loc[[3, 4], "strength"] = 1e-300, 0.5
     sections = [rows[::-1] for _, rows in table.groupby("source_layer", sort=False)]
     write_interactions(file, iter(sections), {"made": "here"})
     columns = ["source_layer", "source", "target", "strength"]

@@ -13,6 +13,7 @@ import ingest
 import queries
 from lib_graph.run import Run
 from lib_graph.run.examples import write_examples
+from lib_graph.run.kept import graph_of
 from tests.queries.conftest import Answer
 from tests.synthetic import random_run
 
@@ -33,7 +34,7 @@ def run(tmp_path: Path) -> Run:
             "text": ["a «b»", "«c» d", "e\n«f»"], "image": [PIXEL, PIXEL, None],
         }
     )  # fmt: skip
-    origin = {"bases": run.manifest.files["bases.safetensors"]}
+    origin = graph_of(run, "run", "bases")
     write_examples(run.path / "examples.parquet", [rows], origin)
     return run
 

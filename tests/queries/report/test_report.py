@@ -14,6 +14,7 @@ import queries
 from ingest.store import GraphStore
 from lib_graph.run import Run
 from lib_graph.run.examples import NAME, write_examples
+from lib_graph.run.kept import graph_of
 from queries.comparing.runs import open_graphs
 from queries.comparing.sparsity import sparsity
 from queries.report import Source, write_report
@@ -79,7 +80,7 @@ def give_examples(run: Run, *, text: str | None = "a «b» c", image: bytes | No
     ).astype({"position": "Int32"})
     if text is None:
         frame["text"] = None
-    origin = {"bases": run.manifest.files["bases.safetensors"]}
+    origin = graph_of(run, "run", "bases")
     write_examples(run.path / NAME, [rows for _, rows in frame.groupby("layer")], origin)
 
 
