@@ -73,9 +73,11 @@ def activations(graph: TracedModule) -> NodeSet:
     """Return all nodes that depend on the data through numbers, not through sizes or masks alone.
 
     Roots are the inputs that are numbers, and where numbers are looked up by inputs that are
-    tokens, or these meet parameters. What is made from sizes, such as the zeros that a recurrent
-    network starts from or the positions of a text, is a constant.
+    tokens, where these meet parameters, or have become the numbers of a layer. What is made from
+    sizes, such as the zeros that a recurrent network starts from or the positions of a text, is a
+    constant.
     """
+    named = {n for n in graph.points.values() if _is_float(n)}
     learned = _following(graph, set(graph.parameters))
     tokens: NodeSet = {n for n in graph.inputs if not _is_float(n)}
     found: NodeSet = {n for n in graph.inputs if _is_float(n)}
@@ -87,7 +89,7 @@ def activations(graph: TracedModule) -> NodeSet:
             found.add(n)
         elif sources & tokens:
             tables = [x for x in sources - tokens if _is_float(x) or _is_complex(x)]
-            root = any(x in learned for x in tables) or (tables and _looks_up(n))
+            root = n in named or any(x in learned for x in tables) or (tables and _looks_up(n))
             (found if root else tokens).add(n)
     return {n for n in found if isinstance(n.meta.get("val"), Tensor | tuple | list)}
 

@@ -168,6 +168,7 @@ def _pulled_by_module(
     kept: dict[str, Tensor] = {}
 
     def visit(x: Tensor, point: str) -> Tensor:
+        x.requires_grad_()  # numbers made of tokens do not by themselves
         kept[point] = x.clone() if point in course.overwritten else x
         return x.copy_(kept[point]) if point in course.overwritten else x
 

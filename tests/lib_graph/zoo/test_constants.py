@@ -134,6 +134,21 @@ def one_hot():
     return OneHot()
 
 
+class Bytes(Two):
+    """Pixels as whole numbers, which become numbers in `forward`."""
+
+    def forward(self, x):
+        return super().forward(x.to(self.first.weight.dtype) / 255)
+
+
+PIXELS = torch.randint(0, 256, (7, 4), generator=torch.Generator().manual_seed(3))
+
+
+@ZOO.takes(PIXELS.to(torch.uint8), CHAIN)
+def pixels_as_bytes():
+    return Bytes()
+
+
 class StateSpace(nn.Module):
     """A diagonal state space with complex parameters (S4D), its kernel made from the length."""
 
