@@ -21,7 +21,8 @@ class Padded(nn.Module):
     def __init__(self):
         super().__init__()
         layer = nn.TransformerEncoderLayer(4, 2, 5, 0.1, "gelu", batch_first=True, norm_first=True)
-        self.encoder, self.last = nn.TransformerEncoder(layer, 1), nn.Linear(4, 2)
+        self.encoder = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
+        self.last = nn.Linear(4, 2)
 
     def forward(self, x, padding):
         return self.last(self.encoder(x, src_key_padding_mask=padding))
