@@ -40,7 +40,8 @@ def given_stage(
         variances[name] = features.variance
         basis = bases[name]
         if not isinstance(basis, RawBasis):
-            left_out.append(float(rest.mean_square.sum() / whole.variance.sum()))
+            total = whole.variance.sum()  # 0 where the layer is the same on all of the data
+            left_out.append(float(rest.mean_square.sum() / total) if total > 0 else 0.0)
             _look_at(job, name, left_out[-1], force)
             if basis.importance is None:
                 bases[name] = replace(basis, importance=features.mean_square)

@@ -9,6 +9,7 @@ modes (docs/method.md §1).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from lib_graph.cutting.arguments import mapped, tensors
 from lib_graph.cutting.function_use import USES, Function, Use, is_number, own
 from lib_graph.errors import ModelError, UntraceableError
 
-__all__ = ["OwnDerivatives"]
+__all__ = ["OwnDerivatives", "counted", "in_graph"]
 
 CLOSE = 1e-4  # of the largest entry: what float32 can differ by
 
@@ -82,6 +83,42 @@ class OwnDerivatives:
         self.uses.clear()
 
 
+@contextmanager
+def counted() -> Iterator[Counter[Function]]:
+    """Yield how often each function is applied, in the context, as `F.apply(…)`."""
+    found: Counter[Function] = Counter()
+
+    def handle(function: Function, apply: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        found[function] += 1
+        return apply(*args)
+
+    with _applied_by(handle):
+        yield found
+
+
+def in_graph(result: Tensor) -> Counter[Function]:
+    """Return how often each function stands in the graph by which torch derives a tensor.
+
+    >>> class Same(torch.autograd.Function):
+    ...     forward = staticmethod(lambda ctx, x: x * 1)
+    ...     backward = staticmethod(lambda ctx, slope: slope)
+    >>> [*in_graph(Same.apply(torch.ones(1, requires_grad=True)) * 2).values()]
+    [1]
+    """
+    found: Counter[Function] = Counter()
+    seen, waiting = set(), [result.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        waiting += [before for before, _ in node.next_functions]
+        function = getattr(type(node), "_forward_cls", None)
+        if function is not None and not _is_known(function):
+            found[function] += 1
+    return found
+
+
 Handle = Callable[[Function, Callable[..., Any], "tuple[Any, ...]"], Any]
 
 
@@ -93,7 +130,7 @@ def _applied_by(handle: Handle) -> Iterator[None]:
 
     def apply(cls: Function, *args: Any, **kwargs: Any) -> Any:
         original = before.__get__(None, cls)
-        if cls.__module__.split(".")[0] in ("torch", "lib_graph") or kwargs:
+        if _is_known(cls) or kwargs:
             return original(*args, **kwargs)
         return handle(cls, original, args)
 
@@ -102,6 +139,11 @@ def _applied_by(handle: Handle) -> Iterator[None]:
         yield
     finally:
         base.apply = before
+
+
+def _is_known(function: Function) -> bool:
+    """Return whether a function is torch's or our own."""
+    return function.__module__.split(".")[0] in ("torch", "lib_graph")
 
 
 def _use_of(function: Function, args: tuple[Any, ...]) -> tuple[Use, list[Tensor]]:

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from lib_graph.cutting.arguments import POSITIONAL, Form
 from lib_graph.cutting.copies import converted, fresh
 from lib_graph.cutting.following import followed, plain_kernels
-from lib_graph.cutting.own_derivatives import OwnDerivatives
+from lib_graph.cutting.own_derivatives import OwnDerivatives, counted, in_graph
 from lib_graph.cutting.points import is_variance, record, result_of, visits
 from lib_graph.cutting.tracing import Course
 from lib_graph.errors import LibGraphError, ModelError
@@ -43,6 +43,7 @@ def surveyed(
             result = result_of(one, inputs, form)
         again = result_of(other, inputs, form)
     _check_repeats(module, result.detach(), again.detach())
+    _check_names(module, inputs, form, dtype)
     overwritten = {
         point for point, uses in seen.items() if any(_version(x) != then for x, then in uses)
     }
@@ -62,6 +63,36 @@ def running(module: nn.Module) -> Iterator[None]:
             f"The {type(module).__name__} cannot run on the data ({reason[0]:.200}). --debug shows "
             "where."
         ) from error
+
+
+def _check_names(
+    module: nn.Module, inputs: Sequence[Tensor], form: Form, dtype: torch.dtype
+) -> None:
+    """Raise ModelError if an autograd function is applied by a name that cannot be followed.
+
+    What `f = F.apply` bound before is torch's own, and goes by whatever we put into its place.
+    """
+    alone = fresh(module)
+    fixed = [p for p in alone.parameters() if not p.requires_grad and _is_number(p)]
+    for p in fixed:
+        p.requires_grad_(True)
+    free = [x.clone().requires_grad_().clone() if _is_number(x) else x for x in inputs]
+    try:
+        with torch.enable_grad(), followed(dtype, alone, free), counted() as named:
+            graph = in_graph(result_of(alone, free, form))
+    except RuntimeError:  # there is no derivative at all, which is said elsewhere
+        return
+    finally:
+        for p in fixed:
+            p.requires_grad_(False)
+    for function, times in graph.items():
+        if times > named[function]:
+            name = function.__name__
+            raise ModelError(
+                f"The autograd function {name!r} is applied under another name (f = {name}.apply), "
+                f"by which its own derivative cannot be followed. Write {name}.apply(...) where it "
+                "is used."
+            )
 
 
 def _check_repeats(module: nn.Module, result: Tensor, again: Tensor) -> None:

@@ -124,7 +124,7 @@ def _width(module: nn.Module, values: dict[str, Tensor]) -> int:
 
 def _forms(module: nn.Module, tensors: dict[str, Tensor]) -> Iterator[NormForm]:
     """Yield every form that the tensors and numbers of a module allow."""
-    numbers = [x for x in vars(module).values() if isinstance(x, float) and 0 <= x < 1]
+    numbers = [float(x) for x in vars(module).values() if type(x) in (int, float) and 0 <= x < 1]
     own: list[float | None] = [None] if "eps" in vars(module) and module.eps is None else []
     names = [*tensors, None]
     for eps in dict.fromkeys([*numbers, *own]):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 from lib_graph.method.network import Batch, Section
 from lib_graph.method.rules import Rule
 
-__all__ = ["derivative", "push_forward"]
+__all__ = ["derivative", "push_forward", "quietly"]
 
 
 def push_forward(
@@ -35,7 +36,16 @@ def _along_each(
     def moved(z: Tensor) -> Tensor:
         return section(z, batch.constants, biases)
 
-    return torch.func.vmap(lambda tangent: derivative(moved, (at,), (tangent,)))(tangents)
+    with quietly():
+        return torch.func.vmap(lambda tangent: derivative(moved, (at,), (tangent,)))(tangents)
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Leave unsaid which operations torch takes one by one when it is given many."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)
+        yield
 
 
 def derivative(

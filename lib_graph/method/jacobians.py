@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lib_graph.method.forward import push_forward
+from lib_graph.method.forward import push_forward, quietly
 from lib_graph.method.network import Batch, Section
 from lib_graph.method.rules import Rule
 from lib_graph.support.devices import exact
@@ -187,7 +187,8 @@ def _gradients(
     for seed in seeds:
         gradient = seed.new_zeros(len(seed), *f.shape)
         for weight, pullback in zip(rule.weights, pullbacks, strict=True):
-            gradient += weight * torch.func.vmap(pullback)(seed)[0]
+            with quietly():
+                gradient += weight * torch.func.vmap(pullback)(seed)[0]
         yield gradient if mask is None else gradient * mask[..., None]
 
 

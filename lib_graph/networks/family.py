@@ -9,6 +9,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lib_graph.errors import ModelError
 from lib_graph.kinds import Norm, ResidualMLP
 from lib_graph.kinds.norm_form import NormForm
 from lib_graph.method.kind import Kind
@@ -51,9 +52,13 @@ class Family:
 
 
 def norm(module: nn.Module) -> Norm:
-    """Return what a model's norm computes."""
+    """Return what a model's norm computes. Raises ModelError if that is no plain norm."""
     form = NormForm.of(module)
-    assert form is not None, type(module)
+    if form is None:
+        raise ModelError(
+            f"A norm of the model, {type(module).__name__}, computes something else than such "
+            "norms do. Build it as a network of your own: path.py:make_model."
+        )
     return form.norm(module)
 
 

@@ -52,7 +52,10 @@ class BuildConfig(BaseModel):
     def _pairs(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        return [text.partition("=")[::2] for text in value.split(",")]
+        pairs = [text.partition("=")[::2] for text in value.split(",")]
+        if not all(point for _, point in pairs):
+            raise ValueError(f"{value!r} cannot be taken apart: a layer's name has a comma")
+        return pairs
 
     @field_validator("biases", mode="before")
     @classmethod

@@ -93,9 +93,9 @@ def made_from(path: Path) -> dict[str, Any] | None:
                 text = (file.metadata() or {}).get("made_from")
         else:
             text = (pq.read_schema(path).metadata or {}).get(b"lib_graph.made_from")
-    except (OSError, pa.ArrowException, SafetensorError):
+        return None if text is None else json.loads(text)
+    except (OSError, ValueError, pa.ArrowException, SafetensorError):
         return None
-    return None if text is None else json.loads(text)
 
 
 def differing(found: Origin, origin: Origin) -> list[str]:

@@ -264,3 +264,51 @@ def test_a_module_that_says_no_derivative_is_held_to_that(within):
 def test_data_of_different_numbers_of_samples_are_refused(other, tmp_path):
     with pytest.raises(UsageError, match=r"have 7, [03] samples"):
         lib_graph.build(Two(), tmp_path, data=(numbers(7, 4), other), layers=LAYERS)
+
+
+class Clipped(torch.autograd.Function):
+    """Its backward is that of its forward, but for large gradients: some data show nothing."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x * 1
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient.clamp(-1, 1)
+
+
+class Twice(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 1
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return 2 * gradient
+
+
+class Around(nn.Module):
+    """A function between two linear maps."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.up, self.down, self.function = nn.Linear(3, 4), nn.Linear(4, 2), function
+
+    def forward(self, x):
+        return self.down(self.function(self.up(x)))
+
+
+@pytest.mark.parametrize("function", [Clipped, Twice])
+def test_a_function_under_another_name_is_refused(function):
+    x = 1e-3 * torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    points = {"a": "up:in", "b": "down:in", "output": "output"}
+    with pytest.raises(ModelError, match=f"Write {function.__name__}.apply"):
+        cut(Around(function.apply), (x,), points)
+
+
+def test_a_function_by_its_own_name_is_followed():
+    x = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    points = {"a": "up:in", "b": "down:in", "output": "output"}
+    network = cut(Around(lambda h: Twice.apply(h)), (x,), points)
+    assert network.figures["derivative_error"] < 1e-4

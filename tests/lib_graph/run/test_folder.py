@@ -5,6 +5,7 @@ import pytest
 
 from lib_graph.errors import RunError, UsageError
 from lib_graph.run import FeatureId, Run
+from lib_graph.run.config import BuildConfig
 from lib_graph.run.folder import row_group_layer
 from lib_graph.run.writing import write_interactions
 from tests.synthetic import random_run
@@ -51,3 +52,8 @@ def test_a_file_that_is_not_the_one_of_the_manifest_is_refused(run, name):
 def test_a_text_that_is_no_feature_id_is_refused(text):
     with pytest.raises(UsageError, match="is not a feature id"):
         FeatureId.parse(text)
+
+
+def test_layers_whose_names_an_older_text_runs_together_are_refused():
+    with pytest.raises(ValueError, match="a layer's name has a comma"):
+        BuildConfig(layers="a,b=0:in,output=output")
