@@ -40,13 +40,20 @@ def given_stage(
         variances[name] = features.variance
         basis = bases[name]
         if not isinstance(basis, RawBasis):
-            total = whole.variance.sum()  # 0 where the layer is the same on all of the data
-            left_out.append(float(rest.mean_square.sum() / total) if total > 0 else 0.0)
+            left_out.append(_left_out(rest, whole, torch.finfo(job.options.torch_dtype).eps))
             _look_at(job, name, left_out[-1], force)
             if basis.importance is None:
                 bases[name] = replace(basis, importance=features.mean_square)
     job.checks["left_out"] = max(left_out)
     return bases, variances
+
+
+def _left_out(rest: Spread, whole: Spread, rounding: float) -> float:
+    """Return what is left over the variance of a layer; 0 where that is rounding alone."""
+    variance = whole.variance.sum()
+    if not variance > (1e3 * rounding) ** 2 * whole.mean_square.sum():
+        return 0.0
+    return float(rest.mean_square.sum() / variance)
 
 
 def _look_at(job: Job, layer: str, left_out: float, force: bool) -> None:

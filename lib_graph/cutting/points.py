@@ -110,7 +110,7 @@ def record(
     """Return what the module itself computes at the given points.
 
     With `dtype` it is followed in that precision (`lib_graph.cutting.following`), else it runs as
-    it is.
+    it is. Raises UsageError if the module does not reach a point.
     """
     found: dict[str, Tensor] = {}
     wanted = list(wanted)

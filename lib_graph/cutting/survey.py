@@ -52,7 +52,7 @@ def surveyed(
 
 @contextmanager
 def running(module: nn.Module) -> Iterator[None]:
-    """Say in one line that a module cannot run."""
+    """Say in one line that a module cannot run: raises ModelError in place of its own errors."""
     try:
         yield
     except LibGraphError:

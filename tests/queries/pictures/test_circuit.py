@@ -215,7 +215,7 @@ def test_the_verb_draws_a_circuit_paths_and_interactions(
 @pytest.mark.slow
 def test_the_verb_draws_a_saved_circuit(cli: Cli, tmp_path: Path) -> None:
     store, out = str(tmp_path / "graph.kgl"), tmp_path / "five.svg"
-    load_once(store, random_run(tmp_path / "run"))
+    ingest.load(random_run(tmp_path / "run"), store)
     with queries.open_graph(store) as graph:
         circuit = graph.circuits.save(graph.circuit(target="layer/3/1"), "five")
         arguments = ("plot", out, "--of", "circuit", "--saved", "five", "--store", store)
