@@ -145,7 +145,7 @@ def test_what_does_not_vary_has_no_match(tmp_path, dtype):
     write_bases(tmp_path / "relu.safetensors", {"x": relu}, {})
     subject = Subject.of(random_(nn.Sequential(nn.Linear(4, 2))), x, ("x=0:in", "output"))
     one, two = (
-        build(subject, tmp_path / name, Options(basis=basis, dtype=dtype))
+        build(subject, tmp_path / name, Options(basis=basis, dtype=dtype), force=True)
         for name, basis in [("neurons", "neuron"), ("relu", tmp_path / "relu.safetensors")]
     )
     found = match_runs(one, two, subject, subject, count=9).query("layer == 'x'")

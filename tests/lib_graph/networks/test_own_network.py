@@ -84,7 +84,7 @@ def test_random_numbers_are_the_same_every_time_and_nobody_elses(file):
         ("{file}:broken", None, ModelError, "RuntimeError: no such luck"),
         ("{file}:make_data", None, ModelError, "returned a Tensor, not an nn.Module"),
         ("{file}:make_model", "{file}:words", ModelError, "returned a str"),
-        ("{file}:make_model", "{file}:uneven", UsageError, "have 3, 4 samples"),
+        ("{file}:make_model", "{file}:uneven", ModelError, "have 3, 4 samples"),
         ("{file}:make_model", "data.parquet", UsageError, "no function in a Python file"),
     ],
 )
