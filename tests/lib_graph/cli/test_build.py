@@ -135,7 +135,9 @@ def test_a_full_disk_is_one_line_and_the_build_goes_on_later(model, tmp_path):
 @pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on(model, tmp_path):
     out = tmp_path / "run"
-    building = process("", "build", model, "--out", str(out), "--rule", "trapezoid")
+    wait = "import time; from lib_graph.building import build as b; b.bases_stage = "
+    wait += "lambda job: time.sleep(60)"  # else so small a build may have ended before
+    building = process(wait, "build", model, "--out", str(out), "--rule", "trapezoid")
     assert building.stderr.readline().startswith("Plan: ")
     building.send_signal(signal.SIGINT)
     _, error = building.communicate()
