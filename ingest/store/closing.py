@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import TypeVar
 
@@ -10,12 +11,12 @@ __all__ = ["Closing"]
 ClosingT = TypeVar("ClosingT", bound="Closing")
 
 
-class Closing:
+class Closing(ABC):
     """Closes itself at the end of a `with` block."""
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of what is held."""
-        raise NotImplementedError
 
     def __enter__(self: ClosingT) -> ClosingT:
         return self
