@@ -45,7 +45,7 @@ class WeightFiles:
 
     def _tensors(self, *, meta: bool) -> Iterator[tuple[str, Tensor]]:
         for path in self.paths:
-            yield from _safe(path, meta) if self.safe else _pickled(path, meta)
+            yield from _safe(path, meta) if self.safe else _of_torch(path, meta)
 
 
 def _paths(folder: Path, whole: str) -> list[Path]:
@@ -64,6 +64,6 @@ def _safe(path: Path, meta: bool) -> Iterator[tuple[str, Tensor]]:
             yield name, found.to("meta") if meta else found
 
 
-def _pickled(path: Path, meta: bool) -> Iterator[tuple[str, Tensor]]:
+def _of_torch(path: Path, meta: bool) -> Iterator[tuple[str, Tensor]]:
     tensors = torch.load(path, "meta" if meta else "cpu", weights_only=True)
     yield from ((name, x) for name, x in tensors.items() if isinstance(x, Tensor))

@@ -124,7 +124,7 @@ def make_model():
     return torch.nn.Sequential(torch.nn.Linear(6, 3)).double()
 
 def make_data():
-    return torch.load("data.pt")
+    return torch.load("data.pt", weights_only=True)
 """
 
 
