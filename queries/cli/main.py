@@ -17,6 +17,7 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 import click
@@ -112,36 +113,46 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run `lib-graph` and exit: 0 ok, 1 failed, 2 usage, 3 store, 4 conflict, 130 interrupted."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     settings = Settings()
-    with _interruptions() as interrupted:
+    with _interruptions() as keyboard:
         try:
             code = cli.main(arguments, prog_name="lib-graph", standalone_mode=False, obj=settings)
         except BaseException as error:
             if isinstance(error, SystemExit | GeneratorExit):
                 raise
+            keyboard.heeded = False
             if settings.debug:
                 traceback.print_exc()
-            code = _report(KeyboardInterrupt() if interrupted else error, arguments)
+            code = _report(KeyboardInterrupt() if keyboard.pressed else error, arguments)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-@contextmanager
-def _interruptions() -> Iterator[list[int]]:
-    """Yield a list that is no longer empty once Ctrl-C was pressed.
+@dataclass
+class _Keyboard:
+    """Whether Ctrl-C was pressed, and whether it still ends what is done.
 
-    Some libraries turn the KeyboardInterrupt that it raises into an error of their own.
+    Some libraries turn the KeyboardInterrupt that it raises into an error of their own; and while
+    an error is reported it would only hide that error.
     """
-    pressed: list[int] = []
 
-    def interrupt(number: int, _frame: FrameType | None) -> None:
-        pressed.append(number)
-        raise KeyboardInterrupt
+    pressed: bool = False
+    heeded: bool = True
 
+    def interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        self.pressed = self.pressed or self.heeded
+        if self.heeded:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def _interruptions() -> Iterator[_Keyboard]:
+    """Yield what is known of Ctrl-C; leave it alone where it is ignored, or somebody else's."""
+    keyboard = _Keyboard()
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield pressed  # it is ignored, or somebody else's
+        yield keyboard
         return
-    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGINT, keyboard.interrupt)
     try:
-        yield pressed
+        yield keyboard
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

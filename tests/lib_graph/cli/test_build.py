@@ -133,10 +133,20 @@ def test_a_full_disk_is_one_line_and_the_build_goes_on_later(model, tmp_path):
 
 
 @pytest.mark.slow
+def test_ctrl_c_does_not_hide_an_error_that_is_being_reported(model, tmp_path):
+    """A second press, or one that comes too late."""
+    pressed = "import os, signal; from queries.cli import main as m\n"
+    pressed += "m._line = lambda error: os.kill(os.getpid(), signal.SIGINT) or 'what it was'"
+    failing = process(pressed, "build", model, "--out", str(tmp_path / "run"), "--tau-pca", "7")
+    _, error = failing.communicate()
+    assert (failing.returncode, error) == (2, "Error: what it was\n")
+
+
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on(model, tmp_path):
     out = tmp_path / "run"
     wait = "import time; from lib_graph.building import build as b; b.bases_stage = "
-    wait += "lambda job: time.sleep(60)"  # else so small a build may have ended before
+    wait += "lambda job, force: time.sleep(60)"  # else so small a build may have ended before
     building = process(wait, "build", model, "--out", str(out), "--rule", "trapezoid")
     assert building.stderr.readline().startswith("Plan: ")
     building.send_signal(signal.SIGINT)
