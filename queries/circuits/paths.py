@@ -104,8 +104,9 @@ class Paths:
 def find_paths(reader: Reader, source: End, target: End, *, k: int, layers: int) -> Paths:
     """Return the k strongest paths from `source` to `target` in a run of so many layers.
 
-    The strongest first, and of equals the first by id, as the head of this module says. Fewer come back where there are fewer. Raises UsageError if k < 1 or the ends are not in the
-    order of the layers.
+    The strongest come first, and of equals the first by id, as the head of this module says; fewer
+    come back where there are fewer. Raises UsageError if k < 1 or the ends are not in the order of
+    the layers.
     """
     if k < 1:
         raise UsageError(f"The number of paths is {k}. Ask for at least 1.")

@@ -162,9 +162,9 @@ def test_the_paths_and_their_order_are_those_of_brute_force(
 def test_what_only_rounding_tells_apart_is_equal(
     store: GraphStore, fixed: list[int | None], k: int
 ) -> None:
-    """Six paths have the shares 0.1, 0.3 and 0.7, in every order."""
-    orders = list(itertools.permutations((0.7, 0.3, 0.1)))
-    assert len({math.prod(order) for order in orders}) > 1
+    """Six paths have the shares 0.1, 0.6 and 1/3, in every order."""
+    orders = list(itertools.permutations((0.1, 0.6, 1 / 3)))
+    assert len({-math.log(a) - math.log(b) - math.log(c) for a, b, c in orders}) > 1
     sections = (
         {(0, i): order[0] for i, order in enumerate(orders)},
         {(i, i): order[1] for i, order in enumerate(orders)},
