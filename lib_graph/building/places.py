@@ -40,14 +40,14 @@ def check_widths(
     there, bases = shapes(module, example, subject.form), _bases(found)
     exact = subject.hooks.all_points
     *others, _ = subject.layers
-    for name in others:
-        if name not in bases:
-            raise missing(name, bases, _where(found))
     for name, basis in bases.items():
         shape = there.get(subject.layers[name], ())
         width = (shape[0] if len(shape) == 3 else shape[-1]) if shape else basis.width
         if basis.width < width or (basis.width > width and subject.layers[name] in exact):
             raise misfit(name, basis, width, _where(found))
+    for name in others:
+        if name not in bases:
+            raise missing(name, bases, _where(found))
 
 
 def _bases(found: Mapping[str, Found]) -> dict[str, Basis]:

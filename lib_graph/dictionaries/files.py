@@ -145,7 +145,7 @@ def _tensors(path: Path) -> Mapping[str, Any]:
         if zipfile.is_zipfile(path):
             _check_archive(path)
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as archive:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 return {name: torch.from_numpy(np.array(archive[name])) for name in archive}
         found = torch.load(path, map_location="cpu", weights_only=True)
         if not isinstance(found, dict):
