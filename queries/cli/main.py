@@ -65,6 +65,7 @@ VERBS = {
     "export": ("queries.cli.files:export", "Write features, interactions or a circuit to a file."),
     "plot": ("queries.cli.files:plot", "Draw a circuit, the strongest paths, or a whole run."),
     "report": ("queries.cli.report:report", "Write a run as one HTML page."),
+    "serve": ("queries.cli.serve:serve", "Serve a store: a page to explore it, and an API."),
     "delete": ("queries.cli.store:delete", "Delete a run from a store."),
 }
 
