@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from ingest.checksum import interaction_checksum
 from ingest.potentials import Hops, potentials
+from ingest.schema import GRAPH_VERSION
 from lib_graph.errors import RunError
 from lib_graph.run import Run
 
-__all__ = ["Contents"]
+__all__ = ["LEAST_SHARE", "Contents"]
+
+LEAST_SHARE = float(np.finfo(np.float64).smallest_subnormal)
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class Contents:
         """Return the properties of the Run node but `id`, `status`, and what loading finds out."""
         manifest = self.run.manifest
         return {
+            "schema_version": GRAPH_VERSION,
             "name": manifest.name,
             "model": manifest.model.name,
             "basis": manifest.basis,
@@ -80,10 +84,15 @@ class Contents:
         }
 
     def sections(self) -> Iterator[tuple[int, pd.DataFrame]]:
-        """Yield the source layer's index and the interactions of each section, with their cost."""
+        """Yield the source layer's index and the interactions of each section, with their cost.
+
+        Share and cost are NaN where the source is constant.
+        """
         index = {layer.name: layer.index for layer in self.run.layers}
         for section in self.run.sections():
-            yield index[section.source_layer.iloc[0]], section.assign(cost=_cost(section))
+            share = _positive(section.share.to_numpy())
+            cost = 0.0 - np.log(share)
+            yield index[section.source_layer.iloc[0]], section.assign(share=share, cost=cost)
 
 
 def _read(run: Run) -> Contents:
@@ -95,9 +104,10 @@ def _read(run: Run) -> Contents:
     for section in run.sections():
         layer = _section_layer(run, section, known)
         source, target = section.source.to_numpy(), section.target.to_numpy()
-        strength, cost = section.strength.to_numpy(), _cost(section)
-        costly = np.isfinite(cost)
-        hops[layer] = Hops(source[costly], target[costly], cost[costly])
+        strength, share = section.strength.to_numpy(), section.share.to_numpy()
+        shared = ~np.isnan(share)
+        cost = 0.0 - np.log(_positive(share[shared]))
+        hops[layer] = Hops(source[shared], target[shared], cost)
         checksum = (checksum + interaction_checksum(layer, source, target, strength)) % 2**64
         strengths.append(strength)
     features = _with_potentials(features, hops[:-1])
@@ -146,12 +156,10 @@ def _section_layer(run: Run, section: pd.DataFrame, known: list[set[int]]) -> in
     return layer
 
 
-def _cost(section: pd.DataFrame) -> NDArray[np.float64]:
-    """Return −ln share, NaN where there is no share (or one too small for a number)."""
-    share = section.share.to_numpy()
-    cost = np.full(len(share), np.nan)
-    np.log(share, out=cost, where=share > 0)
-    return 0.0 - cost
+def _positive(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return shares with the smallest positive number for those too small for one."""
+    least: NDArray[np.float64] = np.maximum(share, LEAST_SHARE)  # NaN stays NaN
+    return least
 
 
 def _with_potentials(features: pd.DataFrame, sections: list[Hops]) -> pd.DataFrame:
