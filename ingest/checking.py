@@ -47,9 +47,9 @@ def check_features(run: Run) -> None:
         raise RunError(f"The features in {_file(run, FEATURES_FILE)} are not those of its manifest."
                        f" {_AGAIN}")  # fmt: skip
     rules = [
-        ("a run that is not the manifest's", features.run != run.id),
+        ("a run that is not the manifest's", _mask(features.run != run.id)),
         ("an index that is there before or negative", _double(features)),
-        (f"a role that is none of {', '.join(ROLES)}", ~features.role.isin(ROLES)),
+        (f"a role that is none of {', '.join(ROLES)}", _mask(~features.role.isin(ROLES))),
     ]
     for name in ("importance", "variance"):
         value = features[name].to_numpy(dtype=np.float64)

@@ -51,7 +51,8 @@ def written(run: Run, change: Change) -> Run:
     table = run.interactions
     change(table)
     name = "interactions.parquet"
-    sections = [rows for _, rows in table.groupby("source_layer", sort=False)]
+    layers = run.interactions.source_layer
+    sections = [rows for _, rows in table.groupby(layers, sort=False)]
     write_rows(run.path / name, INTERACTIONS, sections, {})
     return vouched(run, name)
 
@@ -81,7 +82,7 @@ def refused(run: Run, tmp_path: Path) -> str:
     ("change", "row", "rule"),
     [
         (second("run", "0123456789ab"), 7, "a run that is not the manifest's"),
-        (second("source_layer", "no layer", row=1), 1, "a source in another layer"),
+        (second("source_layer", "no layer"), 7, "a source in another layer"),
         (second("target_layer", "layer.0"), 7, "a target outside the next layer, 'layer.2'"),
         (second("source", 9), 7, "a source that is no feature of the run"),
         (second("source", -1), 7, "a source that is no feature of the run"),
