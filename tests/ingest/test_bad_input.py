@@ -24,6 +24,7 @@ from queries.cli.main import main
 from tests.conftest import Neo4j
 from tests.ingest import servers
 from tests.ingest.graphs import copy_with_strengths, dump
+from tests.processes import started
 from tests.synthetic import random_run
 
 
@@ -146,8 +147,8 @@ def test_no_run_folder(store_target: str, capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_server_that_is_down(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     for scheme in ("bolt", "neo4j"):
-        uri = f"{scheme}://127.0.0.1:{servers.free_port()}"
-        line = fails(capsys, 3, "ingest", run.path, "--store", uri)
+        with servers.nobody(scheme) as uri:
+            line = fails(capsys, 3, "ingest", run.path, "--store", uri)
         assert line.startswith(f"Error: {uri!r} cannot be reached")
 
 
@@ -281,12 +282,7 @@ def test_ids_that_are_taken_by_something_else(store: GraphStore, run: Run) -> No
         assert dump(store) == before
 
 
-SMALL_FILES = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-from queries.cli.main import main
-main(sys.argv[1:])
-"""
+SMALL_FILES = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))"
 
 
 @pytest.mark.slow
@@ -298,13 +294,12 @@ def test_a_disk_that_is_full(tmp_path: Path, run: Run, there_before: bool) -> No
     file.parent.mkdir()
     if there_before:
         ingest.load(run, file)
-    done = subprocess.run(
-        [sys.executable, "-c", SMALL_FILES, "ingest", str(large.path), "--store", str(file), "-q"],
-        capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"Error: The store {str(file)!r} cannot be used: File too large")
-    assert done.stderr.count("\n") == 1
+    loading = ("ingest", str(large.path), "--store", str(file), "-q")
+    process = started(*loading, before=SMALL_FILES)
+    out, err = process.communicate()
+    assert (process.returncode, out) == (1, "")
+    assert err.startswith(f"Error: The store {str(file)!r} cannot be used: File too large")
+    assert err.count("\n") == 1
     left = {path.name for path in file.parent.iterdir()} - {
         "graph.kgl.lock",
         "graph.kgl.lock-owner",
