@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from lib_graph.dictionaries.fitting import Asked, asked_of
+from lib_graph.dictionaries.fitting import Wanted, wanted_of
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.method.basis import BASES
 from lib_graph.method.rules import Rule
@@ -92,11 +92,11 @@ class Options:
         return torch.float64 if self.dtype == "float64" else torch.float32
 
     @property
-    def given(self) -> tuple[Asked, ...]:
+    def given(self) -> tuple[Wanted, ...]:
         """The places that bases are taken from; none where they are computed."""
         if self.basis in BASES:
             return ()
-        return tuple(map(asked_of, self.basis if isinstance(self.basis, tuple) else (self.basis,)))
+        return tuple(map(wanted_of, self.basis if isinstance(self.basis, tuple) else (self.basis,)))
 
     def _check_basis(self) -> None:
         """Raise UsageError if there is nothing at a place, or a format without a place."""

@@ -13,36 +13,36 @@ from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.method.dictionary import Basis, Dictionary
 from lib_graph.method.transcoder import Transcoder
 
-__all__ = ["Asked", "asked_of", "by_layer", "read_asked"]
+__all__ = ["Wanted", "by_layer", "read_wanted", "wanted_of"]
 
 
 @dataclass(frozen=True)
-class Asked:
+class Wanted:
     """A place that bases are to be taken from, and the layer that they are said to be of."""
 
     place: Path
     layer: str | None = None
 
 
-def asked_of(text: str | Path) -> Asked:
+def wanted_of(text: str | Path) -> Wanted:
     """Return what PLACE or LAYER=PLACE asks for; a place that is there may have a = in its name.
 
-    >>> asked_of("ln1.2=my-sae")
-    Asked(place=PosixPath('my-sae'), layer='ln1.2')
+    >>> wanted_of("ln1.2=my-sae")
+    Wanted(place=PosixPath('my-sae'), layer='ln1.2')
     """
     if isinstance(text, Path) or Path(text).exists():
-        return Asked(Path(text))
+        return Wanted(Path(text))
     layer, equals, place = text.partition("=")
-    return Asked(Path(place), layer) if equals else Asked(Path(text))
+    return Wanted(Path(place), layer) if equals else Wanted(Path(text))
 
 
-def read_asked(asked: Sequence[Asked], format: str | None) -> list[tuple[Asked, list[Found]]]:
+def read_wanted(asked: Sequence[Wanted], format: str | None) -> list[tuple[Wanted, list[Found]]]:
     """Return what each place holds. Raises what `read` does."""
     return [(each, read(each.place, format)) for each in asked]
 
 
 def by_layer(
-    read: Sequence[tuple[Asked, Sequence[Found]]], layers: Mapping[str, str], hooks: Hooks
+    read: Sequence[tuple[Wanted, Sequence[Found]]], layers: Mapping[str, str], hooks: Hooks
 ) -> dict[str, Found]:
     """Return what was read by the layers of a network, names and points.
 
@@ -69,7 +69,7 @@ def by_layer(
 
 
 def _placed(
-    asked: Asked, found: Sequence[Found], layers: Mapping[str, str], hooks: Hooks
+    asked: Wanted, found: Sequence[Found], layers: Mapping[str, str], hooks: Hooks
 ) -> list[tuple[str, Found]]:
     """Return what goes to a layer, with the layer."""
     named = [(_layer(each, layers, hooks), each) for each in found]

@@ -227,7 +227,7 @@ def test_mutated_files_are_an_error_or_a_result(round, tmp_path):
 
 def test_only_what_a_network_has(tmp_path):
     """A file says of which point it is; the network has it under a name of its own."""
-    from lib_graph.dictionaries.fitting import Asked, by_layer
+    from lib_graph.dictionaries.fitting import Wanted, by_layer
     from lib_graph.dictionaries.hooks import Hooks, block_hooks
 
     writers.saelens(tmp_path, {"metadata": {"hook_name": "blocks.1.hook_resid_post"}}, BASE)
@@ -235,24 +235,24 @@ def test_only_what_a_network_has(tmp_path):
     layers = {"ln1.2": "model.h.2.ln_1:in", "mine": "model.h.0.ln_2:in", "output": "output"}
     hooks = Hooks(names, centred=True)
     found = read(tmp_path)
-    assert list(by_layer([(Asked(tmp_path), found)], layers, hooks)) == ["ln1.2"]
-    assert list(by_layer([(Asked(tmp_path, "mine"), found)], layers, hooks)) == ["mine"]
+    assert list(by_layer([(Wanted(tmp_path), found)], layers, hooks)) == ["ln1.2"]
+    assert list(by_layer([(Wanted(tmp_path, "mine"), found)], layers, hooks)) == ["mine"]
     with pytest.raises(UsageError, match=r"is of blocks.1.hook_resid_post. .* --basis LAYER=PLACE"):
-        by_layer([(Asked(tmp_path), found)], {"x": "model.h.0.ln_1:in"}, hooks)
+        by_layer([(Wanted(tmp_path), found)], {"x": "model.h.0.ln_1:in"}, hooks)
     with pytest.raises(NotFoundError, match=r"Layer 'ln1' not found. Closest: 'ln1.2'"):
-        by_layer([(Asked(tmp_path, "ln1"), found)], layers, hooks)
+        by_layer([(Wanted(tmp_path, "ln1"), found)], layers, hooks)
     with pytest.raises(UsageError, match=r"Layer 'ln1.2' has two bases"):
-        by_layer([(Asked(tmp_path), found)] * 2, layers, hooks)
+        by_layer([(Wanted(tmp_path), found)] * 2, layers, hooks)
 
 
 def test_weights_that_transformer_lens_centred(tmp_path):
     """Centred activations are undone where norms centre, ignored where none do, else refused."""
-    from lib_graph.dictionaries.fitting import Asked, by_layer
+    from lib_graph.dictionaries.fitting import Wanted, by_layer
     from lib_graph.dictionaries.hooks import Hooks
 
     kwargs = {"model_from_pretrained_kwargs": {"center_writing_weights": True}}
     place = writers.saelens(tmp_path, kwargs, BASE)
-    read_here, layers = [(Asked(place, "x"), read(place))], {"x": "0:in"}
+    read_here, layers = [(Wanted(place, "x"), read(place))], {"x": "0:in"}
     x = torch.randn(4, D).double()
     undone = by_layer(read_here, layers, Hooks(centred=True))["x"]
     plain = by_layer(read_here, layers, Hooks(centred=False))["x"]
@@ -264,12 +264,12 @@ def test_weights_that_transformer_lens_centred(tmp_path):
 
 
 def test_a_transcoder_is_no_basis(tmp_path):
-    from lib_graph.dictionaries.fitting import Asked, by_layer
+    from lib_graph.dictionaries.fitting import Wanted, by_layer
     from lib_graph.dictionaries.hooks import Hooks
 
     place, _ = writers.saelens_skip(tmp_path)
     with pytest.raises(UsageError, match="it says what another point will be"):
-        by_layer([(Asked(place, "x"), read(place))], {"x": "0:in"}, Hooks())
+        by_layer([(Wanted(place, "x"), read(place))], {"x": "0:in"}, Hooks())
 
 
 def test_a_yaml_with_tags_is_data(tmp_path):
