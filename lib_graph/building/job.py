@@ -26,7 +26,7 @@ from lib_graph.cutting.copies import converted, in_precision
 from lib_graph.cutting.cuts import cut
 from lib_graph.cutting.recording import NOTICE, recorded
 from lib_graph.cutting.survey import check_copy
-from lib_graph.dictionaries.fitting import by_layer, read_asked
+from lib_graph.dictionaries.fitting import by_layer, read_wanted
 from lib_graph.errors import ModelError, UntraceableError
 from lib_graph.method.dictionary import Basis
 from lib_graph.method.network import Network
@@ -112,7 +112,7 @@ def prepare(
     `make_plan` do.
     """
     start = time.process_time()
-    asked = read_asked(options.given, options.format)
+    asked = read_wanted(options.given, options.format)
     chosen = by_layer(asked, subject.layers, subject.hooks) if asked else {}
     for layer, found in chosen.items():
         progress.say(found.described(layer))
