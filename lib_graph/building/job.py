@@ -108,7 +108,7 @@ def prepare(
 ) -> Job:
     """Return the job of a build: a copy of the module, cut into sections, checked, and planned.
 
-    Raises ModelError if there are no data, and what `cut`, `read`, `by_layer` and
+    Raises ModelError if there are no data, and what `cut`, `read_dictionaries`, `by_layer` and
     `make_plan` do.
     """
     start = time.process_time()

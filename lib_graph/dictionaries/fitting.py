@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lib_graph.dictionaries.found import Found
 from lib_graph.dictionaries.hooks import Hooks
-from lib_graph.dictionaries.registry import read
+from lib_graph.dictionaries.registry import read_dictionaries
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.method.dictionary import Basis, Dictionary
 from lib_graph.method.transcoder import Transcoder
@@ -37,8 +37,8 @@ def wanted_of(text: str | Path) -> Wanted:
 
 
 def read_wanted(asked: Sequence[Wanted], format: str | None) -> list[tuple[Wanted, list[Found]]]:
-    """Return what each place holds. Raises what `read` does."""
-    return [(each, read(each.place, format)) for each in asked]
+    """Return what each place holds. Raises what `read_dictionaries` does."""
+    return [(each, read_dictionaries(each.place, format)) for each in asked]
 
 
 def by_layer(

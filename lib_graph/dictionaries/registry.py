@@ -24,7 +24,7 @@ from lib_graph.dictionaries.files import WEIGHTS, Files
 from lib_graph.dictionaries.found import Found
 from lib_graph.errors import NotFoundError, RunError, UsageError
 
-__all__ = ["FORMATS", "read"]
+__all__ = ["FORMATS", "read_dictionaries"]
 
 Reader = Callable[[Files], list[Found] | None]
 
@@ -42,11 +42,19 @@ DEEPEST = 5  # folders below the one that was named
 MOST = 2000  # files that are looked at
 
 
-def read(place: str | Path, format: str | None = None) -> list[Found]:
+def read_dictionaries(place: str | Path, format: str | None = None) -> list[Found]:
     """Return the dictionaries, bases and transcoders in a file or folder, or in its subfolders.
 
     `format` is one of FORMATS, for what content cannot decide, and may go on with what the files do
     not say: `qwen-scope,k=50`. Else the content decides.
+
+    >>> import tempfile, torch
+    >>> file = Path(tempfile.mkdtemp()) / "sae-l3.pt"
+    >>> parts = {"encoder_linear.weight": torch.ones(3, 2), "encoder_linear.bias": torch.zeros(3),
+    ...          "decoder_linear.weight": torch.ones(2, 3), "decoder_linear.bias": torch.zeros(2)}
+    >>> torch.save(parts, file)
+    >>> print(read_dictionaries(file)[0].described("here"))
+    Goodfire, relu, 3 features at here
 
     Raises UsageError if there is nothing there, RunError if there is nothing that is known,
     NotFoundError for another format, and what the readers do.

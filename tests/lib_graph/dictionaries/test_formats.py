@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from lib_graph.dictionaries import read
+from lib_graph.dictionaries import read_dictionaries as read
 from lib_graph.errors import LibGraphError, NotFoundError, RunError, UsageError
 from lib_graph.method.transcoder import Transcoder, outputs
 from tests.lib_graph.dictionaries import writers

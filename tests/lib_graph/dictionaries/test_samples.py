@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lib_graph.dictionaries import read
+from lib_graph.dictionaries import read_dictionaries as read
 from lib_graph.method.basis import LayerBasis
 from lib_graph.method.transcoder import Transcoder, outputs
 from tests.data import reference_data
