@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from lib_graph.building.accumulating import accumulate
-from lib_graph.building.bases_file import read_bases, write_bases
 from lib_graph.building.frames import feature_frame
 from lib_graph.building.given_bases import given_stage
 from lib_graph.building.job import Job
@@ -18,6 +17,7 @@ from lib_graph.building.origin import run_id
 from lib_graph.building.samples import Samples
 from lib_graph.cutting.composing import compose
 from lib_graph.data.labelling import Label
+from lib_graph.dictionaries.bases_file import read_bases, write_bases
 from lib_graph.method.basis import (
     LayerBasis,
     RawBasis,

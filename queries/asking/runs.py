@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ingest.versions import check_versions
 from lib_graph.errors import NotFoundError, UsageError
 from queries.asking.statements import Statement, read_text
 
@@ -30,12 +31,19 @@ class RunInfo:
     interactions: int
     created: str
     loaded: str | None
+    schema_version: int
 
 
 def list_runs(store: GraphStore, *, unfinished: bool = False) -> list[RunInfo]:
-    """Return the complete runs of a store, or also the unfinished ones, the newest first."""
+    """Return the complete runs of a store, or also the unfinished ones, the newest first.
+
+    Raises StoreUnavailableError if one is to be read, and has another version of the graph.
+    """
     rows: list[dict[str, Any]] = store.execute(_text(unfinished))
-    return [RunInfo(**row) for row in rows]
+    runs = [RunInfo(**row) for row in rows]
+    if not unfinished:
+        check_versions(store.name, {run.id: run.schema_version for run in runs})
+    return runs
 
 
 def runs_table(store: GraphStore, *, unfinished: bool = False) -> Table:
@@ -52,7 +60,7 @@ def choose_run(runs: Sequence[RunInfo], wanted: str | None = None) -> RunInfo:
     Raises NotFoundError if there is none, UsageError if several fit.
 
     >>> def run(id, name):
-    ...     return RunInfo(id, name, "m", "lib", None, "complete", 1, 1, "2026", "2026")
+    ...     return RunInfo(id, name, "m", "lib", None, "complete", 1, 1, "2026", "2026", 2)
     >>> runs = [run("0123456789ab", "seed 0"), run("01ffffffffff", "seed 1")]
     >>> choose_run(runs).name, choose_run(runs, "012").name, choose_run(runs, "seed 1").id
     ('seed 0', 'seed 0', '01ffffffffff')

@@ -2,8 +2,13 @@
 
 A path's strength is the product of its shares; its cost, the sum of -ln share, is what is
 minimised. The Cypher walks a layer at a time and keeps the k rows that are smallest in cost so far
-plus the least cost of what is still to come. Ingest has stored that least cost from every feature
-to the last layer and to the first; between other ends it is computed first, layer by layer.
+plus the least cost of what is still to come; the worst of them bounds what the next layer can
+bring, so hardly more than that is built. Ingest has stored the least cost from every feature to the
+last layer and to the first; between other ends it is computed first, layer by layer.
+
+Paths whose costs agree to 10 decimals are equally strong. Of those, the first by their ids come
+first, compared from the first feature on; where the walk is backwards (the target is not the whole
+last layer, the source is the whole first), from the last feature back.
 """
 
 from __future__ import annotations
@@ -99,8 +104,9 @@ class Paths:
 def find_paths(reader: Reader, source: End, target: End, *, k: int, layers: int) -> Paths:
     """Return the k strongest paths from `source` to `target` in a run of so many layers.
 
-    Fewer come back where there are fewer. Raises UsageError if k < 1 or the ends are not in the
-    order of the layers.
+    The strongest come first, and of equals the first by id, as the head of this module says; fewer
+    come back where there are fewer. Raises UsageError if k < 1 or the ends are not in the order of
+    the layers.
     """
     if k < 1:
         raise UsageError(f"The number of paths is {k}. Ask for at least 1.")
@@ -113,9 +119,8 @@ def find_paths(reader: Reader, source: End, target: End, *, k: int, layers: int)
     if found is None:
         found = _by_own_costs(reader, source, target, k)
     paths = (Path(**{key: _frozen(x) for key, x in row.items()}) for row in found)
-    ordered = sorted(paths, key=lambda path: (-path.strength, path.path))
     query = {"source": str(source.place), "target": str(target.place), "paths": k}
-    return Paths(tuple(ordered), reader.statements, query)
+    return Paths(tuple(paths), reader.statements, query)
 
 
 def _by_stored_costs(
@@ -126,10 +131,10 @@ def _by_stored_costs(
     They lead from or to a whole outermost layer. Features of it that are not important enough come
     back as well and are dropped here; more is asked for until k are left.
     """
-    if source.layer == 0 and source.place.index is None:
-        start, stop, rest, tip = target, source, "cost_from_inputs", 0
-    elif target.layer == layers - 1 and target.place.index is None:
+    if target.layer == layers - 1 and target.place.index is None:
         start, stop, rest, tip = source, target, "cost_to_outputs", -1
+    elif source.layer == 0 and source.place.index is None:
+        start, stop, rest, tip = target, source, "cost_from_inputs", 0
     else:
         return None
     ends = stop.ids(reader.run)
@@ -181,7 +186,7 @@ def walk_text(rest: list[str], direction: Literal["forwards", "backwards"]) -> s
     step = read_text(f"strongest_paths/step_{direction}")
     parts = [read_text("strongest_paths/start").replace("{rest}", rest[0])]
     parts += [step.replace("{rest}", expression) for expression in rest[1:]]
-    return "".join([*parts, read_text("strongest_paths/end")])
+    return "".join([*parts, read_text(f"strongest_paths/end_{direction}")])
 
 
 def _frozen(value: Any) -> Any:

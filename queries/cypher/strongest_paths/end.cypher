@@ -1,2 +1,0 @@
-RETURN strength, cost, path, shares, labels
-ORDER BY cost, path

@@ -1,0 +1,2 @@
+RETURN strength, cost, reverse(way) AS path, shares, labels
+ORDER BY through, way

@@ -1,0 +1,2 @@
+RETURN strength, cost, way AS path, shares, labels
+ORDER BY through, path
