@@ -8,6 +8,7 @@ log, and nothing in between for a crash to leave.
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import kglite
 
-from ingest.schema import CONSTRAINTS, FEATURE_INDEX, NodeTable, RelationshipTable
+from ingest.schema import CONSTRAINTS, FEATURE_INDEXES, NodeTable, RelationshipTable
 from ingest.store.bulk import records
 from ingest.store.closing import Closing
 from ingest.store.protocol import (
@@ -52,6 +53,7 @@ class EmbeddedStore(Closing):
         self._read: kglite.Session | None = None
         self._read_version: tuple[int, int, int] | None = None
         self._written: _Written | None = None
+        self._loading = threading.Lock()  # several threads may read
         if path.exists():
             _refuse_foreign_file(path)
         elif path.name in ("", "..") or not path.parent.is_dir():
@@ -124,7 +126,7 @@ class EmbeddedStore(Closing):
         """Create the constraints and indexes that are not there yet."""
         with self.writing():
             written = self._changing()
-            for text in (*CONSTRAINTS, FEATURE_INDEX):  # it indexes no pair of a relationship's
+            for text in (*CONSTRAINTS, *FEATURE_INDEXES):  # it indexes no pair of a relationship's
                 written.execute(text)
 
     def close(self) -> None:
@@ -152,11 +154,12 @@ class EmbeddedStore(Closing):
                 )
             stat = self._path.stat()
             version = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
-            if self._read is None or version != self._read_version:
-                graph = kglite.load(self.name)
-                graph.set_default_timeout(0)
-                self._read, self._read_version = graph.session(), version
-            return self._read
+            with self._loading:
+                if self._read is None or version != self._read_version:
+                    graph = kglite.load(self.name)
+                    graph.set_default_timeout(0)
+                    self._read, self._read_version = graph.session(), version
+                return self._read
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

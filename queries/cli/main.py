@@ -66,6 +66,7 @@ VERBS = {
     "export": ("queries.cli.files:export", "Write features, interactions or a circuit to a file."),
     "plot": ("queries.cli.files:plot", "Draw a circuit, the strongest paths, or a whole run."),
     "report": ("queries.cli.report:report", "Write a run as one HTML page."),
+    "serve": ("queries.cli.serve:serve", "Serve a store: a page to explore it, and an API."),
     "delete": ("queries.cli.store:delete", "Delete a run from a store."),
 }
 
@@ -123,6 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with _interruptions() as keyboard:
         try:
             code = cli.main(arguments, prog_name="lib-graph", standalone_mode=False, obj=settings)
+            sys.stdout.flush()
         except BaseException as error:
             if isinstance(error, SystemExit | GeneratorExit):
                 raise

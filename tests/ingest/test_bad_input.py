@@ -11,13 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import kglite
-import numpy as np
 import pandas as pd
 import pytest
 
 import ingest
 from ingest.store import GraphStore, open_store
-from lib_graph.errors import RunError, StoreError, StoreUnavailableError
+from lib_graph.errors import StoreError, StoreUnavailableError
 from lib_graph.run import Run
 from lib_graph.run.writing import write_features
 from lib_graph.support.files import file_sha256
@@ -137,35 +136,6 @@ def in_place(column: str, value: float) -> Callable[[pd.DataFrame], None]:
         table.loc[3, column] = value
 
     return change
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        in_place("target", 77), in_place("source", -1), in_place("share", 1.5),
-        in_place("share", -0.1),
-        lambda table: table.__setitem__("target_layer", "layer.0"),
-        lambda table: table.__setitem__("target", table.target.iloc[0]),
-    ],
-)  # fmt: skip
-def test_interactions_that_contradict_the_features(
-    store: GraphStore, run: Run, tmp_path: Path, change: Callable[[pd.DataFrame], None]
-) -> None:
-    with pytest.raises(RunError, match="Build the run again"):
-        ingest.load(copy_with_strengths(run, tmp_path / "other", change), store)
-    assert dump(store) == ([], [])
-
-
-@pytest.mark.parametrize("strength", [0.0, -1.0, np.nan, np.inf])
-def test_a_strength_that_is_no_positive_number(
-    store: GraphStore, run: Run, tmp_path: Path, strength: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    table = run.interactions
-    table.loc[3, "strength"] = strength
-    monkeypatch.setattr(Run, "sections", lambda _: (s for _, s in table.groupby("source_layer")))
-    with pytest.raises(RunError, match="not positive numbers"):
-        ingest.load(run, store)
-    assert dump(store) == ([], [])
 
 
 def test_no_run_folder(store_target: str, capsys: pytest.CaptureFixture[str]) -> None:
