@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import lib_graph
-from lib_graph.building.bases_file import read_bases
+from lib_graph.dictionaries.bases_file import read_bases
 from lib_graph.support.processes import ALONE
 
 BUILDS = """
