@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import kglite
 
-from ingest.schema import CONSTRAINTS, FEATURE_INDEX, NodeTable, RelationshipTable
+from ingest.schema import CONSTRAINTS, FEATURE_INDEXES, NodeTable, RelationshipTable
 from ingest.store.bulk import records
 from ingest.store.closing import Closing
 from ingest.store.protocol import (
@@ -126,7 +126,7 @@ class EmbeddedStore(Closing):
         """Create the constraints and indexes that are not there yet."""
         with self.writing():
             written = self._changing()
-            for text in (*CONSTRAINTS, FEATURE_INDEX):  # it indexes no pair of a relationship's
+            for text in (*CONSTRAINTS, *FEATURE_INDEXES):  # it indexes no pair of a relationship's
                 written.execute(text)
 
     def close(self) -> None:
