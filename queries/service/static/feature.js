@@ -17,11 +17,12 @@ export async function showFeature(page) {
   if (asked !== state.selected || run !== state.run) return;
   const found = answer.data;
   panel.replaceChildren(
-    heading(found), facts(found, page), label(found, page),
+    heading(found), facts(found), label(found, page),
     ends("Inputs", found.inputs, "source"), ends("Outputs", found.outputs, "target"),
     element("h3", {}, "Examples"), element("div", { id: "examples" }, "…"),
     cypherBlock(answer.statements),
   );
+  nameModule(page);
   showExamples(asked, run);
 }
 
@@ -36,13 +37,17 @@ export function togglePin(id) {
   return change({ pins });
 }
 
-function facts(found, page) {
-  const module = page.graph.module(found.id);
+function facts(found) {
   const parts = [found.role, `id ${found.id}`];
   if (found.importance !== null) parts.push(`importance ${number(found.importance)} (${percent(found.importance_share)} of its layer)`);
   if (found.variance !== null) parts.push(`variance ${number(found.variance)}`);
-  if (module) parts.push(`module ${module}`);
-  return element("p", { class: "soft" }, parts.join(" · "));
+  return element("p", { class: "soft" }, parts.join(" · "), element("span", { id: "module" }));
+}
+
+// Modules may be known later than the rest.
+export function nameModule(page) {
+  const module = page.graph.module(state.selected), place = byId("module");
+  if (place) place.textContent = module ? ` · module ${module}` : "";
 }
 
 function label(found, page) {

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { showCypher } from "./cypher.js";
 import { asPng, asSvg, hover, redraw } from "./drawing.js";
-import { showFeature, togglePin } from "./feature.js";
+import { nameModule, showFeature, togglePin } from "./feature.js";
 import { Graph } from "./graph.js";
 import { readModules, showModules } from "./modules.js";
 import { showPaths } from "./paths.js";
@@ -99,10 +99,11 @@ async function start() {
   await readRun();
   await readView();
   page.draw();
-  showTab();
+  await showTab();
   await readModules(page);
   page.draw();
-  if (state.tab !== "paths") showTab();
+  if (state.tab === "modules") showModules(page);
+  nameModule(page);  // and nothing else of the panel, in which somebody may be typing
 }
 
 function showTab() {
