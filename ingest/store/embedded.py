@@ -21,6 +21,8 @@ from ingest.schema import CONSTRAINTS, FEATURE_INDEXES, NodeTable, RelationshipT
 from ingest.store.bulk import records
 from ingest.store.closing import Closing
 from ingest.store.protocol import (
+    TOO_LONG,
+    Bounds,
     Capabilities,
     Parameters,
     Row,
@@ -75,11 +77,13 @@ class EmbeddedStore(Closing):
         """Return the rows of a text that only reads."""
         return _rows(self._view(cypher, parameters))
 
-    def frame(self, cypher: str, parameters: Parameters | None = None) -> pd.DataFrame:
+    def frame(
+        self, cypher: str, parameters: Parameters | None = None, bounds: Bounds | None = None
+    ) -> pd.DataFrame:
         """Return the rows of a text that only reads as a table."""
         import pandas as pd
 
-        view = self._view(cypher, parameters)
+        view = self._view(cypher, parameters, bounds)
         return pd.DataFrame({name: _column(view.column(name)) for name in view.columns})
 
     def write(self, cypher: str, parameters: Parameters | None = None) -> WriteResult:
@@ -139,10 +143,12 @@ class EmbeddedStore(Closing):
         self._written.changed = True
         return self._written
 
-    def _view(self, cypher: str, parameters: Parameters | None) -> kglite.ResultView:
+    def _view(
+        self, cypher: str, parameters: Parameters | None, bounds: Bounds | None = None
+    ) -> kglite.ResultView:
         """Run a text that only reads: on the writer's copy inside `writing()`, else on the file."""
         session = self._written.graph.freeze() if self._written else self._reader()
-        return _run(session.cypher, cypher, parameters)
+        return _run(session.cypher, cypher, parameters, bounds)
 
     def _reader(self) -> kglite.Session:
         """Return the file as it is now; it is read again when another process has replaced it."""
@@ -253,9 +259,18 @@ def _fan_text(table: RelationshipTable) -> str:
     )
 
 
-def _run(cypher: Callable[..., Any], text: str, parameters: Parameters | None) -> kglite.ResultView:
-    with _kglite_errors():
-        view: kglite.ResultView = cypher(text, params=dict(parameters or {}))
+def _run(
+    cypher: Callable[..., Any],
+    text: str,
+    parameters: Parameters | None,
+    bounds: Bounds | None = None,
+) -> kglite.ResultView:
+    limits: dict[str, int] = {}
+    if bounds is not None:
+        limits = {"timeout_ms": max(1, int(1000 * bounds.seconds)), "row_limit": bounds.rows}
+    with _kglite_errors(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # they are on the view, and logged below
+        view: kglite.ResultView = cypher(text, params=dict(parameters or {}), **limits)
     if isinstance(view, str):
         raise StoreError("FORMAT CSV is not supported; use --csv.")
     for warning in view.warnings:
@@ -294,6 +309,8 @@ def _kglite_errors() -> Iterator[None]:
         yield
     except kglite.ReadOnlyError as error:
         raise StoreError("This text writes, and only reading is allowed. Add --write.") from error
+    except kglite.CypherTimeoutError as error:
+        raise StoreError(TOO_LONG) from error
     except (kglite.KgError, ValueError, TypeError, OverflowError) as error:
         raise StoreError(f"The store refused the text: {_line(error)}") from error
 
