@@ -84,6 +84,7 @@ def load(
         contents = Contents.of(run)
         with graph.writing():
             outcome = _bring(graph, contents, replace, progress)
+            graph.keep_interactions(run.id, run.path / "interactions.parquet")
             noted = [note_ablations(graph, run), note_matches(graph, run)]
             if any(noted) and outcome == "unchanged":
                 outcome = "updated"

@@ -11,6 +11,7 @@ from queries.asking.statements import Statement, read_text
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore
+    from ingest.store.columns import KeptRuns
     from queries.asking.tables import Table
 
 __all__ = ["RunInfo", "choose_run", "list_runs", "runs_table"]
@@ -34,16 +35,22 @@ class RunInfo:
 
 def list_runs(store: GraphStore, *, unfinished: bool = False) -> list[RunInfo]:
     """Return the complete runs of a store, or also the unfinished ones, the newest first."""
-    rows: list[dict[str, Any]] = store.execute(_text(unfinished))
+    kept = store.columns()
+    rows = store.execute(_text(unfinished)) if kept is None else _kept_rows(kept, unfinished)
     return [RunInfo(**row) for row in rows]
 
 
 def runs_table(store: GraphStore, *, unfinished: bool = False) -> Table:
     """Return what `list_runs` does as a table with the fields of RunInfo."""
+    import pandas as pd
+
     from queries.asking.tables import Table
 
-    text = _text(unfinished)
-    return Table(store.frame(text), (Statement(text, {}),))
+    text, kept = _text(unfinished), store.columns()
+    if kept is None:
+        return Table(store.frame(text), (Statement(text, {}),))
+    frame = pd.DataFrame(_kept_rows(kept, unfinished), columns=list(RunInfo.__annotations__))
+    return Table(frame, (Statement(text, {}),))
 
 
 def choose_run(runs: Sequence[RunInfo], wanted: str | None = None) -> RunInfo:
@@ -73,6 +80,12 @@ def choose_run(runs: Sequence[RunInfo], wanted: str | None = None) -> RunInfo:
             raise UsageError(f"{wanted!r} can be any of the runs {candidates}. Give a whole id.")
     known = [name for run in runs for name in (run.id, run.name)]
     raise NotFoundError("run", wanted, known, "List them with 'lib-graph runs'.")
+
+
+def _kept_rows(kept: KeptRuns, unfinished: bool) -> list[dict[str, Any]]:
+    names = RunInfo.__annotations__
+    rows = [run for run in kept.runs if unfinished or run["status"] == "complete"]
+    return [{name: run[name] for name in names} for run in rows]
 
 
 def _text(unfinished: bool) -> str:
