@@ -131,11 +131,12 @@ def shares_into(columns: Columns, *, targets: Sequence[str]) -> pd.DataFrame:
     section = _into(columns, targets, "share")
     section = section.take(section["share"] > 0)
     index = columns.features["index"].to_numpy()
-    order = np.argsort(section.target, kind="stable")
-    ends, starts = np.unique(section.target[order], return_index=True)
+    target = index[section.target]
+    order = np.argsort(target, kind="stable")
+    ends, starts = np.unique(target[order], return_index=True)
     return pd.DataFrame(
         {
-            "target": index[ends],
+            "target": ends,
             "sources": _lists(index[section.source[order]], starts),
             "shares": _lists(section["share"][order], starts),
         }
