@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from ingest.deleting import delete
     from ingest.loading import LoadReport, load
     from ingest.store import GraphStore, open_store
+    from ingest.upgrading import upgrade
 
-__all__ = ["GraphStore", "LoadReport", "delete", "load", "open_store"]
+__all__ = ["GraphStore", "LoadReport", "delete", "load", "open_store", "upgrade"]
 
 _HOME = {
     "GraphStore": "ingest.store",
@@ -22,6 +23,7 @@ _HOME = {
     "delete": "ingest.deleting",
     "load": "ingest.loading",
     "open_store": "ingest.store",
+    "upgrade": "ingest.upgrading",
 }
 
 

@@ -1,4 +1,4 @@
-"""The verb `lib-graph ingest`."""
+"""The verbs `lib-graph ingest` and `lib-graph upgrade`."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ import click
 
 from lib_graph.cli.commands import command, progress
 
-__all__ = ["ingest"]
+__all__ = ["ingest", "upgrade"]
 
 
-@command(short_help="Load a run folder into a graph store.")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option(
+store_option = click.option(
     "--store",
     metavar="STORE",
     help="A path, an address such as neo4j://localhost, or 'neo4j' for that of NEO4J_URI. "
     "[default: LIB_GRAPH_STORE, else lib-graph.kgl]",
 )
+
+
+@command(short_help="Load a run folder into a graph store.")
+@click.argument("run", type=click.Path(path_type=Path))
+@store_option
 @click.option("--replace", is_flag=True, help="Take these numbers if the store has others.")
 def ingest(run: Path, store: str | None, replace: bool) -> None:
     """Load the run folder RUN into a graph store.
@@ -32,3 +35,22 @@ def ingest(run: Path, store: str | None, replace: bool) -> None:
     from ingest.loading import load
 
     click.echo(str(load(run, store, replace=replace, progress=progress())))
+
+
+@command(short_help="Bring a store of an older lib-graph up to date.")
+@store_option
+def upgrade(store: str | None) -> None:
+    """Bring the runs that an older lib-graph has loaded into a store to the graph of this one.
+
+    One that was cut off goes on where it stopped.
+
+    \b
+    lib-graph upgrade --store graph.kgl
+    """  # noqa: D301  \b is click's mark
+    from ingest.store.opening import using_store
+    from ingest.upgrading import upgrade as upgrade_runs
+
+    with using_store(store) as opened:
+        done = upgrade_runs(opened, progress=progress())
+        what = f"Upgraded run {', '.join(done)}" if done else "Nothing to do: all runs are of today"
+        click.echo(f"{what}, in {opened.name}.")

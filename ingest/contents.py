@@ -13,12 +13,16 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ingest.checking import SectionRules, check_columns, check_features
 from ingest.checksum import interaction_checksum
 from ingest.potentials import Hops, potentials
+from ingest.schema import GRAPH_VERSION
 from lib_graph.errors import RunError
 from lib_graph.run import Run
 
-__all__ = ["Contents"]
+__all__ = ["LEAST_SHARE", "Contents"]
+
+LEAST_SHARE = float(np.finfo(np.float64).smallest_subnormal)
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class Contents:
         """Return the properties of the Run node but `id`, `status`, and what loading finds out."""
         manifest = self.run.manifest
         return {
+            "schema_version": GRAPH_VERSION,
             "name": manifest.name,
             "model": manifest.model.name,
             "basis": manifest.basis,
@@ -80,78 +85,51 @@ class Contents:
         }
 
     def sections(self) -> Iterator[tuple[int, pd.DataFrame]]:
-        """Yield the source layer's index and the interactions of each section, with their cost."""
+        """Yield the source layer's index and the interactions of each section, with their cost.
+
+        Share and cost are NaN where the source is constant.
+        """
         index = {layer.name: layer.index for layer in self.run.layers}
         for section in self.run.sections():
-            yield index[section.source_layer.iloc[0]], section.assign(cost=_cost(section))
+            share = _positive(section.share.to_numpy())
+            cost = 0.0 - np.log(share)
+            yield index[section.source_layer.iloc[0]], section.assign(share=share, cost=cost)
 
 
 def _read(run: Run) -> Contents:
-    features = _features(run)
-    known = [set(rows["index"]) for _, rows in features.groupby("layer_index")]
+    check_columns(run)
+    check_features(run)
+    rules = SectionRules.of(run)
     nothing = Hops(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0))
     hops = [nothing] * len(run.layers)
-    checksum, strengths = 0, []
+    checksum, so_far, strengths = 0, 0.0, []
     for section in run.sections():
-        layer = _section_layer(run, section, known)
+        layer = rules.check(section, so_far)
         source, target = section.source.to_numpy(), section.target.to_numpy()
-        strength, cost = section.strength.to_numpy(), _cost(section)
-        costly = np.isfinite(cost)
-        hops[layer] = Hops(source[costly], target[costly], cost[costly])
+        strength, share = section.strength.to_numpy(), section.share.to_numpy()
+        shared = ~np.isnan(share)
+        cost = 0.0 - np.log(_positive(share[shared]))
+        hops[layer] = Hops(source[shared], target[shared], cost)
         checksum = (checksum + interaction_checksum(layer, source, target, strength)) % 2**64
+        so_far += float(strength.sum())
         strengths.append(strength)
-    features = _with_potentials(features, hops[:-1])
     count = sum(len(strength) for strength in strengths)
+    rules.check_count(count)
+    features = _with_potentials(_features(run), hops[:-1])
     total = math.fsum(itertools.chain(*strengths))  # rounded once: the order does not matter
     return Contents(run, features, count, checksum, total)
 
 
 def _features(run: Run) -> pd.DataFrame:
     features = run.features.drop(columns=["run", "label_score"]).reset_index(drop=True)
-    expected = [(layer.index, layer.name, layer.features) for layer in run.layers]
-    kept = features[features.role != "constant"]
-    found = [(index, rows.layer.iloc[0], len(rows)) for index, rows in kept.groupby("layer_index")]
-    if found != expected or features.duplicated(["layer_index", "index"]).any():
-        raise RunError(
-            f"The features in {str(run.path)!r} are not those of its manifest. Build the run again."
-        )
     features["label"] = features.label.fillna("")
     return features
 
 
-def _section_layer(run: Run, section: pd.DataFrame, known: list[set[int]]) -> int:
-    """Return the index of a section's source layer, after checking all that the graph relies on."""
-    names = [layer.name for layer in run.layers]
-    source_layer, target_layer = section.source_layer.iloc[0], section.target_layer.iloc[0]
-    layer = names.index(source_layer)
-    in_order = (
-        names[layer + 1] == target_layer
-        and (section.source_layer == source_layer).all()
-        and (section.target_layer == target_layer).all()
-    )
-    share = section.share.to_numpy()
-    if not (
-        in_order
-        and known[layer].issuperset(section.source)
-        and known[layer + 1].issuperset(section.target)
-        and not section.duplicated(["source", "target"]).any()
-        and np.isfinite(section.strength).all()
-        and (section.strength > 0).all()
-        and ((share >= 0) & (share <= 1) | np.isnan(share)).all()
-    ):
-        raise RunError(
-            f"The interactions from {source_layer!r} to {target_layer!r} in {str(run.path)!r} "
-            "are not between features of the run, or not positive numbers. Build the run again."
-        )
-    return layer
-
-
-def _cost(section: pd.DataFrame) -> NDArray[np.float64]:
-    """Return −ln share, NaN where there is no share (or one too small for a number)."""
-    share = section.share.to_numpy()
-    cost = np.full(len(share), np.nan)
-    np.log(share, out=cost, where=share > 0)
-    return 0.0 - cost
+def _positive(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return shares with the smallest positive number for those too small for one."""
+    least: NDArray[np.float64] = np.maximum(share, LEAST_SHARE)  # NaN stays NaN
+    return least
 
 
 def _with_potentials(features: pd.DataFrame, sections: list[Hops]) -> pd.DataFrame:

@@ -14,7 +14,7 @@ __all__ = ["delete", "delete_run", "discard", "staged"]
 HIDE = "MATCH (r:Run {id: $run}) SET r.status = 'deleting'"
 FORGET = "MATCH (c:Checkpoint {id: $run}) DELETE c"
 INTERACTIONS = (
-    "MATCH (:Feature {run: $run})-[i:INTERACTS]->() WITH i LIMIT $limit DELETE i "
+    "MATCH (:Feature {run: $run})-[i:INTERACTS|CONSTANT]->() WITH i LIMIT $limit DELETE i "
     "RETURN count(*) AS deleted"
 )
 NODES = "MATCH (n:%s {run: $run}) WITH n LIMIT $limit DETACH DELETE n RETURN count(*) AS deleted"

@@ -16,6 +16,7 @@ from ingest.contents import Contents
 from ingest.deleting import discard
 from ingest.pieces import PIECE_ROWS, Piece, pieces
 from ingest.replacing import adopt_features
+from ingest.schema import GRAPH_VERSION
 from ingest.store.protocol import GraphStore, Row, Transaction
 from ingest.verifying import find_difference, update_labels
 from lib_graph.errors import ConflictError, StoreError
@@ -90,7 +91,7 @@ class Filling:
         """What a checkpoint must be of for this load to go on from it."""
         files = self.contents.run.manifest.files
         tables = [files["features.parquet"], files["interactions.parquet"]]
-        return json_sha256([*tables, PIECE_ROWS])
+        return json_sha256([*tables, PIECE_ROWS, GRAPH_VERSION])
 
     def _is_of_another_folder(self) -> bool:
         """Return whether an unfinished load of other numbers, or of unknown ones, is there."""

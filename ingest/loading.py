@@ -21,6 +21,7 @@ from ingest.replacing import take_place
 from ingest.store import using_store
 from ingest.store.protocol import GraphStore
 from ingest.verifying import find_difference, run_status, update_labels
+from ingest.versions import check_versions, stored_versions
 from lib_graph.errors import ConflictError
 from lib_graph.run import Run
 from lib_graph.support.progress import SILENT, Progress
@@ -83,6 +84,7 @@ def load(
     with using_store(store) as graph:
         contents = Contents.of(run)
         with graph.writing():
+            check_versions(graph.name, stored_versions(graph))
             outcome = _bring(graph, contents, replace, progress)
             graph.keep_interactions(run.id, run.path / "interactions.parquet")
             noted = [note_ablations(graph, run), note_matches(graph, run)]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ingest.contents import Contents
 from ingest.schema import (
+    CONSTANT,
     FEATURE,
     FEEDS,
     HAS_FEATURE,
@@ -24,6 +25,7 @@ from ingest.store.protocol import Transaction
 __all__ = ["PIECE_ROWS", "Piece", "pieces"]
 
 PIECE_ROWS = 10_000
+STRENGTHS = (INTERACTS, CONSTANT)
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,15 @@ class Piece:
     @property
     def interactions(self) -> int:
         """How many interactions the batch brings."""
-        return sum(len(frame) for table, frame in self.relationships if table is INTERACTS)
+        return sum(len(frame) for table, frame in self.relationships if table in STRENGTHS)
 
     def write(self, transaction: Transaction) -> None:
         """Create the nodes, then the relationships."""
         for nodes, frame in self.nodes:
             transaction.add_nodes(nodes, frame)
         for relationships, frame in self.relationships:
-            transaction.add_relationships(relationships, frame)
+            if len(frame):
+                transaction.add_relationships(relationships, frame)
 
 
 def pieces(contents: Contents, stored_as: str) -> Iterator[Piece]:
@@ -68,13 +71,9 @@ def pieces(contents: Contents, stored_as: str) -> Iterator[Piece]:
         ids = [_by_index(features[features.layer_index == index]) for index in (layer, layer + 1)]
         for start in range(0, len(section), PIECE_ROWS):
             rows = section[start : start + PIECE_ROWS]
-            rows = rows.assign(
-                source=ids[0][rows.source],
-                target=ids[1][rows.target],
-                run=stored_as,
-                layer_index=layer,
-            )
-            yield Piece((), ((INTERACTS, rows),))
+            rows = rows.assign(source=ids[0][rows.source], target=ids[1][rows.target])
+            constant = rows.share.isna()
+            yield Piece((), ((CONSTANT, rows[constant]), (INTERACTS, rows[~constant])))
 
 
 def _pairs(source: object, target: pd.Series) -> pd.DataFrame:

@@ -23,9 +23,8 @@ RENAME = (
 )
 LEFT = "MATCH (f:Feature {run: $staged}) RETURN f.id AS id LIMIT $limit"
 ADOPT = (
-    "MATCH (f:Feature)-[i:INTERACTS]->() WHERE f.id IN $ids SET i.run = $run",
     "MATCH (f:Feature) WHERE f.id IN $ids "
-    "SET f.run = $run, f.id = $run + '/' + f.layer + '/' + toString(f.index)",
+    "SET f.run = $run, f.id = $run + '/' + f.layer + '/' + toString(f.index)"
 )
 
 
@@ -40,7 +39,7 @@ def take_place(graph: GraphStore, run: str) -> None:
 
 
 def adopt_features(graph: GraphStore, run: str) -> None:
-    """Give the features that are still under the staged id, and their interactions, the run's."""
+    """Give the features that are still under the staged id the run's."""
     while graph.transact(partial(_adopt_some, run=run)):
         pass
 
@@ -50,6 +49,5 @@ def _adopt_some(transaction: Transaction, *, run: str) -> int:
     names = {"staged": staged(run), "limit": FEATURES_AT_ONCE}
     ids = [row["id"] for row in transaction.execute(LEFT, names)]
     if ids:
-        for text in ADOPT:
-            transaction.execute(text, {"run": run, "ids": ids})
+        transaction.execute(ADOPT, {"run": run, "ids": ids})
     return len(ids)

@@ -2,6 +2,7 @@
 
     (:Run)-[:HAS_LAYER]->(:Layer)-[:FEEDS]->(:Layer)
     (:Layer)-[:HAS_FEATURE]->(:Feature)-[:INTERACTS]->(:Feature)
+    (:Feature)-[:CONSTANT]->(:Feature), out of a constant feature: no share, no cost
     (:Community)<-[:IN_COMMUNITY]-(:Feature)        (:Circuit)-[:CONTAINS]->(:Feature)
     (:Feature)-[:MATCHES]->(:Feature), of two runs
 
@@ -19,23 +20,29 @@ __all__ = [
     "CHECKPOINT",
     "CIRCUIT",
     "COMMUNITY",
+    "CONSTANT",
     "CONSTRAINTS",
     "CONTAINS",
     "FEATURE",
-    "FEATURE_INDEX",
+    "FEATURE_INDEXES",
     "FEEDS",
+    "GRAPH_VERSION",
     "HAS_FEATURE",
     "HAS_LAYER",
     "INTERACTS",
-    "INTERACTS_INDEX",
     "IN_COMMUNITY",
     "LAYER",
     "MATCHES",
     "NODES",
     "RUN",
+    "UNUSED_INDEXES",
     "NodeTable",
     "RelationshipTable",
 ]
+
+GRAPH_VERSION = 2
+"""What a Run node has as `schema_version`: 1 (none at all there) had interactions out of constant
+features among INTERACTS, and the run's id and the source's layer on each of them."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,7 @@ RUN = NodeTable(
     "Run",
     (
         "id",
+        "schema_version",
         "name",
         "model",
         "basis",
@@ -123,14 +131,18 @@ INTERACTS = RelationshipTable(
     FEATURE,
     FEATURE,
     (
-        "run",
-        "layer_index",  # of the source
         "strength",
         "stderr",
         "effect",
-        "share",  # null where the source is constant
+        "share",  # positive: all of those into a feature sum to 1
         "cost",  # -ln share
     ),
+)
+CONSTANT = RelationshipTable(
+    "CONSTANT",
+    FEATURE,  # whose role is constant
+    FEATURE,
+    ("strength", "stderr", "effect"),
 )
 MATCHES = RelationshipTable(
     "MATCHES",
@@ -151,9 +163,11 @@ CONSTRAINTS = tuple(
     f"FOR (n:{table.label}) REQUIRE n.id IS UNIQUE"
     for table in NODES
 )
-FEATURE_INDEX = (
-    "CREATE INDEX feature_place IF NOT EXISTS FOR (n:Feature) ON (n.run, n.layer_index, n.index)"
+FEATURE_INDEXES = (  # a text uses one only if it asks for all that the index is on
+    "CREATE INDEX feature_run IF NOT EXISTS FOR (n:Feature) ON (n.run)",
+    "CREATE INDEX feature_layer IF NOT EXISTS FOR (n:Feature) ON (n.run, n.layer_index)",
 )
-INTERACTS_INDEX = (
-    "CREATE INDEX interacts_strength IF NOT EXISTS FOR ()-[r:INTERACTS]-() ON (r.run, r.strength)"
+UNUSED_INDEXES = (  # of version 1: no text used them, and they cost half of a load
+    "DROP INDEX interacts_strength IF EXISTS",
+    "DROP INDEX feature_place IF EXISTS",
 )

@@ -33,7 +33,7 @@ MATCH (f:Feature {id: row.id})
 SET f.label = row.label
 """
 INTERACTIONS = """
-MATCH (s:Feature {run: $run, layer_index: $layer})-[i:INTERACTS]->(t:Feature)
+MATCH (s:Feature {run: $run, layer_index: $layer})-[i:INTERACTS|CONSTANT]->(t:Feature)
 WHERE s.index >= $first AND s.index < $end
 RETURN s.index AS source, collect(t.index) AS targets, collect(i.strength) AS strengths
 """

@@ -4,7 +4,7 @@
 >>> sorted(lib_graph.__all__)
 ['Bench', 'Evaluation', 'Options', 'Run', 'Subject', 'Text', 'ablate_circuit', 'ablate_edges',
  'ablate_nodes', 'build', 'find_examples', 'load_subject', 'match_runs', 'read_bases',
- 'shipped_model', 'smallest_circuit', 'trace']
+ 'read_dictionaries', 'shipped_model', 'smallest_circuit', 'trace']
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from lib_graph.analysis.examples import find_examples
     from lib_graph.analysis.match import match_runs
     from lib_graph.analysis.trace import trace
-    from lib_graph.building.bases_file import read_bases
     from lib_graph.building.build import build
     from lib_graph.building.options import Options
     from lib_graph.data.evaluation import Evaluation
     from lib_graph.data.text import Text
+    from lib_graph.dictionaries import read_dictionaries
+    from lib_graph.dictionaries.bases_file import read_bases
     from lib_graph.networks import Subject, load_subject, shipped_model
     from lib_graph.run import Run
 
@@ -46,6 +47,7 @@ __all__ = [
     "load_subject",
     "match_runs",
     "read_bases",
+    "read_dictionaries",
     "shipped_model",
     "smallest_circuit",
     "trace",
@@ -65,7 +67,8 @@ _HOME = {
     "find_examples": "lib_graph.analysis.examples",
     "load_subject": "lib_graph.networks",
     "match_runs": "lib_graph.analysis.match",
-    "read_bases": "lib_graph.building.bases_file",
+    "read_bases": "lib_graph.dictionaries.bases_file",
+    "read_dictionaries": "lib_graph.dictionaries",
     "shipped_model": "lib_graph.networks",
     "smallest_circuit": "lib_graph.analysis.ablation",
     "trace": "lib_graph.analysis.trace",

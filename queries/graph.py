@@ -6,19 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ingest.store.closing import Closing
-from lib_graph.errors import UsageError
+from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.run.circuit import INTERACTION_COLUMNS
 from lib_graph.support import defaults
 from queries.asking.ablations import Ablations, find_ablations
 from queries.asking.ends import End, find_end
 from queries.asking.library import ask, find_query
-from queries.asking.places import Place, StoredLayer, find_layer
+from queries.asking.places import ADVICE, Place, StoredLayer, find_layer
 from queries.asking.reader import Reader
 from queries.asking.runs import RunInfo, choose_run, list_runs, runs_table
 from queries.asking.statements import Statement, read_text
 from queries.asking.tables import Table
+from queries.circuits.chosen import circuit_among, circuit_of_named
 from queries.circuits.circuit import Circuit, circuit_from_pairs, circuit_from_shares
 from queries.circuits.growing import grow_circuit
+from queries.circuits.overview import Overview, Ranked, find_overview, rank_interactions
 from queries.circuits.paths import Paths, find_paths
 from queries.circuits.saved import SavedCircuits
 from queries.circuits.unusual import find_other, unusual_interactions
@@ -142,6 +144,30 @@ class Graph(Closing):
         )
         return Table(frame, reader.statements)
 
+    def ranked(self, *, limit: int = defaults.VIEWED) -> Ranked:
+        """Return the first interactions in the order in which a rising share keeps them.
+
+        Raises UsageError for a limit of less than 1.
+        """
+        return rank_interactions(self._reader(), self.layers, limit=limit)
+
+    def overview(
+        self,
+        *,
+        share: float = defaults.KEPT,
+        limit: int = defaults.VIEWED,
+        ranked: Ranked | None = None,
+    ) -> Overview:
+        """Return the interactions that carry `share` of the strength of each section.
+
+        At most `limit`, of all sections alike: `queries.circuits.overview`. ranked: what `ranked`
+        returned, so that several shares need one ranking.
+
+        Raises UsageError for a share or a limit that cannot be used.
+        """
+        ranked = ranked or self.ranked(limit=limit)
+        return find_overview(self._reader(), ranked, share=share)
+
     def sections(self, *, min_strength: float = defaults.MIN_STRENGTH) -> Iterator[Table]:
         """Yield all interactions, those of constant features too, a section at a time.
 
@@ -246,6 +272,23 @@ class Graph(Closing):
             query = {"interactions": len(pairs)}
         return circuit_from_pairs(self._reader(), query, pairs)
 
+    def circuit_among(self, features: Sequence[str]) -> Circuit:
+        """Return the circuit of all interactions among some features, constant ones left out.
+
+        Raises UsageError if there is none, or for a place that is no feature, NotFoundError for
+        one that is not there.
+        """
+        return circuit_among(self._reader(), [self.place(text) for text in features])
+
+    def circuit_of_pairs(self, pairs: Sequence[tuple[str, str]]) -> Circuit:
+        """Return the circuit of interactions that are named by their ends, source and target.
+
+        Raises UsageError for a place that is no feature, NotFoundError for an interaction that is
+        not there.
+        """
+        named = [(self.place(source), self.place(target)) for source, target in pairs]
+        return circuit_of_named(self._reader(), named)
+
     def communities(
         self,
         *,
@@ -324,6 +367,21 @@ class Graph(Closing):
     def write_cypher(self, text: str, parameters: Mapping[str, Any] | None = None) -> WriteResult:
         """Run a text that may write. `$run` is this run unless it is given."""
         return self.store.write(text, {"run": self.run.id, **(parameters or {})})
+
+    def label(self, feature: str, text: str) -> None:
+        """Write the label of a feature in the store; a run folder keeps its own.
+
+        Raises UsageError for a place that is no feature, NotFoundError for one that is not there.
+        """
+        place = self.place(feature)
+        if place.index is None:
+            raise UsageError(f"{feature!r} is a layer. Write LAYER/INDEX to label a feature.")
+        values = {"run": self.run.id, "id": f"{self.run.id}/{place}", "label": text}
+        rows = self.store.transact(
+            lambda tx: tx.execute(read_text("writing/label_feature"), values)
+        )
+        if not rows[0]["labelled"]:
+            raise NotFoundError("feature", str(place), self.features().frame["id"], ADVICE)
 
     def place(self, text: str) -> Place:
         """Return the place that `text` names; see `queries.asking.places`."""

@@ -1,6 +1,7 @@
 """The commands and the Python of the pages in docs/, run as they stand there."""
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import lib_graph
 from lib_graph.kinds import Kind
 from lib_graph.method.interactions import interaction_moments
 from lib_graph.method.rules import Rule
+from lib_graph.networks import shipped_model
+from tests.lib_graph.dictionaries.writers import dictionary_learning, saelens_skip
 from tests.lib_graph.language_models import save_model
 from tests.lib_graph.nets import random_basis
 from tests.lib_graph.networks.training.test_mlp import bright_side, write_images
@@ -93,3 +96,33 @@ def test_images(tmp_path):
     assert len(printed) == 5
     for name, basis in (("mlp-run", "lib"), ("pca-run", "pca"), ("neuron-run", "neuron")):
         assert lib_graph.Run.open(tmp_path / name).manifest.basis == basis
+
+
+@pytest.mark.slow
+def test_formats(tmp_path):
+    torch.manual_seed(0)
+    for name, point in (("my-sae", "resid_pre"), ("my-dictionaries/0", "resid_pre"),
+                        ("my-dictionaries/1", "resid_mid")):  # fmt: skip
+        (tmp_path / name).mkdir(parents=True)
+        write_sae(tmp_path / name, 128, point)
+    commands = "".join(blocks("formats.md", "sh dictionary"))
+    shutil.copytree(shipped_model(), tmp_path / "my-model")
+    run(commands.splitlines(), tmp_path)
+    runs = [lib_graph.Run.open(tmp_path / name) for name in ("sae-run", "one-layer-run")]
+    assert [[layer.features for layer in each.layers] for each in runs] == [[6, 6, 114], [6, 114]]
+    (tmp_path / "my-transcoder").mkdir()
+    _, expected = saelens_skip(tmp_path / "my-transcoder")
+    (python,) = blocks("formats.md", "python transcoder")
+    names = {"inputs": torch.randn(5, 6).double()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        exec(python, names)
+    features, _ = expected(names["inputs"].float())
+    assert torch.allclose(names["features"].float(), features, atol=1e-5)
+
+
+def write_sae(folder, width, point):
+    """What dictionary_learning writes for a small dictionary of a block's point."""
+    parts = {"encoder.weight": torch.randn(6, width), "encoder.bias": torch.zeros(6),
+             "decoder.weight": torch.randn(width, 6), "bias": torch.zeros(width)}  # fmt: skip
+    dictionary_learning(folder, "AutoEncoder", parts, submodule_name=f"{point}_layer_0")

@@ -21,10 +21,10 @@ from lib_graph.analysis.published import (
     published_bases,
 )
 from lib_graph.analysis.reproducing import Case, reproduced_run
-from lib_graph.building.bases_file import read_bases
 from lib_graph.building.bases_stage import moments_of, second_moment_of
 from lib_graph.building.job import prepare
 from lib_graph.building.options import Options
+from lib_graph.dictionaries.bases_file import read_bases
 from lib_graph.method.basis import LayerBasis, RawBasis, lib_basis
 from lib_graph.networks import load_subject
 from lib_graph.support.progress import SILENT

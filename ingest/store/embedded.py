@@ -9,6 +9,7 @@ log, and nothing in between for a crash to leave. Beside it lie the same runs as
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import kglite
 
-from ingest.schema import CONSTRAINTS, FEATURE_INDEX, INTERACTS, NodeTable, RelationshipTable
+from ingest.schema import (
+    CONSTANT,
+    CONSTRAINTS,
+    FEATURE_INDEXES,
+    INTERACTS,
+    NodeTable,
+    RelationshipTable,
+)
 from ingest.store.bulk import records
 from ingest.store.closing import Closing
 from ingest.store.columns import KeptRuns
@@ -56,6 +64,7 @@ class EmbeddedStore(Closing):
         self._read_version: tuple[int, int, int] | None = None
         self._written: _Written | None = None
         self._columns = Keeping(path)
+        self._loading = threading.Lock()  # several threads may read
         if path.exists():
             _refuse_foreign_file(path)
         elif path.name in ("", "..") or not path.parent.is_dir():
@@ -142,7 +151,7 @@ class EmbeddedStore(Closing):
         """Create the constraints and indexes that are not there yet."""
         with self.writing():
             written = self._changing()
-            for text in (*CONSTRAINTS, FEATURE_INDEX):  # it indexes no pair of a relationship's
+            for text in (*CONSTRAINTS, *FEATURE_INDEXES):  # it indexes no pair of a relationship's
                 written.execute(text)
 
     def close(self) -> None:
@@ -177,11 +186,12 @@ class EmbeddedStore(Closing):
                 )
             stat = self._path.stat()
             version = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
-            if self._read is None or version != self._read_version:
-                graph = kglite.load(self.name)
-                graph.set_default_timeout(0)
-                self._read, self._read_version = graph.session(), version
-            return self._read
+            with self._loading:
+                if self._read is None or version != self._read_version:
+                    graph = kglite.load(self.name)
+                    graph.set_default_timeout(0)
+                    self._read, self._read_version = graph.session(), version
+                return self._read
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -222,7 +232,8 @@ class _Written:
 
     def execute(self, cypher: str, parameters: Parameters | None = None) -> list[Row]:
         view = self.view(cypher, parameters)
-        if INTERACTS.type in cypher and any((view.stats or {}).values()):
+        about = (table.type in cypher for table in (INTERACTS, CONSTANT))
+        if any(about) and any((view.stats or {}).values()):
             self._touch((parameters or {}).get("run"))
         return _rows(view)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import neo4j
 from neo4j.exceptions import DriverError, Neo4jError, ServiceUnavailable
 
-from ingest.schema import CONSTRAINTS, FEATURE_INDEX, INTERACTS_INDEX
+from ingest.schema import CONSTRAINTS, FEATURE_INDEXES, UNUSED_INDEXES
 from ingest.store.bulk import ServerTransaction
 from ingest.store.closing import Closing
 from ingest.store.columns import NoColumns
@@ -116,7 +116,7 @@ class Neo4jStore(NoColumns, Closing):
     def ensure_schema(self) -> None:
         """Create the constraints and indexes that are not there yet."""
         if not self._schema_is_there:
-            for text in (*CONSTRAINTS, FEATURE_INDEX, INTERACTS_INDEX):
+            for text in (*UNUSED_INDEXES, *CONSTRAINTS, *FEATURE_INDEXES):
                 self.transact(_executing(text))
             self.execute("CALL db.awaitIndexes(300)")
             self._schema_is_there = True

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ingest.schema import CONSTRAINTS, FEATURE_INDEX, INTERACTS_INDEX
+from ingest.schema import CONSTRAINTS, FEATURE_INDEXES, UNUSED_INDEXES
 from ingest.store.bulk import ServerTransaction
 from ingest.store.closing import Closing
 from ingest.store.columns import NoColumns
@@ -98,7 +98,7 @@ class Py2neoStore(NoColumns, Closing):
 
     def ensure_schema(self) -> None:
         """Create the constraints and indexes that are not there yet."""
-        for text in (*CONSTRAINTS, FEATURE_INDEX, INTERACTS_INDEX):
+        for text in (*UNUSED_INDEXES, *CONSTRAINTS, *FEATURE_INDEXES):
             self.write(text)
         self.execute("CALL db.awaitIndexes(300)")
 

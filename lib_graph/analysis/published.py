@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from lib_graph.dictionaries.rib import folded_basis
 from lib_graph.errors import RunError
 from lib_graph.method.basis import LayerBasis
 
@@ -62,9 +63,6 @@ PURITY = {
 def published_bases(file: Path) -> dict[str, LayerBasis]:
     """Return the bases of a published graph, by layer.
 
-    The files fold biases in: the last coordinate is the constant 1, feature 0 the constant feature.
-    Λ goes on past the columns of C.
-
     Raises RunError if the file cannot be read as such a graph.
     """
     try:
@@ -78,12 +76,5 @@ def published_bases(file: Path) -> dict[str, LayerBasis]:
 
 
 def _basis(tensors: Mapping[str, Tensor], layer: str) -> LayerBasis:
-    rotation = tensors[f"{layer}.C"][:-1, 1:].contiguous()
-    importance = tensors.get(f"{layer}.Lambda")
-    return LayerBasis(
-        rotation,
-        tensors[f"{layer}.C_pinv"][1:, :-1].contiguous(),
-        tensors[f"{layer}.mean"][:-1],
-        None,
-        None if importance is None else importance[1:][: rotation.shape[1]],
-    )
+    rotation, inverse, mean = (tensors[f"{layer}.{part}"] for part in ("C", "C_pinv", "mean"))
+    return folded_basis(rotation, inverse, mean, tensors.get(f"{layer}.Lambda"))

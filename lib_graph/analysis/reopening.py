@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lib_graph.building.bases_file import given_bases
 from lib_graph.building.job import cut_or_recorded, first_samples
 from lib_graph.building.origin import tensors_sha256
 from lib_graph.building.passes import Passes
@@ -17,6 +16,7 @@ from lib_graph.building.plan import Plan, plan_passes
 from lib_graph.building.samples import Samples
 from lib_graph.cutting.copies import converted, in_precision
 from lib_graph.data.text import Text
+from lib_graph.dictionaries.bases_file import given_bases
 from lib_graph.errors import ConflictError, ModelError, UsageError
 from lib_graph.method.dictionary import Basis
 from lib_graph.method.network import Batch, Network

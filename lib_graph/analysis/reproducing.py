@@ -15,9 +15,9 @@ from lib_graph.analysis.ablation import (
     write_masks,
 )
 from lib_graph.analysis.published import REPOSITORY, SEEDS, WEIGHTS, published_bases
-from lib_graph.building.bases_file import write_bases
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
+from lib_graph.dictionaries.bases_file import write_bases
 from lib_graph.errors import RunError, UsageError
 from lib_graph.networks import load_subject, shipped_model
 from lib_graph.run import Run

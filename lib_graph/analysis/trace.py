@@ -12,13 +12,13 @@ import pandas as pd
 import torch
 
 from lib_graph.analysis.reopening import Reopened, cut_again, reopened
-from lib_graph.building.bases_file import read_bases, write_bases
 from lib_graph.building.frames import section_frames
 from lib_graph.building.interactions_stage import interactions_of
 from lib_graph.building.origin import run_id, tensors_sha256
 from lib_graph.building.passes import Passes
 from lib_graph.building.plan import make_plan
 from lib_graph.data.notation import Sample
+from lib_graph.dictionaries.bases_file import read_bases, write_bases
 from lib_graph.errors import UsageError
 from lib_graph.method.dictionary import most_important
 from lib_graph.method.rules import Rule

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from lib_graph.building.accumulating import accumulate
-from lib_graph.building.bases_file import read_bases, write_bases
 from lib_graph.building.frames import feature_frame
 from lib_graph.building.given_bases import given_stage
 from lib_graph.building.job import Job
@@ -18,6 +17,7 @@ from lib_graph.building.origin import run_id
 from lib_graph.building.samples import Samples
 from lib_graph.cutting.composing import compose
 from lib_graph.data.labelling import Label
+from lib_graph.dictionaries.bases_file import read_bases, write_bases
 from lib_graph.method.basis import (
     LayerBasis,
     RawBasis,
@@ -163,12 +163,16 @@ def _labels(job: Job, bases: Bases) -> dict[str, list[Label | None]]:
         return {}
     plan = replace(job.plan, keep="nowhere")
     samples = Samples(job.network, (labeller.inputs,), plan, device=job.device)
-    labels = {}
-    with job.passes.stage("labels", len(bases)) as advance:
-        for layer in job.network.layers:
-            basis = job.basis(bases[layer.name])
-            if not basis.raw:
-                parts = [basis.coordinates(b.activations[layer.index]) for b in samples]
-                labels[layer.name] = labeller(torch.cat(parts).cpu().double())
+    named = {
+        layer: job.basis(bases[layer.name])
+        for layer in job.network.layers
+        if not bases[layer.name].raw
+    }
+    values: dict[str, list[torch.Tensor]] = {layer.name: [] for layer in named}
+    with job.passes.stage("labels", len(samples)) as advance:
+        for batch in samples:
+            for layer, basis in named.items():
+                coordinates = basis.coordinates(batch.activations[layer.index])
+                values[layer.name].append(coordinates.cpu())
             advance(1)
-    return labels
+    return {name: labeller(torch.cat(values.pop(name))) for name in list(values)}

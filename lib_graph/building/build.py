@@ -164,7 +164,7 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
 
 def _spaces(basis: Basis, options: Options) -> tuple[tuple[int, int], ...]:
     """Return the first and last index of the features of each space, of bases found here."""
-    if not isinstance(basis, LayerBasis) or options.bases_file or options.basis == "neuron":
+    if not isinstance(basis, LayerBasis) or options.given or options.basis == "neuron":
         return ()
     return tuple((space.start + 1, space.stop) for space in basis.spaces)
 
@@ -173,7 +173,7 @@ def _basis(bases: Bases, options: Options) -> str:
     """Return what a run says its features are."""
     if any(isinstance(basis, Dictionary) for basis in bases.values()):
         return "dictionary"
-    return "given" if options.bases_file else str(options.basis)
+    return "given" if options.given else str(options.basis)
 
 
 def _positions(job: Job) -> int:
@@ -189,11 +189,15 @@ def _config(job: Job) -> BuildConfig:
     return BuildConfig(
         **options
         | {
-            "basis": str(job.options.basis),
+            "basis": _text(job.options.basis),
             "biases": tuple(job.origin["biases"]),
             "layers": tuple(job.subject.layers.items()),
         }
     )
+
+
+def _text(basis: str | Path | tuple[str | Path, ...]) -> str | tuple[str, ...]:
+    return tuple(map(str, basis)) if isinstance(basis, tuple) else str(basis)
 
 
 def _identity_error(bases: Bases) -> float:

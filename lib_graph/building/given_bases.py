@@ -73,10 +73,11 @@ def _look_at(job: Job, layer: str, left_out: float, force: bool) -> None:
 
 def _check_rule(bases: dict[str, Basis], rule: Rule) -> None:
     for name, basis in bases.items():
-        if isinstance(basis, Dictionary) and basis.activation == "relu" and len(rule.nodes) > 1:
+        if isinstance(basis, Dictionary) and not basis.linear and len(rule.nodes) > 1:
             raise UsageError(
-                f"Rule {rule.name!r} averages along a path, on which the features of the relu "
-                f"dictionary of layer {name!r} switch on and off. Use the rule 'gradient'."
+                f"Rule {rule.name!r} averages along a path, on which the features of the "
+                f"{basis.activation} dictionary of layer {name!r} switch on and off. Use the rule "
+                "'gradient'."
             )
 
 
@@ -90,7 +91,7 @@ def _spreads(job: Job, bases: dict[str, Basis]) -> dict[str, tuple[Spread, Sprea
         found = []
         for layer, basis, f in zip(layers, cast, batch.activations, strict=True):
             features = basis.coordinates(f)
-            rest = f - (features @ basis.inverse + basis.origin)
+            rest = f - (basis.amounts(f) @ basis.inverse + basis.origin_at(f))
             found += [Spread.of(x, batch.mask(layer)) for x in (features, rest, f)]
         return tuple(found)
 

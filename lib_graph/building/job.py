@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lib_graph.building.bases_file import given_bases
 from lib_graph.building.options import Options
 from lib_graph.building.origin import origin_of, tensors_sha256
 from lib_graph.building.passes import Passes
+from lib_graph.building.places import check_widths, given_of
 from lib_graph.building.plan import Plan, make_plan
 from lib_graph.building.samples import Samples
 from lib_graph.cutting.asked import check_points
@@ -26,6 +26,7 @@ from lib_graph.cutting.copies import converted, in_precision
 from lib_graph.cutting.cuts import cut
 from lib_graph.cutting.recording import NOTICE, recorded
 from lib_graph.cutting.survey import check_copy
+from lib_graph.dictionaries.fitting import by_layer, read_wanted
 from lib_graph.errors import ModelError, UntraceableError
 from lib_graph.method.dictionary import Basis
 from lib_graph.method.network import Network
@@ -107,9 +108,14 @@ def prepare(
 ) -> Job:
     """Return the job of a build: a copy of the module, cut into sections, checked, and planned.
 
-    Raises ModelError if there are no data, and what `cut`, `given_bases` and `make_plan` do.
+    Raises ModelError if there are no data, and what `cut`, `read_dictionaries`, `by_layer` and
+    `make_plan` do.
     """
     start = time.process_time()
+    asked = read_wanted(options.given, options.format)
+    chosen = by_layer(asked, subject.layers, subject.hooks) if asked else {}
+    for layer, found in chosen.items():
+        progress.say(found.described(layer))
     module = in_precision(subject.module, options.torch_dtype, device)
     inputs = subject.inputs
     if not len(inputs[0]):
@@ -118,12 +124,13 @@ def prepare(
             "model: --text FILE)."
         )
     example = tuple(converted(first_samples(x), options.torch_dtype).to(device) for x in inputs)
+    check_widths(subject, module, example, chosen)
     network = cut_or_recorded(
         subject, module, example, options.biases, partial=options.partial, progress=progress
     )
     rule = Rule.named(options.rule, options.points)
-    file, size = options.bases_file, (len(inputs[0]), options.memory)
-    given = None if file is None else given_bases(file, network.layers)
+    size = len(inputs[0]), options.memory
+    given = given_of(chosen, network.layers) if asked else None
     plan = make_plan(
         network, example, *size, rule,
         features={name: basis.features for name, basis in (given or {}).items()}, top=options.top,
@@ -139,6 +146,7 @@ def prepare(
         subject.layers,
         {name for section in network.sections for name in section.biases},
         options,
+        given,
     )
     folder = _partial(out) / f"activations-{world.rank}"
     last = options.last != "raw" or given is not None

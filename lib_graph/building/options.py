@@ -8,6 +8,7 @@ from typing import Literal
 
 import torch
 
+from lib_graph.dictionaries.fitting import Wanted, wanted_of
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.method.basis import BASES
 from lib_graph.method.rules import Rule
@@ -22,8 +23,9 @@ LASTS = ("raw", "pca")
 class Options:
     """How features and interactions are computed; docs/method.md has the mathematics.
 
-    `basis`: lib, pca, neuron or global; or a file of bases or dictionaries
-    (`lib_graph.building.bases_file`) or a run folder, to take the features from. `last`: the last
+    `basis`: lib, pca, neuron or global; or a place, or several, to take the features from, each
+    PLACE or LAYER=PLACE, a file or folder in any of the formats of `lib_graph.dictionaries`, a run
+    among them. `format`: which one, where its content cannot decide. `last`: the last
     layer as it is (raw) or in its PCA basis. `rule` and `points`: where on the path to the
     activations derivatives are taken. `dtype`:
     of the network; sums and eigenvectors are float64 always. `tau_pca`, `tau_lib`: directions with
@@ -41,7 +43,7 @@ class Options:
     Raises UsageError if a value cannot be used.
     """
 
-    basis: str | Path = defaults.BASIS
+    basis: str | Path | tuple[str | Path, ...] = defaults.BASIS
     last: Literal["raw", "pca"] = defaults.LAST
     rule: str = defaults.RULE
     points: int | None = None
@@ -56,10 +58,10 @@ class Options:
     edge_samples: int | None = None
     target_error: float | None = None
     probes: int | None = None
+    format: str | None = None
 
     def __post_init__(self) -> None:
-        if self.bases_file is not None and not self.bases_file.is_file():
-            raise _no_basis(self.basis)
+        self._check_basis()
         for name, value, known in (
             ("last", self.last, LASTS),
             ("dtype", self.dtype, ("float64", "float32")),
@@ -90,16 +92,27 @@ class Options:
         return torch.float64 if self.dtype == "float64" else torch.float32
 
     @property
-    def bases_file(self) -> Path | None:
-        """The file of the given bases, if any."""
+    def given(self) -> tuple[Wanted, ...]:
+        """The places that bases are taken from; none where they are computed."""
         if self.basis in BASES:
-            return None
-        path = Path(self.basis)
-        return path / "bases.safetensors" if path.is_dir() else path
+            return ()
+        return tuple(map(wanted_of, self.basis if isinstance(self.basis, tuple) else (self.basis,)))
+
+    def _check_basis(self) -> None:
+        """Raise UsageError if there is nothing at a place, or a format without a place."""
+        if isinstance(self.basis, tuple) and not self.basis:
+            raise UsageError("basis is empty. Name one.")
+        if self.format is not None and not self.given:
+            raise UsageError(f"format {self.format!r} is for bases that are given (basis).")
+        for asked in self.given:
+            if asked.layer is None and str(asked.place) in BASES:
+                raise UsageError(f"Basis {str(asked.place)!r} goes with no other. Name it alone.")
+            if not asked.place.exists():
+                raise _no_basis(str(asked.place))
 
 
-def _no_basis(basis: str | Path) -> UsageError:
-    advice = "Give a bases file or a run folder"
-    if isinstance(basis, str) and not Path(basis).suffix and Path(basis).name == basis:
+def _no_basis(basis: str) -> UsageError:
+    advice = "Give a file or folder of bases or a run"
+    if not Path(basis).suffix and Path(basis).name == basis:
         return NotFoundError("basis", basis, BASES, f"{advice}, or one of {', '.join(BASES)}.")
-    return UsageError(f"There are no bases at {str(basis)!r}. {advice}.")
+    return UsageError(f"There are no bases at {basis!r}. {advice}.")

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from lib_graph.building.options import Options
+from lib_graph.method.dictionary import Basis
 from lib_graph.run.kept import Origin
-from lib_graph.support.files import file_sha256, json_sha256
+from lib_graph.support.files import json_sha256
 
 __all__ = ["origin_of", "run_id", "tensors_sha256"]
 
@@ -32,22 +33,38 @@ def tensors_sha256(tensors: Iterable[tuple[str, Tensor]]) -> str:
 
 
 def origin_of(
-    model: str, data: str, layers: Mapping[str, str], biases: Iterable[str], options: Options
+    model: str,
+    data: str,
+    layers: Mapping[str, str],
+    biases: Iterable[str],
+    options: Options,
+    bases: Mapping[str, Basis] | None = None,
 ) -> Origin:
     """Return all that the numbers of a run follow from; its hash gives the run id.
 
-    `model` and `data` are hashes. Memory is left out: it changes no number beyond rounding.
+    `model` and `data` are hashes; `bases` those that are given, of which the numbers count.
+    Memory is left out: it changes no number beyond rounding.
     """
     origin = asdict(options) | {
         "model": model,
         "data": data,
         "layers": [[name, point] for name, point in layers.items()],
         "biases": sorted(biases),
-        "basis": options.basis if options.bases_file is None else "given",
-        "bases": None if options.bases_file is None else file_sha256(options.bases_file),
+        "basis": options.basis if bases is None else "given",
+        "bases": None if bases is None else _bases_sha256(bases),
     }
-    del origin["memory"]
+    del origin["memory"], origin["format"]
     return origin
+
+
+def _bases_sha256(bases: Mapping[str, Basis]) -> str:
+    """Return the SHA-256 of given bases: what they are, and all their numbers."""
+    tensors, words = [], []
+    for layer, basis in bases.items():
+        values = {} if basis.raw else vars(basis)
+        tensors += [(f"{layer}.{key}", x) for key, x in values.items() if isinstance(x, Tensor)]
+        words += [[layer, key, x] for key, x in values.items() if isinstance(x, str | int)]
+    return json_sha256([tensors_sha256(tensors), words])
 
 
 def run_id(origin: Origin) -> str:

@@ -37,6 +37,8 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     given = {key: value for key, value in values.items() if value is not None}
     if unknown := sorted(set(given) - known):
         raise UsageError(f"{str(path)!r} has {unknown[0]!r}, which is no option of this command.")
+    if isinstance(given.get("basis"), str):
+        given["basis"] = [given["basis"]]
     context.default_map = given
 
 
@@ -76,12 +78,17 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     "--basis",
     "--bases",
     "basis",
-    default=defaults.BASIS,
-    show_default=True,
+    multiple=True,
+    default=(defaults.BASIS,),
+    show_default=defaults.BASIS,
     metavar="BASIS",
-    help="lib, pca, neuron, or global (as lib, but by what reaches the last layer); or a file of "
-    "bases or dictionaries, or a run, to take them from.",
+    help="lib, pca, neuron, or global (as lib, but by what reaches the last layer); or a place to "
+    "take them from, PLACE or LAYER=PLACE, several times for several layers: a run, or bases or "
+    "dictionaries in any format of docs/formats.md.",
 )
+@click.option("--format", metavar="FORMAT", help="Of the place of --basis, where its content "
+              "cannot decide: NAME, or NAME,KEY=VALUE for what its files do not say (k, norm, "
+              "class). See docs/formats.md.")  # fmt: skip
 @click.option(
     "--last", default=defaults.LAST, show_default=True, help="The last layer: raw or pca."
 )
@@ -171,7 +178,9 @@ def build(
     if data is not None and text is not None:
         raise UsageError("A network runs on --data or on --text. Leave one out.")
     layers = given.pop("layers")
-    options = Options(memory=memory, **given)
+    basis = given.pop("basis")
+    basis = basis[0] if len(basis) == 1 else basis
+    options = Options(basis, memory=memory, **given)
     run = build_run(
         model, out, options, data=text or data, layers=layers, granularity=granularity, name=name,
         replace=replace, force=force, device=device, progress=progress(),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import logging
+import operator
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
@@ -28,6 +29,20 @@ from lib_graph.cutting.points import OUTPUT, result_of, visits
 from lib_graph.errors import LibGraphError, UntraceableError, UsageError
 
 __all__ = ["Course", "TracedModule", "recording", "trace"]
+
+aten = torch.ops.aten
+LEFT_ALONE = {
+    operator.add, operator.floordiv, operator.mul, operator.sub, aten.sym_size.int,
+    aten.abs.default, aten.add.Tensor, aten.bmm.default, aten.cat.default, aten.cos.default,
+    aten.div.Tensor, aten.einsum.default, aten.embedding.default, aten.exp.default,
+    aten.expand.default, aten.gelu.default, aten.layer_norm.default, aten.linear.default,
+    aten.matmul.default, aten.mean.dim, aten.mul.Tensor, aten.neg.default, aten.permute.default,
+    aten.pow.Tensor_Scalar, aten.relu.default, aten.rsqrt.default, aten.select.int,
+    aten.sigmoid.default, aten.silu.default, aten.sin.default, aten.slice.Tensor,
+    aten.softmax.int, aten.sqrt.default, aten.squeeze.dim, aten.sub.Tensor, aten.sum.dim_IntList,
+    aten.tanh.default, aten.transpose.int, aten.unsqueeze.default,
+}  # fmt: skip
+"""Operations that new tensors come out of, or views, and that torch does not take apart"""
 
 
 @torch.library.custom_op("lib_graph::mark", mutates_args=())
@@ -114,7 +129,8 @@ def trace(
     try:
         with visits(whole.module, wanted, course.visit), _silence(), default_type(course.dtype):
             program = torch.export.export(whole, (inputs,), dynamic_shapes=dynamic, strict=False)
-            program = program.run_decompositions({})
+            if not _as_it_stays(program):
+                program = program.run_decompositions({})
             traced = program.graph_module
             _check_samples_free(traced, program)
             parameters, changed = _signature(traced, program, course.form)
@@ -129,6 +145,17 @@ def trace(
         ) from error
     finally:
         course.own.forget()
+
+
+def _as_it_stays(program: torch.export.ExportedProgram) -> bool:
+    """Return whether all operations are among those that `run_decompositions` leaves alone.
+
+    It follows the graph once more, which takes as long as tracing did, to take composed operations
+    apart and to put others in place of those that change tensors.
+    """
+    left = LEFT_ALONE | {torch.ops.lib_graph.mark.default}
+    nodes = program.graph_module.graph.nodes
+    return all(n.op in ("placeholder", "output") or n.target in left for n in nodes)
 
 
 @contextmanager

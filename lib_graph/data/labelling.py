@@ -59,27 +59,34 @@ class FourierLabeller:
         >>> [label.text for label in FourierLabeller(5)(wave)]
         ['k=2']
         """
-        p = self.modulus
-        grid = features.double().reshape(p, p, *features.shape[1:])
-        power = sum(  # p p r; one position at a time, for memory
-            (torch.fft.fft2(at, dim=(0, 1)).abs().square_() for at in grid.unbind(2)),
-            start=torch.zeros(()),
-        )
-        total = grid.square().sum((0, 1, 2)) * p**2
-        power[0, 0] = 0
-        scores = torch.stack([_power_at(power, k) for k in range(1, p // 2 + 1)])
-        varying = power.sum((0, 1))
-        best, frequency = (scores / varying).max(0)
+        p, values = self.modulus, features.double()
+        best, frequency = _power(values, p).max(0)
+        variance, mean = torch.var_mean(values, 0, correction=0)
+        varying = variance.sum(0) * p**4
+        total = varying + mean.square().sum(0) * p**4
         return [
-            Label(f"k={int(k) + 1}", float(score)) if float(v) > CONSTANT * float(t) else None
-            for k, score, v, t in zip(frequency, best, varying, total, strict=True)
+            Label(f"k={int(k) + 1}", float(most / v)) if float(v) > CONSTANT * float(t) else None
+            for k, most, v, t in zip(frequency, best, varying, total, strict=True)
         ]
 
 
-def _power_at(power: Float[Tensor, "p p r"], k: int) -> Float[Tensor, " r"]:
-    """Return the power in terms whose two frequencies are in {0, k, −k}."""
-    terms = torch.tensor(sorted({0, k, len(power) - k}))
-    return power[terms][:, terms].sum((0, 1))
+def _power(features: Float[Tensor, "n s r"], p: int) -> Float[Tensor, "k r"]:
+    """Return the power in terms whose two frequencies are in {0, ±k}, for k from 1 to p/2.
+
+    A term (u k, v k) is the frequency k of the sums over all (a, b) with the same u a + v b: of
+    rows, columns and both kinds of diagonals. Each stands for its negative too.
+    """
+    a, b = all_triples(p)[:, :2].T
+    frequencies = slice(1, p // 2 + 1)
+    twice = torch.full((p // 2, 1), 2.0, dtype=features.dtype)
+    across = twice.clone()
+    if p % 2 == 0:  # then −k is k, and both diagonals are the same
+        twice[-1], across[-1] = 1, 0
+    power = torch.zeros(p // 2, features.shape[-1], dtype=features.dtype)
+    for turns, times in ((a, twice), (b, twice), (a + b, twice), (a - b, across)):
+        sums = features.new_zeros(p, *features.shape[1:]).index_add_(0, turns % p, features)
+        power += times * torch.fft.rfft(sums, dim=0)[frequencies].abs().square().sum(1)
+    return power
 
 
 def all_triples(modulus: int) -> Tensor:

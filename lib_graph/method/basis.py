@@ -81,8 +81,20 @@ class LayerBasis:
         """Return f̂ = (f − μ) C."""
         return (activations - self.mean) @ self.rotation
 
+    def amounts(self, activations: Float[Tensor, "n s d"]) -> Float[Tensor, "n s r"]:
+        """Return how much of C⁺ there is in the activations: f̂."""
+        return self.coordinates(activations)
+
     def slopes(self, activations: Float[Tensor, "n s d"]) -> None:
         """Return None: the features are linear in the activations."""
+
+    def origin_at(self, activations: Float[Tensor, "n s d"]) -> Float[Tensor, " d"]:
+        """Return `origin`: it is the same at all activations."""
+        return self.origin
+
+    def offset_at(self, activations: Float[Tensor, "n s d"]) -> Float[Tensor, " r"]:
+        """Return `offset`: it is the same at all activations."""
+        return self.offset
 
     def variance(self, moments: Moments) -> Float[Tensor, " r"]:
         """Return each feature's variance on the data of `moments`."""
@@ -155,8 +167,20 @@ class RawBasis:
         """Return the activations."""
         return activations
 
+    def amounts(self, activations: Float[Tensor, "n s d"]) -> Float[Tensor, "n s d"]:
+        """Return the activations."""
+        return activations
+
     def slopes(self, activations: Float[Tensor, "n s d"]) -> None:
         """Return None: the features are linear in the activations."""
+
+    def origin_at(self, activations: Float[Tensor, "n s d"]) -> Float[Tensor, " d"]:
+        """Return `origin`: it is the same at all activations."""
+        return self.origin
+
+    def offset_at(self, activations: Float[Tensor, "n s d"]) -> Float[Tensor, " d"]:
+        """Return `offset`: it is the same at all activations."""
+        return self.offset
 
     def only(self, which: Int[Tensor, " n"]) -> RawBasis:
         """Return all of it: no output is more important than another."""

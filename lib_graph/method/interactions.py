@@ -40,7 +40,7 @@ def interaction_moments(
     Positions that do not count are in no sum.
     """
     f, mask = batch.activations[section.source.index], batch.mask(section.source)
-    features = basis.coordinates(f)
+    features = basis.amounts(f)
     if mask is not None:
         features = features * mask[..., None]
     readout = _readout(section, batch, next_basis)
@@ -92,7 +92,7 @@ def constant_moments(
     """
     f, mask = batch.activations[section.source.index], batch.mask(section.source)
     names = section.biases
-    origin = basis.origin.expand_as(f)
+    origin = basis.origin_at(f).expand_as(f)
     if mask is not None:
         origin = origin * mask[..., None]
     reached = torch.zeros(()).to(f)
@@ -105,5 +105,6 @@ def constant_moments(
             return section(z, batch.constants, dict(zip(names, b, strict=True)))
 
         reached = reached + weight * derivative(moved, (alpha * f, *values), (origin, *full))
-    attributions = reached @ next_basis.rotation + next_basis.offset
+    offset = next_basis.offset_at(batch.activations[section.target.index])
+    attributions = reached @ next_basis.rotation + offset
     return _readout(section, batch, next_basis).moments(attributions[None])

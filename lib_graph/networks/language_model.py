@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from lib_graph.data.evaluation import Evaluation
 from lib_graph.data.text import Text, TokenRows, read_rows
+from lib_graph.dictionaries.hooks import Hooks, block_hooks
 from lib_graph.errors import ModelError, NotFoundError, UsageError
 from lib_graph.kinds import NormLinear, PositionLocal
 from lib_graph.method.kind import Kind
@@ -105,6 +106,17 @@ def kinds(family: Family, module: nn.Module) -> Kinds:
     return {ends: kind for ends, kind in found.items() if kind is not None}
 
 
+def _hooks(family: Family, model: nn.Module) -> Hooks:
+    """Return what other libraries call the points of a model."""
+    names = block_hooks(
+        _blocks(family, model), f"model.{family.blocks}.{{}}", f"{family.ln1}:in",
+        f"{family.ln2}:in", f"{family.mlp}:in", f"model.{family.ln_final}:in",
+        {"blocks.{}.hook_mlp_out": f"{family.mlp}:out",
+         "blocks.{}.hook_attn_out": f"{family.attn}:out"},
+    )  # fmt: skip
+    return Hooks(names, norm(model.get_submodule(family.ln_final)).centred)
+
+
 def _blocks(family: Family, model: nn.Module) -> int:
     blocks = model.get_submodule(family.blocks)
     assert isinstance(blocks, nn.ModuleList)
@@ -151,6 +163,7 @@ def load(place: str, text: Text | None, granularity: str) -> Subject:
         layers=layers(family, _blocks(family, model), granularity),
         kinds=partial(kinds, family),
         loading=loading,
+        hooks=_hooks(family, model),
     )
     if text is None:
         return subject

@@ -14,6 +14,7 @@ from torch.nn import functional
 from lib_graph.data.evaluation import Evaluation
 from lib_graph.data.labelling import FourierLabeller, all_triples
 from lib_graph.data.notation import Sums
+from lib_graph.dictionaries.hooks import Hooks
 from lib_graph.errors import UsageError
 from lib_graph.kinds import Attention, Linear, ResidualMLP
 from lib_graph.networks.checkpoint import fill, read_config, read_weights
@@ -37,6 +38,17 @@ LAYERS = {
     "output": "output",
 }
 """The layers of the published graphs: before attention, MLP and unembedding, and the logits."""
+
+HOOKS = Hooks(
+    {
+        "blocks.0.hook_resid_pre": ("blocks.0:in",),
+        "blocks.0.hook_resid_mid": ("blocks.0.mlp:in",),
+        "blocks.0.hook_mlp_in": ("blocks.0.mlp:in",),
+        "blocks.0.hook_resid_post": ("unembed:in",),
+    },
+    centred=False,
+)
+"""It has no norms, so that TransformerLens has nothing to fold."""
 
 
 class _Record(BaseModel):
@@ -256,6 +268,7 @@ def load(folder: Path, data: str | None = None) -> Subject:
         data_name=f"a + b mod {config.modulus}, training split",
         layers=LAYERS,
         kinds=kinds,
+        hooks=HOOKS,
         labeller=FourierLabeller(config.modulus),
         notation=Sums(config.modulus),
         evaluation=Evaluation(

@@ -15,6 +15,7 @@ from lib_graph.cutting.points import is_point, points
 from lib_graph.data.evaluation import Evaluation
 from lib_graph.data.labelling import Labeller
 from lib_graph.data.notation import Notation, Sample
+from lib_graph.dictionaries.hooks import Hooks
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.method.kind import Kind
 from lib_graph.run import Loading
@@ -37,7 +38,8 @@ class Subject:
     `counted` marks the positions that count (None: all), as padding must not; the network must let
     nothing reach them from the others. `settings` are the options of the command line by which the
     data are found again. `notation` is how people write the inputs, `evaluation` what the network
-    can be scored on, `loading` how a model of transformers was read.
+    can be scored on, `loading` how a model of transformers was read, `hooks` what other
+    libraries call its points.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Subject:
     settings: Mapping[str, Any] = field(default_factory=dict)
     form: Form = POSITIONAL
     loading: Loading | None = None
+    hooks: Hooks = field(default_factory=Hooks)
 
     @classmethod
     def of(

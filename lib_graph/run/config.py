@@ -25,7 +25,7 @@ class BuildConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     layers: tuple[tuple[str, str], ...] = ()
-    basis: str = "lib"
+    basis: str | tuple[str, ...] = "lib"
     last: str = "raw"
     rule: str = "gradient"
     points: int | None = None
@@ -40,6 +40,7 @@ class BuildConfig(BaseModel):
     edge_samples: int | None = None
     target_error: float | None = None
     probes: int | None = None
+    format: str | None = None
     data: str | None = None
     text: str | None = None
     context: int | None = None

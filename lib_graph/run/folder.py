@@ -17,7 +17,15 @@ from pydantic import ValidationError
 
 from lib_graph.errors import NotFoundError, RunError
 from lib_graph.run.labels import read_labels, write_label
-from lib_graph.run.schema import DATA_FILES, FEATURES, INTERACTIONS, FeatureId, LayerInfo, Manifest
+from lib_graph.run.schema import (
+    DATA_FILES,
+    FEATURES,
+    INTERACTIONS,
+    SCHEMA_VERSION,
+    FeatureId,
+    LayerInfo,
+    Manifest,
+)
 from lib_graph.support.files import file_sha256
 
 __all__ = ["Run", "row_group_layer"]
@@ -141,10 +149,22 @@ def _read_manifest(path: Path) -> Manifest:
             "'lib-graph build' again; it goes on where it stopped."
         )
     try:
-        manifest = Manifest.model_validate_json(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        _check_version(path, json.loads(text))
+        manifest = Manifest.model_validate_json(text)
     except (ValidationError, UnicodeDecodeError, json.JSONDecodeError) as error:
         reason = str(error).splitlines()
         raise RunError(f"{str(path)!r} cannot be read ({' '.join(reason[:2])}). {AGAIN}") from error
     if missing := [name for name in DATA_FILES if name not in manifest.files]:
         raise RunError(f"{str(path)!r} does not name {missing}. {AGAIN}")
     return manifest
+
+
+def _check_version(path: Path, manifest: Any) -> None:
+    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
+    if isinstance(version, int) and version != SCHEMA_VERSION:
+        mend = "Update lib-graph: pip install --upgrade lib-graph"
+        raise RunError(
+            f"{str(path.parent)!r} has version {version} of the run folder, and this lib-graph "
+            f"reads version {SCHEMA_VERSION}. {mend if version > SCHEMA_VERSION else AGAIN}"
+        )

@@ -46,3 +46,5 @@ SEEDS: Final = 10  # partitions that are compared
 SHOWN: Final = 5  # inputs, outputs and examples of a feature
 SORT: Final = "index"
 DRAWN: Final = 30  # of each layer, or paths or interactions in a picture
+KEPT: Final = 0.8  # of the strength of each section, in an overview
+VIEWED: Final = 5000  # interactions of an overview

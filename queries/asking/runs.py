@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ingest.versions import check_versions
 from lib_graph.errors import NotFoundError, UsageError
 from queries.asking.statements import Statement, read_text
 
@@ -31,13 +32,20 @@ class RunInfo:
     interactions: int
     created: str
     loaded: str | None
+    schema_version: int
 
 
 def list_runs(store: GraphStore, *, unfinished: bool = False) -> list[RunInfo]:
-    """Return the complete runs of a store, or also the unfinished ones, the newest first."""
+    """Return the complete runs of a store, or also the unfinished ones, the newest first.
+
+    Raises StoreUnavailableError if one is to be read, and has another version of the graph.
+    """
     kept = store.columns()
     rows = store.execute(_text(unfinished)) if kept is None else _kept_rows(kept, unfinished)
-    return [RunInfo(**row) for row in rows]
+    runs = [RunInfo(**row) for row in rows]
+    if not unfinished:
+        check_versions(store.name, {run.id: run.schema_version for run in runs})
+    return runs
 
 
 def runs_table(store: GraphStore, *, unfinished: bool = False) -> Table:
@@ -59,7 +67,7 @@ def choose_run(runs: Sequence[RunInfo], wanted: str | None = None) -> RunInfo:
     Raises NotFoundError if there is none, UsageError if several fit.
 
     >>> def run(id, name):
-    ...     return RunInfo(id, name, "m", "lib", None, "complete", 1, 1, "2026", "2026")
+    ...     return RunInfo(id, name, "m", "lib", None, "complete", 1, 1, "2026", "2026", 2)
     >>> runs = [run("0123456789ab", "seed 0"), run("01ffffffffff", "seed 1")]
     >>> choose_run(runs).name, choose_run(runs, "012").name, choose_run(runs, "seed 1").id
     ('seed 0', 'seed 0', '01ffffffffff')
@@ -84,7 +92,11 @@ def choose_run(runs: Sequence[RunInfo], wanted: str | None = None) -> RunInfo:
 
 def _kept_rows(kept: KeptRuns, unfinished: bool) -> list[dict[str, Any]]:
     names = RunInfo.__annotations__
-    rows = [run for run in kept.runs if unfinished or run["status"] == "complete"]
+    rows = [
+        {**run, "schema_version": run["schema_version"] or 1}
+        for run in kept.runs
+        if unfinished or run["status"] == "complete"
+    ]
     return [{name: run[name] for name in names} for run in rows]
 
 

@@ -46,6 +46,7 @@ VERBS = {
     "ablate": ("lib_graph.cli.ablate:ablate", "Score the network with a part of its graph."),
     "match": ("lib_graph.cli.match:match", "Find the features of two runs that are alike."),
     "ingest": ("ingest.cli:ingest", "Load a run folder into a graph store."),
+    "upgrade": ("ingest.cli:upgrade", "Bring a store of an older lib-graph up to date."),
     "runs": ("queries.cli.reading:runs", "List the runs in a store."),
     "features": ("queries.cli.reading:features", "List the features of a run."),
     "interactions": (
@@ -65,11 +66,18 @@ VERBS = {
     "export": ("queries.cli.files:export", "Write features, interactions or a circuit to a file."),
     "plot": ("queries.cli.files:plot", "Draw a circuit, the strongest paths, or a whole run."),
     "report": ("queries.cli.report:report", "Write a run as one HTML page."),
+    "serve": ("queries.cli.serve:serve", "Serve a store: a page to explore it, and an API."),
     "delete": ("queries.cli.store:delete", "Delete a run from a store."),
 }
 
 
-RESUMED = ("demo", "build", "ingest", "reproduce")  # verbs that go on where they were interrupted
+RESUMED = (
+    "demo",
+    "build",
+    "ingest",
+    "reproduce",
+    "upgrade",
+)  # verbs that go on where they were interrupted
 GRACE = 2.0  # seconds
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -116,6 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with _interruptions() as keyboard:
         try:
             code = cli.main(arguments, prog_name="lib-graph", standalone_mode=False, obj=settings)
+            sys.stdout.flush()
         except BaseException as error:
             if isinstance(error, SystemExit | GeneratorExit):
                 raise

@@ -9,7 +9,14 @@ import numpy as np
 import pandas as pd
 
 from ingest.store.columns import Columns, SomeInteractions
-from queries.columnar.rows import Bools, Floats, first_interactions, interaction_frame, joined
+from queries.columnar.rows import (
+    Bools,
+    Floats,
+    first_interactions,
+    interaction_frame,
+    joined,
+    sections,
+)
 
 __all__ = [
     "costs_to_target",
@@ -22,6 +29,7 @@ __all__ = [
     "layers",
     "section_interactions",
     "section_strengths",
+    "section_totals",
     "shares_into",
 ]
 
@@ -100,6 +108,16 @@ def section_strengths(columns: Columns, *, layer: int) -> pd.DataFrame:
             "strengths": np.split(section["strength"][order], starts[1:])[: len(sources)],
         }
     )
+
+
+def section_totals(columns: Columns) -> pd.DataFrame:
+    """Twin of section_totals.cypher."""
+    rows = [
+        (int(layer["index"]), len(section), float(section["strength"].sum()))
+        for layer, section in zip(columns.layers, sections(columns, "strength"), strict=False)
+        if len(section)
+    ]
+    return pd.DataFrame(rows, columns=["layer", "interactions", "strength"])
 
 
 def interactions_between(columns: Columns, *, pairs: Sequence[Sequence[str]]) -> pd.DataFrame:

@@ -66,7 +66,7 @@ def outliers(columns: Columns, *, min_part: float, k: int) -> pd.DataFrame:
     """Twin of library/outliers.cypher."""
     importance = np.nan_to_num(_numbers(columns, "importance"))
     out, count = np.zeros(len(columns.layer)), np.zeros(len(columns.layer))
-    for section in sections(columns, "strength", constants=True):
+    for section in sections(columns, "strength"):
         out += summed(columns, section.source, section["strength"])
         count += summed(columns, section.source)
     member = (importance > 0) & (count > 0)
@@ -139,7 +139,7 @@ def concentrated_inputs(
 ) -> pd.DataFrame:
     """Twin of library/concentrated_inputs.cypher."""
     inputs, largest, entropy = (np.zeros(len(columns.layer)) for _ in range(3))
-    for section in sections(columns, "share", "cost", constants=True):
+    for section in sections(columns, "share", "cost"):
         section = section.take(~np.isnan(section["cost"]))
         inputs += summed(columns, section.target)
         np.fmax.at(largest, section.target, section["share"])
@@ -155,7 +155,7 @@ def weak_inputs(
 ) -> pd.DataFrame:
     """Twin of library/weak_inputs.cypher."""
     inputs, largest, squares = (np.zeros(len(columns.layer)) for _ in range(3))
-    for section in sections(columns, "share", constants=True):
+    for section in sections(columns, "share"):
         section = section.take(~np.isnan(section["share"]))
         inputs += summed(columns, section.target)
         np.fmax.at(largest, section.target, section["share"])
@@ -174,7 +174,7 @@ def mixing_labels(
     code, names = pd.factorize(columns.features["label"])
     named = (names != "")[code]
     own, other, count = (np.zeros(len(columns.layer)) for _ in range(3))
-    for section in sections(columns, "share", constants=True):
+    for section in sections(columns, "share"):
         section = section.take(named[section.source] & ~np.isnan(section["share"]))
         same = code[section.source] == code[section.target]
         count += summed(columns, section.target)

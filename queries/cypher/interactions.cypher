@@ -17,7 +17,7 @@ WHERE ($source_layer IS NULL OR s.layer_index = $source_layer)
   AND ($source IS NULL OR s.index = $source)
   AND ($constants OR s.role <> 'constant')
 CALL (s) {
-  MATCH (s)-[r:INTERACTS]->(t:Feature)
+  MATCH (s)-[r:INTERACTS|CONSTANT]->(t:Feature)
   WHERE ($target_layer IS NULL OR t.layer_index = $target_layer)
     AND ($target IS NULL OR t.index = $target)
   RETURN max(r.strength) AS strongest
@@ -25,7 +25,7 @@ CALL (s) {
 WITH s, strongest
 WHERE strongest >= $min_strength
 WITH s ORDER BY strongest DESC, s.id LIMIT $limit
-MATCH (s)-[r:INTERACTS]->(t:Feature)
+MATCH (s)-[r:INTERACTS|CONSTANT]->(t:Feature)
 WHERE r.strength >= $min_strength
   AND ($target_layer IS NULL OR t.layer_index = $target_layer)
   AND ($target IS NULL OR t.index = $target)

@@ -3,7 +3,6 @@
 // :param layer => 0
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (s:Feature {run: $run, layer_index: $layer})
-WHERE s.role <> 'constant'
 MATCH (s)-[r:INTERACTS]->(t:Feature)
 WHERE t.role <> 'output'
 RETURN s.index AS source, collect(t.index) AS targets, collect(r.strength) AS strengths

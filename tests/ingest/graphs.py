@@ -61,13 +61,12 @@ def expected(run: Run) -> Graph:
         }
         for layer in run.layers
     ]  # fmt: skip
-    index = {layer.name: layer.index for layer in run.layers}
     features = [_feature(row) for row in run.features.to_dict("records")]
-    interactions = [_interaction(row, index) for row in run.interactions.to_dict("records")]
+    interactions = [_interaction(row) for row in run.interactions.to_dict("records")]
     total = math.fsum(row["properties"]["strength"] for row in interactions)
     manifest = run.manifest
     node = {
-        "id": run.id, "name": manifest.name, "model": manifest.model.name,
+        "id": run.id, "schema_version": 2, "name": manifest.name, "model": manifest.model.name,
         "basis": manifest.basis, "base": manifest.base, "status": "complete",
         "features": sum(layer.features for layer in run.layers),
         "interactions": len(interactions), "strength_total": total, "strength_stored": total,
@@ -99,17 +98,18 @@ def _feature(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _interaction(row: dict[str, Any], index: dict[str, int]) -> dict[str, Any]:
+def _interaction(row: dict[str, Any]) -> dict[str, Any]:
     share = row["share"]
+    constant = math.isnan(share)
     properties = {
-        "run": row["run"], "layer_index": index[row["source_layer"]],
         "strength": row["strength"], "stderr": row["stderr"], "effect": row["effect"],
-        "share": share, "cost": math.nan if math.isnan(share) else round(0.0 - math.log(share), 12),
+        "share": share, "cost": math.nan if constant else round(0.0 - math.log(share), 12),
     }  # fmt: skip
     source, target = (
         f"{row['run']}/{row[f'{end}_layer']}/{row[end]}" for end in ("source", "target")
     )
-    return {**_link("Feature", source, "INTERACTS", target), "properties": _known(properties)}
+    type = "CONSTANT" if constant else "INTERACTS"
+    return {**_link("Feature", source, type, target), "properties": _known(properties)}
 
 
 def _link(label: str, source: str, type: str, target: str) -> dict[str, Any]:

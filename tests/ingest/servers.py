@@ -43,8 +43,9 @@ def _string(text: str) -> bytes:
     return bytes([0xD0, len(text)]) + text.encode()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@contextmanager
+def nobody(scheme: str) -> Iterator[str]:
+    """Yield an address that stays taken, and that nobody answers at."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"{scheme}://127.0.0.1:{taken.getsockname()[1]}"

@@ -11,13 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import kglite
-import numpy as np
 import pandas as pd
 import pytest
 
 import ingest
 from ingest.store import GraphStore, open_store
-from lib_graph.errors import RunError, StoreError, StoreUnavailableError
+from lib_graph.errors import StoreError, StoreUnavailableError
 from lib_graph.run import Run
 from lib_graph.run.writing import write_features
 from lib_graph.support.files import file_sha256
@@ -25,6 +24,7 @@ from queries.cli.main import main
 from tests.conftest import Neo4j
 from tests.ingest import servers
 from tests.ingest.graphs import copy_with_strengths, dump
+from tests.processes import started
 from tests.synthetic import random_run
 
 
@@ -138,35 +138,6 @@ def in_place(column: str, value: float) -> Callable[[pd.DataFrame], None]:
     return change
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        in_place("target", 77), in_place("source", -1), in_place("share", 1.5),
-        in_place("share", -0.1),
-        lambda table: table.__setitem__("target_layer", "layer.0"),
-        lambda table: table.__setitem__("target", table.target.iloc[0]),
-    ],
-)  # fmt: skip
-def test_interactions_that_contradict_the_features(
-    store: GraphStore, run: Run, tmp_path: Path, change: Callable[[pd.DataFrame], None]
-) -> None:
-    with pytest.raises(RunError, match="Build the run again"):
-        ingest.load(copy_with_strengths(run, tmp_path / "other", change), store)
-    assert dump(store) == ([], [])
-
-
-@pytest.mark.parametrize("strength", [0.0, -1.0, np.nan, np.inf])
-def test_a_strength_that_is_no_positive_number(
-    store: GraphStore, run: Run, tmp_path: Path, strength: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    table = run.interactions
-    table.loc[3, "strength"] = strength
-    monkeypatch.setattr(Run, "sections", lambda _: (s for _, s in table.groupby("source_layer")))
-    with pytest.raises(RunError, match="not positive numbers"):
-        ingest.load(run, store)
-    assert dump(store) == ([], [])
-
-
 def test_no_run_folder(store_target: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "'nowhere'" in fails(capsys, 1, "ingest", "nowhere", "--store", store_target)
 
@@ -176,8 +147,8 @@ def test_no_run_folder(store_target: str, capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_server_that_is_down(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     for scheme in ("bolt", "neo4j"):
-        uri = f"{scheme}://127.0.0.1:{servers.free_port()}"
-        line = fails(capsys, 3, "ingest", run.path, "--store", uri)
+        with servers.nobody(scheme) as uri:
+            line = fails(capsys, 3, "ingest", run.path, "--store", uri)
         assert line.startswith(f"Error: {uri!r} cannot be reached")
 
 
@@ -311,12 +282,7 @@ def test_ids_that_are_taken_by_something_else(store: GraphStore, run: Run) -> No
         assert dump(store) == before
 
 
-SMALL_FILES = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-from queries.cli.main import main
-main(sys.argv[1:])
-"""
+SMALL_FILES = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))"
 
 
 @pytest.mark.slow
@@ -328,13 +294,12 @@ def test_a_disk_that_is_full(tmp_path: Path, run: Run, there_before: bool) -> No
     file.parent.mkdir()
     if there_before:
         ingest.load(run, file)
-    done = subprocess.run(
-        [sys.executable, "-c", SMALL_FILES, "ingest", str(large.path), "--store", str(file), "-q"],
-        capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"Error: The store {str(file)!r} cannot be used: File too large")
-    assert done.stderr.count("\n") == 1
+    loading = ("ingest", str(large.path), "--store", str(file), "-q")
+    process = started(*loading, before=SMALL_FILES)
+    out, err = process.communicate()
+    assert (process.returncode, out) == (1, "")
+    assert err.startswith(f"Error: The store {str(file)!r} cannot be used: File too large")
+    assert err.count("\n") == 1
     left = {path.name for path in file.parent.iterdir()} - {
         "graph.kgl.lock",
         "graph.kgl.lock-owner",

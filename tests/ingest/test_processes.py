@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,57 +16,30 @@ from lib_graph.errors import StoreUnavailableError
 from lib_graph.run import Run
 from tests.conftest import Neo4j
 from tests.ingest.graphs import comparable, dump_at, expected
+from tests.processes import held, started
 from tests.synthetic import random_run
 
 pytestmark = pytest.mark.slow
 
 COMPLETE = "MATCH (r:Run {status: 'complete'}) RETURN r.id AS id"
 DONE = "MATCH (c:Checkpoint) RETURN c.done AS done"
-LIMIT_S = 60
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Large enough that a load takes a second or so."""
+    """Large enough for a load in several pieces that takes a second or so."""
     return random_run(tmp_path_factory.mktemp("large") / "run", (120, 120, 120), seed=4)
 
 
-def command(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", "from queries.cli.main import main; main()", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-
-
-def wait_until(ready: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Return as soon as something is true, or the process has ended."""
-    end = time.monotonic() + LIMIT_S
-    while process.poll() is None and not ready():
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
-def halfway(store: GraphStore, target: str, process: subprocess.Popen[str]) -> bool:
-    """Whether a process has begun to write a run."""
-    if store.capabilities.atomic:
-        owner = Path(f"{target}.lock-owner")
-        return owner.exists() and f"pid={process.pid}\n" in owner.read_text()
-    return any(row["done"] >= 3 for row in store.execute(DONE))
-
-
-def test_a_load_that_is_killed_is_finished_by_the_same_command(
+def test_a_load_that_is_killed_is_finished_by_the_same_started(
     store: GraphStore, store_target: str, run: Run
 ) -> None:
-    process = command("ingest", str(run.path), "--store", store_target)
-    wait_until(lambda: halfway(store, store_target, process), process)
+    process = held("ingest", str(run.path), "--store", store_target, steps=3)
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert store.execute(COMPLETE) == []
-    again = command("ingest", str(run.path), "--store", store_target)
+    again = started("ingest", str(run.path), "--store", store_target)
     out, err = again.communicate()
     assert again.returncode == 0, err
     assert out.startswith("Loaded" if store.capabilities.atomic else "Finished loading")
@@ -78,8 +48,7 @@ def test_a_load_that_is_killed_is_finished_by_the_same_command(
 
 def test_ctrl_c_says_how_to_go_on(store: GraphStore, store_target: str, run: Run) -> None:
     arguments = ("ingest", str(run.path), "--store", store_target)
-    process = command(*arguments)
-    wait_until(lambda: halfway(store, store_target, process), process)
+    process = held(*arguments, steps=3)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
     assert process.returncode == 130, err
@@ -94,8 +63,10 @@ def test_ctrl_c_says_how_to_go_on(store: GraphStore, store_target: str, run: Run
 @pytest.mark.parametrize("delay", [0.0, 0.05, 0.1, 0.2, 0.3])
 def test_an_embedded_file_is_whole_or_not_there(tmp_path: Path, run: Run, delay: float) -> None:
     file = tmp_path / "graph.kgl"
-    process = command("ingest", str(run.path), "--store", str(file))
-    wait_until(Path(f"{file}.lock").exists, process)
+    process = started("ingest", str(run.path), "--store", str(file))
+    lock = Path(f"{file}.lock")
+    while process.poll() is None and not lock.exists():
+        time.sleep(0.005)
     time.sleep(delay)
     process.kill()
     process.communicate()
@@ -108,7 +79,7 @@ def test_an_embedded_file_is_whole_or_not_there(tmp_path: Path, run: Run, delay:
 
 
 def test_two_processes_load_the_same_run(store_target: str, run: Run) -> None:
-    both = [command("ingest", str(run.path), "--store", store_target) for _ in range(2)]
+    both = [started("ingest", str(run.path), "--store", store_target) for _ in range(2)]
     said = [process.communicate() for process in both]
     codes = [process.returncode for process in both]
     assert 0 in codes, said
@@ -123,7 +94,7 @@ def test_two_processes_load_the_same_run(store_target: str, run: Run) -> None:
 def test_a_reader_is_not_in_the_way_of_a_writer(
     store: GraphStore, store_target: str, run: Run
 ) -> None:
-    process = command("ingest", str(run.path), "--store", store_target)
+    process = started("ingest", str(run.path), "--store", store_target)
     seen = []
     while process.poll() is None:
         seen.append(store.execute(COMPLETE))

@@ -19,8 +19,7 @@ MATCH (f:Feature {run: $run})
 WHERE f.role <> 'constant'
 OPTIONAL MATCH (f)-[o:INTERACTS]->(:Feature)
 WITH f, sum(coalesce(o.strength, 0.0)) AS outwards
-OPTIONAL MATCH (f)<-[i:INTERACTS]-(s:Feature)
-WHERE s.role <> 'constant'
+OPTIONAL MATCH (f)<-[i:INTERACTS]-(:Feature)
 WITH f, outwards, sum(coalesce(i.strength, 0.0)) AS inwards
 WITH f.layer_index AS layer_index, sum(outwards) AS total_out, sum(inwards) AS total_in,
      collect({feature: f.id, label: f.label, outwards: outwards, inwards: inwards}) AS members

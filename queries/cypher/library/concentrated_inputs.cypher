@@ -24,7 +24,6 @@ MATCH (t:Feature {run: $run, layer_index: layer_index})
 WHERE ($layer IS NULL OR t.layer = $layer)
   AND (most IS NULL OR t.importance >= $min_importance * most)
 MATCH (t)<-[r:INTERACTS]-(s:Feature)
-WHERE r.cost IS NOT NULL
 WITH t, count(r) AS inputs, max(r.share) AS largest, exp(sum(r.share * r.cost)) AS effective
 RETURN t.id AS feature, t.label AS label, inputs, largest, effective
 ORDER BY effective, feature

@@ -22,10 +22,10 @@ WITH m.layer_index AS layer_index, max(m.importance) AS most
 MATCH (t:Feature {run: $run, layer_index: layer_index})
 WHERE ($layer IS NULL OR t.layer = $layer)
   AND (most IS NULL OR t.importance >= $min_importance * most)
-MATCH (t)<-[r:INTERACTS]-(s:Feature)
-WITH t, sum(CASE WHEN s.role = 'constant' THEN r.strength ELSE 0.0 END) AS from_constant,
-     sum(CASE WHEN s.role = 'constant' THEN 0.0 ELSE r.strength END) AS from_others
-WHERE from_others > 0
+MATCH (t)<-[r:INTERACTS]-(:Feature)
+WITH t, sum(r.strength) AS from_others
+OPTIONAL MATCH (t)<-[c:CONSTANT]-(:Feature)
+WITH t, sum(coalesce(c.strength, 0.0)) AS from_constant, from_others
 RETURN t.id AS feature, t.label AS label, from_constant / from_others AS ratio, from_constant,
        from_others
 ORDER BY ratio DESC, feature

@@ -22,8 +22,7 @@ WHERE f.role <> 'constant' AND f.layer_index < last
 OPTIONAL MATCH (f)-[o:INTERACTS]->(:Feature)
 WITH f, max(coalesce(o.share, 0.0)) AS largest_out
 WHERE largest_out < $min_share
-MATCH (f)<-[i:INTERACTS]-(s:Feature)
-WHERE s.role <> 'constant'
+MATCH (f)<-[i:INTERACTS]-(:Feature)
 WITH f, largest_out, sum(i.strength) AS strength_in
 RETURN f.id AS feature, f.label AS label, strength_in, largest_out, f.importance AS importance
 ORDER BY strength_in DESC, feature

@@ -25,8 +25,7 @@ WHERE f.role <> 'constant' AND ($layer IS NULL OR f.layer = $layer)
 OPTIONAL MATCH (f)-[o:INTERACTS]->(:Feature)
 WITH f, sum(coalesce(o.strength, 0.0)) AS strength_out,
      sum(CASE WHEN o.share >= $min_share THEN 1 ELSE 0 END) AS degree_out
-OPTIONAL MATCH (f)<-[i:INTERACTS]-(s:Feature)
-WHERE s.role <> 'constant'
+OPTIONAL MATCH (f)<-[i:INTERACTS]-(:Feature)
 WITH f, strength_out, degree_out, sum(coalesce(i.strength, 0.0)) AS strength_in,
      sum(CASE WHEN i.share >= $min_share THEN 1 ELSE 0 END) AS degree_in
 RETURN f.id AS feature, f.label AS label, strength_out, strength_in, degree_out, degree_in

@@ -16,7 +16,7 @@
 //   unembed/1  k=15      20.67  0.2514   9.021e-17  0.07594   0.8062
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (s:Feature)-[r:INTERACTS]->(f:Feature {id: $feature})
-WHERE f.run = $run AND r.share IS NOT NULL
+WHERE f.run = $run
 WITH s, r
 ORDER BY r.share DESC, s.id
 WITH collect({source: s.id, label: s.label, strength: r.strength, stderr: r.stderr,

@@ -17,7 +17,7 @@
 //   ln2.0         unembed       k=15          k=15           0.335  1.837e+04            48
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (s:Feature {run: $run})-[r:INTERACTS]->(t:Feature)
-WHERE s.role <> 'constant' AND ($layer IS NULL OR s.layer = $layer)
+WHERE $layer IS NULL OR s.layer = $layer
 WITH s.layer_index AS layer_index, s.layer AS source_layer, t.layer AS target_layer,
      s.label AS source_label, t.label AS target_label, count(r) AS interactions,
      sum(r.strength) AS strength

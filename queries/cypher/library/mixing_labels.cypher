@@ -24,7 +24,7 @@ MATCH (t:Feature {run: $run, layer_index: layer_index})
 WHERE t.label <> '' AND ($layer IS NULL OR t.layer = $layer)
   AND (most IS NULL OR t.importance >= $min_importance * most)
 MATCH (t)<-[r:INTERACTS]-(s:Feature)
-WHERE s.label <> '' AND r.share IS NOT NULL
+WHERE s.label <> ''
 WITH t, sum(CASE WHEN s.label <> t.label THEN r.share ELSE 0.0 END) AS other,
      sum(CASE WHEN s.label = t.label THEN r.share ELSE 0.0 END) AS own
 RETURN t.id AS feature, t.label AS label, other, own, t.importance AS importance

@@ -25,7 +25,6 @@
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (c:Community {run: $run, method: $method, resolution: $resolution, seed: $seed})
 MATCH (c)<-[:IN_COMMUNITY]-(t:Feature)<-[r:INTERACTS]-(f:Feature)
-WHERE f.role <> 'constant'
 WITH f, c.index AS module, sum(r.strength) AS strength
 ORDER BY strength DESC, module
 WITH f, collect(module) AS modules, sum(strength) AS total, max(strength) AS most

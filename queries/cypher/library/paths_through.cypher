@@ -22,11 +22,10 @@ MATCH (:Run {id: $run, status: 'complete'})
 MATCH (f:Feature {id: $feature})
 WHERE f.run = $run
 MATCH (s:Feature)-[i:INTERACTS]->(f)
-WHERE i.cost IS NOT NULL
 MATCH (m:Feature {run: $run, layer_index: f.layer_index + 1})
 WITH f, s, i, max(m.importance) AS most
 MATCH (f)-[o:INTERACTS]->(t:Feature)
-WHERE o.cost IS NOT NULL AND (most IS NULL OR t.importance >= $min_importance * most)
+WHERE most IS NULL OR t.importance >= $min_importance * most
 RETURN s.id AS source, f.id AS feature, t.id AS target, i.share * o.share AS through,
        exp(-(s.cost_from_inputs + i.cost + o.cost + t.cost_to_outputs)) AS best,
        s.label AS source_label, f.label AS label, t.label AS target_label

@@ -18,7 +18,7 @@
 //   unembed/1  k=15   0.07594      0.07594        0.1565     9.021e-17     -1.318e-16
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (s:Feature)-[x:INTERACTS]->(a:Feature {id: $first})
-WHERE a.run = $run AND x.share IS NOT NULL
+WHERE a.run = $run
 MATCH (s)-[y:INTERACTS]->(b:Feature {id: $second})
 RETURN s.id AS source, s.label AS label,
        CASE WHEN x.share < y.share THEN x.share ELSE y.share END AS both,

@@ -20,7 +20,7 @@
 //   ln1.0/13  k=44        63       1.24     116.5  0.004562
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (f:Feature {run: $run})
-WHERE f.role <> 'constant' AND ($layer IS NULL OR f.layer = $layer)
+WHERE $layer IS NULL OR f.layer = $layer
 MATCH (f)-[r:INTERACTS]->(:Feature)
 WITH f, count(r) AS targets, sum(r.strength) AS strength,
      sum(r.strength * r.strength) AS squares

@@ -25,7 +25,6 @@ WITH m.layer_index AS layer_index, max(m.importance) AS most
 MATCH (t:Feature {run: $run, layer_index: layer_index})
 WHERE most IS NULL OR t.importance >= $min_importance * most
 MATCH (t)<-[r:INTERACTS]-(s:Feature)
-WHERE r.share IS NOT NULL
 WITH t, count(r) AS inputs, max(r.share) AS largest, 1 / sum(r.share * r.share) AS effective
 WHERE largest <= $max_share AND inputs >= $min_inputs
 RETURN t.id AS feature, t.label AS label, inputs, largest, effective

@@ -13,10 +13,10 @@ import lib_graph
 from lib_graph.analysis.examples import find_examples
 from lib_graph.analysis.reopening import reopened_network
 from lib_graph.building import plan
-from lib_graph.building.bases_file import write_bases
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
 from lib_graph.data.notation import Images, Notation, Sample
+from lib_graph.dictionaries.bases_file import write_bases
 from lib_graph.errors import ConflictError, RunError, UsageError
 from lib_graph.method.dictionary import Dictionary
 from lib_graph.networks.checkpoint import save

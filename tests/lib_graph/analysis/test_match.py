@@ -14,11 +14,11 @@ from lib_graph.analysis.correlation import correlations
 from lib_graph.analysis.match import match_runs
 from lib_graph.analysis.reopening import reopened_network
 from lib_graph.building import plan
-from lib_graph.building.bases_file import read_bases, write_bases
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
 from lib_graph.building.passes import Passes
 from lib_graph.data.notation import Sums
+from lib_graph.dictionaries.bases_file import read_bases, write_bases
 from lib_graph.errors import ConflictError, ModelError, RunError, UsageError
 from lib_graph.method.dictionary import Dictionary
 from lib_graph.networks.checkpoint import save

@@ -216,7 +216,7 @@ class Thread(World):
 
     def gathered(self, tensors):
         self.other.put(tensors)
-        if (theirs := self.inbox.get(timeout=10)) is None:
+        if (theirs := self.inbox.get(timeout=100)) is None:
             raise StoppedError
         return [tensors, theirs] if self.first else [theirs, tensors]
 

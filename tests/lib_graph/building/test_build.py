@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from lib_graph.building.bases_file import read_bases, write_bases
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
+from lib_graph.dictionaries.bases_file import read_bases, write_bases
 from lib_graph.errors import ConflictError, ModelError, NotFoundError, RunError, UsageError
 from lib_graph.networks.subject import Subject
 from lib_graph.run import Run

@@ -109,7 +109,7 @@ def test_other_ways_to_build(options, tmp_path):
 def test_dictionaries(tmp_path):
     torch.manual_seed(0)
     build(stacked_subject(), tmp_path / "run")
-    from lib_graph.building.bases_file import read_bases, write_bases
+    from lib_graph.dictionaries.bases_file import read_bases, write_bases
 
     bases = read_bases(tmp_path / "run" / "bases.safetensors")
     own = {

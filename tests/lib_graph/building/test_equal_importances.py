@@ -10,10 +10,10 @@ from click.testing import CliRunner
 from torch import nn
 
 import lib_graph
-from lib_graph.building.bases_file import read_bases
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
 from lib_graph.cli.build import build as build_command
+from lib_graph.dictionaries.bases_file import read_bases
 from lib_graph.run import Run
 from lib_graph.run.feature import read_feature
 from queries.views.feature import feature_json, feature_views

@@ -1,10 +1,7 @@
 """`lib-graph build` as it is typed."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
@@ -12,6 +9,7 @@ from lib_graph.networks.checkpoint import save
 from lib_graph.run import Run
 from queries.cli.main import main
 from tests.lib_graph.nets import CONFIG, transformer
+from tests.processes import held, started
 
 
 @pytest.fixture
@@ -106,22 +104,12 @@ def test_another_run_in_the_folder_is_exit_code_4(model, tmp_path, capsys):
     assert lib_graph("build", model, "--out", out, "-q", "--basis", "pca", "--replace") == 0
 
 
-def process(before, *arguments):
-    """Start `lib-graph ARGUMENTS` after some lines of Python."""
-    program = f"{before}\nimport sys\nfrom queries.cli.main import main\nmain(sys.argv[1:])"
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-
-
 @pytest.mark.slow
 def test_a_full_disk_is_one_line_and_the_build_goes_on_later(model, tmp_path):
     """Stands in for a full disk: no file may grow beyond 4 kB."""
     out = tmp_path / "run"
     full = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))"
-    building = process(full, "build", model, "--out", str(out), "-q")
+    building = started("build", model, "--out", str(out), "-q", before=full)
     printed, error = building.communicate()
     assert (building.returncode, printed) == (1, "")
     assert error.startswith("Error: The disk is full")
@@ -137,7 +125,8 @@ def test_ctrl_c_does_not_hide_an_error_that_is_being_reported(model, tmp_path):
     """A second press, or one that comes too late."""
     pressed = "import os, signal; from queries.cli import main as m\n"
     pressed += "m._line = lambda error: os.kill(os.getpid(), signal.SIGINT) or 'what it was'"
-    failing = process(pressed, "build", model, "--out", str(tmp_path / "run"), "--tau-pca", "7")
+    asked = ("build", model, "--out", str(tmp_path / "run"), "--tau-pca", "7")
+    failing = started(*asked, before=pressed)
     _, error = failing.communicate()
     assert (failing.returncode, error) == (2, "Error: what it was\n")
 
@@ -145,10 +134,7 @@ def test_ctrl_c_does_not_hide_an_error_that_is_being_reported(model, tmp_path):
 @pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on(model, tmp_path):
     out = tmp_path / "run"
-    wait = "import time; from lib_graph.building import build as b; b.bases_stage = "
-    wait += "lambda job, force: time.sleep(60)"  # else so small a build may have ended before
-    building = process(wait, "build", model, "--out", str(out), "--rule", "trapezoid")
-    assert building.stderr.readline().startswith("Plan: ")
+    building = held("build", model, "--out", str(out), "--rule", "trapezoid", steps=1)
     building.send_signal(signal.SIGINT)
     _, error = building.communicate()
     assert building.returncode == 130

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 import lib_graph
-from lib_graph.building.bases_file import read_bases
 from lib_graph.cutting.composing import compose
 from lib_graph.cutting.cuts import cut
+from lib_graph.dictionaries.bases_file import read_bases
 from lib_graph.kinds import Linear, Perceptron, PositionLocal
 from lib_graph.method.basis import lib_basis
 from lib_graph.method.jacobians import second_moment

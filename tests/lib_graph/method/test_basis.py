@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from lib_graph.building.bases_file import read_bases, write_bases
 from lib_graph.building.options import Options
+from lib_graph.dictionaries.bases_file import read_bases, write_bases
 from lib_graph.errors import ModelError
 from lib_graph.method.basis import RawBasis, lib_basis, neuron_basis, pca_basis
 from lib_graph.method.moments import Moments

@@ -8,10 +8,10 @@ from torch import nn
 from torch.autograd.functional import jacobian
 
 from lib_graph.analysis.reopening import reopened_network
-from lib_graph.building.bases_file import read_bases, write_bases
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
 from lib_graph.cutting.cuts import cut
+from lib_graph.dictionaries.bases_file import read_bases, write_bases
 from lib_graph.errors import NotFoundError, RunError, UsageError
 from lib_graph.method.dictionary import Dictionary
 from lib_graph.method.interactions import constant_moments, interaction_moments

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from lib_graph.building.bases_file import read_bases
 from lib_graph.building.build import build
+from lib_graph.dictionaries.bases_file import read_bases
 from tests.lib_graph.toys import WIDTH, blocks, product_inputs, ranked
 
 

@@ -57,3 +57,12 @@ def test_a_text_that_is_no_feature_id_is_refused(text):
 def test_layers_whose_names_an_older_text_runs_together_are_refused():
     with pytest.raises(ValueError, match="a layer's name has a comma"):
         BuildConfig(layers="a,b=0:in,output=output")
+
+
+@pytest.mark.parametrize(("version", "mend"), [(2, "Update lib-graph"), (0, "Build the run again")])
+def test_another_version_is_refused_with_both_versions_and_the_command(run, version, mend):
+    manifest = run.path / "manifest.json"
+    text = manifest.read_text().replace('"schema_version": 1', f'"schema_version": {version}')
+    manifest.write_text(text)
+    with pytest.raises(RunError, match=f"version {version} of the run folder.* 1\\. {mend}"):
+        Run.open(run.path)

@@ -44,7 +44,7 @@ def asked(name: str, run: Run) -> Iterator[dict[str, Any]]:
         names = [p.name for p in find_query(name.removeprefix("library/")).parameters]
         wide = [VALUES[each] for each in names]
         yield from (dict(zip(names, row, strict=True)) for row in itertools.product(*wide))
-    elif name == "layers":
+    elif name in ("layers", "section_totals"):
         yield {}
     elif name in ("layer_features", "section_strengths"):
         yield from ({"layer": layer} for layer in numbers)

@@ -2,13 +2,14 @@
 
 LAYER.rotation (d × r), .mean (d), and if known .inverse (r × d), .importance, .pca_eigenvalues
 LAYER.encoder (d × r), .encoder_bias (r), .decoder (r × d), .decoder_bias (d), and if known
-    .importance; the metadata's `activation` is identity or relu
+    .importance; of jumprelu .threshold (r). The metadata's `activation`, or LAYER.activation of
+    one layer, is one of ACTIVATIONS, with LAYER.k where features compete, and LAYER.scaling
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +19,21 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lib_graph.errors import NotFoundError, RunError, UsageError
+from lib_graph.method.activation import ACTIVATIONS, SELECTIONS
 from lib_graph.method.basis import LayerBasis, RawBasis
-from lib_graph.method.dictionary import ACTIVATIONS, Basis, Dictionary
+from lib_graph.method.dictionary import SCALINGS, Basis, Dictionary
 from lib_graph.method.network import Layer
 from lib_graph.support.files import whole_file
 
-__all__ = ["given_bases", "read_bases", "write_bases"]
+__all__ = ["given_bases", "misfit", "missing", "on_layers", "read_bases", "write_bases"]
 
 ROTATION = ("rotation", "inverse", "mean", "pca_eigenvalues", "importance")
-DICTIONARY = ("encoder", "encoder_bias", "decoder", "decoder_bias", "importance")
+DICTIONARY = ("encoder", "encoder_bias", "decoder", "decoder_bias", "importance", "threshold")
+WORDS = ("activation", "k", "scaling")  # of a dictionary, in the metadata
 
 
 def write_bases(path: Path, bases: Mapping[str, Basis], made_from: Mapping[str, Any]) -> None:
-    """Write "{layer}.rotation" or "{layer}.encoder", … of every layer that is not raw, in float64.
-
-    All dictionaries must have the same activation.
-    """
+    """Write LAYER.rotation or LAYER.encoder, … of every layer that is not raw, in float64."""
     tensors = {
         f"{layer}.{part}": value.double().contiguous()
         for layer, basis in bases.items()
@@ -42,9 +42,10 @@ def write_bases(path: Path, bases: Mapping[str, Basis], made_from: Mapping[str, 
         if (value := getattr(basis, part)) is not None
     }
     metadata = {"made_from": json.dumps(made_from, sort_keys=True)}
-    for basis in bases.values():
+    for layer, basis in bases.items():
         if isinstance(basis, Dictionary):
-            assert metadata.setdefault("activation", basis.activation) == basis.activation
+            words = {word: getattr(basis, word) for word in WORDS}
+            metadata |= {f"{layer}.{word}": str(x) for word, x in words.items() if x is not None}
     with whole_file(path) as temporary:
         save_file(
             {name: tensor.clone() for name, tensor in tensors.items()},
@@ -67,7 +68,8 @@ def read_bases(path: Path) -> dict[str, Basis]:
     except (OSError, SafetensorError) as error:
         raise RunError(f"{str(path)!r} cannot be read as bases ({error}).") from error
     for name, tensor in tensors.items():
-        if not tensor.isfinite().all():
+        unset = tensor.isnan() if name.endswith(".threshold") else ~tensor.isfinite()
+        if unset.any():
             raise RunError(f"{name} in {str(path)!r} has values that are NaN or infinite.")
     layers = dict.fromkeys(
         _layer_of(name) for name in tensors if name.endswith((".rotation", ".encoder"))
@@ -95,14 +97,7 @@ def _read_layer(
         raise RunError(f"{layer}.{first} in {str(path)!r} is no matrix: {tuple(own[first].shape)}.")
     _check_shapes(path, layer, first, own)
     if first == "encoder":
-        return Dictionary(
-            own["encoder"],
-            own["encoder_bias"],
-            own["decoder"],
-            own["decoder_bias"],
-            _activation(path, metadata),
-            own.get("importance"),
-        )
+        return _dictionary(path, layer, own, metadata)
     inverse = own.get("inverse")
     return LayerBasis(
         own["rotation"],
@@ -123,7 +118,7 @@ def _check_shapes(path: Path, layer: str, first: str, own: Mapping[str, Tensor])
     expected = {
         **dict.fromkeys(["inverse", "decoder"], (features, width)),
         **dict.fromkeys(["mean", "decoder_bias"], (width,)),
-        **dict.fromkeys(["importance", "encoder_bias"], (features,)),
+        **dict.fromkeys(["importance", "encoder_bias", "threshold"], (features,)),
     }
     for part, shape in expected.items():
         if part in own and own[part].shape != shape:
@@ -133,33 +128,75 @@ def _check_shapes(path: Path, layer: str, first: str, own: Mapping[str, Tensor])
             )
 
 
-def _activation(path: Path, metadata: Mapping[str, str]) -> str:
-    activation = metadata.get("activation")
+def _dictionary(
+    path: Path, layer: str, own: Mapping[str, Tensor], metadata: Mapping[str, str]
+) -> Dictionary:
+    """Return the dictionary of a layer, its activation and what that needs checked."""
+    said = {word: metadata.get(f"{layer}.{word}", metadata.get(word)) for word in WORDS}
+    activation, features = said["activation"], len(own["decoder"])
     if activation not in ACTIVATIONS:
         raise RunError(
             f"The metadata of {str(path)!r} has the activation {activation!r}; a dictionary's is "
-            f"{' or '.join(map(repr, ACTIVATIONS))}."
+            f"{', '.join(map(repr, ACTIVATIONS[:-1]))} or {ACTIVATIONS[-1]!r}."
         )
-    return activation
+    if ("threshold" in own) != (activation == "jumprelu"):
+        has = "a threshold beside" if "threshold" in own else "no threshold for"
+        raise RunError(
+            f"{str(path)!r} has {has} the activation {activation!r} of layer {layer!r}: a "
+            "threshold belongs to 'jumprelu'."
+        )
+    k = said["k"]
+    if (k is not None) != (activation in SELECTIONS):
+        raise RunError(f"{str(path)!r} has k {k!r} for the activation {activation!r} of {layer!r}.")
+    if k is not None and not (k.isdecimal() and len(k) < 10 and 1 <= int(k) <= features):
+        raise RunError(f"{str(path)!r} has k {k!r} for the {features} features of {layer!r}.")
+    if activation == "groupmax" and k is not None and features % int(k):
+        raise RunError(f"{str(path)!r} has {features} features of {layer!r} in {k} groups.")
+    if said["scaling"] not in (None, *SCALINGS):
+        raise RunError(f"{str(path)!r} has the scaling {said['scaling']!r} for layer {layer!r}.")
+    return Dictionary(
+        own["encoder"], own["encoder_bias"], own["decoder"], own["decoder_bias"], activation,
+        own.get("importance"), own.get("threshold"), None if k is None else int(k),
+        said["scaling"],
+    )  # fmt: skip
 
 
-def given_bases(path: Path, layers: tuple[Layer, ...]) -> dict[str, Basis]:
+def given_bases(path: Path, layers: Sequence[Layer]) -> dict[str, Basis]:
     """Return a basis for each of a network's layers from a file; a last layer without one is raw.
 
     Raises NotFoundError if a layer has none, UsageError if a basis has not its layer's width.
     """
-    found = read_bases(path)
+    return on_layers(read_bases(path), layers, repr(str(path)))
+
+
+def on_layers(found: Mapping[str, Basis], layers: Sequence[Layer], where: str) -> dict[str, Basis]:
+    """Return a basis for each of a network's layers; a last layer without one is raw.
+
+    Raises NotFoundError if a layer has none, naming `where` they are from, UsageError if a basis
+    has not its layer's width.
+    """
     bases: dict[str, Basis] = {}
     for layer in layers:
         if layer is layers[-1] and layer.name not in found:
             bases[layer.name] = RawBasis(layer.width)
             continue
         if layer.name not in found:
-            raise NotFoundError("basis of layer", layer.name, found, f"It is not in {str(path)!r}.")
+            raise missing(layer.name, found, where)
         basis = bases[layer.name] = found[layer.name]
         if basis.width != layer.width:
-            raise UsageError(
-                f"The basis of layer {layer.name!r} in {str(path)!r} is for {basis.width} "
-                f"coordinates; the layer has {layer.width}. Give bases of this network."
-            )
+            raise misfit(layer.name, basis, layer.width, where)
     return bases
+
+
+def missing(layer: str, found: Mapping[str, Basis], where: str) -> NotFoundError:
+    """Return the error for a layer that has no basis."""
+    advice = f"It is not in {where}. Leave the layer out (--layers), or give one for it."
+    return NotFoundError("basis of layer", layer, found, advice)
+
+
+def misfit(layer: str, basis: Basis, width: int, where: str) -> UsageError:
+    """Return the error for a basis that has not its layer's width."""
+    return UsageError(
+        f"The basis of layer {layer!r} in {where} is for {basis.width} coordinates; the layer has "
+        f"{width}. Give bases of this network."
+    )

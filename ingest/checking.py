@@ -1,0 +1,198 @@
+"""What the tables of a run folder must fulfil before anything of them is loaded.
+
+A table that breaks a rule is a RunError of one line: the file, the section, the row and the rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from lib_graph.errors import RunError
+from lib_graph.run import Run
+from lib_graph.run.schema import FEATURES, INTERACTIONS
+
+__all__ = ["SectionRules", "check_columns", "check_features"]
+
+FEATURES_FILE, INTERACTIONS_FILE = "features.parquet", "interactions.parquet"
+ROLES = ("feature", "constant", "variance", "output")
+SHARE_ERROR = 1e-9  # of a share that is strength over sum, which only rounding may change
+LARGEST_SUM = 1e308
+
+Mask = NDArray[np.bool_]
+Numbers = NDArray[np.float64]
+
+
+def check_columns(run: Run) -> None:
+    """Raise RunError if the tables have not the columns of a run folder."""
+    for name, schema in ((FEATURES_FILE, FEATURES), (INTERACTIONS_FILE, INTERACTIONS)):
+        if not pq.read_schema(run.path / name).equals(schema):
+            raise RunError(f"{_file(run, name)} has other columns than {schema.names}. {_AGAIN}")
+
+
+def check_features(run: Run) -> None:
+    """Raise RunError if the features are not those of the manifest, or not such as can be."""
+    features = run.features.reset_index(drop=True)
+    expected = [(layer.index, layer.name, layer.features) for layer in run.layers]
+    kept = features[features.role != "constant"]
+    found = [(index, rows.layer.iloc[0], len(rows)) for index, rows in kept.groupby("layer_index")]
+    if found != expected:
+        raise RunError(f"The features in {_file(run, FEATURES_FILE)} are not those of its manifest."
+                       f" {_AGAIN}")  # fmt: skip
+    rules = [
+        ("a run that is not the manifest's", _mask(features.run != run.id)),
+        ("an index that is there before or negative", _double(features)),
+        (f"a role that is none of {', '.join(ROLES)}", _mask(~features.role.isin(ROLES))),
+    ]
+    for name in ("importance", "variance"):
+        value = features[name].to_numpy(dtype=np.float64)
+        rules.append((f"{name} that is negative or infinite", (value < 0) | np.isinf(value)))
+    for rule, broken in rules:
+        if broken.any():
+            at = int(np.argmax(broken))
+            row = features.loc[at]
+            raise RunError(
+                f"{_file(run, FEATURES_FILE)}, row {at + 1} ({row.layer}/{row['index']}), has "
+                f"{rule}. {_AGAIN}"
+            )
+
+
+@dataclass(frozen=True)
+class SectionRules:
+    """What the interactions of a section must fulfil, given the features of its run."""
+
+    run: Run
+    features: Sequence[Mask]
+    """By layer: whether an index is a feature, the constant ones counted."""
+    constants: Sequence[Mask]
+    """By layer: whether an index is a constant feature."""
+
+    @classmethod
+    def of(cls, run: Run) -> SectionRules:
+        """Return the rules for a run whose features are checked."""
+        features, constants = [], []
+        for _, rows in run.features.groupby("layer_index"):
+            known = np.zeros(int(rows["index"].max()) + 1, dtype=np.bool_)
+            constant = known.copy()
+            known[rows["index"]] = True
+            constant[rows["index"]] = rows.role == "constant"
+            features.append(known)
+            constants.append(constant)
+        return cls(run, features, constants)
+
+    def check(self, section: pd.DataFrame, so_far: float) -> int:
+        """Return the index of the source layer of a section, by source and target.
+
+        so_far: the sum of the strengths of the sections before. Raises RunError for the first rule
+        that a row breaks, naming the first row that does.
+        """
+        names = [layer.name for layer in self.run.layers]
+        layer = names.index(section.source_layer.min())  # by which `Run.sections` chose it
+        for rule, broken in self._places(section, layer, names):
+            self._refuse(section, rule, broken)
+        for rule, broken in self._numbers(section, layer, so_far):
+            self._refuse(section, rule, broken)
+        return layer
+
+    def check_count(self, interactions: int) -> None:
+        """Raise RunError if the file has rows that are in no section of the run."""
+        rows = pq.read_metadata(self.run.path / INTERACTIONS_FILE).num_rows
+        if rows != interactions:
+            raise RunError(
+                f"{_file(self.run, INTERACTIONS_FILE)} has {rows - interactions} rows whose source "
+                f"is in no layer of the run but the last. {_AGAIN}"
+            )
+
+    def _places(self, section: pd.DataFrame, layer: int, names: list[str]) -> list[_Broken]:
+        """Return the rules on what a row is about, which come before those on its numbers."""
+        source, target = section.source, section.target
+        following = names[layer + 1]
+        whole = source.notna() & target.notna()
+        return [
+            ("a run that is not the manifest's", _mask(section.run != self.run.id)),
+            ("a source in another layer", _mask(section.source_layer != names[layer])),
+            (f"a target outside the next layer, {following!r}",
+             _mask(section.target_layer != following)),
+            ("no source or no target", _mask(~whole)),
+            ("a source that is no feature of the run",
+             _mask(~whole) | ~_are(self.features[layer], source)),
+            ("a target that is no feature of the run",
+             _mask(~whole) | ~_are(self.features[layer + 1], target)),
+            ("a constant feature as its target", _are(self.constants[layer + 1], target)),
+            ("a source and a target that are there before",
+             _mask(section.duplicated(["source", "target"]))),
+        ]  # fmt: skip
+
+    def _numbers(self, section: pd.DataFrame, layer: int, so_far: float) -> list[_Broken]:
+        strength, stderr, effect, share = (
+            section[name].to_numpy(dtype=np.float64)
+            for name in ("strength", "stderr", "effect", "share")
+        )
+        constant = _are(self.constants[layer], section.source)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            total = so_far + np.cumsum(strength)
+            counted = np.where(constant, 0.0, strength)
+            into = np.bincount(section.target, weights=counted)[section.target]
+            expected = counted / into
+            far = ~(np.abs(share - expected) <= SHARE_ERROR * expected + np.spacing(0.0))
+        return [
+            ("a strength that is not a positive number", ~((strength > 0) & np.isfinite(strength))),
+            ("a strength with which the sum of all is beyond 1e308", ~(total <= LARGEST_SUM)),
+            ("a stderr that is negative or infinite", (stderr < 0) | np.isinf(stderr)),
+            ("a stderr that is missing, and others have one", _missing_in_some(stderr)),
+            ("an effect that is infinite", np.isinf(effect)),
+            ("an effect that is missing, and others have one", _missing_in_some(effect)),
+            ("a share, though its source is constant", constant & ~np.isnan(share)),
+            ("a share that is not its strength over the sum of those into its target (the "
+             "constant's left out), so that shares do not sum to 1", ~constant & far),
+        ]  # fmt: skip
+
+    def _refuse(self, section: pd.DataFrame, rule: str, broken: Mask) -> None:
+        if not broken.any():
+            return
+        at = int(np.argmax(broken))
+        row = section.iloc[at]
+        raise RunError(
+            f"{_file(self.run, INTERACTIONS_FILE)}, section from {section.source_layer.min()!r}, "
+            f"row {at + 1} ({row.source_layer}/{row.source} > {row.target_layer}/{row.target}), "
+            f"has {rule}. {_AGAIN}"
+        )
+
+
+_Broken = tuple[str, Mask]
+_AGAIN = "Build the run again with --replace."
+
+
+def _file(run: Run, name: str) -> str:
+    return repr(str(Path(run.path) / name))
+
+
+def _double(features: pd.DataFrame) -> Mask:
+    double = features.duplicated(["layer_index", "index"]) | (features["index"] < 0)
+    return _mask(double)
+
+
+def _are(known: Mask, index: pd.Series[Any]) -> Mask:
+    """Return whether each index is one of those that are known."""
+    at = index.to_numpy(dtype=np.float64)
+    inside = (at >= 0) & (at < len(known))
+    found: Mask = inside & known[np.where(inside, at, 0).astype(np.int64)]
+    return found
+
+
+def _missing_in_some(numbers: Numbers) -> Mask:
+    """Return where a number is missing, unless all are: a run of one sample has no errors."""
+    missing: Mask = np.isnan(numbers)
+    return missing & (not missing.all())
+
+
+def _mask(condition: pd.Series[Any]) -> Mask:
+    mask: Mask = condition.to_numpy(dtype=np.bool_)
+    return mask

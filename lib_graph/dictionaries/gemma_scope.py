@@ -1,0 +1,101 @@
+"""Gemma Scope: …/layer_L/…/params.npz; Gemma Scope 2: params.safetensors beside config.json."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from lib_graph.dictionaries.files import Files
+from lib_graph.dictionaries.found import Found
+from lib_graph.dictionaries.parts import above, dictionary, matrix, transcoder, vector, whole
+from lib_graph.method.transcoder import Transcoder
+
+__all__ = ["NAME", "read"]
+
+NAME = "gemma-scope"
+PARTS = {"w_enc", "w_dec", "b_enc", "b_dec", "threshold"}
+LAYER = re.compile(r"layer_(\d+)")
+SITES = {
+    "attn_out": "attn.hook_z", "mlp_out": "hook_mlp_out", "resid_post": "hook_resid_post",
+    "att": "attn.hook_z", "mlp": "hook_mlp_out", "res": "hook_resid_post",
+}  # fmt: skip
+"""a word in the path -> the point in a block"""
+
+
+def read(files: Files) -> list[Found] | None:
+    """Return the dictionary or transcoder of a Gemma Scope folder; None if it is none.
+
+    Raises RunError if its files are damaged or do not fit together.
+    """
+    path = files.path("params.npz", "params.safetensors") or files.weights()
+    if path is None or path.suffix not in (".npz", ".safetensors"):
+        return None
+    names = files.names(path)
+    second = path.suffix == ".safetensors"
+    found = names if second else {name.lower() for name in names}
+    if not found >= PARTS:
+        return None
+    form = "Gemma Scope 2" if second else "Gemma Scope"
+    tensors = {name if second else name.lower(): x for name, x in files.tensors(path).items()}
+    config = files.config("config.json") or {} if second else {}
+    words = _words(path)
+    across = "affine_skip_connection" in tensors or bool(words & {"transcoder", "transcoders"})
+    across = across or "clt" in words or "hf_hook_point_out" in config
+    decoder = whole(tensors, "w_dec", path, form)
+    if across or decoder.ndim == 3:
+        return [_transcoder(path, form, tensors, decoder, config)]
+    encoder = matrix(tensors, "w_enc", path, form)
+    notes: tuple[str, ...] = ()
+    if "embedding" in words:
+        scale = len(encoder) ** 0.5
+        encoder, decoder, notes = encoder / scale, decoder * scale, ("of embeddings over √d",)
+    held = dictionary(
+        path, form, encoder, vector(tensors, "b_enc", path, form), decoder,
+        vector(tensors, "b_dec", path, form), "jumprelu",
+        threshold=above(whole(tensors, "threshold", path, form), encoder.shape[1], path, form),
+    )  # fmt: skip
+    return [Found(path, form, "jumprelu", held, _hook(path, words, config), notes)]
+
+
+def _transcoder(
+    path: Path, form: str, tensors: Mapping[str, Any], decoder: Tensor, config: Mapping[str, Any]
+) -> Found:
+    encoder = matrix(tensors, "w_enc", path, form)
+    layer = LAYER.findall(str(path.absolute()))
+    skip = None
+    if "affine_skip_connection" in tensors:
+        skip = matrix(tensors, "affine_skip_connection", path, form)
+    if decoder.ndim == 3 and layer:  # to every layer of the model: those before get nothing
+        decoder = decoder[:, int(layer[-1]) :]
+    held: Transcoder = transcoder(
+        path, form, encoder, vector(tensors, "b_enc", path, form), decoder,
+        vector(tensors, "b_dec", path, form), "jumprelu",
+        threshold=above(whole(tensors, "threshold", path, form), encoder.shape[1], path, form),
+        skip=skip,
+    )  # fmt: skip
+    hook = config.get("hf_hook_point_in")
+    if hook is None and layer:
+        hook = f"blocks.{layer[-1]}.ln2.hook_normalized"
+    out = config.get("hf_hook_point_out")
+    kind = "jumprelu transcoder" + (" with a skip" if skip is not None else "")
+    return Found(path, form, kind, held, hook, (f"writes to {out}",) if out else ())
+
+
+def _words(path: Path) -> set[str]:
+    """Return the words in the names of the nearest folders."""
+    return {word for part in path.absolute().parts[-6:] for word in re.split(r"[-./]", part)}
+
+
+def _hook(path: Path, words: set[str], config: Mapping[str, Any]) -> str | None:
+    if isinstance(given := config.get("hf_hook_point_in"), str):
+        return given
+    if "embedding" in words:
+        return "hook_embed"
+    layer = LAYER.findall(str(path.absolute()))
+    text = "-".join(path.absolute().parts[-6:])
+    site = next((hook for word, hook in SITES.items() if word in words or f"{word}_" in text), None)
+    return f"blocks.{layer[-1]}.{site or 'hook_resid_post'}" if layer else None

@@ -1,0 +1,64 @@
+"""What other libraries call the points of a network (the table in docs/formats.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+__all__ = ["Hooks", "block_hooks"]
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """Names of points of a network, in TransformerLens and as module paths, with our points.
+
+    `centred` says whether its norms take the mean of the coordinates away, so that TransformerLens
+    may have centred the weights that write to the residual stream (None: not known).
+
+    >>> Hooks({"blocks.0.hook_resid_pre": ("blocks.0:in",)}).points("blocks.0.hook_resid_pre")
+    ('blocks.0:in',)
+    """
+
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    centred: bool | None = None
+
+    def points(self, name: str) -> tuple[str, ...]:
+        """Return the points that a name stands for; one that is a module's path is its output."""
+        plain = name.removeprefix("model.")
+        for each in (name, plain, f"{plain}:out", plain.replace(".output", ":out")):
+            if each in self.names:
+                return tuple(self.names[each])
+        return (name, f"{name}:out")
+
+    @property
+    def all_points(self) -> set[str]:
+        """The points of the network that have a name."""
+        return {point for points in self.names.values() for point in points}
+
+
+def block_hooks(
+    blocks: int, block: str, ln1: str, ln2: str, mlp: str, last: str, parts: Mapping[str, str]
+) -> dict[str, tuple[str, ...]]:
+    """Return the names of the points of a transformer, and the points.
+
+    `block` is the path of a block, with {} for its number; `ln1`, `ln2` and `mlp` are the points in
+    it before attention, MLP and in front of the MLP itself, `last` that before the last norm.
+    `parts` names what else is in a block.
+    """
+    short = block.rpartition(".{}")[0].rpartition(".")[2]
+    found: dict[str, tuple[str, ...]] = {}
+    for i in range(blocks + 1):
+        here = block.format(i)
+        stream = f"{here}.{ln1}" if i < blocks else last
+        before = (f"{block.format(i - 1)}:out",) if i else ()
+        found[f"blocks.{i}.hook_resid_pre"] = (stream, *before)
+        if i:
+            for name in (f"blocks.{i - 1}.hook_resid_post", f"{short}.{i - 1}:out"):
+                found[name] = (stream, *before)
+        if i < blocks:
+            found[f"blocks.{i}.hook_resid_mid"] = (f"{here}.{ln2}",)
+            found[f"blocks.{i}.hook_mlp_in"] = (f"{here}.{ln2}",)
+            found[f"blocks.{i}.mlp.hook_in"] = (f"{here}.{mlp}",)
+            found[f"{short}.{i}.mlp:in"] = (f"{here}.{mlp}",)
+            found |= {name.format(i): (f"{here}.{point}",) for name, point in parts.items()}
+    return found

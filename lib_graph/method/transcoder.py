@@ -1,0 +1,61 @@
+"""Transcoders: features of one point of a network that say what another point will be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from lib_graph.method.activation import active
+
+__all__ = ["Transcoder", "outputs"]
+
+
+@dataclass(frozen=True)
+class Transcoder:
+    """Features f̂ = act(f W + b), and what they write to one layer's output, or to several layers'.
+
+    `encoder` is W (d × r), `encoder_bias` b (r), `decoders` r × m × e: what feature j adds to the
+    output of its own layer, of the next, …; `decoder_bias` (e) is of its own layer's output, and so
+    is f S, `skip` S (d × e). `activation`, `threshold` and `k` are as in a dictionary.
+    """
+
+    encoder: Float[Tensor, "d r"]
+    encoder_bias: Float[Tensor, " r"]
+    decoders: Float[Tensor, "r m e"]
+    decoder_bias: Float[Tensor, " e"]
+    activation: str
+    threshold: Float[Tensor, " r"] | None = None
+    k: int | None = None
+    skip: Float[Tensor, "d e"] | None = None
+
+    @property
+    def features(self) -> int:
+        """The number of features r."""
+        return len(self.decoders)
+
+    def coordinates(self, activations: Float[Tensor, "*n d"]) -> Float[Tensor, "*n r"]:
+        """Return f̂ = act(f W + b)."""
+        before = activations @ self.encoder + self.encoder_bias
+        chosen = active(before, self.activation, self.threshold, self.k)
+        return before.masked_fill(~chosen, 0.0)
+
+
+def outputs(
+    transcoders: Sequence[Transcoder], inputs: Sequence[Float[Tensor, "*n d"]]
+) -> list[Float[Tensor, "*n e"]]:
+    """Return the outputs of consecutive layers, given their inputs.
+
+    Layer i + l takes f̂_i D_il of each layer i before it and of itself, its bias, and its skip.
+    """
+    found = [
+        each.decoder_bias if each.skip is None else x @ each.skip + each.decoder_bias
+        for each, x in zip(transcoders, inputs, strict=True)
+    ]
+    for i, (each, x) in enumerate(zip(transcoders, inputs, strict=True)):
+        features = each.coordinates(x)
+        for later in range(min(each.decoders.shape[1], len(found) - i)):
+            found[i + later] = found[i + later] + features @ each.decoders[:, later]
+    return found

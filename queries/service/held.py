@@ -1,0 +1,137 @@
+"""What a service holds while it runs: the store, the run folders at hand, what was computed."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ingest.store import open_store
+from ingest.store.closing import Closing
+from lib_graph.errors import RunError
+from lib_graph.run import Run
+from queries.asking.runs import RunInfo, choose_run, list_runs
+from queries.circuits.overview import Ranked
+from queries.graph import Graph
+from queries.modules.communities import Communities
+
+__all__ = ["Held", "Served"]
+
+KEPT = 16  # answers that take long to find, such as modules
+T = TypeVar("T")
+
+
+class Held:
+    """The answers that were asked for last; each is found once, whoever asks meanwhile."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._answers: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = threading.Lock()
+        self._finding: dict[Hashable, threading.Lock] = {}
+
+    def get(self, key: Hashable, find: Callable[[], T]) -> T:
+        """Return the answer of this key, found by `find` if it is not held.
+
+        >>> held = Held(2)
+        >>> held.get("a", lambda: 1), held.get("a", lambda: 2)
+        (1, 1)
+        """
+        with self._lock:
+            finding = self._finding.setdefault(key, threading.Lock())
+        with finding:
+            if key not in self._answers:
+                found = find()
+                with self._lock:
+                    self._answers[key] = found
+                    while len(self._answers) > self._size:
+                        self._finding.pop(self._answers.popitem(last=False)[0], None)
+            answer: T = self._answers[key]
+            return answer
+
+
+class Served(Closing):
+    """A store that is served: to read, to write, and what was found in it.
+
+    Reading is shared by all requests; who writes has the store to itself, in a transaction of its
+    own, and what is read meanwhile is what was there before. `folders` are where run folders may
+    be: these folders themselves, and those in them. Raises what `open_store` and `list_runs` do.
+    """
+
+    def __init__(
+        self, store: str | None = None, run: str | None = None, folders: Sequence[Path] = ()
+    ) -> None:
+        self._target = store
+        self._folders = tuple(folders)
+        self._store = open_store(store)
+        self._run = None if run is None else choose_run(list_runs(self._store), run).id
+        list_runs(self._store)
+        self._writing = threading.Lock()
+        self._held = Held(KEPT)
+        self._opened: dict[tuple[Path, int], Run] = {}
+
+    @property
+    def name(self) -> str:
+        """What a person calls the store."""
+        return self._store.name
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
+
+    def graph(self, run: str | None = None) -> Graph:
+        """Return a run as the store has it now, by default the one that the service was given.
+
+        Raises NotFoundError if there is none, UsageError if several fit.
+        """
+        return Graph(self._store, choose_run(list_runs(self._store), run or self._run))
+
+    def runs(self) -> list[RunInfo]:
+        """Return the complete runs, the newest first."""
+        return list_runs(self._store)
+
+    @contextmanager
+    def writing(self, run: str | None = None) -> Iterator[Graph]:
+        """Yield a run to write to; one request at a time."""
+        with self._writing, open_store(self._target) as store:
+            yield Graph(store, choose_run(list_runs(store), run or self._run))
+
+    def ranked(self, graph: Graph) -> Ranked:
+        """Return the first interactions of a run, ranked once for every load of it."""
+        return self._held.get(("ranked", *_load(graph)), graph.ranked)
+
+    def communities(self, graph: Graph, **settings: Any) -> Communities:
+        """Return the modules of a run, found once for every load of it and every setting."""
+        key = ("communities", *_load(graph), *sorted(settings.items()))
+        return self._held.get(key, lambda: graph.communities(**settings))
+
+    def folder(self, run: RunInfo) -> Run | None:
+        """Return the folder of a run, or None where none of those at hand is it.
+
+        A run over another's features (a trace) has a folder of its own.
+        """
+        for manifest in self._manifests():
+            opened = self._open(manifest)
+            if opened is not None and opened.id == run.id:
+                return opened
+        return None
+
+    def _manifests(self) -> Iterator[Path]:
+        for folder in self._folders:
+            yield from sorted([*folder.glob("manifest.json"), *folder.glob("*/manifest.json")])
+
+    def _open(self, manifest: Path) -> Run | None:
+        try:
+            key = manifest.parent, manifest.stat().st_mtime_ns
+            if key not in self._opened:
+                self._opened[key] = Run.open(manifest.parent)
+        except (OSError, RunError):
+            return None  # of another program, or damaged: 'lib-graph ingest' says what is wrong
+        return self._opened[key]
+
+
+def _load(graph: Graph) -> tuple[str, str | None]:
+    return graph.run.id, graph.run.loaded

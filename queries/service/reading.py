@@ -1,0 +1,125 @@
+"""Runs, layers, features, interactions, paths: the requests that only read."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from lib_graph.support import defaults
+from lib_graph.support.tables import records_of
+from queries.asking.statements import Statement, read_text
+from queries.circuits.overview import Overview
+from queries.graph import Sort
+from queries.service.answers import Answered, answer
+from queries.service.asked import (
+    Count,
+    Layer,
+    Number,
+    RunGraph,
+    Share,
+    Source,
+    Target,
+    TheService,
+)
+
+__all__ = ["router"]
+
+router = APIRouter()
+Page = Annotated[int, Query(ge=0, le=2**31)]
+Words = Annotated[str, Query(max_length=200)]
+
+
+@router.get("/runs", response_model=Answered)
+def runs(service: TheService) -> Response:
+    """Return the complete runs of the store, the newest first.
+
+    `chosen` is the one that is meant where none is named.
+    """
+    chosen = service.graph()
+    table = chosen.runs()
+    data = {"store": service.name, "chosen": chosen.run.id, "runs": table.records()}
+    return answer(None, data, table.statements)
+
+
+@router.get("/layers", response_model=Answered)
+def layers(graph: RunGraph) -> Response:
+    """Return the layers of a run, from the first to the last."""
+    asked = Statement(read_text("layers"), {"run": graph.run.id})
+    return answer(graph.run, [asdict(each) for each in graph.layers], [asked])
+
+
+@router.get("/features", response_model=Answered)
+def features(
+    graph: RunGraph,
+    layer: Layer = None,
+    search: Words = "",
+    sort: Sort = "index",
+    offset: Page = 0,
+    limit: Count = 100,
+) -> Response:
+    """Return a page of the features: those whose id or label contains all words of `search`."""
+    table = graph.features(layer=layer, sort=sort)
+    frame = table.frame
+    for word in search.lower().split():
+        text = frame["id"].str.cat(frame["label"].fillna(""), sep=" ").str.lower()
+        frame = frame[text.str.contains(word, regex=False)]
+    page = frame.iloc[offset : offset + limit]
+    data = {"total": len(frame), "offset": offset, "features": records_of(page)}
+    return answer(graph.run, data, table.statements)
+
+
+@router.get("/interactions", response_model=Answered)
+def interactions(
+    graph: RunGraph,
+    source: Source = None,
+    target: Target = None,
+    min_strength: Number = defaults.MIN_STRENGTH,
+    limit: Count = defaults.LIMIT,
+    constants: bool = False,
+) -> Response:
+    """Return the strongest interactions from a place, into a place, or of all."""
+    table = graph.interactions(
+        source=source, target=target, min_strength=min_strength, limit=limit, constants=constants
+    )
+    return answer(graph.run, table.records(), table.statements)
+
+
+@router.get("/paths", response_model=Answered)
+def paths(
+    graph: RunGraph,
+    source: Source = None,
+    target: Target = None,
+    k: Annotated[int, Query(ge=1, le=1000)] = defaults.PATHS,
+    min_importance: Share = defaults.MIN_IMPORTANCE,
+) -> Response:
+    """Return the k strongest paths from one place to another."""
+    found = graph.paths(source=source, target=target, k=k, min_importance=min_importance)
+    data = {"query": dict(found.query), "paths": found.records()}
+    return answer(graph.run, data, found.statements)
+
+
+@router.get("/view", response_model=Answered)
+def view(service: TheService, graph: RunGraph, share: Share = defaults.KEPT) -> Response:
+    """Return what the page shows first: the interactions that carry most of the strength.
+
+    Tables are columns of values; an interaction names its ends by their places among the features.
+    There are never more than 5,000 interactions.
+    """
+    found = graph.overview(share=share, ranked=service.ranked(graph))
+    return answer(graph.run, _columns(found), found.statements)
+
+
+def _columns(found: Overview) -> dict[str, Any]:
+    """Return an overview as it is sent."""
+    places = {feature: place for place, feature in enumerate(found.features["id"])}
+    rows = found.interactions
+    ends = {end: [places[feature] for feature in rows[end]] for end in ("source", "target")}
+    numbers = {name: rows[name].tolist() for name in ("strength", "effect", "share", "kept_at")}
+    scalars = ("share", "kept", "cut", "features_of", "interactions_of")
+    return {
+        **{name: getattr(found, name) for name in scalars},
+        "features": {name: found.features[name].tolist() for name in found.features.columns},
+        "interactions": {**ends, **numbers},
+    }
