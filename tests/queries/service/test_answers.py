@@ -77,7 +77,10 @@ def test_a_feature_with_its_inputs_and_outputs(api: Api, graph: queries.Graph) -
 
 def test_modules_and_what_flows_between_them(api: Api, graph: queries.Graph) -> None:
     found = graph.communities(resolution=1.5, seed=2)
-    same(api.data("/communities", resolution=1.5, seed=2), found.json_value())
+    data = api.data("/communities", resolution=1.5, seed=2)
+    numbers = [module.index for module in found.communities]
+    assert {*data.pop("colours")} == {"0", *map(str, numbers)}
+    same(data, found.json_value())
     flow = graph.module_flow(found).json_value()
     same(api.data("/supernodes", resolution=1.5, seed=2), flow)
 
