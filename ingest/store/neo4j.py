@@ -14,6 +14,7 @@ from neo4j.exceptions import DriverError, Neo4jError, ServiceUnavailable
 from ingest.schema import CONSTRAINTS, FEATURE_INDEXES, UNUSED_INDEXES
 from ingest.store.bulk import ServerTransaction
 from ingest.store.closing import Closing
+from ingest.store.columns import NoColumns
 from ingest.store.protocol import Bounds, Capabilities, Parameters, Row, Transaction, WriteResult
 from ingest.store.server import (
     check_version,
@@ -38,7 +39,7 @@ T = TypeVar("T")
 logging.getLogger("neo4j").addHandler(logging.NullHandler())
 
 
-class Neo4jStore(Closing):
+class Neo4jStore(NoColumns, Closing):
     """A graph in a Neo4j database. Opening it makes one attempt to connect."""
 
     def __init__(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ingest.schema import NodeTable, RelationshipTable
+    from ingest.store.columns import KeptRuns
 
 __all__ = [
     "TOO_LONG",
@@ -95,6 +97,14 @@ class GraphStore(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """What this store can do."""
+        ...
+
+    def columns(self) -> KeptRuns | None:
+        """Return the runs as columns, None where the store keeps none that are up to date."""
+        ...
+
+    def keep_interactions(self, run: str, file: Path) -> None:
+        """Take the Parquet file whose interactions a run has, where the store keeps columns."""
         ...
 
     def execute(self, cypher: str, parameters: Parameters | None = None) -> list[Row]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ingest.schema import CONSTRAINTS, FEATURE_INDEXES, UNUSED_INDEXES
 from ingest.store.bulk import ServerTransaction
 from ingest.store.closing import Closing
+from ingest.store.columns import NoColumns
 from ingest.store.protocol import Bounds, Capabilities, Parameters, Row, Transaction, WriteResult
 from ingest.store.server import (
     check_version,
@@ -48,7 +49,7 @@ BROKEN = (
 T = TypeVar("T")
 
 
-class Py2neoStore(Closing):
+class Py2neoStore(NoColumns, Closing):
     """A graph in the Neo4j database that a `py2neo.Graph` is connected to."""
 
     def __init__(self, graph: py2neo.Graph) -> None:
