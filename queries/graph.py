@@ -359,10 +359,21 @@ class Graph(Closing):
         """
         return ask(self._reader(), find_query(name), parameters)
 
-    def cypher(self, text: str, parameters: Mapping[str, Any] | None = None) -> Table:
-        """Return the rows of a text that only reads. `$run` is this run unless it is given."""
+    def cypher(
+        self,
+        text: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        limit: int | None = None,
+    ) -> Table:
+        """Return the rows of a text that only reads. `$run` is this run unless it is given.
+
+        timeout: seconds after which it is stopped, and StoreError raised. limit: the most rows.
+        """
         parameters = {"run": self.run.id, **(parameters or {})}
-        return Table(self.store.frame(text, parameters), (Statement(text, parameters),))
+        frame = self.store.frame(text, parameters, timeout=timeout, limit=limit)
+        return Table(frame, (Statement(text, parameters),))
 
     def write_cypher(self, text: str, parameters: Mapping[str, Any] | None = None) -> WriteResult:
         """Run a text that may write. `$run` is this run unless it is given."""

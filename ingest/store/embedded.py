@@ -9,10 +9,12 @@ log, and nothing in between for a crash to leave. Beside it lie the same runs as
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,6 +39,7 @@ from ingest.store.protocol import (
     Transaction,
     WriteResult,
 )
+from ingest.store.server import too_long
 from lib_graph.errors import StoreError, StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ __all__ = ["EmbeddedStore"]
 
 MAGIC = b"RGF"
 WIDE = 2000  # targets of a source: kglite's own bulk call compares each with all before it
+READS_FILES = re.compile(r"\bload(\s|//[^\n]*\n)+csv\b", re.IGNORECASE)  # in a string too
 VIRTUAL = ("title", "type")  # kglite's own, beside the properties of a node
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -97,11 +101,18 @@ class EmbeddedStore(Closing):
         """Return the rows of a text that only reads."""
         return _rows(self._view(cypher, parameters))
 
-    def frame(self, cypher: str, parameters: Parameters | None = None) -> pd.DataFrame:
+    def frame(
+        self,
+        cypher: str,
+        parameters: Parameters | None = None,
+        *,
+        timeout: float | None = None,
+        limit: int | None = None,
+    ) -> pd.DataFrame:
         """Return the rows of a text that only reads as a table."""
         import pandas as pd
 
-        view = self._view(cypher, parameters)
+        view = self._view(cypher, parameters, timeout, limit)
         return pd.DataFrame({name: _column(view.column(name)) for name in view.columns})
 
     def write(self, cypher: str, parameters: Parameters | None = None) -> WriteResult:
@@ -171,10 +182,26 @@ class EmbeddedStore(Closing):
         self._written.changed = True
         return self._written
 
-    def _view(self, cypher: str, parameters: Parameters | None) -> kglite.ResultView:
+    def _view(
+        self,
+        cypher: str,
+        parameters: Parameters | None,
+        timeout: float | None = None,
+        limit: int | None = None,
+    ) -> kglite.ResultView:
         """Run a text that only reads: on the writer's copy inside `writing()`, else on the file."""
+        if READS_FILES.search(cypher):
+            raise StoreError(
+                "This text reads a file with LOAD CSV, and only the store may be read. Give values "
+                "with --param, or rows of a file with --write."
+            )
         session = self._written.graph.freeze() if self._written else self._reader()
-        return _run(session.cypher, cypher, parameters)
+        milliseconds = 0 if timeout is None else max(1, round(1000 * timeout))
+        run = partial(session.cypher, timeout_ms=milliseconds, row_limit=limit)
+        try:
+            return _run(run, cypher, parameters)
+        except kglite.CypherTimeoutError as error:
+            raise too_long(timeout) from error
 
     def _reader(self) -> kglite.Session:
         """Return the file as it is now; it is read again when another process has replaced it."""
@@ -329,6 +356,8 @@ def _plain(value: Any) -> Any:
 def _kglite_errors() -> Iterator[None]:
     try:
         yield
+    except kglite.CypherTimeoutError:
+        raise
     except kglite.ReadOnlyError as error:
         raise StoreError("This text writes, and only reading is allowed. Add --write.") from error
     except (kglite.KgError, ValueError, TypeError, OverflowError) as error:

@@ -81,12 +81,21 @@ class Neo4jStore(NoColumns, Closing):
                 lambda tx: plain_rows(tx.run(cypher, dict(parameters or {})))
             )
 
-    def frame(self, cypher: str, parameters: Parameters | None = None) -> pd.DataFrame:
+    def frame(
+        self,
+        cypher: str,
+        parameters: Parameters | None = None,
+        *,
+        timeout: float | None = None,
+        limit: int | None = None,
+    ) -> pd.DataFrame:
         """Return the rows of a text that only reads as a table."""
 
+        @neo4j.unit_of_work(timeout=timeout)
         def read(transaction: neo4j.ManagedTransaction) -> pd.DataFrame:
             result = transaction.run(cypher, dict(parameters or {}))
-            return plain_frame(result.values(), result.keys())
+            rows = result if limit is None else result.fetch(limit)
+            return plain_frame((row.values() for row in rows), result.keys())
 
         with self._session() as session:
             return session.execute_read(read)

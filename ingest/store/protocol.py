@@ -93,8 +93,18 @@ class GraphStore(Protocol):
         """Return the rows of a text that only reads; a text that writes is a StoreError."""
         ...
 
-    def frame(self, cypher: str, parameters: Parameters | None = None) -> pd.DataFrame:
-        """Return the rows of a text that only reads as a table, with its columns even if empty."""
+    def frame(
+        self,
+        cypher: str,
+        parameters: Parameters | None = None,
+        *,
+        timeout: float | None = None,
+        limit: int | None = None,
+    ) -> pd.DataFrame:
+        """Return the rows of a text that only reads as a table, with its columns even if empty.
+
+        At most the first `limit` rows. Raises StoreError after `timeout` seconds.
+        """
         ...
 
     def write(self, cypher: str, parameters: Parameters | None = None) -> WriteResult:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ingest.schema import CONSTRAINTS, FEATURE_INDEXES, UNUSED_INDEXES
@@ -73,12 +74,26 @@ class Py2neoStore(NoColumns, Closing):
         with self._transaction(readonly=True) as transaction:
             return plain_rows(transaction.run(cypher, dict(parameters or {})))
 
-    def frame(self, cypher: str, parameters: Parameters | None = None) -> pd.DataFrame:
-        """Return the rows of a text that only reads as a table."""
+    def frame(
+        self,
+        cypher: str,
+        parameters: Parameters | None = None,
+        *,
+        timeout: float | None = None,
+        limit: int | None = None,
+    ) -> pd.DataFrame:
+        """Return the rows of a text that only reads as a table; py2neo knows no timeout.
+
+        Raises StoreError if there is to be one.
+        """
+        if timeout is not None:
+            raise StoreError(
+                "py2neo cannot stop a text after a time. Open the store by its address."
+            )
         with self._transaction(readonly=True) as transaction:
             cursor = transaction.run(cypher, dict(parameters or {}))
             columns = cursor.keys()
-            return plain_frame((row.values() for row in cursor), columns)
+            return plain_frame((row.values() for row in islice(cursor, limit)), columns)
 
     def write(self, cypher: str, parameters: Parameters | None = None) -> WriteResult:
         """Run a user's text that may write."""

@@ -19,6 +19,7 @@ __all__ = [
     "plain_frame",
     "plain_rows",
     "refusal",
+    "too_long",
     "unreachable",
 ]
 
@@ -77,10 +78,20 @@ def refusal(name: str, code: str, message: str) -> StoreError:
         )
     if kind == "DatabaseNotFound":
         return StoreUnavailableError(f"{name!r}: {one_line(message)}. Set NEO4J_DATABASE.")
+    if kind.startswith("TransactionTimedOut"):
+        return too_long(None)
     if kind == "AccessMode":
         return StoreError("This text writes, and only reading is allowed. Add --write.")
     did = "refused the text" if code.startswith("Neo.ClientError") else "failed"
     return StoreError(f"{name!r} {did}: {one_line(message)}.")
+
+
+def too_long(timeout: float | None) -> StoreError:
+    """Return the error for a text that was stopped after its time."""
+    allowed = "it may" if timeout is None else f"{timeout:g} s"
+    return StoreError(
+        f"The text took longer than {allowed}. Give it more with --timeout, or ask for less."
+    )
 
 
 def one_line(text: object) -> str:

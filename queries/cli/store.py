@@ -27,6 +27,9 @@ __all__ = ["cypher", "delete"]
 @run_options
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE",
               help="A parameter; VALUE is JSON, else a string. Repeatable.")  # fmt: skip
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+              help="Stop a text that reads after so long.")  # fmt: skip
+@click.option("-n", "--limit", type=click.IntRange(1), help="At most so many rows.")
 @click.option("--write", is_flag=True, help="Allow the text to change the store.")
 @output_options
 def cypher(
@@ -34,6 +37,8 @@ def cypher(
     store: str | None,
     run: str | None,
     params: tuple[str, ...],
+    timeout: float | None,
+    limit: int | None,
     write: bool,
     output: AnswerOutput,
 ) -> None:
@@ -47,13 +52,21 @@ def cypher(
     """  # noqa: D301  \b is click's mark
     from ingest.store.opening import using_store
     from queries.asking.runs import choose_run, list_runs
+    from queries.asking.statements import Statement
+    from queries.asking.tables import Table
     from queries.views.answers import table_view
 
+    if write and (timeout, limit) != (None, None):
+        raise UsageError("--timeout and --limit are for texts that only read. Leave out --write.")
     parameters = parse_parameters(params)
     with using_store(store) as opened:
         if "run" not in parameters and re.search(r"\$(run\b|`run`)", text):
             parameters = {"run": choose_run(list_runs(opened), run).id, **parameters}
-        found = (_write if write else _read)(opened, text, parameters)
+        if write:
+            found = _write(opened, text, parameters)
+        else:
+            frame = opened.frame(text, parameters, timeout=timeout, limit=limit)
+            found = Table(frame, (Statement(text, parameters),))
     output.emit(found, table_view)
 
 
@@ -75,13 +88,6 @@ def parse_parameters(pairs: tuple[str, ...], texts: Collection[str] = ()) -> dic
             with contextlib.suppress(ValueError):
                 parameters[name] = json.loads(value)
     return parameters
-
-
-def _read(store: GraphStore, text: str, parameters: dict[str, Any]) -> Table:
-    from queries.asking.statements import Statement
-    from queries.asking.tables import Table
-
-    return Table(store.frame(text, parameters), (Statement(text, parameters),))
 
 
 def _write(store: GraphStore, text: str, parameters: dict[str, Any]) -> Table:

@@ -56,7 +56,8 @@ def ask(
 @router.post("/cypher", response_model=Answered)
 def cypher(graph: RunGraph, wanted: Annotated[CypherRequest, Body()]) -> Response:
     """Run a Cypher text that only reads; `more` says that there are more rows than asked for."""
-    table = graph.cypher(wanted.text, wanted.parameters)
+    most = wanted.limit + 1  # one more says that there are more
+    table = graph.cypher(wanted.text, wanted.parameters, timeout=wanted.timeout, limit=most)
     rows = table.frame.head(wanted.limit)
     data = {
         "columns": list(table.frame.columns),
