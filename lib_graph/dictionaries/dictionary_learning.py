@@ -61,14 +61,14 @@ def _class(path: Path, tensors: Mapping[str, Any], of: Any) -> str | None:
     """Return the class that a file was saved by; None if by none."""
     fit = [name for name, needed in CLASSES.items() if needed <= tensors.keys()]
     if of is not None:
-        of = str(of)
-        if of not in CLASSES:
-            raise NotFoundError(f"class of {FORM}", of, CLASSES)
-        if missing := sorted(CLASSES[of] - tensors.keys()):
+        named = str(of)
+        if named not in CLASSES:
+            raise NotFoundError(f"class of {FORM}", named, CLASSES)
+        if missing := sorted(CLASSES[named] - tensors.keys()):
             raise RunError(
-                f"{str(path)!r} looks like {FORM}, {of}, but has no tensor {missing[0]!r}."
+                f"{str(path)!r} looks like {FORM}, {named}, but has no tensor {missing[0]!r}."
             )
-        return of
+        return named
     if {"AutoEncoderTopK", "BatchTopKSAE"} <= set(fit):
         raise UsageError(
             f"{str(path)!r} looks like {FORM}, but without its config.json nothing says whether it "

@@ -68,10 +68,9 @@ def _transcoder(
     skip = None
     if "affine_skip_connection" in tensors:
         skip = matrix(tensors, "affine_skip_connection", path, form)
-    if (
-        decoder.ndim == 3 and layer and decoder.shape[1] > int(layer[-1])
-    ):  # to every layer of the model: those before get nothing
-        decoder = decoder[:, int(layer[-1]) :]
+    number = int(layer[-1]) if layer else 0
+    if decoder.ndim == 3 and decoder.shape[1] > number:
+        decoder = decoder[:, number:]  # it is for every layer: those before get nothing
     held: Transcoder = transcoder(
         path, form, encoder, vector(tensors, "b_enc", path, form), decoder,
         vector(tensors, "b_dec", path, form), "jumprelu",
