@@ -49,9 +49,10 @@ def main(
     `command` is what users run, on the shipped model; `sections` and `modular-addition` compare
     closed forms with loops over backward passes; `builds` holds whole builds against the memory
     they announced, and `smollm2` makes the graph of a language model of 135M parameters, once, in
-    about half an hour. `stores` loads runs of 110,000 and 2.25M interactions and asks about them, with
-    this code and with that of an older commit. The file keeps what other parts found on this machine before. CPU seconds
-    mean something on a quiet machine only: waiting threads count as busy.
+    about half an hour. `stores` loads runs of 110,000 and 2.25M interactions and asks about them,
+    with this code and with that of an older commit. The file keeps what other parts found on this
+    machine before. CPU seconds mean something on a quiet machine only: waiting threads count as
+    busy.
     """
     figures = _known(file)
     print(_machine_line())

@@ -31,6 +31,7 @@ from queries.modules.table import ModuleTable, module_table
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore, WriteResult
+    from ingest.store.protocol import Bounds
 
 __all__ = ["Graph", "open_graph"]
 
@@ -364,16 +365,14 @@ class Graph(Closing):
         text: str,
         parameters: Mapping[str, Any] | None = None,
         *,
-        timeout: float | None = None,
-        limit: int | None = None,
+        bounds: Bounds | None = None,
     ) -> Table:
         """Return the rows of a text that only reads. `$run` is this run unless it is given.
 
-        timeout: seconds after which it is stopped, and StoreError raised. limit: the most rows.
+        bounds: how long it may take, and how many rows come back.
         """
         parameters = {"run": self.run.id, **(parameters or {})}
-        frame = self.store.frame(text, parameters, timeout=timeout, limit=limit)
-        return Table(frame, (Statement(text, parameters),))
+        return Table(self.store.frame(text, parameters, bounds), (Statement(text, parameters),))
 
     def write_cypher(self, text: str, parameters: Mapping[str, Any] | None = None) -> WriteResult:
         """Run a text that may write. `$run` is this run unless it is given."""

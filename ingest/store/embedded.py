@@ -14,7 +14,6 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,13 +32,14 @@ from ingest.store.closing import Closing
 from ingest.store.columns import KeptRuns
 from ingest.store.keeping import Keeping
 from ingest.store.protocol import (
+    TOO_LONG,
+    Bounds,
     Capabilities,
     Parameters,
     Row,
     Transaction,
     WriteResult,
 )
-from ingest.store.server import too_long
 from lib_graph.errors import StoreError, StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -102,17 +102,12 @@ class EmbeddedStore(Closing):
         return _rows(self._view(cypher, parameters))
 
     def frame(
-        self,
-        cypher: str,
-        parameters: Parameters | None = None,
-        *,
-        timeout: float | None = None,
-        limit: int | None = None,
+        self, cypher: str, parameters: Parameters | None = None, bounds: Bounds | None = None
     ) -> pd.DataFrame:
         """Return the rows of a text that only reads as a table."""
         import pandas as pd
 
-        view = self._view(cypher, parameters, timeout, limit)
+        view = self._view(cypher, parameters, bounds)
         return pd.DataFrame({name: _column(view.column(name)) for name in view.columns})
 
     def write(self, cypher: str, parameters: Parameters | None = None) -> WriteResult:
@@ -183,11 +178,7 @@ class EmbeddedStore(Closing):
         return self._written
 
     def _view(
-        self,
-        cypher: str,
-        parameters: Parameters | None,
-        timeout: float | None = None,
-        limit: int | None = None,
+        self, cypher: str, parameters: Parameters | None, bounds: Bounds | None = None
     ) -> kglite.ResultView:
         """Run a text that only reads: on the writer's copy inside `writing()`, else on the file."""
         if READS_FILES.search(cypher):
@@ -196,12 +187,7 @@ class EmbeddedStore(Closing):
                 "with --param, or rows of a file with --write."
             )
         session = self._written.graph.freeze() if self._written else self._reader()
-        milliseconds = 0 if timeout is None else max(1, round(1000 * timeout))
-        run = partial(session.cypher, timeout_ms=milliseconds, row_limit=limit)
-        try:
-            return _run(run, cypher, parameters)
-        except kglite.CypherTimeoutError as error:
-            raise too_long(timeout) from error
+        return _run(session.cypher, cypher, parameters, bounds)
 
     def _reader(self) -> kglite.Session:
         """Return the file as it is now; it is read again when another process has replaced it."""
@@ -317,9 +303,18 @@ def _fan_text(table: RelationshipTable) -> str:
     )
 
 
-def _run(cypher: Callable[..., Any], text: str, parameters: Parameters | None) -> kglite.ResultView:
-    with _kglite_errors():
-        view: kglite.ResultView = cypher(text, params=dict(parameters or {}))
+def _run(
+    cypher: Callable[..., Any],
+    text: str,
+    parameters: Parameters | None,
+    bounds: Bounds | None = None,
+) -> kglite.ResultView:
+    limits: dict[str, int] = {}
+    if bounds is not None:
+        limits = {"timeout_ms": max(1, int(1000 * bounds.seconds)), "row_limit": bounds.rows}
+    with _kglite_errors(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # they are on the view, and logged below
+        view: kglite.ResultView = cypher(text, params=dict(parameters or {}), **limits)
     if isinstance(view, str):
         raise StoreError("FORMAT CSV is not supported; use --csv.")
     for warning in view.warnings:
@@ -356,10 +351,10 @@ def _plain(value: Any) -> Any:
 def _kglite_errors() -> Iterator[None]:
     try:
         yield
-    except kglite.CypherTimeoutError:
-        raise
     except kglite.ReadOnlyError as error:
         raise StoreError("This text writes, and only reading is allowed. Add --write.") from error
+    except kglite.CypherTimeoutError as error:
+        raise StoreError(TOO_LONG) from error
     except (kglite.KgError, ValueError, TypeError, OverflowError) as error:
         raise StoreError(f"The store refused the text: {_line(error)}") from error
 

@@ -15,7 +15,7 @@ from ingest.schema import CONSTRAINTS, FEATURE_INDEXES, UNUSED_INDEXES
 from ingest.store.bulk import ServerTransaction
 from ingest.store.closing import Closing
 from ingest.store.columns import NoColumns
-from ingest.store.protocol import Capabilities, Parameters, Row, Transaction, WriteResult
+from ingest.store.protocol import Bounds, Capabilities, Parameters, Row, Transaction, WriteResult
 from ingest.store.server import (
     check_version,
     gds_version,
@@ -82,23 +82,18 @@ class Neo4jStore(NoColumns, Closing):
             )
 
     def frame(
-        self,
-        cypher: str,
-        parameters: Parameters | None = None,
-        *,
-        timeout: float | None = None,
-        limit: int | None = None,
+        self, cypher: str, parameters: Parameters | None = None, bounds: Bounds | None = None
     ) -> pd.DataFrame:
         """Return the rows of a text that only reads as a table."""
 
-        @neo4j.unit_of_work(timeout=timeout)
         def read(transaction: neo4j.ManagedTransaction) -> pd.DataFrame:
             result = transaction.run(cypher, dict(parameters or {}))
-            rows = result if limit is None else result.fetch(limit)
-            return plain_frame((row.values() for row in rows), result.keys())
+            rows = result.values() if bounds is None else map(list, result.fetch(bounds.rows))
+            return plain_frame(rows, result.keys())
 
+        limited = neo4j.unit_of_work(timeout=bounds.seconds if bounds else None)(read)
         with self._session() as session:
-            return session.execute_read(read)
+            return session.execute_read(limited)
 
     def write(self, cypher: str, parameters: Parameters | None = None) -> WriteResult:
         """Run a user's text that may write."""

@@ -19,12 +19,30 @@ if TYPE_CHECKING:
     from ingest.schema import NodeTable, RelationshipTable
     from ingest.store.columns import KeptRuns
 
-__all__ = ["Capabilities", "GraphStore", "Parameters", "Row", "Transaction", "WriteResult"]
+__all__ = [
+    "TOO_LONG",
+    "Bounds",
+    "Capabilities",
+    "GraphStore",
+    "Parameters",
+    "Row",
+    "Transaction",
+    "WriteResult",
+]
 
+TOO_LONG = "The text took longer than it may. Ask for less, or begin it at an id."
 Row = dict[str, Any]
 Parameters = Mapping[str, Any]
 T = TypeVar("T")
 StoreT = TypeVar("StoreT", bound="GraphStore")
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How long a text may take, and how many of its rows come back."""
+
+    seconds: float
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -94,16 +112,11 @@ class GraphStore(Protocol):
         ...
 
     def frame(
-        self,
-        cypher: str,
-        parameters: Parameters | None = None,
-        *,
-        timeout: float | None = None,
-        limit: int | None = None,
+        self, cypher: str, parameters: Parameters | None = None, bounds: Bounds | None = None
     ) -> pd.DataFrame:
         """Return the rows of a text that only reads as a table, with its columns even if empty.
 
-        At most the first `limit` rows. Raises StoreError after `timeout` seconds.
+        With bounds, the first rows; a text that takes longer is a StoreError.
         """
         ...
 

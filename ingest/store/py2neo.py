@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
-from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ingest.schema import CONSTRAINTS, FEATURE_INDEXES, UNUSED_INDEXES
 from ingest.store.bulk import ServerTransaction
 from ingest.store.closing import Closing
 from ingest.store.columns import NoColumns
-from ingest.store.protocol import Capabilities, Parameters, Row, Transaction, WriteResult
+from ingest.store.protocol import Bounds, Capabilities, Parameters, Row, Transaction, WriteResult
 from ingest.store.server import (
     check_version,
     gds_version,
@@ -75,25 +74,18 @@ class Py2neoStore(NoColumns, Closing):
             return plain_rows(transaction.run(cypher, dict(parameters or {})))
 
     def frame(
-        self,
-        cypher: str,
-        parameters: Parameters | None = None,
-        *,
-        timeout: float | None = None,
-        limit: int | None = None,
+        self, cypher: str, parameters: Parameters | None = None, bounds: Bounds | None = None
     ) -> pd.DataFrame:
-        """Return the rows of a text that only reads as a table; py2neo knows no timeout.
+        """Return the rows of a text that only reads as a table.
 
-        Raises StoreError if there is to be one.
+        Raises StoreError for bounds, which py2neo cannot keep.
         """
-        if timeout is not None:
-            raise StoreError(
-                "py2neo cannot stop a text after a time. Open the store by its address."
-            )
+        if bounds is not None:
+            raise StoreError("py2neo knows no time limit. Open the server by its address instead.")
         with self._transaction(readonly=True) as transaction:
             cursor = transaction.run(cypher, dict(parameters or {}))
             columns = cursor.keys()
-            return plain_frame((row.values() for row in islice(cursor, limit)), columns)
+            return plain_frame((row.values() for row in cursor), columns)
 
     def write(self, cypher: str, parameters: Parameters | None = None) -> WriteResult:
         """Run a user's text that may write."""

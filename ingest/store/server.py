@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ingest.store.protocol import Row
+from ingest.store.protocol import TOO_LONG, Row
 from lib_graph.errors import StoreError, StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ __all__ = [
     "plain_frame",
     "plain_rows",
     "refusal",
-    "too_long",
     "unreachable",
 ]
 
@@ -79,19 +78,11 @@ def refusal(name: str, code: str, message: str) -> StoreError:
     if kind == "DatabaseNotFound":
         return StoreUnavailableError(f"{name!r}: {one_line(message)}. Set NEO4J_DATABASE.")
     if kind.startswith("TransactionTimedOut"):
-        return too_long(None)
+        return StoreError(TOO_LONG)
     if kind == "AccessMode":
         return StoreError("This text writes, and only reading is allowed. Add --write.")
     did = "refused the text" if code.startswith("Neo.ClientError") else "failed"
     return StoreError(f"{name!r} {did}: {one_line(message)}.")
-
-
-def too_long(timeout: float | None) -> StoreError:
-    """Return the error for a text that was stopped after its time."""
-    allowed = "it may" if timeout is None else f"{timeout:g} s"
-    return StoreError(
-        f"The text took longer than {allowed}. Give it more with --timeout, or ask for less."
-    )
 
 
 def one_line(text: object) -> str:

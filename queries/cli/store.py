@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["cypher", "delete"]
 
+ANY_TIME = 86_400.0  # a day
+ANY_ROWS = 2**31
+
 
 @command(short_help="Run a Cypher text of your own.")
 @click.argument("text")
@@ -51,6 +54,7 @@ def cypher(
     lib-graph cypher 'RETURN $k + 1 AS next' --param k=3
     """  # noqa: D301  \b is click's mark
     from ingest.store.opening import using_store
+    from ingest.store.protocol import Bounds
     from queries.asking.runs import choose_run, list_runs
     from queries.asking.statements import Statement
     from queries.asking.tables import Table
@@ -65,7 +69,8 @@ def cypher(
         if write:
             found = _write(opened, text, parameters)
         else:
-            frame = opened.frame(text, parameters, timeout=timeout, limit=limit)
+            bounds = Bounds(timeout or ANY_TIME, limit or ANY_ROWS)
+            frame = opened.frame(text, parameters, bounds)
             found = Table(frame, (Statement(text, parameters),))
     output.emit(found, table_view)
 
