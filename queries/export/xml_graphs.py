@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 from xml.sax.saxutils import XMLGenerator
@@ -17,6 +18,7 @@ GEXF = {
     "xmlns": "http://www.gexf.net/1.2draft", "xmlns:viz": "http://www.gexf.net/1.2draft/viz",
     "version": "1.2",
 }  # fmt: skip
+LEAST = sys.float_info.min  # igraph refuses a file with a number below
 TYPES = {"graphml": {bool: "boolean", int: "long", float: "double", str: "string"},
          "gexf": {bool: "boolean", int: "long", float: "double", str: "string"}}  # fmt: skip
 
@@ -148,6 +150,6 @@ def _text(value: Any, type: type) -> str:
     if type is bool:
         return "true" if value else "false"
     if type is float:
-        number = float(value)
+        number = float(value) if abs(float(value)) >= LEAST else 0.0
         return {float("inf"): "INF", float("-inf"): "-INF"}.get(number, repr(number))
     return str(value)

@@ -187,7 +187,7 @@ def awkward() -> Circuit:
             "source": ["r/a/0", "r/a/1", "r/a/1", "r/a/3"],
             "target": ["r/b/0", "r/b/0", "r/b/3", "r/b/1"],
             "strength": [1.5, 0.1, 2e-9, 7.0],
-            "stderr": [np.nan, 0.1, 0.2, np.inf],
+            "stderr": [np.nan, 1e-310, 0.2, np.inf],
             "effect": [-1.0, 0.25, np.nan, -3.0],
             "share": [np.nan, 0.5, 0.25, 0.125],
             "source_label": "",
