@@ -15,7 +15,8 @@ from neo4j.exceptions import DriverError, IncompleteCommit, Neo4jError, ServiceU
 from ingest.schema import CONSTRAINTS, FEATURE_INDEXES, UNUSED_INDEXES
 from ingest.store.bulk import ServerTransaction
 from ingest.store.closing import Closing
-from ingest.store.protocol import Capabilities, Parameters, Row, Transaction, WriteResult
+from ingest.store.columns import NoColumns
+from ingest.store.protocol import Bounds, Capabilities, Parameters, Row, Transaction, WriteResult
 from ingest.store.server import (
     check_version,
     gds_version,
@@ -43,7 +44,7 @@ logger = logging.getLogger(__name__)
 logging.getLogger("neo4j").addHandler(logging.NullHandler())
 
 
-class Neo4jStore(Closing):
+class Neo4jStore(NoColumns, Closing):
     """A graph in a Neo4j database. Opening it makes one attempt to connect."""
 
     def __init__(
@@ -87,15 +88,19 @@ class Neo4jStore(Closing):
 
         return self._patiently(lambda session: session.execute_read(read))
 
-    def frame(self, cypher: str, parameters: Parameters | None = None) -> pd.DataFrame:
+    def frame(
+        self, cypher: str, parameters: Parameters | None = None, bounds: Bounds | None = None
+    ) -> pd.DataFrame:
         """Return the rows of a text that only reads as a table."""
 
         def read(transaction: neo4j.ManagedTransaction) -> pd.DataFrame:
             with self._refusing_what_is_too_large():
                 result = transaction.run(cypher, dict(parameters or {}))
-                return plain_frame(result.values(), result.keys())
+                rows = result.values() if bounds is None else map(list, result.fetch(bounds.rows))
+                return plain_frame(rows, result.keys())
 
-        return self._patiently(lambda session: session.execute_read(read))
+        limited = neo4j.unit_of_work(timeout=bounds.seconds if bounds else None)(read)
+        return self._patiently(lambda session: session.execute_read(limited))
 
     def write(self, cypher: str, parameters: Parameters | None = None) -> WriteResult:
         """Run a user's text that may write."""

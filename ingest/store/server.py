@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ingest.store.protocol import Row
+from ingest.store.protocol import TOO_LONG, Row
 from lib_graph.errors import StoreError, StoreUnavailableError, TransactionTooLargeError
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ def refusal(name: str, code: str, message: str) -> StoreError:
         )
     if kind == "DatabaseNotFound":
         return StoreUnavailableError(f"{name!r}: {one_line(message)}. Set NEO4J_DATABASE.")
+    if kind == "TransactionTimedOutClientConfiguration":
+        return StoreError(TOO_LONG)
     if is_too_large(code):
         return TransactionTooLargeError(
             f"{name!r} has not the memory or the time for one transaction: {one_line(message)}. "
@@ -95,7 +97,7 @@ def is_too_large(code: str) -> bool:
     >>> is_too_large("Neo.TransientError.General.MemoryPoolOutOfMemoryError")
     True
     """
-    return "OutOfMemory" in code or "TransactionTimedOut" in code
+    return "OutOfMemory" in code or code.endswith(".TransactionTimedOut")
 
 
 def one_line(text: object) -> str:
