@@ -9,6 +9,7 @@ log, and nothing in between for a crash to leave. Beside it lie the same runs as
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -48,6 +49,7 @@ __all__ = ["EmbeddedStore"]
 
 MAGIC = b"RGF"
 WIDE = 2000  # targets of a source: kglite's own bulk call compares each with all before it
+READS_FILES = re.compile(r"\bload(\s|//[^\n]*\n)+csv\b", re.IGNORECASE)  # in a string too
 VIRTUAL = ("title", "type")  # kglite's own, beside the properties of a node
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -179,6 +181,11 @@ class EmbeddedStore(Closing):
         self, cypher: str, parameters: Parameters | None, bounds: Bounds | None = None
     ) -> kglite.ResultView:
         """Run a text that only reads: on the writer's copy inside `writing()`, else on the file."""
+        if READS_FILES.search(cypher):
+            raise StoreError(
+                "This text reads a file with LOAD CSV, and only the store may be read. Give values "
+                "with --param, or rows of a file with --write."
+            )
         session = self._written.graph.freeze() if self._written else self._reader()
         return _run(session.cypher, cypher, parameters, bounds)
 
