@@ -17,12 +17,11 @@ from ingest.checking import SectionRules, check_columns, check_features
 from ingest.checksum import interaction_checksum
 from ingest.potentials import Hops, potentials
 from ingest.schema import GRAPH_VERSION
+from ingest.store.shares import positive
 from lib_graph.errors import RunError
 from lib_graph.run import Run
 
-__all__ = ["LEAST_SHARE", "Contents"]
-
-LEAST_SHARE = float(np.finfo(np.float64).smallest_subnormal)
+__all__ = ["Contents"]
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class Contents:
         """
         index = {layer.name: layer.index for layer in self.run.layers}
         for section in self.run.sections():
-            share = _positive(section.share.to_numpy())
+            share = positive(section.share.to_numpy())
             cost = 0.0 - np.log(share)
             yield index[section.source_layer.iloc[0]], section.assign(share=share, cost=cost)
 
@@ -108,7 +107,7 @@ def _read(run: Run) -> Contents:
         source, target = section.source.to_numpy(), section.target.to_numpy()
         strength, share = section.strength.to_numpy(), section.share.to_numpy()
         shared = ~np.isnan(share)
-        cost = 0.0 - np.log(_positive(share[shared]))
+        cost = 0.0 - np.log(positive(share[shared]))
         hops[layer] = Hops(source[shared], target[shared], cost)
         checksum = (checksum + interaction_checksum(layer, source, target, strength)) % 2**64
         so_far += float(strength.sum())
@@ -124,12 +123,6 @@ def _features(run: Run) -> pd.DataFrame:
     features = run.features.drop(columns=["run", "label_score"]).reset_index(drop=True)
     features["label"] = features.label.fillna("")
     return features
-
-
-def _positive(share: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return shares with the smallest positive number for those too small for one."""
-    least: NDArray[np.float64] = np.maximum(share, LEAST_SHARE)  # NaN stays NaN
-    return least
 
 
 def _with_potentials(features: pd.DataFrame, sections: list[Hops]) -> pd.DataFrame:

@@ -11,11 +11,11 @@ from functools import partial
 
 import numpy as np
 
-from ingest.contents import LEAST_SHARE
 from ingest.pieces import PIECE_ROWS
 from ingest.schema import GRAPH_VERSION
 from ingest.store import using_store
 from ingest.store.protocol import GraphStore, Parameters, Transaction
+from ingest.store.shares import LEAST_SHARE
 from ingest.versions import check_versions, stored_versions
 from lib_graph.support.progress import SILENT, Progress
 
@@ -68,7 +68,7 @@ def _upgrade_run(graph: GraphStore, run: str, progress: Progress) -> None:
     least = {"share": LEAST_SHARE, "cost": -float(np.log(LEAST_SHARE))}
     with progress.stage(f"upgrading {run}", len(groups)) as advance:
         for ids in groups:
-            graph.transact(partial(_upgrade_some, parameters={"ids": ids, **least}))
+            graph.transact(partial(_upgrade_some, parameters={"run": run, "ids": ids, **least}))
             advance(1)
     done = {"run": run, "version": GRAPH_VERSION}
     graph.transact(lambda transaction: transaction.execute(UPGRADED, done))

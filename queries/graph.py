@@ -352,7 +352,7 @@ class Graph(Closing):
         """Return what ablations of this run found, None where nothing was ablated."""
         return find_ablations(self._reader(), self.layers)
 
-    def query(self, name: str, **parameters: Any) -> Table:
+    def query(self, name: str, /, **parameters: Any) -> Table:
         """Return the rows of a named query, such as `query("hubs", k=5)`.
 
         `lib-graph queries` lists the names, `lib-graph queries NAME` says what each takes. Raises

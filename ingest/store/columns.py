@@ -10,8 +10,9 @@ is lost: the same questions are then asked of the graph in Cypher.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.store.protocol import Row
+from ingest.store.shares import positive
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,6 +86,7 @@ class Columns:
     layers: tuple[Row, ...]
     _features: pa.Table
     _interactions: pq.ParquetFile
+    _reading: threading.Lock = field(default_factory=threading.Lock)  # pyarrow's may not be shared
 
     @cached_property
     def features(self) -> pd.DataFrame:
@@ -131,13 +134,17 @@ class Columns:
         Of 'strength', 'stderr', 'effect', 'share' and 'cost'; NaN where there is no value.
         """
         read = ["share" if name == "cost" else name for name in names]
-        table = self._interactions.read_row_groups(
-            self._groups.get(layer, []), columns=["source", "target", *dict.fromkeys(read)],
-            use_threads=False,
-        )  # fmt: skip
+        with self._reading:
+            table = self._interactions.read_row_groups(
+                self._groups.get(layer, []), columns=["source", "target", *dict.fromkeys(read)],
+                use_threads=False,
+            )  # fmt: skip
         column = {name: table[name].to_numpy() for name in table.column_names}
+        if "share" in column:
+            column["share"] = positive(column["share"])
         values = {
-            name: _cost(column["share"]) if name == "cost" else column[name] for name in names
+            name: 0.0 - np.log(column["share"]) if name == "cost" else column[name]
+            for name in names
         }
         source, target = (
             self.rows(end)[column[name]] for name, end in (("source", layer), ("target", layer + 1))
@@ -219,10 +226,3 @@ def read_kept(folder: Path) -> KeptRuns | None:
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         return None
     return KeptRuns(found["stamp"], tuple(found["runs"]), folder, found["files"])
-
-
-def _cost(share: Floats) -> Floats:
-    """Return −ln share, NaN where there is no share (or one too small for a number)."""
-    cost = np.full(len(share), np.nan)
-    np.log(share, out=cost, where=share > 0)
-    return 0.0 - cost

@@ -49,7 +49,8 @@ __all__ = ["EmbeddedStore"]
 
 MAGIC = b"RGF"
 WIDE = 2000  # targets of a source: kglite's own bulk call compares each with all before it
-READS_FILES = re.compile(r"\bload(\s|//[^\n]*\n)+csv\b", re.IGNORECASE)  # in a string too
+# Wherever the words stand: in a string too.
+READS_FILES = re.compile(r"\bload([\s`]|//[^\r\n]*(?=[\r\n]))+csv\b", re.IGNORECASE)
 VIRTUAL = ("title", "type")  # kglite's own, beside the properties of a node
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -169,8 +170,9 @@ class EmbeddedStore(Closing):
         """Let the columns follow the file; without them questions are only slower."""
         try:
             self._columns.publish(written.execute)
-        except OSError as error:
-            logger.warning("The columns beside %s were not written: %s.", self.name, error.strerror)
+        except (OSError, TypeError, ValueError) as error:  # of types: only after a text of a user's
+            reason = getattr(error, "strerror", None) or _line(error)
+            logger.warning("The columns beside %s were not written: %s.", self.name, reason)
 
     def _changing(self) -> _Written:
         assert self._written is not None
@@ -286,7 +288,7 @@ class _Written:
         text = _fan_text(table)
         for source, rows in frame.groupby("source", sort=False):
             targets = {"source": source, "rows": records(rows, ("target", *table.properties))}
-            written = self.execute(text, targets)[0]["written"]
+            written = _rows(self.view(text, targets))[0]["written"]
             if written != len(rows):
                 raise StoreError(
                     f"Only {written} of {len(rows)} {table.type} relationships found both their "

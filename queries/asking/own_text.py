@@ -14,10 +14,10 @@ from lib_graph.errors import UsageError
 
 __all__ = ["check_own_text"]
 
-SPACE = r"(?:\s|/\*.*?\*/|//[^\n]*\n)"
-LOAD = re.compile(rf"LOAD{SPACE}+CSV", re.IGNORECASE | re.DOTALL)
-APOC = re.compile(rf"\bapoc\b`?{SPACE}*\.", re.IGNORECASE | re.DOTALL)
-CALL = re.compile(rf"\bCALL{SPACE}+(`?[^\W\d]\w*`?){SPACE}*\.", re.IGNORECASE | re.DOTALL)
+SPACE = r"(?:[\s`]|/\*(?:[^*]|\*(?!/))*\*/|//[^\r\n]*(?=[\r\n]|\Z))"
+LOAD = re.compile(rf"LOAD{SPACE}+CSV", re.IGNORECASE)
+REACHING = re.compile(rf"\b(apoc|genai){SPACE}*\.", re.IGNORECASE)
+CALL = re.compile(rf"\bCALL{SPACE}+([^\W\d]\w*){SPACE}*\.", re.IGNORECASE)
 CODED = re.compile(r"\\u+([0-9a-fA-F]{4})")
 NAMESPACES = ("db", "gds")
 
@@ -34,10 +34,10 @@ def check_own_text(text: str) -> None:
     for form in (text, plain):
         if LOAD.search(form):
             raise _refused("LOAD CSV", "reads files and reaches the network")
-        if APOC.search(form):
-            raise _refused("APOC", "can read files and reach the network")
+        if found := REACHING.search(form):
+            raise _refused(found[1].upper(), "can read files and reach the network")
         for found in CALL.finditer(form):
-            namespace = found[1].strip("`").lower()
+            namespace = found[1].lower()
             if namespace not in NAMESPACES:
                 raise _refused(f"procedures of {namespace!r}", "may do more than read the graph")
 

@@ -114,18 +114,17 @@ def label_flow(columns: Columns, *, layer: str | None, k: int) -> pd.DataFrame:
     for number, section in zip(columns.layers, sections(columns, "strength"), strict=False):
         section = section.take(starts[section.source])
         pair = code[section.source] * len(names) + code[section.target]
-        interactions = np.bincount(pair, minlength=len(names) ** 2)
-        strength = np.bincount(pair, section["strength"], minlength=len(names) ** 2)
-        found = np.flatnonzero(interactions)
+        found, at, interactions = np.unique(pair, return_inverse=True, return_counts=True)
+        strength = np.bincount(at, section["strength"], minlength=len(found))
         parts.append(
             pd.DataFrame(
                 {
                     "layer_index": np.full(len(found), int(number["index"])),
                     "source_label": names[found // len(names)],
                     "target_label": names[found % len(names)],
-                    "part": strength[found] / strength.sum(),
-                    "strength": strength[found],
-                    "interactions": interactions[found],
+                    "part": strength / strength.sum(),
+                    "strength": strength,
+                    "interactions": interactions,
                 }
             )
         )

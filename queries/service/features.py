@@ -103,9 +103,11 @@ def write_label(
         place = _feature(graph, wanted.feature)
         folder = service.folder(graph.run)
         text = wanted.label.strip()
-        if folder is not None:
-            text = _keep(folder, place, text)
-        graph.label(wanted.feature, text)
+        with graph.store.writing():  # nobody else's meanwhile: both are labelled, or neither
+            graph.label(wanted.feature, text)
+            if folder is not None and (kept := _keep(folder, place, text)) != text:
+                graph.label(wanted.feature, kept)
+                text = kept
         data = {
             "feature": f"{graph.run.id}/{place}",
             "label": text,

@@ -60,7 +60,7 @@ class Door:
         """
         name, _, port = host.rpartition(":") if _has_port(host) else (host, "", "80")
         name = name.removeprefix("[").removesuffix("]").lower()
-        if not port.isdecimal() or int(port) != self.port:
+        if port != str(self.port):
             return False
         if name in (*LOOPBACK, self.host.lower()):
             return True
@@ -102,11 +102,12 @@ class Guard:
         if origin is not None and origin.lower() != f"http://{host.lower()}":
             return 403, f"The page {origin!r} is not of this service and may not ask it."
         foreign = headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
-        if foreign and scope["method"] not in READING:
-            return 403, "Another site's page may not write here."
-        if not headers.get("content-length", "0").isdecimal():
+        if foreign and (scope["method"] not in READING or scope["path"].startswith("/api/")):
+            return 403, "Another site's page may neither read nor write here."
+        length = headers.get("content-length", "0")
+        if not length.isdecimal():
             return 400, "The length of the request is no number."
-        if int(headers.get("content-length", "0")) > LARGEST:
+        if len(length) > 20 or int(length) > LARGEST:
             return 413, f"The request is larger than {LARGEST >> 20} MB."
         if headers.get("transfer-encoding"):
             return 411, "The request does not say how long it is. Send it with its length."

@@ -44,14 +44,22 @@ class Held:
         with self._lock:
             finding = self._finding.setdefault(key, threading.Lock())
         with finding:
-            if key not in self._answers:
-                found = find()
-                with self._lock:
-                    self._answers[key] = found
-                    while len(self._answers) > self._size:
-                        self._finding.pop(self._answers.popitem(last=False)[0], None)
-            answer: T = self._answers[key]
-            return answer
+            with self._lock:
+                if key in self._answers:
+                    self._answers.move_to_end(key)
+                    known: T = self._answers[key]
+                    return known
+            found = find()
+            with self._lock:
+                self._answers[key] = found
+                while len(self._answers) > self._size:
+                    self._finding.pop(self._answers.popitem(last=False)[0], None)
+            return found
+
+    def forget(self) -> None:
+        """Let go of all answers: what they were found in has changed."""
+        with self._lock:
+            self._answers.clear()
 
 
 class Served(Closing):
@@ -100,7 +108,10 @@ class Served(Closing):
     def writing(self, run: str | None = None) -> Iterator[Graph]:
         """Yield a run to write to; one request at a time."""
         with self._writing, open_store(self._target) as store:
-            yield Graph(store, choose_run(list_runs(store), run or self._run))
+            try:
+                yield Graph(store, choose_run(list_runs(store), run or self._run))
+            finally:
+                self._held.forget()
 
     def ranked(self, graph: Graph) -> Ranked:
         """Return the first interactions of a run, ranked once for every load of it."""

@@ -91,6 +91,8 @@ class Job:
             self.lines.append(f"Error: {' '.join(str(error).split())}")
             self.state = "failed"
         finally:
+            if self.state == "running":  # something that nobody foresaw: it must not stay so
+                self.state = "failed"
             self._process.stderr.close()
             self._work.clean()
 

@@ -42,3 +42,15 @@ def test_what_asks_the_graph_alone_is_let_through(text):
 def test_every_text_of_the_library_may_be_asked():
     for query in all_queries():
         check_own_text(query.text)
+
+
+@pytest.mark.parametrize("text", ["`LOAD` CSV FROM 'a' AS x RETURN x", "LOAD//x\rCSV FROM 'a' AS x",
+                                  "LOAD `CSV` FROM 'a' AS x RETURN x", "CALL//x\rdbms.y()",
+                                  "RETURN genai.vector.encode('x', 'OpenAI', {})"])  # fmt: skip
+def test_nor_are_they_with_marks_between_the_words(text):
+    with pytest.raises(UsageError):
+        check_own_text(text)
+
+
+def test_a_text_of_comments_is_read_once():
+    check_own_text("LOAD" + "/**/" * 4000 + "x")  # it took 4 times as long with each further two
