@@ -23,11 +23,12 @@ from benchmarks.measuring import Figure
 from benchmarks.modular_addition import measure_modular_addition
 from benchmarks.sections import measure_sections
 from benchmarks.smollm2 import measure_smollm2
+from benchmarks.stores import SIZES, measure_stores
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 TABLE = re.compile(r"(?<=<!-- benchmark -->\n).*(?=<!-- /benchmark -->)", re.DOTALL)
 REPOSITORY = Path(__file__).parents[1]
-PARTS = ("command", "sections", "modular-addition", "builds", "smollm2")
+PARTS = ("command", "sections", "modular-addition", "builds", "smollm2", "stores")
 PACKAGES = ("torch", "neo4j", "kglite", "pandas")
 
 
@@ -38,22 +39,27 @@ PACKAGES = ("torch", "neo4j", "kglite", "pandas")
               show_default=True, help="File to write.")  # fmt: skip
 @click.option("--neo4j/--no-neo4j", default=True, show_default=True,
               help="Also on a Neo4j: NEO4J_TEST_URI, else one started for this.")  # fmt: skip
+@click.option("--large", is_flag=True, help="In 'stores' also a run of 10M interactions.")
 @click.option("--page", is_flag=True, help="Put the table of all parts into docs/benchmarks.md.")
-def main(parts: tuple[str, ...], repeat: int, file: Path, neo4j: bool, page: bool) -> None:
+def main(
+    parts: tuple[str, ...], repeat: int, file: Path, neo4j: bool, large: bool, page: bool
+) -> None:
     """Measure what the README claims, each figure in new processes; PARTS of it, or all.
 
     `command` is what users run, on the shipped model; `sections` and `modular-addition` compare
     closed forms with loops over backward passes; `builds` holds whole builds against the memory
     they announced, and `smollm2` makes the graph of a language model of 135M parameters, once, in
-    about half an hour. The file keeps what other parts found on this machine before. CPU seconds
-    mean something on a quiet machine only: waiting threads count as busy.
+    about half an hour. `stores` loads runs of 110,000 and 2.25M interactions and asks about them,
+    with this code and with that of an older commit. The file keeps what other parts found on this
+    machine before. CPU seconds mean something on a quiet machine only: waiting threads count as
+    busy.
     """
     figures = _known(file)
     print(_machine_line())
     print(f"{'':52}{'median':>10}  {'from':>9} {'to':>9}  {'promised':>10}")
     for part in parts or PARTS:
         figures[part] = []
-        for new in _measure(part, repeat, neo4j):
+        for new in _measure(part, repeat, neo4j, large):
             figures[part] += new
             for figure in new:
                 print(_row(figure), flush=True)
@@ -88,7 +94,7 @@ def _write(file: Path, figures: Mapping[str, list[Figure]]) -> None:
     file.write_text(json.dumps({"machine": _machine(), "parts": parts}, indent=1) + "\n")
 
 
-def _measure(part: str, repeat: int, neo4j: bool) -> Iterator[list[Figure]]:
+def _measure(part: str, repeat: int, neo4j: bool, large: bool) -> Iterator[list[Figure]]:
     """Yield the figures of a part, as they come."""
     if part == "sections":
         yield measure_sections(repeat)
@@ -98,6 +104,10 @@ def _measure(part: str, repeat: int, neo4j: bool) -> Iterator[list[Figure]]:
         yield from measure_builds(repeat)
     elif part == "smollm2":
         yield from measure_smollm2()
+    elif part == "stores":
+        with tempfile.TemporaryDirectory() as name:
+            sizes = tuple(SIZES) if large else tuple(SIZES)[:-1]
+            yield from measure_stores(Path(name), repeat, sizes)
     else:
         yield from _measure_command(repeat, neo4j)
 

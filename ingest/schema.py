@@ -24,7 +24,7 @@ __all__ = [
     "CONSTRAINTS",
     "CONTAINS",
     "FEATURE",
-    "FEATURE_INDEX",
+    "FEATURE_INDEXES",
     "FEEDS",
     "GRAPH_VERSION",
     "HAS_FEATURE",
@@ -35,6 +35,7 @@ __all__ = [
     "MATCHES",
     "NODES",
     "RUN",
+    "UNUSED_INDEXES",
     "NodeTable",
     "RelationshipTable",
 ]
@@ -162,6 +163,11 @@ CONSTRAINTS = tuple(
     f"FOR (n:{table.label}) REQUIRE n.id IS UNIQUE"
     for table in NODES
 )
-FEATURE_INDEX = (
-    "CREATE INDEX feature_place IF NOT EXISTS FOR (n:Feature) ON (n.run, n.layer_index, n.index)"
+FEATURE_INDEXES = (  # a text uses one only if it asks for all that the index is on
+    "CREATE INDEX feature_run IF NOT EXISTS FOR (n:Feature) ON (n.run)",
+    "CREATE INDEX feature_layer IF NOT EXISTS FOR (n:Feature) ON (n.run, n.layer_index)",
+)
+UNUSED_INDEXES = (  # of version 1: no text used them, and they cost half of a load
+    "DROP INDEX interacts_strength IF EXISTS",
+    "DROP INDEX feature_place IF EXISTS",
 )

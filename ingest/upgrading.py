@@ -43,7 +43,6 @@ MATCH (s:Feature)-[i:INTERACTS]->()
 WHERE s.id IN $ids AND i.cost IS NULL
 SET i.share = $share, i.cost = $cost
 """
-UNUSED_INDEX = "DROP INDEX interacts_strength IF EXISTS"
 UPGRADED = "MATCH (r:Run {id: $run}) SET r.schema_version = $version"
 
 
@@ -57,8 +56,8 @@ def upgrade(store: object = None, *, progress: Progress = SILENT) -> list[str]:
         versions = stored_versions(graph)
         old = [run for run, version in versions.items() if version < GRAPH_VERSION]
         check_versions(graph.name, {run: v for run, v in versions.items() if run not in old})
-        if old and not graph.capabilities.atomic:
-            graph.transact(lambda transaction: transaction.execute(UNUSED_INDEX))
+        if old:
+            graph.ensure_schema()
         for run in old:
             _upgrade_run(graph, run, progress)
     return old

@@ -31,6 +31,7 @@ from queries.modules.table import ModuleTable, module_table
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore, WriteResult
+    from ingest.store.protocol import Bounds
 
 __all__ = ["Graph", "open_graph"]
 
@@ -359,10 +360,19 @@ class Graph(Closing):
         """
         return ask(self._reader(), find_query(name), parameters)
 
-    def cypher(self, text: str, parameters: Mapping[str, Any] | None = None) -> Table:
-        """Return the rows of a text that only reads. `$run` is this run unless it is given."""
+    def cypher(
+        self,
+        text: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        bounds: Bounds | None = None,
+    ) -> Table:
+        """Return the rows of a text that only reads. `$run` is this run unless it is given.
+
+        bounds: how long it may take, and how many rows come back.
+        """
         parameters = {"run": self.run.id, **(parameters or {})}
-        return Table(self.store.frame(text, parameters), (Statement(text, parameters),))
+        return Table(self.store.frame(text, parameters, bounds), (Statement(text, parameters),))
 
     def write_cypher(self, text: str, parameters: Mapping[str, Any] | None = None) -> WriteResult:
         """Run a text that may write. `$run` is this run unless it is given."""

@@ -110,6 +110,8 @@ def test_formats(tmp_path):
     run(commands.splitlines(), tmp_path)
     runs = [lib_graph.Run.open(tmp_path / name) for name in ("sae-run", "one-layer-run")]
     assert [[layer.features for layer in each.layers] for each in runs] == [[6, 6, 114], [6, 114]]
+    for name in ("circuit.gexf", "circuit.json", "interactions.parquet", "features.graphml"):
+        assert (tmp_path / name).stat().st_size > 1000
     (tmp_path / "my-transcoder").mkdir()
     _, expected = saelens_skip(tmp_path / "my-transcoder")
     (python,) = blocks("formats.md", "python transcoder")

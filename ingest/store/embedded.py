@@ -2,12 +2,14 @@
 
 The file is always a whole graph. A reader loads it without a lock. A writer holds the lease of
 the file, changes its own copy in memory, and replaces the file when all went well: there is no
-log, and nothing in between for a crash to leave.
+log, and nothing in between for a crash to leave. Beside it lie the same runs as columns
+(`ingest.store.columns`), which answer questions about a whole run without the graph.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,10 +19,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import kglite
 
-from ingest.schema import CONSTRAINTS, FEATURE_INDEX, NodeTable, RelationshipTable
+from ingest.schema import (
+    CONSTANT,
+    CONSTRAINTS,
+    FEATURE_INDEXES,
+    INTERACTS,
+    NodeTable,
+    RelationshipTable,
+)
 from ingest.store.bulk import records
 from ingest.store.closing import Closing
+from ingest.store.columns import KeptRuns
+from ingest.store.keeping import Keeping
 from ingest.store.protocol import (
+    TOO_LONG,
+    Bounds,
     Capabilities,
     Parameters,
     Row,
@@ -36,6 +49,7 @@ __all__ = ["EmbeddedStore"]
 
 MAGIC = b"RGF"
 WIDE = 2000  # targets of a source: kglite's own bulk call compares each with all before it
+READS_FILES = re.compile(r"\bload(\s|//[^\n]*\n)+csv\b", re.IGNORECASE)  # in a string too
 VIRTUAL = ("title", "type")  # kglite's own, beside the properties of a node
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -53,6 +67,7 @@ class EmbeddedStore(Closing):
         self._read: kglite.Session | None = None
         self._read_version: tuple[int, int, int] | None = None
         self._written: _Written | None = None
+        self._columns = Keeping(path)
         self._loading = threading.Lock()  # several threads may read
         if path.exists():
             _refuse_foreign_file(path)
@@ -71,20 +86,34 @@ class EmbeddedStore(Closing):
         """What kglite can do."""
         return Capabilities("embedded", kglite.__version__, gds=None, atomic=True)
 
+    def columns(self) -> KeptRuns | None:
+        """Return the runs as columns, None inside `writing()` or where they are not up to date."""
+        return None if self._written else self._columns.read()
+
+    def keep_interactions(self, run: str, file: Path) -> None:
+        """Copy the Parquet file that a run was loaded from, for `columns`."""
+        with self.writing():
+            if not self._columns.has(run):
+                self._changing()
+                self._columns.keep(run, file)
+
     def execute(self, cypher: str, parameters: Parameters | None = None) -> list[Row]:
         """Return the rows of a text that only reads."""
         return _rows(self._view(cypher, parameters))
 
-    def frame(self, cypher: str, parameters: Parameters | None = None) -> pd.DataFrame:
+    def frame(
+        self, cypher: str, parameters: Parameters | None = None, bounds: Bounds | None = None
+    ) -> pd.DataFrame:
         """Return the rows of a text that only reads as a table."""
         import pandas as pd
 
-        view = self._view(cypher, parameters)
+        view = self._view(cypher, parameters, bounds)
         return pd.DataFrame({name: _column(view.column(name)) for name in view.columns})
 
     def write(self, cypher: str, parameters: Parameters | None = None) -> WriteResult:
         """Run a user's text that may write."""
         with self.writing():
+            self._columns.touch(None)
             view = self._changing().view(cypher, parameters)
             counters = {name: n for name, n in (view.stats or {}).items() if n}
             return WriteResult(_rows(view), counters)
@@ -110,7 +139,8 @@ class EmbeddedStore(Closing):
             return
         with self._errors():
             graph = kglite.open(str(self._path), durable="off")
-        self._written = written = _Written(graph)
+        self._columns.begin()
+        self._written = written = _Written(graph, self._columns.touch)
         try:
             yield
             if written.failed:
@@ -118,6 +148,7 @@ class EmbeddedStore(Closing):
             if written.changed:
                 with self._errors():
                     graph.save()
+                self._publish(written)
         finally:
             self._written = None
             _release(graph)
@@ -126,7 +157,7 @@ class EmbeddedStore(Closing):
         """Create the constraints and indexes that are not there yet."""
         with self.writing():
             written = self._changing()
-            for text in (*CONSTRAINTS, FEATURE_INDEX):  # it indexes no pair of a relationship's
+            for text in (*CONSTRAINTS, *FEATURE_INDEXES):  # it indexes no pair of a relationship's
                 written.execute(text)
 
     def close(self) -> None:
@@ -134,15 +165,29 @@ class EmbeddedStore(Closing):
         self._read = None
         self._read_version = None
 
+    def _publish(self, written: _Written) -> None:
+        """Let the columns follow the file; without them questions are only slower."""
+        try:
+            self._columns.publish(written.execute)
+        except OSError as error:
+            logger.warning("The columns beside %s were not written: %s.", self.name, error.strerror)
+
     def _changing(self) -> _Written:
         assert self._written is not None
         self._written.changed = True
         return self._written
 
-    def _view(self, cypher: str, parameters: Parameters | None) -> kglite.ResultView:
+    def _view(
+        self, cypher: str, parameters: Parameters | None, bounds: Bounds | None = None
+    ) -> kglite.ResultView:
         """Run a text that only reads: on the writer's copy inside `writing()`, else on the file."""
+        if READS_FILES.search(cypher):
+            raise StoreError(
+                "This text reads a file with LOAD CSV, and only the store may be read. Give values "
+                "with --param, or rows of a file with --write."
+            )
         session = self._written.graph.freeze() if self._written else self._reader()
-        return _run(session.cypher, cypher, parameters)
+        return _run(session.cypher, cypher, parameters, bounds)
 
     def _reader(self) -> kglite.Session:
         """Return the file as it is now; it is read again when another process has replaced it."""
@@ -188,9 +233,10 @@ class EmbeddedStore(Closing):
 class _Written:
     """The copy of the graph that a writer changes: the transaction of this store."""
 
-    def __init__(self, graph: kglite.KnowledgeGraph) -> None:
+    def __init__(self, graph: kglite.KnowledgeGraph, touch: Callable[[str | None], None]) -> None:
         graph.set_default_timeout(0)
         self.graph = graph
+        self._touch = touch
         self.changed = False
         self.failed = False
 
@@ -198,7 +244,11 @@ class _Written:
         return _run(self.graph.cypher, cypher, parameters)
 
     def execute(self, cypher: str, parameters: Parameters | None = None) -> list[Row]:
-        return _rows(self.view(cypher, parameters))
+        view = self.view(cypher, parameters)
+        about = (table.type in cypher for table in (INTERACTS, CONSTANT))
+        if any(about) and any((view.stats or {}).values()):
+            self._touch((parameters or {}).get("run"))
+        return _rows(view)
 
     def add_nodes(self, table: NodeTable, frame: pd.DataFrame) -> None:
         if not len(frame):
@@ -253,9 +303,18 @@ def _fan_text(table: RelationshipTable) -> str:
     )
 
 
-def _run(cypher: Callable[..., Any], text: str, parameters: Parameters | None) -> kglite.ResultView:
-    with _kglite_errors():
-        view: kglite.ResultView = cypher(text, params=dict(parameters or {}))
+def _run(
+    cypher: Callable[..., Any],
+    text: str,
+    parameters: Parameters | None,
+    bounds: Bounds | None = None,
+) -> kglite.ResultView:
+    limits: dict[str, int] = {}
+    if bounds is not None:
+        limits = {"timeout_ms": max(1, int(1000 * bounds.seconds)), "row_limit": bounds.rows}
+    with _kglite_errors(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # they are on the view, and logged below
+        view: kglite.ResultView = cypher(text, params=dict(parameters or {}), **limits)
     if isinstance(view, str):
         raise StoreError("FORMAT CSV is not supported; use --csv.")
     for warning in view.warnings:
@@ -294,6 +353,8 @@ def _kglite_errors() -> Iterator[None]:
         yield
     except kglite.ReadOnlyError as error:
         raise StoreError("This text writes, and only reading is allowed. Add --write.") from error
+    except kglite.CypherTimeoutError as error:
+        raise StoreError(TOO_LONG) from error
     except (kglite.KgError, ValueError, TypeError, OverflowError) as error:
         raise StoreError(f"The store refused the text: {_line(error)}") from error
 

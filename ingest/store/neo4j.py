@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, TypeVar
 import neo4j
 from neo4j.exceptions import DriverError, Neo4jError, ServiceUnavailable
 
-from ingest.schema import CONSTRAINTS, FEATURE_INDEX
+from ingest.schema import CONSTRAINTS, FEATURE_INDEXES, UNUSED_INDEXES
 from ingest.store.bulk import ServerTransaction
 from ingest.store.closing import Closing
-from ingest.store.protocol import Capabilities, Parameters, Row, Transaction, WriteResult
+from ingest.store.columns import NoColumns
+from ingest.store.protocol import Bounds, Capabilities, Parameters, Row, Transaction, WriteResult
 from ingest.store.server import (
     check_version,
     gds_version,
@@ -38,7 +39,7 @@ T = TypeVar("T")
 logging.getLogger("neo4j").addHandler(logging.NullHandler())
 
 
-class Neo4jStore(Closing):
+class Neo4jStore(NoColumns, Closing):
     """A graph in a Neo4j database. Opening it makes one attempt to connect."""
 
     def __init__(
@@ -80,15 +81,19 @@ class Neo4jStore(Closing):
                 lambda tx: plain_rows(tx.run(cypher, dict(parameters or {})))
             )
 
-    def frame(self, cypher: str, parameters: Parameters | None = None) -> pd.DataFrame:
+    def frame(
+        self, cypher: str, parameters: Parameters | None = None, bounds: Bounds | None = None
+    ) -> pd.DataFrame:
         """Return the rows of a text that only reads as a table."""
 
         def read(transaction: neo4j.ManagedTransaction) -> pd.DataFrame:
             result = transaction.run(cypher, dict(parameters or {}))
-            return plain_frame(result.values(), result.keys())
+            rows = result.values() if bounds is None else map(list, result.fetch(bounds.rows))
+            return plain_frame(rows, result.keys())
 
+        limited = neo4j.unit_of_work(timeout=bounds.seconds if bounds else None)(read)
         with self._session() as session:
-            return session.execute_read(read)
+            return session.execute_read(limited)
 
     def write(self, cypher: str, parameters: Parameters | None = None) -> WriteResult:
         """Run a user's text that may write."""
@@ -115,7 +120,7 @@ class Neo4jStore(Closing):
     def ensure_schema(self) -> None:
         """Create the constraints and indexes that are not there yet."""
         if not self._schema_is_there:
-            for text in (*CONSTRAINTS, FEATURE_INDEX):
+            for text in (*UNUSED_INDEXES, *CONSTRAINTS, *FEATURE_INDEXES):
                 self.transact(_executing(text))
             self.execute("CALL db.awaitIndexes(300)")
             self._schema_is_there = True

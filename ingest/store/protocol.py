@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
@@ -16,13 +17,32 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ingest.schema import NodeTable, RelationshipTable
+    from ingest.store.columns import KeptRuns
 
-__all__ = ["Capabilities", "GraphStore", "Parameters", "Row", "Transaction", "WriteResult"]
+__all__ = [
+    "TOO_LONG",
+    "Bounds",
+    "Capabilities",
+    "GraphStore",
+    "Parameters",
+    "Row",
+    "Transaction",
+    "WriteResult",
+]
 
+TOO_LONG = "The text took longer than it may. Ask for less, or begin it at an id."
 Row = dict[str, Any]
 Parameters = Mapping[str, Any]
 T = TypeVar("T")
 StoreT = TypeVar("StoreT", bound="GraphStore")
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How long a text may take, and how many of its rows come back."""
+
+    seconds: float
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -79,12 +99,25 @@ class GraphStore(Protocol):
         """What this store can do."""
         ...
 
+    def columns(self) -> KeptRuns | None:
+        """Return the runs as columns, None where the store keeps none that are up to date."""
+        ...
+
+    def keep_interactions(self, run: str, file: Path) -> None:
+        """Take the Parquet file whose interactions a run has, where the store keeps columns."""
+        ...
+
     def execute(self, cypher: str, parameters: Parameters | None = None) -> list[Row]:
         """Return the rows of a text that only reads; a text that writes is a StoreError."""
         ...
 
-    def frame(self, cypher: str, parameters: Parameters | None = None) -> pd.DataFrame:
-        """Return the rows of a text that only reads as a table, with its columns even if empty."""
+    def frame(
+        self, cypher: str, parameters: Parameters | None = None, bounds: Bounds | None = None
+    ) -> pd.DataFrame:
+        """Return the rows of a text that only reads as a table, with its columns even if empty.
+
+        With bounds, the first rows; a text that takes longer is a StoreError.
+        """
         ...
 
     def write(self, cypher: str, parameters: Parameters | None = None) -> WriteResult:

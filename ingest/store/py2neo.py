@@ -12,10 +12,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ingest.schema import CONSTRAINTS, FEATURE_INDEX
+from ingest.schema import CONSTRAINTS, FEATURE_INDEXES, UNUSED_INDEXES
 from ingest.store.bulk import ServerTransaction
 from ingest.store.closing import Closing
-from ingest.store.protocol import Capabilities, Parameters, Row, Transaction, WriteResult
+from ingest.store.columns import NoColumns
+from ingest.store.protocol import Bounds, Capabilities, Parameters, Row, Transaction, WriteResult
 from ingest.store.server import (
     check_version,
     gds_version,
@@ -48,7 +49,7 @@ BROKEN = (
 T = TypeVar("T")
 
 
-class Py2neoStore(Closing):
+class Py2neoStore(NoColumns, Closing):
     """A graph in the Neo4j database that a `py2neo.Graph` is connected to."""
 
     def __init__(self, graph: py2neo.Graph) -> None:
@@ -72,8 +73,15 @@ class Py2neoStore(Closing):
         with self._transaction(readonly=True) as transaction:
             return plain_rows(transaction.run(cypher, dict(parameters or {})))
 
-    def frame(self, cypher: str, parameters: Parameters | None = None) -> pd.DataFrame:
-        """Return the rows of a text that only reads as a table."""
+    def frame(
+        self, cypher: str, parameters: Parameters | None = None, bounds: Bounds | None = None
+    ) -> pd.DataFrame:
+        """Return the rows of a text that only reads as a table.
+
+        Raises StoreError for bounds, which py2neo cannot keep.
+        """
+        if bounds is not None:
+            raise StoreError("py2neo knows no time limit. Open the server by its address instead.")
         with self._transaction(readonly=True) as transaction:
             cursor = transaction.run(cypher, dict(parameters or {}))
             columns = cursor.keys()
@@ -97,7 +105,7 @@ class Py2neoStore(Closing):
 
     def ensure_schema(self) -> None:
         """Create the constraints and indexes that are not there yet."""
-        for text in (*CONSTRAINTS, FEATURE_INDEX):
+        for text in (*UNUSED_INDEXES, *CONSTRAINTS, *FEATURE_INDEXES):
             self.write(text)
         self.execute("CALL db.awaitIndexes(300)")
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ingest.store.protocol import Row
+from ingest.store.protocol import TOO_LONG, Row
 from lib_graph.errors import StoreError, StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ def refusal(name: str, code: str, message: str) -> StoreError:
         )
     if kind == "DatabaseNotFound":
         return StoreUnavailableError(f"{name!r}: {one_line(message)}. Set NEO4J_DATABASE.")
+    if kind.startswith("TransactionTimedOut"):
+        return StoreError(TOO_LONG)
     if kind == "AccessMode":
         return StoreError("This text writes, and only reading is allowed. Add --write.")
     did = "refused the text" if code.startswith("Neo.ClientError") else "failed"

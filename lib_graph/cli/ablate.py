@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from lib_graph.cli.options import resources
 from lib_graph.cli.output import Output, output_options
 from lib_graph.errors import ConflictError, UsageError
 from lib_graph.support import defaults
+from lib_graph.support.texts import json_text
 from lib_graph.support.view import View
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def circuit(
         result.write(out)
     write_ablation(bench, score.row(bench), replace=replace)
     if as_json:
-        click.echo(json.dumps(result.json_value(), indent=1, ensure_ascii=False))
+        click.echo(json_text(result.json_value(), indent=1))
         return
     click.echo(f"{score.edges} interactions between {score.nodes} features")
     for name, value in (

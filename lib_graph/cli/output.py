@@ -6,7 +6,6 @@ stdout.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,9 +38,10 @@ class Output:
         """Print rows in the way that was asked for; `view` makes their table."""
         from lib_graph.support.files import whole_file
         from lib_graph.support.tables import write_csv, write_parquet
+        from lib_graph.support.texts import json_text
 
         if self.as_json:
-            click.echo(json.dumps(rows.json_value(), indent=1, ensure_ascii=False, default=str))
+            click.echo(json_text(rows.json_value(), indent=1))
         elif self.as_csv:
             write_csv([rows.to_pandas()], sys.stdout)
         elif self.parquet is not None:

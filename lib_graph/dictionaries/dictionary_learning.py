@@ -43,7 +43,10 @@ def read(files: Files) -> list[Found] | None:
     if path is None or path.suffix != ".pt":
         return None
     tensors = files.tensors(path)
-    config = files.config("config.json") or {}
+    config = files.config("config.json")
+    if config is None and path.parent.name == "checkpoints":
+        config = Files(path.parent.parent).config("config.json")
+    config = config or {}
     trainer = config.get("trainer")
     trainer = trainer if isinstance(trainer, dict) else {}
     of = files.settings.get("class") or trainer.get("dict_class")
@@ -58,13 +61,14 @@ def _class(path: Path, tensors: Mapping[str, Any], of: Any) -> str | None:
     """Return the class that a file was saved by; None if by none."""
     fit = [name for name, needed in CLASSES.items() if needed <= tensors.keys()]
     if of is not None:
-        if of not in CLASSES:
-            raise NotFoundError(f"class of {FORM}", str(of), CLASSES)
-        if missing := sorted(CLASSES[of] - tensors.keys()):
+        named = str(of)
+        if named not in CLASSES:
+            raise NotFoundError(f"class of {FORM}", named, CLASSES)
+        if missing := sorted(CLASSES[named] - tensors.keys()):
             raise RunError(
-                f"{str(path)!r} looks like {FORM}, {of}, but has no tensor {missing[0]!r}."
+                f"{str(path)!r} looks like {FORM}, {named}, but has no tensor {missing[0]!r}."
             )
-        return str(of)
+        return named
     if {"AutoEncoderTopK", "BatchTopKSAE"} <= set(fit):
         raise UsageError(
             f"{str(path)!r} looks like {FORM}, but without its config.json nothing says whether it "
@@ -125,8 +129,9 @@ def _set(kind: str, tensors: Mapping[str, Any], features: int, path: Path) -> to
     found = whole(tensors, "threshold", path, FORM)
     if kind != "JumpReluAutoEncoder" and float(found.min()) < 0:
         raise UsageError(
-            f"{str(path)!r} is a {kind} of {FORM} whose threshold is not set ({float(found):g}): "
-            "it was saved too early in its training. Take a later checkpoint."
+            f"{str(path)!r} is a {kind} of {FORM} whose threshold is not set "
+            f"({float(found.min()):g}): it was saved too early in its training. Take a later "
+            "checkpoint."
         )
     return above(found, features, path, FORM)
 

@@ -42,15 +42,14 @@ def read(files: Files) -> list[Found] | None:
     form = "Gemma Scope 2" if second else "Gemma Scope"
     tensors = {name if second else name.lower(): x for name, x in files.tensors(path).items()}
     config = files.config("config.json") or {} if second else {}
-    words = _words(path)
-    across = "affine_skip_connection" in tensors or bool(words & {"transcoder", "transcoders"})
-    across = across or "clt" in words or "hf_hook_point_out" in config
+    across = "affine_skip_connection" in tensors or "hf_hook_point_out" in config
+    across = across or any(_named(path, word) for word in ("transcoders?", "clt"))
     decoder = whole(tensors, "w_dec", path, form)
-    if across or decoder.ndim == 3:
+    if across or decoder.ndim != 2:
         return [_transcoder(path, form, tensors, decoder, config)]
     encoder = matrix(tensors, "w_enc", path, form)
     notes: tuple[str, ...] = ()
-    if "embedding" in words:
+    if _named(path, "embedding"):
         scale = len(encoder) ** 0.5
         encoder, decoder, notes = encoder / scale, decoder * scale, ("of embeddings over √d",)
     held = dictionary(
@@ -58,7 +57,7 @@ def read(files: Files) -> list[Found] | None:
         vector(tensors, "b_dec", path, form), "jumprelu",
         threshold=above(whole(tensors, "threshold", path, form), encoder.shape[1], path, form),
     )  # fmt: skip
-    return [Found(path, form, "jumprelu", held, _hook(path, words, config), notes)]
+    return [Found(path, form, "jumprelu", held, _hook(path, config), notes)]
 
 
 def _transcoder(
@@ -69,8 +68,9 @@ def _transcoder(
     skip = None
     if "affine_skip_connection" in tensors:
         skip = matrix(tensors, "affine_skip_connection", path, form)
-    if decoder.ndim == 3 and layer:  # to every layer of the model: those before get nothing
-        decoder = decoder[:, int(layer[-1]) :]
+    number = int(layer[-1]) if layer else 0
+    if decoder.ndim == 3 and decoder.shape[1] > number:
+        decoder = decoder[:, number:]  # it is for every layer: those before get nothing
     held: Transcoder = transcoder(
         path, form, encoder, vector(tensors, "b_enc", path, form), decoder,
         vector(tensors, "b_dec", path, form), "jumprelu",
@@ -85,17 +85,17 @@ def _transcoder(
     return Found(path, form, kind, held, hook, (f"writes to {out}",) if out else ())
 
 
-def _words(path: Path) -> set[str]:
-    """Return the words in the names of the nearest folders."""
-    return {word for part in path.absolute().parts[-6:] for word in re.split(r"[-./]", part)}
+def _named(path: Path, word: str) -> bool:
+    """Return whether a word is in the names of the nearest folders."""
+    text = "/".join(path.absolute().parts[-6:])
+    return re.search(rf"(?<![a-z]){word}(?![a-z])", text) is not None
 
 
-def _hook(path: Path, words: set[str], config: Mapping[str, Any]) -> str | None:
+def _hook(path: Path, config: Mapping[str, Any]) -> str | None:
     if isinstance(given := config.get("hf_hook_point_in"), str):
         return given
-    if "embedding" in words:
+    if _named(path, "embedding"):
         return "hook_embed"
     layer = LAYER.findall(str(path.absolute()))
-    text = "-".join(path.absolute().parts[-6:])
-    site = next((hook for word, hook in SITES.items() if word in words or f"{word}_" in text), None)
+    site = next((hook for word, hook in SITES.items() if _named(path, word)), None)
     return f"blocks.{layer[-1]}.{site or 'hook_resid_post'}" if layer else None

@@ -27,12 +27,13 @@ def read(files: Files) -> list[Found] | None:
     if path is None or path.suffix not in (".pt", ".pth") or not files.names(path) >= PARTS:
         return None
     tensors = files.tensors(path)
-    activation, state = tensors.get("activation", "ReLU"), tensors.get("activation_state_dict")
+    activation = str(tensors.get("activation", "ReLU"))
+    state = tensors.get("activation_state_dict")
     state = state if isinstance(state, Mapping) else {}
     known = {"ReLU": "relu", "TopK": "topk", "Identity": "identity"}
     if activation not in known:
-        raise NotFoundError(f"activation of {FORM}", str(activation), known)
-    ours = known[str(activation)]
+        raise NotFoundError(f"activation of {FORM}", activation, known)
+    ours = known[activation]
     if ours == "topk" and state.get("postact_fn", "ReLU") == "Identity":
         ours = "signed-topk"
     normed = activation == "TopK"

@@ -24,6 +24,8 @@ def whole(tensors: Mapping[str, Any], name: str, path: Path, form: str) -> Tenso
         raise RunError(f"{str(path)!r} looks like {form}, but has no tensor {name!r}.")
     if not (found.is_floating_point() or found.dtype in (torch.int32, torch.int64)):
         raise RunError(f"{name} in {str(path)!r} ({form}) is {found.dtype}, not floating point.")
+    if not found.numel():
+        raise RunError(f"{name} in {str(path)!r} ({form}) is empty: {tuple(found.shape)}.")
     found = found.double()
     if found.isnan().any() or (found.isinf().any() and "threshold" not in name):
         raise RunError(f"{name} in {str(path)!r} ({form}) has values that are NaN or infinite.")
@@ -33,7 +35,7 @@ def whole(tensors: Mapping[str, Any], name: str, path: Path, form: str) -> Tenso
 def matrix(tensors: Mapping[str, Any], name: str, path: Path, form: str) -> Tensor:
     """Return a matrix in float64. Raises RunError if it is none, or as `whole` does."""
     found = whole(tensors, name, path, form)
-    if found.ndim != 2 or not found.numel():
+    if found.ndim != 2:
         raise RunError(f"{name} in {str(path)!r} ({form}) is no matrix: {tuple(found.shape)}.")
     return found
 
@@ -131,6 +133,8 @@ def transcoder(
     width, features = encoder.shape
     if decoder.ndim == 2:
         decoder = decoder[:, None]
+    if decoder.ndim != 3:
+        raise RunError(f"The decoder in {str(path)!r} ({form}) is {tuple(decoder.shape)}.")
     _fit(path, form, encoder, bias, decoder[:, 0], output, len(output))
     if skip is not None and skip.shape != (width, len(output)):
         raise _misfit(path, form, "the skip", skip, (width, len(output)))

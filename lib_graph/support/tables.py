@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lib_graph.errors import UsageError
+from lib_graph.support.texts import json_text
 
 __all__ = ["Frame", "Record", "records_of", "write_csv", "write_json_rows", "write_parquet"]
 
@@ -54,7 +55,7 @@ def write_json_rows(frames: Iterable[pd.DataFrame], file: IO[str]) -> None:
     separator = "\n"
     for frame in frames:
         for record in records_of(frame):
-            file.write(separator + json.dumps(record, ensure_ascii=False, default=str))
+            file.write(separator + json_text(record))
             separator = ",\n"
     file.write("\n]\n")
 

@@ -1,8 +1,12 @@
-"""One run of a store, to ask Cypher texts of."""
+"""One run of a store, to ask Cypher texts of.
+
+Where the store keeps the run as columns, a text that has a twin (`queries.columnar`) is answered by
+that: the rows are the same.
+"""
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from queries.asking.places import Place, StoredLayer, find_place
@@ -12,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ingest.store import GraphStore
+    from ingest.store.columns import Columns
+    from queries.columnar import Twin
 
 __all__ = ["Reader"]
 
@@ -34,7 +40,12 @@ class Reader:
     @cached_property
     def layers(self) -> tuple[StoredLayer, ...]:
         """The layers of the run, from the first to the last; not among the statements."""
-        rows = self.store.execute(read_text("layers"), {"run": self.run})
+        columns = self.columns()
+        rows = (
+            self.store.execute(read_text("layers"), {"run": self.run})
+            if columns is None
+            else columns.layers
+        )
         return tuple(StoredLayer(**row) for row in rows)
 
     @property
@@ -48,15 +59,42 @@ class Reader:
 
     def rows(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
         """Return the rows that a text gives for this run."""
-        return self.store.execute(text, self._remember(text, parameters))
+        from queries.asking.tables import records_of
+
+        frame = self._twin(text, parameters)
+        asked = self.remember(text, parameters)
+        return self.store.execute(text, asked) if frame is None else records_of(frame)
 
     def frame(self, text: str, **parameters: Any) -> pd.DataFrame:
         """Return the table that a text gives for this run."""
         from queries.asking.tables import typed
 
-        return typed(self.store.frame(text, self._remember(text, parameters)))
+        frame = self._twin(text, parameters)
+        asked = self.remember(text, parameters)
+        return typed(self.store.frame(text, asked) if frame is None else frame)
 
-    def _remember(self, text: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    def columns(self) -> Columns | None:
+        """Return the run as columns, None where the store has none."""
+        kept = self.store.columns()
+        return None if kept is None else kept.run(self.run)
+
+    def _twin(self, text: str, parameters: dict[str, Any]) -> pd.DataFrame | None:
+        """Return the rows of a text from the columns of the run; None where that cannot be."""
+        columns = self.columns()
+        if columns is None:
+            return None
+        twin = _twins().get(text)
+        return None if twin is None else twin(columns, **parameters)
+
+    def remember(self, text: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Note a text as one that ran, and return its parameters, `run` among them."""
         parameters = {"run": self.run, **parameters}
         self._statements.append(Statement(text, parameters))
         return parameters
+
+
+@cache
+def _twins() -> dict[str, Twin]:
+    from queries.columnar import TWINS
+
+    return {read_text(name): twin for name, twin in TWINS.items()}

@@ -12,6 +12,7 @@ from queries.asking.statements import Statement, read_text
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore
+    from ingest.store.columns import KeptRuns
     from queries.asking.tables import Table
 
 __all__ = ["RunInfo", "choose_run", "list_runs", "runs_table"]
@@ -39,7 +40,8 @@ def list_runs(store: GraphStore, *, unfinished: bool = False) -> list[RunInfo]:
 
     Raises StoreUnavailableError if one is to be read, and has another version of the graph.
     """
-    rows: list[dict[str, Any]] = store.execute(_text(unfinished))
+    kept = store.columns()
+    rows = store.execute(_text(unfinished)) if kept is None else _kept_rows(kept, unfinished)
     runs = [RunInfo(**row) for row in rows]
     if not unfinished:
         check_versions(store.name, {run.id: run.schema_version for run in runs})
@@ -48,10 +50,15 @@ def list_runs(store: GraphStore, *, unfinished: bool = False) -> list[RunInfo]:
 
 def runs_table(store: GraphStore, *, unfinished: bool = False) -> Table:
     """Return what `list_runs` does as a table with the fields of RunInfo."""
+    import pandas as pd
+
     from queries.asking.tables import Table
 
-    text = _text(unfinished)
-    return Table(store.frame(text), (Statement(text, {}),))
+    text, kept = _text(unfinished), store.columns()
+    if kept is None:
+        return Table(store.frame(text), (Statement(text, {}),))
+    frame = pd.DataFrame(_kept_rows(kept, unfinished), columns=list(RunInfo.__annotations__))
+    return Table(frame, (Statement(text, {}),))
 
 
 def choose_run(runs: Sequence[RunInfo], wanted: str | None = None) -> RunInfo:
@@ -81,6 +88,16 @@ def choose_run(runs: Sequence[RunInfo], wanted: str | None = None) -> RunInfo:
             raise UsageError(f"{wanted!r} can be any of the runs {candidates}. Give a whole id.")
     known = [name for run in runs for name in (run.id, run.name)]
     raise NotFoundError("run", wanted, known, "List them with 'lib-graph runs'.")
+
+
+def _kept_rows(kept: KeptRuns, unfinished: bool) -> list[dict[str, Any]]:
+    names = RunInfo.__annotations__
+    rows = [
+        {**run, "schema_version": run["schema_version"] or 1}
+        for run in kept.runs
+        if unfinished or run["status"] == "complete"
+    ]
+    return [{name: run[name] for name in names} for run in rows]
 
 
 def _text(unfinished: bool) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from lib_graph.support.tables import Record, records_of
 from queries.asking.statements import Statement
 
-__all__ = ["Table", "stacked", "typed"]
+__all__ = ["Table", "records_of", "stacked", "typed"]
 
 TYPES = {
     **dict.fromkeys(["strength", "stderr", "effect", "share", "importance", "variance"], "float64"),

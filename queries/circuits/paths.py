@@ -138,14 +138,9 @@ def _by_stored_costs(
     else:
         return None
     ends = stop.ids(reader.run)
-    backwards = start is target
-    text = walk_text(
-        ["n." + rest, *["m." + rest] * (target.layer - source.layer)],
-        "backwards" if backwards else "forwards",
-    )
     for attempt in range(TRIES):
         width = k * WIDER**attempt
-        rows = reader.rows(text, **_start(start), k=width)
+        rows = _walk(reader, start, stop, rest, width)
         kept = [row for row in rows if row["path"][tip] in ends]
         if len(kept) >= k or len(rows) < width:
             return kept[:k]
@@ -159,10 +154,39 @@ def _by_own_costs(reader: Reader, source: End, target: End, k: int) -> list[Reco
         known = [{"id": feature, "cost": cost} for feature, cost in rest[layer].items()]
         rows = reader.rows(read_text("costs_to_target"), next=known)
         rest[layer - 1] = {row["id"]: row["cost"] for row in rows}
-    layers = range(source.layer, target.layer + 1)
-    names = [f"$rest_{layer}[{'m' if i else 'n'}.id]" for i, layer in enumerate(layers)]
-    costs = {f"rest_{layer}": rest[layer] for layer in layers}
-    return reader.rows(walk_text(names, "forwards"), **_start(source), k=k, **costs)
+    return _walk(reader, source, target, rest, k)
+
+
+def _walk(
+    reader: Reader, start: End, stop: End, rest: str | Mapping[int, Mapping[str, float]], k: int
+) -> list[Record]:
+    """Walk from `start` to `stop`, in the columns where the store has them, else in Cypher.
+
+    rest: the property with the least costs to `stop`, or these by layer and id.
+    """
+    backwards = start.layer > stop.layer
+    layers = range(start.layer, stop.layer + (-1 if backwards else 1), -1 if backwards else 1)
+    if isinstance(rest, str):
+        names = [f"{'m' if i else 'n'}.{rest}" for i in range(len(layers))]
+        costs: dict[str, Any] = {}
+    else:
+        names = [f"$rest_{layer}[{'m' if i else 'n'}.id]" for i, layer in enumerate(layers)]
+        costs = {f"rest_{layer}": rest[layer] for layer in layers}
+    text = walk_text(names, "backwards" if backwards else "forwards")
+    parameters = {**_start(start), "k": k, **costs}
+    columns = reader.columns()
+    if columns is None:
+        return reader.rows(text, **parameters)
+    from queries.columnar.walking import strongest_paths
+
+    reader.remember(text, parameters)
+    features = columns.features
+    if isinstance(rest, str):
+        least = [features[rest].to_numpy(dtype=float)] * len(layers)
+    else:
+        least = [features["id"].map(rest[layer]).to_numpy(dtype=float) for layer in layers]
+    begins = features["index"].isin(start.indices).to_numpy()
+    return strongest_paths(columns, layers, least, begins, k)
 
 
 def _start(end: End) -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import click
 from lib_graph.cli.commands import command
 from lib_graph.errors import UsageError
 from lib_graph.support import defaults
+from lib_graph.support.texts import json_text
 
 if TYPE_CHECKING:
     from lib_graph.run.feature import Feature
@@ -52,7 +52,7 @@ def feature(
     if images is not None:
         _draw(found, images)
     if as_json:
-        click.echo(json.dumps(feature_json(found), indent=1, ensure_ascii=False))
+        click.echo(json_text(feature_json(found), indent=1))
         return
     for view in feature_views(found, str(run.path)):
         print_view(view)

@@ -39,7 +39,9 @@ CHARTS = ("importances", "modules", "strengths", "ablation")
 @command(short_help="Write features, interactions or a circuit to a file.")
 @click.argument("what", type=click.Choice(["features", "interactions", "circuit"]))
 @run_options
-@click.option("--format", type=click.Choice(["parquet", "csv", "graphml", "json"]), required=True)
+@click.option("--format", metavar="FORMAT", help="parquet, csv or json: rows (json: all of a "
+              "circuit); graphml, gexf, cyjs, node-link or neuronpedia: a graph.  [default: what "
+              "the suffix of --out says]")  # fmt: skip
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
               help="[default: standard output]")  # fmt: skip
 @min_strength_option
@@ -51,10 +53,12 @@ def export(what: str, store: str | None, run: str | None, out: Path | None, **op
 
     \b
     lib-graph export interactions --format parquet --out interactions.parquet
-    lib-graph export circuit --target output/5 --format graphml --out circuit.graphml
+    lib-graph export circuit --target output/5 --out circuit.gexf
     """  # noqa: D301  \b is click's mark
+    from queries.export import format_of
     from queries.graph import open_graph
 
+    options["format"] = format_of(out, options["format"])
     if what == "circuit" and options["target"] is None:
         raise UsageError("A circuit needs an end. Give --target LAYER/INDEX.")
     if out is None and options["format"] == "parquet" and sys.stdout.isatty():
@@ -84,7 +88,7 @@ def _export(
     elif what == "interactions":
         export_interactions(graph, file, format=format, min_strength=min_strength)
     else:
-        export_circuit(graph.circuit(**circuit), file, format=format)
+        export_circuit(graph.circuit(**circuit), file, format=format, run=graph.run)
 
 
 @command(short_help="Draw a circuit, the strongest paths, or a whole run.")

@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 
 __all__ = ["cypher", "delete"]
 
+ANY_TIME = 86_400.0  # a day
+ANY_ROWS = 2**31
+
 
 @command(short_help="Run a Cypher text of your own.")
 @click.argument("text")
 @run_options
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE",
               help="A parameter; VALUE is JSON, else a string. Repeatable.")  # fmt: skip
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+              help="Stop a text that reads after so long.")  # fmt: skip
+@click.option("-n", "--limit", type=click.IntRange(1), help="At most so many rows.")
 @click.option("--write", is_flag=True, help="Allow the text to change the store.")
 @output_options
 def cypher(
@@ -34,6 +40,8 @@ def cypher(
     store: str | None,
     run: str | None,
     params: tuple[str, ...],
+    timeout: float | None,
+    limit: int | None,
     write: bool,
     output: AnswerOutput,
 ) -> None:
@@ -46,14 +54,24 @@ def cypher(
     lib-graph cypher 'RETURN $k + 1 AS next' --param k=3
     """  # noqa: D301  \b is click's mark
     from ingest.store.opening import using_store
+    from ingest.store.protocol import Bounds
     from queries.asking.runs import choose_run, list_runs
+    from queries.asking.statements import Statement
+    from queries.asking.tables import Table
     from queries.views.answers import table_view
 
+    if write and (timeout, limit) != (None, None):
+        raise UsageError("--timeout and --limit are for texts that only read. Leave out --write.")
     parameters = parse_parameters(params)
     with using_store(store) as opened:
         if "run" not in parameters and re.search(r"\$(run\b|`run`)", text):
             parameters = {"run": choose_run(list_runs(opened), run).id, **parameters}
-        found = (_write if write else _read)(opened, text, parameters)
+        if write:
+            found = _write(opened, text, parameters)
+        else:
+            bounds = Bounds(timeout or ANY_TIME, limit or ANY_ROWS)
+            frame = opened.frame(text, parameters, bounds)
+            found = Table(frame, (Statement(text, parameters),))
     output.emit(found, table_view)
 
 
@@ -75,13 +93,6 @@ def parse_parameters(pairs: tuple[str, ...], texts: Collection[str] = ()) -> dic
             with contextlib.suppress(ValueError):
                 parameters[name] = json.loads(value)
     return parameters
-
-
-def _read(store: GraphStore, text: str, parameters: dict[str, Any]) -> Table:
-    from queries.asking.statements import Statement
-    from queries.asking.tables import Table
-
-    return Table(store.frame(text, parameters), (Statement(text, parameters),))
 
 
 def _write(store: GraphStore, text: str, parameters: dict[str, Any]) -> Table:

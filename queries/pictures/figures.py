@@ -10,6 +10,7 @@ import pandas as pd
 
 from lib_graph.errors import UsageError
 from lib_graph.support.files import whole_file
+from lib_graph.support.texts import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,9 +38,18 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     import matplotlib
 
     suffix = check_suffix(path)
+    make_printable(figure)
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(suffix)
     with whole_file(Path(path)) as temporary, matplotlib.rc_context({"svg.hashsalt": "lib-graph"}):
         figure.savefig(temporary, format=suffix, dpi=200, metadata=undated)
+
+
+def make_printable(figure: Figure) -> None:
+    """Put a mark in place of what no file of a picture can hold, in all texts of a figure."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_text(printable(text.get_text()))
 
 
 def module_colours(modules: Iterable[int]) -> dict[int, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jinja2
 
+from lib_graph.support.texts import printable
 from queries.report.blocks import Chapter
 
 __all__ = ["render"]
@@ -15,7 +16,7 @@ TEMPLATES = Path(__file__).parent
 
 
 def render(title: str, about: str, parts: Sequence[Chapter]) -> str:
-    """Return a report as HTML. Everything but the pictures' own markup is escaped."""
+    """Return a report as HTML, printable; all but the pictures' own markup is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -24,4 +25,5 @@ def render(title: str, about: str, parts: Sequence[Chapter]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("page.html").render(title=title, about=about, parts=parts)
+    page = environment.get_template("page.html").render(title=title, about=about, parts=parts)
+    return printable(page)

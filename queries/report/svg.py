@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from lib_graph.errors import UsageError
+from lib_graph.support.texts import printable
 from queries.report.blocks import Picture, Words
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ __all__ = ["inline_svg", "picture"]
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 PIXELS = 4 / 3  # of a point
 LEAST = 0.6  # of its own width: a narrower page scrolls the picture
-NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 FONTS = re.compile(r"'DejaVu Sans'[^;]*")
 
 
@@ -38,7 +38,7 @@ def inline_svg(figure: Figure, name: str, alternative: str) -> str:
     Its texts are texts, in a font of the reader's; every id begins with `name`. It is at most as
     wide as the figure is.
     """
-    root = ElementTree.fromstring(NOT_XML.sub("", _drawn(figure)))
+    root = ElementTree.fromstring(printable(_drawn(figure)))
     for parent, name_of_child in ((root, "metadata"), *((x, "style") for x in root)):
         for child in parent.findall(f"{{{SVG}}}{name_of_child}"):
             parent.remove(child)  # a style in a picture would be one of the whole page

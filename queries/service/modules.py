@@ -10,6 +10,7 @@ from lib_graph.support import defaults
 from lib_graph.support.tables import records_of
 from queries.modules.communities import Method
 from queries.modules.graph import Weights
+from queries.pictures.figures import module_colours
 from queries.service.answers import Answered, answer
 from queries.service.asked import RunGraph, TheService
 
@@ -29,10 +30,11 @@ def communities(
     resolution: Resolution = defaults.RESOLUTION,
     seed: Seed = defaults.SEED,
 ) -> Response:
-    """Return the modules of a run, the largest first."""
+    """Return the modules of a run, the largest first, and their colours in all pictures."""
     settings: dict[str, Any] = {"method": method, "weights": weights}
     found = service.communities(graph, **settings, resolution=resolution, seed=seed)
-    return answer(graph.run, found.json_value(), found.statements)
+    colours = module_colours(found.features["community"])
+    return answer(graph.run, {**found.json_value(), "colours": colours}, found.statements)
 
 
 @router.get("/supernodes", response_model=Answered)

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from ingest.store.protocol import Bounds
 from queries.asking.library import all_queries
+from queries.asking.own_text import check_own_text
 from queries.service.answers import Answered, answer
 from queries.service.asked import MOST, RunGraph
 
@@ -56,7 +58,9 @@ def ask(
 @router.post("/cypher", response_model=Answered)
 def cypher(graph: RunGraph, wanted: Annotated[CypherRequest, Body()]) -> Response:
     """Run a Cypher text that only reads; `more` says that there are more rows than asked for."""
-    table = graph.cypher(wanted.text, wanted.parameters)
+    check_own_text(wanted.text)
+    bounds = Bounds(wanted.timeout, wanted.limit + 1)
+    table = graph.cypher(wanted.text, wanted.parameters, bounds=bounds)
     rows = table.frame.head(wanted.limit)
     data = {
         "columns": list(table.frame.columns),

@@ -31,7 +31,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return random_run(tmp_path_factory.mktemp("large") / "run", (120, 120, 120), seed=4)
 
 
-def test_a_load_that_is_killed_is_finished_by_the_same_started(
+def test_a_load_that_is_killed_is_finished_by_the_same_command(
     store: GraphStore, store_target: str, run: Run
 ) -> None:
     process = held("ingest", str(run.path), "--store", store_target, steps=3)

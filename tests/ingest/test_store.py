@@ -12,6 +12,7 @@ import pytest
 from ingest.schema import CONSTRAINTS, FEATURE, INTERACTS, RUN
 from ingest.store import GraphStore, Transaction, open_store
 from ingest.store.embedded import WIDE
+from ingest.store.protocol import Bounds
 from lib_graph.errors import StoreError
 
 COUNT = "MATCH (n) RETURN count(n) AS n"
@@ -247,3 +248,40 @@ def test_capabilities_tell_the_kind(store: GraphStore, store_target: str) -> Non
     assert store.capabilities.atomic is embedded
     assert int(store.capabilities.version.split(".")[0]) >= (0 if embedded else 5)
     assert store.name == store_target
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "LOAD CSV FROM '{file}' AS row RETURN row",
+        "load // now\n csv WITH HEADERS FROM '{file}' AS row RETURN row",
+        "UNWIND [1] AS x LOAD CSV FROM '{file}' AS row RETURN row",
+        "EXPLAIN LOAD CSV FROM '{file}' AS row RETURN row",
+    ],
+)
+def test_reading_reads_no_files(tmp_path: Path, text: str) -> None:
+    """Of the embedded store; a server reads only its own import folder."""
+    (tmp_path / "some.csv").write_text("harmless\n")
+    file = f"file://{tmp_path / 'some.csv'}"
+    with open_store(tmp_path / "graph.kgl") as graph:
+        graph.ensure_schema()
+        for read in (graph.execute, graph.frame):
+            with pytest.raises(StoreError, match="reads a file with LOAD CSV") as caught:
+                read(text.replace("{file}", file))
+            assert "\n" not in str(caught.value)
+
+
+def test_a_frame_has_at_most_so_many_rows(store: GraphStore) -> None:
+    text = "UNWIND range(1, 9) AS n RETURN n, 'x' AS x ORDER BY n"
+    assert store.frame(text, bounds=Bounds(60.0, 4)).n.tolist() == [1, 2, 3, 4]
+    assert store.frame(text, bounds=Bounds(60.0, 99)).n.tolist() == [*range(1, 10)]
+    nothing = store.frame("UNWIND [] AS n RETURN n", bounds=Bounds(60.0, 1))
+    assert list(nothing.columns) == ["n"]
+
+
+@pytest.mark.slow
+def test_a_text_is_stopped_after_its_time(store: GraphStore) -> None:
+    text = "UNWIND range(1, 20000) AS a UNWIND range(1, 20000) AS b RETURN sum(a * b % 7) AS s"
+    with pytest.raises(StoreError, match="took longer than it may"):
+        store.frame(text, bounds=Bounds(0.3, 1))
+    assert store.execute("RETURN 1 AS one") == [{"one": 1}]

@@ -25,8 +25,9 @@ TO_VERSION_1 = (
     "MATCH (s:Feature)-[i:INTERACTS]->() SET i.run = s.run, i.layer_index = s.layer_index",
     "MATCH (r:Run) REMOVE r.schema_version",
 )
-OLD_INDEX = (
-    "CREATE INDEX interacts_strength IF NOT EXISTS FOR ()-[r:INTERACTS]-() ON (r.run, r.strength)"
+OLD_INDEXES = (
+    "CREATE INDEX interacts_strength IF NOT EXISTS FOR ()-[r:INTERACTS]-() ON (r.run, r.strength)",
+    "CREATE INDEX feature_place IF NOT EXISTS FOR (n:Feature) ON (n.run, n.layer_index, n.index)",
 )
 
 
@@ -45,7 +46,8 @@ def make_old(store: GraphStore) -> None:
     for text in TO_VERSION_1:
         store.write(text)
     if store.capabilities.kind == "neo4j":
-        store.write(OLD_INDEX)
+        for text in OLD_INDEXES:
+            store.write(text)
 
 
 def types(store: GraphStore) -> set[tuple[str, str]]:
@@ -67,7 +69,7 @@ def test_every_share_is_positive_and_every_cost_finite(store: GraphStore, run: R
 
 
 def test_an_old_store_becomes_what_a_load_of_today_makes(
-    store: GraphStore, run: Run, tmp_path: Path
+    store: GraphStore, store_target: str, run: Run, tmp_path: Path
 ) -> None:
     other = random_run(tmp_path / "other", (3, 3), seed=2)
     ingest.load(run, store)
@@ -75,12 +77,13 @@ def test_an_old_store_becomes_what_a_load_of_today_makes(
     today = dump(store)
     make_old(store)
     assert types(store) == {("constant", "INTERACTS"), ("feature", "INTERACTS")}
-    assert ingest.upgrade(store) == sorted([run.id, other.id])
+    assert ingest.upgrade(store_target) == sorted([run.id, other.id])
     assert dump(store) == today
     assert ingest.upgrade(store) == []
     if store.capabilities.kind == "neo4j":
         names = {row["name"] for row in store.execute("SHOW INDEXES YIELD name RETURN name")}
-        assert "interacts_strength" not in names
+        assert names.isdisjoint({"interacts_strength", "feature_place"})
+        assert names >= {"feature_run", "feature_layer"}
     assert ingest.load(run, store).outcome == "unchanged"
 
 

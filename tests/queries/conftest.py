@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import pytest
 
 from queries.cli.main import main
+from tests.traced import traced_once
+
+__all__ = ["Answer", "cli", "traced_once"]
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,31 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import networkx as nx
+import numpy as np
 import pandas as pd
 import pytest
 
 import ingest
 import queries
 from ingest.store import GraphStore
+from lib_graph.errors import UsageError
 from lib_graph.run import Run
 from lib_graph.run.circuit import INTERACTION_COLUMNS
 from lib_graph.support.tables import records_of, write_csv, write_json_rows, write_parquet
+from lib_graph.support.texts import json_text
+from queries.circuits.circuit import Circuit
+from queries.export import Format, export_circuit, format_of
+from queries.pictures.circuit import plot_circuit
+from queries.report.page import render
 from tests.loaded import load_once
 from tests.queries.cli.test_reading import Cli
 from tests.synthetic import random_run
@@ -149,3 +162,195 @@ def test_frames_with_the_same_columns_are_one_file() -> None:
     found = pd.read_parquet(io.BytesIO(file.getvalue()))
     assert list(found["id"]) == ["a", "b", "c"]
     assert [list(path) for path in found["path"]] == [["x"], ["y", "z"], []]
+
+
+AWKWARD = ["", "same", "same", "a\x00b\x1b[1m<&\"'>\ufffe", "Δ – ü", "yes\nno", "$x_{", "]]>"]
+
+
+@pytest.fixture(scope="module")
+def awkward() -> Circuit:
+    """A circuit with labels that no file likes, missing values and a constant."""
+    features = pd.DataFrame(
+        {
+            "id": [f"r/{layer}/{i}" for layer in "ab" for i in range(4)],
+            "layer": [layer for layer in "ab" for _ in range(4)],
+            "layer_index": [n for n in (0, 2) for _ in range(4)],
+            "index": [*range(4)] * 2,
+            "role": ["constant", *["feature"] * 7],
+            "importance": [np.nan, *np.linspace(1e-300, 3, 7)],
+            "variance": [np.nan, *np.linspace(0, 1, 7)],
+            "label": AWKWARD,
+        }
+    )
+    interactions = pd.DataFrame(
+        {
+            "source": ["r/a/0", "r/a/1", "r/a/1", "r/a/3"],
+            "target": ["r/b/0", "r/b/0", "r/b/3", "r/b/1"],
+            "strength": [1.5, 0.1, 2e-9, 7.0],
+            "stderr": [np.nan, 1e-310, 0.2, np.inf],
+            "effect": [-1.0, 0.25, np.nan, -3.0],
+            "share": [np.nan, 0.5, 0.25, 0.125],
+            "source_label": "",
+            "target_label": "",
+        }
+    )
+    return Circuit("r", {"target": "b/0\x07", "min_share": 0.1}, features, interactions)
+
+
+def written(circuit: Circuit, format: Format) -> bytes:
+    file = io.BytesIO()
+    export_circuit(circuit, file, format=format)
+    return file.getvalue()
+
+
+READERS: dict[str, Callable[[bytes], nx.DiGraph[str]]] = {
+    "graphml": lambda data: nx.read_graphml(io.BytesIO(data)),
+    "gexf": lambda data: nx.read_gexf(io.BytesIO(data)),
+    "node-link": lambda data: nx.node_link_graph(json.loads(data), edges="edges"),
+    "cyjs": lambda data: nx.cytoscape_graph(
+        {"directed": True, "multigraph": False, **json.loads(data)}
+    ),
+}
+
+
+@pytest.mark.parametrize("format", READERS)
+def test_networkx_reads_what_was_written(awkward: Circuit, format: Format) -> None:
+    found = READERS[format](written(awkward, format))
+    assert set(found.nodes) == set(awkward.features["id"])
+    assert set(found.edges) == set(awkward.pairs())
+    labels = [found.nodes[each]["label"] for each in awkward.features["id"]]
+    assert labels[:3] == ["r/a/0", "same (r/a/1)", "same (r/a/2)"]
+    assert len({*labels}) == 8
+    assert labels[3].startswith("a\ufffdb\ufffd[1m<&\"'>")
+    assert labels[4:] == ["Δ – ü", "yes\nno", "$x_{", "]]>"]
+    assert [found.nodes[each]["name"] for each in awkward.features["id"]] == labels
+    for row in records_of(awkward.features):
+        node = found.nodes[row["id"]]
+        assert node["constant"] is (row["role"] == "constant")
+        assert (node["layer"], node["layer_index"]) == (row["layer"], row["layer_index"])
+        assert node.get("importance") == row["importance"]
+    for row in records_of(awkward.interactions):
+        edge = found.edges[row["source"], row["target"]]
+        assert edge["weight"] == row["strength"]
+        for name in ("effect", "share"):
+            assert edge.get(name) == row[name]
+
+
+READ_BACK = """
+import json, sys, igraph, rustworkx
+found = igraph.Graph.Read_GraphML(sys.argv[1])
+(other,) = rustworkx.read_graphml(sys.argv[1])
+print(json.dumps({
+    "ids": [found.vs["id"], [node["id"] for node in other.nodes()]],
+    "weights": [found.es["weight"], [edge["weight"] for edge in other.edges()]],
+    "ends": [[found.vs[e.source]["id"], found.vs[e.target]["id"]] for e in found.es],
+    "constant": found.vs["constant"],
+    "run": other.attrs["run"],
+}))
+"""
+
+
+@pytest.mark.slow
+def test_igraph_and_rustworkx_read_the_same(awkward: Circuit, tmp_path: Path) -> None:
+    """They do so in a process of their own: igraph, torch and kglite do not load into one."""
+    (tmp_path / "x.graphml").write_bytes(written(awkward, "graphml"))
+    arguments = [sys.executable, "-c", READ_BACK, str(tmp_path / "x.graphml")]
+    found = json.loads(subprocess.run(arguments, capture_output=True, check=True).stdout)
+    assert found["ids"] == [list(awkward.features["id"])] * 2
+    assert found["weights"] == [[1.5, 0.1, 2e-9, 7.0]] * 2
+    assert [tuple(ends) for ends in found["ends"]] == awkward.pairs()
+    assert found["constant"] == [True, *[False] * 7]
+    assert found["run"] == "r"
+
+
+def test_features_stand_by_layer(awkward: Circuit) -> None:
+    found = json.loads(written(awkward, "cyjs"))["elements"]["nodes"]
+    places = [(each["position"]["x"], each["position"]["y"]) for each in found]
+    assert len({*places}) == 8
+    assert {x for x, _ in places[:4]} == {0.0}
+    assert {x for x, _ in places[4:]} == {200.0}
+    gexf = ElementTree.fromstring(written(awkward, "gexf"))
+    viz = [each.get("x") for each in gexf.iter("{http://www.gexf.net/1.2draft/viz}position")]
+    assert [float(x or "nan") for x in viz] == [x for x, _ in places]
+    graphml = nx.read_graphml(io.BytesIO(written(awkward, "graphml")))
+    assert [(node["x"], node["y"]) for _, node in graphml.nodes(data=True)] == places
+
+
+def test_neuronpedia_takes_it(awkward: Circuit) -> None:
+    """What its schema demands, and its frontends: one logit, and positions that are tokens."""
+    found = json.loads(written(awkward, "neuronpedia"))
+    metadata = found["metadata"]
+    assert re.fullmatch(r"[a-zA-Z0-9_.-]+", metadata["slug"])
+    assert re.fullmatch(r"[a-zA-Z0-9_.-]+", metadata["scan"])
+    assert metadata["prompt_tokens"] == ["(all data)"]
+    assert "not of one prompt" in metadata["info"]["description"]
+    types = {"node_id": str, "feature": int, "layer": str, "ctx_idx": int, "feature_type": str,
+             "jsNodeId": str, "clerp": str}  # fmt: skip
+    for node in found["nodes"]:
+        assert {name: type(node[name]) for name in types} == types
+        assert node["ctx_idx"] < len(metadata["prompt_tokens"])
+    logits = [node for node in found["nodes"] if node["feature_type"] == "logit"]
+    assert len(logits) == 4
+    assert all("(p=" in node["clerp"] for node in logits)
+    ids = [node["node_id"] for node in found["nodes"]]
+    assert len({*ids}) == 8
+    ends = [(ids.index(each["source"]), ids.index(each["target"])) for each in found["links"]]
+    assert ends == [(0, 4), (1, 4), (1, 7), (3, 5)]
+    assert [each["weight"] for each in found["links"]] == [-1.0, 0.25, 2e-9, -3.0]
+    assert found["nodes"][4]["feature"] == 2 * 3 // 2  # Cantor's pair of layer 2, feature 0
+
+
+@pytest.mark.parametrize("format", ["json", "cyjs", "node-link", "neuronpedia"])
+def test_json_is_json(awkward: Circuit, format: Format) -> None:
+    def refuse(name: str) -> None:
+        raise AssertionError(name)
+
+    odd = replace(awkward, query={"min_share": float("nan"), "most": float("inf")})
+    json.loads(json_text(odd.interactions.to_dict("records")), parse_constant=refuse)
+    if format != "json":
+        json.loads(written(odd, format), parse_constant=refuse)
+
+
+@pytest.mark.parametrize(
+    ("out", "format", "says"),
+    [
+        ("c.gexf", "graphml", "'c.gexf' is not the name of a graphml file: .gexf says gexf"),
+        ("c.json", "csv", "'c.json' is not the name of a csv file"),
+        ("c.xyz", None, "Nothing says the format of 'c.xyz'. Give --format parquet|csv"),
+        (None, None, "Nothing says the format of standard output"),
+        ("c.json", "gml", "Format 'gml' not found. Closest: 'graphml'"),
+    ],
+)
+def test_the_suffix_says_the_format(out: str | None, format: str | None, says: str) -> None:
+    with pytest.raises(UsageError) as error:
+        format_of(out, format)
+    assert str(error.value).startswith(says)
+
+
+def test_a_suffix_is_enough(run: Run, store_target: str, cli: Cli, tmp_path: Path) -> None:
+    out = tmp_path / "circuit.gexf"
+    answer = cli("export", "circuit", "--target", "layer/3", "--out", out, "--store", store_target)
+    assert answer.code == 0
+    found = nx.read_gexf(out)
+    assert len(found.edges)
+    assert f"run: {run.id}; run_name: {run.manifest.name}; model:" in out.read_text()
+    answer = cli("export", "circuit", "--target", "layer/3", "--out", out, "--format", "csv",
+                 "--store", store_target)  # fmt: skip
+    assert (answer.code, answer.out) == (2, "")
+    assert nx.utils.graphs_equal(nx.read_gexf(out), found)
+
+
+@pytest.mark.slow
+def test_pictures_and_pages_are_well_formed_with_any_label(
+    awkward: Circuit, tmp_path: Path
+) -> None:
+    plain = replace(awkward, features=awkward.features.assign(label=[
+        label.replace("$x_{", "x").encode("utf-8", "replace").decode() for label in AWKWARD
+    ]))  # fmt: skip
+    plot_circuit(plain, tmp_path / "x.svg", title="bell \x07 and null \x00")
+    text = "".join(ElementTree.parse(tmp_path / "x.svg").getroot().itertext())
+    assert "\x07" not in (tmp_path / "x.svg").read_text()
+    del text
+    page = render("a\x00b", "c\x1bd", [])
+    assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f]", page)
+    assert "a\ufffdb" in page

@@ -1,19 +1,15 @@
 """Builds on one-hot data, where all variances are equal, give one graph, and say that they are."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 import torch
 from click.testing import CliRunner
 from torch import nn
 
-import lib_graph
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
 from lib_graph.cli.build import build as build_command
 from lib_graph.dictionaries.bases_file import read_bases
+from lib_graph.networks.subject import Subject
 from lib_graph.run import Run
 from lib_graph.run.feature import read_feature
 from queries.views.feature import feature_json, feature_views
@@ -119,21 +115,25 @@ def make_data():
 """
 
 
+@pytest.fixture
+def threads():
+    """A function that sets in how many threads torch computes."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
 @pytest.mark.slow
-def test_the_number_of_threads_changes_no_feature_and_no_interaction(tmp_path):
-    (tmp_path / "model.py").write_text(MODEL)
-    root = os.path.dirname(os.path.dirname(lib_graph.__file__))
+def test_the_number_of_threads_changes_no_feature_and_no_interaction(tmp_path, threads):
+    names = {}
+    exec(MODEL, names)
     found = []
-    for threads in ("1", "2"):
-        out = tmp_path / threads
-        subprocess.run(
-            [sys.executable, "-m", "lib_graph", "build", "model.py:make_model", "--out", out,
-             "--layers", "words=0:in,hidden=2:in,output", "--basis", "pca"],
-            check=True, cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": threads,
-                 "MKL_NUM_THREADS": threads},
-        )  # fmt: skip
-        found.append(Run.open(out))
+    for count in (1, 2):
+        threads(count)
+        subject = Subject.of(
+            names["make_model"](), names["make_data"](), ["words=0:in", "hidden=2:in", "output"]
+        )
+        found.append(build(subject, tmp_path / str(count), Options(basis="pca")))
     assert found[0].id == found[1].id
     assert found[0].layers[0].spaces == ((1, 255),)
     one, two = (read_bases(each.path / "bases.safetensors")["words"].rotation for each in found)

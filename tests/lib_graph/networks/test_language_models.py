@@ -90,6 +90,7 @@ def test_every_section_of_a_block_has_a_closed_form():
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", LIKE_LLAMA)
 def test_every_section_of_what_is_built_like_llama_has_a_closed_form(name):
     """That it is the right one is checked where the network is cut, over more than a window."""

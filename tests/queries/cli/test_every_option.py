@@ -30,7 +30,7 @@ DIFFERING = {
     "--json": {"help"},
     "--label": {"help", "metavar"},  # a column; a feature's
     "--layers": {"help"},
-    "--limit": {"help", "default"},
+    "--limit": {"help", "default", "type"},
     "--min-importance": {"help", "default"},  # of sources and targets; of targets; of ends
     "--name": {"help"},
     "--null": {"help", "default"},

@@ -227,3 +227,14 @@ def test_help_has_an_example(cli: Cli, name: str) -> None:
     answer = cli(name, "--help")
     assert answer.code == 0
     assert f"lib-graph {name}" in answer.out.partition("Options:")[0].partition("\n\n")[2]
+
+
+def test_cypher_has_limits_for_reading(cli: Callable[..., Answer], tmp_path: Path) -> None:
+    ingest.load(random_run(tmp_path / "run", (3, 2)), tmp_path / "graph.kgl")
+    text, store = "UNWIND range(1, 9) AS n RETURN n", ("--store", tmp_path / "graph.kgl")
+    shown = cli("cypher", text, *store, "-n", 2, "--timeout", 60, "--json")
+    assert json.loads(shown.out) == [{"n": 1}, {"n": 2}]
+    for wrong in (("--limit", 1), ("--timeout", 1)):
+        refused = cli("cypher", text, *store, "--write", *wrong)
+        assert (refused.code, refused.out) == (2, "")
+        assert "for texts that only read" in refused.err

@@ -77,7 +77,10 @@ def test_a_feature_with_its_inputs_and_outputs(api: Api, graph: queries.Graph) -
 
 def test_modules_and_what_flows_between_them(api: Api, graph: queries.Graph) -> None:
     found = graph.communities(resolution=1.5, seed=2)
-    same(api.data("/communities", resolution=1.5, seed=2), found.json_value())
+    data = api.data("/communities", resolution=1.5, seed=2)
+    numbers = [module.index for module in found.communities]
+    assert {*data.pop("colours")} == {"0", *map(str, numbers)}
+    same(data, found.json_value())
     flow = graph.module_flow(found).json_value()
     same(api.data("/supernodes", resolution=1.5, seed=2), flow)
 
@@ -186,11 +189,19 @@ def test_a_mistake_is_one_line_that_says_what_to_do(api, path, parameters, statu
     assert "\n" not in found[1]
 
 
+def test_a_text_that_takes_too_long_is_stopped(api: Api) -> None:
+    endless = "UNWIND range(1, 100000) AS a UNWIND range(1, 100000) AS b RETURN sum(a * b) AS x"
+    reply = api.client.post("/api/v1/cypher", json={"text": endless, "timeout": 0.2})
+    assert reply.status_code == 400
+    assert reply.json()["error"].startswith("The text took longer than it may.")
+
+
 @pytest.mark.parametrize(
     ("body", "line"),
     [
         ({"text": "MATCH (n) DETACH DELETE n"}, "This text writes"),
         ({"text": "RETURN"}, ""),
+        ({"text": "LOAD CSV FROM 'file:///etc/passwd' AS x RETURN x"}, "A text may not use LOAD"),
         ({"text": "RETURN 1 AS x", "limit": 0}, "limit: Input should be"),
         ({"words": "RETURN 1"}, "text: Field required"),
         ({"text": 5}, "text: Input should be a valid string"),

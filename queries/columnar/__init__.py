@@ -1,0 +1,30 @@
+"""The same rows as Cypher texts, from the columns of an embedded store: each text has its twin.
+
+A twin takes the columns of a run and the parameters of its text, and gives the rows of the text in
+the order of the text. It reads a section at a time, and of it only the columns that it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from queries.columnar import listing, strengths, sums
+from queries.columnar.walking import strongest_paths
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["TWINS", "Twin", "strongest_paths"]
+
+Twin = Callable[..., "pd.DataFrame"]
+
+TWINS: Mapping[str, Twin] = {
+    **{name: getattr(listing, name) for name in listing.__all__},
+    **{
+        f"library/{name}": getattr(module, name)
+        for module in (strengths, sums)
+        for name in module.__all__
+    },
+}
+"""Name of a text, as `read_text` takes it -> its twin"""

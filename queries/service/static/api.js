@@ -1,0 +1,24 @@
+// What the service answers. Every call returns the whole answer: run, statements, data.
+
+async function ask(method, path, parameters, body) {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters ?? {}))
+    for (const each of [value].flat()) if (each !== null && each !== undefined && each !== "") query.append(name, each);
+  let reply;
+  try {
+    reply = await fetch(`/api/v1${path}?${query}`, {
+      method, headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch {
+    throw new Error("The service does not answer. Is 'lib-graph serve' still running? Start it again and reload.");
+  }
+  const answer = await reply.json();
+  if (!reply.ok) throw new Error(answer.error);
+  return answer;
+}
+
+export const get = (path, parameters) => ask("GET", path, parameters);
+export const post = (path, parameters, body) => ask("POST", path, parameters, body);
+export const put = (path, parameters, body) => ask("PUT", path, parameters, body);
+export const remove = (path, parameters) => ask("DELETE", path, parameters);

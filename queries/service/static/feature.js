@@ -1,0 +1,94 @@
+// The panel of one feature: what it is, its inputs and outputs, its examples, its label.
+
+import { get, put } from "./api.js";
+import { change, state } from "./state.js";
+import { byId, cypherBlock, element, number, percent, short, sign } from "./words.js";
+
+const panel = byId("feature");
+const LENGTH = 25;
+
+export async function showFeature(page) {
+  if (!state.selected) {
+    panel.replaceChildren(element("p", { class: "soft" }, "Hover over a feature to see its neighbours; click it to see what it is."));
+    return;
+  }
+  const asked = state.selected, run = state.run;
+  const answer = await get("/feature", { run, feature: asked, limit: LENGTH });
+  if (asked !== state.selected || run !== state.run) return;
+  const found = answer.data;
+  panel.replaceChildren(
+    heading(found), facts(found), label(found, page),
+    ends("Inputs", found.inputs, "source"), ends("Outputs", found.outputs, "target"),
+    element("h3", {}, "Examples"), element("div", { id: "examples" }, "…"),
+    cypherBlock(answer.statements),
+  );
+  nameModule(page);
+  showExamples(asked, run);
+}
+
+function heading(found) {
+  const pinned = state.pins.includes(found.id);
+  const pin = element("button", { id: "pin", "aria-pressed": String(pinned), onclick: () => togglePin(found.id) }, pinned ? "Unpin" : "Pin");
+  return element("div", { class: "row" }, element("h2", { class: "grow" }, short(found.id), found.label ? ` · ${found.label}` : ""), pin);
+}
+
+export function togglePin(id) {
+  const pins = state.pins.includes(id) ? state.pins.filter((each) => each !== id) : [...state.pins, id];
+  return change({ pins });
+}
+
+function facts(found) {
+  const parts = [found.role, `id ${found.id}`];
+  if (found.importance !== null) parts.push(`importance ${number(found.importance)} (${percent(found.importance_share)} of its layer)`);
+  if (found.variance !== null) parts.push(`variance ${number(found.variance)}`);
+  return element("p", { class: "soft" }, parts.join(" · "), element("span", { id: "module" }));
+}
+
+// Modules may be known later than the rest.
+export function nameModule(page) {
+  const module = page.graph.module(state.selected), place = byId("module");
+  if (place) place.textContent = module ? ` · module ${module}` : "";
+}
+
+function label(found, page) {
+  const text = element("input", { type: "text", id: "label", value: found.label ?? "", maxlength: 1000, "aria-label": "Label", placeholder: "what it stands for" });
+  const said = element("span", { class: "soft", role: "status" });
+  const form = element("form", { class: "row" }, text, element("button", {}, "Label"), said);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      const { data } = await put("/labels", { run: state.run }, { feature: found.id, label: text.value });
+      text.value = data.label;
+      said.textContent = data.kept_in.length > 1 ? "Kept in store and folder." : "Kept in the store alone.";
+      page.relabel(found.id, data.label);
+    } catch (error) { said.textContent = error.message; }
+  });
+  return form;
+}
+
+function ends(title, rows, end) {
+  if (!rows.length) return element("div", {}, element("h3", {}, title), element("p", { class: "soft" }, "None."));
+  const head = element("tr", {}, element("th", {}, title), element("th", { class: "n" }, "share"), element("th", { class: "n" }, "effect"), element("th", {}, ""));
+  const body = rows.map((row) => {
+    const name = element("button", { onclick: () => change({ selected: row[end] }) }, short(row[end]), row[`${end}_label`] ? ` · ${row[`${end}_label`]}` : "");
+    const bar = element("div", { class: `bar ${sign(row.effect)}` });
+    bar.style.width = `${Math.max(2, 60 * (row.share ?? 0))}px`;
+    return element("tr", {}, element("td", {}, name), element("td", { class: "n" }, percent(row.share)), element("td", { class: "n" }, number(row.effect)), element("td", {}, bar));
+  });
+  return element("table", { id: title.toLowerCase() }, element("thead", {}, head), element("tbody", {}, ...body));
+}
+
+async function showExamples(asked, run) {
+  const place = byId("examples");
+  try {
+    const { data } = await get("/examples", { run, feature: asked });
+    if (!place.isConnected) return;
+    place.replaceChildren(...(data.examples ? data.examples.map(example) : [element("p", { class: "soft" }, data.advice)]));
+    if (data.examples?.length === 0) place.append(element("p", { class: "soft" }, "It is 0 on all of the data."));
+  } catch (error) { place.textContent = error.message; }
+}
+
+function example(row) {
+  const image = row.image ? element("img", { src: `data:image/png;base64,${row.image}`, alt: `sample ${row.sample}` }) : null;
+  return element("div", { class: "example" }, element("b", {}, `${number(row.value)} `), image, row.text ?? `sample ${row.sample}`);
+}

@@ -1,0 +1,76 @@
+// The panel of the pinned set: what is between its features, and circuits that are saved.
+
+import { get, post, remove } from "./api.js";
+import { togglePin } from "./feature.js";
+import { change, state } from "./state.js";
+import { byId, count, cypherBlock, element, number, save, short } from "./words.js";
+
+const panel = byId("pinned");
+
+export async function showPinned(page) {
+  const own = element("div"), saved = element("div", { id: "saved" });
+  panel.replaceChildren(own, saved);
+  await Promise.all([showSet(own, page), showSaved(saved, page)]);
+}
+
+async function showSet(place, page) {
+  if (!state.pins.length) {
+    place.replaceChildren(element("p", { class: "soft" }, "Pin features (p, or shift-click) to put a circuit together."));
+    return;
+  }
+  const list = state.pins.map((id) => element("tr", {},
+    element("td", {}, element("button", { onclick: () => change({ selected: id, tab: "feature" }) }, short(id))),
+    element("td", {}, page.graph.features.get(id)?.label ?? ""),
+    element("td", {}, element("button", { "aria-label": `Unpin ${short(id)}`, onclick: () => togglePin(id) }, "×"))));
+  place.replaceChildren(
+    element("h2", {}, `${count(state.pins.length)} pinned features`), element("table", {}, element("tbody", {}, ...list)),
+    element("div", { class: "row" }, element("button", { onclick: () => change({ pins: [] }) }, "Let all go")));
+  try {
+    const answer = await post("/circuit", { run: state.run }, { features: state.pins });
+    const circuit = answer.data;
+    page.light(circuit.features.map((each) => each.id), circuit.interactions);
+    place.append(element("p", { id: "between" }, `${count(circuit.interactions.length)} interactions between them.`), actions(circuit, page), cypherBlock(answer.statements));
+  } catch (error) { place.append(element("p", { class: "soft", id: "between" }, error.message)); }
+}
+
+function actions(circuit, page) {
+  const name = element("input", { type: "text", id: "name", placeholder: "name", "aria-label": "Name of the circuit", maxlength: 200 });
+  const said = element("span", { class: "soft", role: "status" });
+  const keep = element("form", { class: "row" }, name, element("button", {}, "Save"),
+    element("button", { type: "button", id: "json", onclick: () => save("circuit.json", JSON.stringify(circuit, null, 1), "application/json") }, "JSON"), said);
+  keep.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      await post("/circuits", { run: state.run }, { name: name.value, features: state.pins });
+      await showSaved(byId("saved"), page);
+      said.textContent = `Saved as ${name.value}.`;
+    } catch (error) { said.textContent = error.message; }
+  });
+  return keep;
+}
+
+async function showSaved(place, page) {
+  const answer = await get("/circuits", { run: state.run });
+  const rows = answer.data.map((each) => element("tr", {},
+    element("td", {}, element("button", { onclick: () => load(each.name, page) }, each.name)),
+    element("td", { class: "n" }, String(each.features)), element("td", { class: "n" }, String(each.interactions)),
+    element("td", {}, each.score === null ? "not tested" : `${number(each.score)} of ${number(each.baseline)}, random ${number(each.random_score)} (${each.metric})`),
+    element("td", {}, element("button", { "aria-label": `Delete ${each.name}`, onclick: () => drop(each.name, page) }, "×"))));
+  const head = element("tr", {}, ...["circuit", "features", "interactions", "score", ""].map((name) => element("th", {}, name)));
+  place.replaceChildren(element("h3", {}, "Saved circuits"), rows.length
+    ? element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)) : element("p", { class: "soft" }, "None yet."));
+}
+
+async function load(name, page) {
+  try {
+    const { data } = await get("/circuits/saved", { run: state.run, name });
+    await page.add(data.features);
+    await change({ pins: data.features.map((each) => each.id) });
+  } catch (error) { page.trouble(error); }
+}
+
+async function drop(name, page) {
+  if (!confirm(`Delete the circuit ${name}?`)) return;
+  try { await remove("/circuits/saved", { run: state.run, name }); } catch (error) { page.trouble(error); }
+  await showSaved(byId("saved"), page);
+}

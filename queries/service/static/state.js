@@ -1,0 +1,48 @@
+// What a person has chosen. It is in the address, so that a link brings the view back, and each
+// step can be undone.
+
+const START = {
+  run: "", share: 80, order: "importance", width: "share", tab: "feature", selected: "",
+  pins: [], source: "", target: "", module: 0,
+};
+
+export const state = read();
+const steps = [];
+const watchers = [];
+
+function read() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  const found = { ...START };
+  for (const [name, value] of Object.entries(START)) {
+    if (!given.has(name)) continue;
+    const text = given.get(name);
+    if (Array.isArray(value)) found[name] = text ? JSON.parse(text) : [];
+    else found[name] = typeof value === "number" ? Number(text) || 0 : text;
+  }
+  return found;
+}
+
+function write() {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(START)) {
+    const text = (x) => (Array.isArray(x) ? JSON.stringify(x) : String(x));
+    if (text(state[name]) !== text(value)) query.set(name, text(state[name]));
+  }
+  history.replaceState(null, "", query.size ? `#${query}` : location.pathname);
+}
+
+export function watch(watcher) { watchers.push(watcher); }
+
+export async function change(values, { undoable = true } = {}) {
+  if (undoable) steps.push({ ...state });
+  Object.assign(state, values);
+  write();
+  for (const watcher of watchers) await watcher(Object.keys(values));
+}
+
+export async function undo() {
+  const before = steps.pop();
+  if (before) await change(before, { undoable: false });
+}
+
+addEventListener("hashchange", () => change(read(), { undoable: false }));

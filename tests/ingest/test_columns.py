@@ -1,0 +1,172 @@
+"""The columns beside an embedded store say what the graph says, or are not used."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ingest
+import queries
+from ingest.store import GraphStore, open_store
+from ingest.store.columns import INDEX
+from ingest.store.keeping import Keeping
+from lib_graph.run import Run
+from tests.synthetic import random_run
+
+STRONGEST = "MATCH (:Feature {run: $run})-[r:INTERACTS]->() RETURN max(r.strength) AS s"
+DOUBLE = "MATCH (:Feature {run: $run})-[r:INTERACTS]->() SET r.strength = 2 * r.strength"
+KILLED = """
+import os, signal, sys
+import ingest
+from ingest.store.keeping import Keeping
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(Keeping, sys.argv[3], die)
+ingest.load(sys.argv[1], sys.argv[2])
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return random_run(tmp_path / "run", (3, 4, 2), seed=1)
+
+
+@pytest.fixture
+def file(tmp_path: Path, run: Run) -> Path:
+    ingest.load(run, tmp_path / "graph.kgl")
+    return tmp_path / "graph.kgl"
+
+
+def is_kept(file: Path, run: Run) -> bool:
+    with open_store(file) as store:
+        columns = store.columns()
+        return columns is not None and columns.run(run.id) is not None
+
+
+def answers(file: Path, run: Run) -> list[object]:
+    with queries.open_graph(file, run.id) as graph:
+        return [
+            graph.run,
+            graph.interactions(limit=5, constants=True).records(),
+            graph.features().records(),
+            graph.query("hubs").records(),
+            graph.paths(k=3).records(),
+        ]
+
+
+def forget(file: Path) -> None:
+    shutil.rmtree(file.with_name(file.name + ".columns"))
+
+
+def test_without_columns_the_answers_are_the_same(file: Path, run: Run) -> None:
+    assert is_kept(file, run)
+    before = answers(file, run)
+    forget(file)
+    assert not is_kept(file, run)
+    assert answers(file, run) == before
+
+
+def test_a_text_that_may_have_changed_them_ends_them(file: Path, run: Run) -> None:
+    with queries.open_graph(file) as graph:
+        before = graph.interactions(limit=1).frame["strength"][0]
+        graph.write_cypher(DOUBLE)
+        assert graph.interactions(limit=1).frame["strength"][0] == 2 * before
+    assert not is_kept(file, run)
+
+
+def test_so_does_a_transaction_but_only_for_its_run(file: Path, run: Run, tmp_path: Path) -> None:
+    other = random_run(tmp_path / "other", seed=2)
+    ingest.load(other, file)
+    assert is_kept(file, run)
+    with open_store(file) as store:
+        store.transact(lambda transaction: transaction.execute(DOUBLE, {"run": other.id}))
+    assert is_kept(file, run)
+    assert not is_kept(file, other)
+
+
+def test_what_only_reads_or_saves_a_circuit_leaves_them(file: Path, run: Run) -> None:
+    with queries.open_graph(file) as graph:
+        graph.cypher(STRONGEST)
+        graph.circuits.save(graph.circuit_of(graph.paths(k=2)), "mine")
+    assert is_kept(file, run)
+
+
+def test_new_labels_are_in_them(file: Path, run: Run) -> None:
+    run.label("layer.0", 2, "mine")
+    assert ingest.load(run, file).outcome == "relabelled"
+    assert is_kept(file, run)
+    with queries.open_graph(file) as graph:
+        assert "mine" in set(graph.features(layer="layer.0").frame["label"])
+
+
+def test_of_a_deleted_run_nothing_is_left(file: Path, run: Run, tmp_path: Path) -> None:
+    other = random_run(tmp_path / "other", seed=2)
+    ingest.load(other, file)
+    before = answers(file, other)
+    ingest.delete(run.id, file)
+    assert answers(file, other) == before
+    left = file.with_name(file.name + ".columns").iterdir()
+    assert sorted(each.name.partition("-")[0] for each in left) == [
+        "features", INDEX, "interactions",
+    ]  # fmt: skip
+
+
+def test_columns_of_another_file_are_not_used(file: Path, run: Run, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.kgl"
+    shutil.copytree(f"{file}.columns", f"{copy}.columns")
+    shutil.copy2(file, copy)
+    assert not is_kept(copy, run)
+    assert answers(copy, run) == answers(file, run)
+
+
+def test_no_room_for_them_costs_no_run(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    file = tmp_path / "graph.kgl"
+    with monkeypatch.context() as patch:
+        patch.setattr(Keeping, "_write_features", full)
+        assert ingest.load(run, file).outcome == "loaded"
+    assert "No space left on device" in caplog.text
+    assert not is_kept(file, run)
+    assert ingest.load(run, file).outcome == "unchanged"
+    assert is_kept(file, run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at", ["publish", "_write_features", "_interactions"])
+def test_a_kill_after_the_file_is_written_loses_nothing(
+    file: Path, run: Run, tmp_path: Path, at: str
+) -> None:
+    """A reader sees the new file, in Cypher, and the next load brings the columns back."""
+    other = random_run(tmp_path / "other", seed=2)
+    before = answers(file, run)
+    command = [sys.executable, "-c", KILLED, str(other.path), str(file), at]
+    done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not is_kept(file, run)
+    assert answers(file, run) == before
+    assert len(answers(file, other)) == len(before)
+    for each in (run, other):
+        assert ingest.load(each, file).outcome == "unchanged"
+    assert is_kept(file, run)
+    assert is_kept(file, other)
+    assert answers(file, run) == before
+
+
+def test_neo4j_and_a_writer_have_none(store: GraphStore, run: Run) -> None:
+    with store.writing():
+        ingest.load(run, store)
+        assert store.columns() is None
+    kept = store.columns()
+    assert (kept is None) == (store.capabilities.kind == "neo4j")

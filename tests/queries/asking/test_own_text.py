@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+
+from lib_graph.errors import UsageError
+from queries.asking.library import all_queries
+from queries.asking.own_text import check_own_text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "LOAD CSV FROM 'file:///etc/passwd' AS row RETURN row",
+        "load\n csv with headers from $f as row return row",
+        "RETURN 'http://x' AS x UNION LOAD/* */CSV FROM 'a' AS x RETURN x",
+        "LOAD // a\n /* b */ CSV FROM 'a' AS x RETURN x",
+        "\\u004cOAD CSV FROM 'a' AS x RETURN x",
+        "CALL apoc.load.json('http://x')",
+        "RETURN apoc.cypher.runFirstColumnSingle('LO' + 'AD CSV ...', {})",
+        "CALL `apoc` . load.json('http://x')",
+        "CALL dbms.listConfig()",
+        "CALL /* */ `dbms`.killQuery('x')",
+    ],
+)
+def test_files_and_the_network_are_out_of_reach(text):
+    with pytest.raises(UsageError, match=r"A text may not use .* here, which .*\."):
+        check_own_text(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MATCH (f:Feature) CALL (f) { MATCH (f)-->(g) RETURN count(g) AS n } RETURN f.id, n",
+        "CALL db.labels() YIELD label RETURN label",
+        "MATCH (n) RETURN n.csv AS load",
+    ],
+)
+def test_what_asks_the_graph_alone_is_let_through(text):
+    check_own_text(text)
+
+
+def test_every_text_of_the_library_may_be_asked():
+    for query in all_queries():
+        check_own_text(query.text)

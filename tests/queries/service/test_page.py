@@ -1,0 +1,300 @@
+"""The page in a real browser, with the network blocked: what it shows is what the queries say."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, Response, sync_playwright
+
+import queries
+from ingest.store import open_store
+from lib_graph.run import Run
+from queries.pictures.figures import module_colours
+from queries.service.app import make_service
+from queries.service.held import Served
+from queries.service.serving import listening, make_door
+from tests.loaded import load_once
+from tests.synthetic import random_run
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+BLOCKED = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+PATHS = 20
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        reason = "There is no Chromium: apt-get install chromium."
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", BLOCKED], timeout=60_000
+        )
+
+
+@dataclass(frozen=True)
+class Site:
+    """A service that runs, and the run that it serves."""
+
+    where: str
+    run: Run
+    graph: queries.Graph
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("page")
+    run = random_run(folder / "run", (12, 9, 10, 4), seed=7)
+    with open_store(folder / "graph.kgl") as store:
+        load_once(store, run)
+    file = str(folder / "graph.kgl")
+    with Served(file, None, [folder]) as served, listening("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        app = make_service(served, make_door("127.0.0.1", port))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
+        thread.start()
+        with queries.open_graph(file) as graph:
+            yield Site(f"http://127.0.0.1:{port}/", run, graph)
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def page(browser: Browser, site: Site) -> Iterator[Page]:
+    """The page, opened; that it said no error and asked no other host is checked at the end."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
+    shown, wrong = context.new_page(), []
+    shown.set_default_timeout(10_000)
+    shown.on("pageerror", lambda error: wrong.append(str(error)))
+    shown.on("response", lambda reply: wrong.append(reply.url) if is_missing(reply) else None)
+    shown.on(
+        "request",
+        lambda asked: (
+            wrong.append(asked.url)
+            if not asked.url.startswith((site.where, "blob:", "data:"))
+            else None
+        ),
+    )
+    opened(shown, site.where)
+    yield shown
+    context.close()
+    assert wrong == []
+
+
+def is_missing(reply: Response) -> bool:
+    """Return whether a part of the page is not there; the service may refuse what it is asked."""
+    return reply.status >= 400 and "/api/v1/" not in reply.url
+
+
+def opened(page: Page, where: str) -> None:
+    page.goto("about:blank")
+    page.goto(where)
+    page.wait_for_selector("html[data-ready]")
+
+
+def place(page: Page, feature: str) -> tuple[float, float]:
+    """Return where a feature stands in the window."""
+    found = page.evaluate(
+        """id => { const at = window.page.graph.features.get(id);
+        const box = document.getElementById("drawing").getBoundingClientRect();
+        return [box.left + at.x, box.top + at.y]; }""",
+        feature,
+    )
+    return found[0], found[1]
+
+
+def count_line(site: Site, share: float) -> str:
+    found = site.graph.overview(share=share)
+    return (
+        f"showing {len(found.features)} of {found.features_of} features, "
+        f"{len(found.interactions)} of {found.interactions_of} interactions"
+    )
+
+
+def first(site: Site, layer: str = "layer/1") -> str:
+    """Return a feature that the page shows at first."""
+    features = site.graph.overview().features
+    return str(features["id"][features["layer"] == layer].iloc[0])
+
+
+@pytest.mark.parametrize("share", [80, 30, 100])
+def test_the_counts_are_those_of_the_query_and_each_interaction_is_there_once(page, site, share):
+    opened(page, f"{site.where}#share={share}")
+    assert page.text_content("#counts").startswith(count_line(site, share / 100))
+    found = site.graph.overview(share=share / 100).interactions
+    ends = "[...window.page.graph.interactions.values()].map(each => [each.source, each.target])"
+    pairs = page.evaluate(ends)
+    assert sorted(map(tuple, pairs)) == sorted(zip(found["source"], found["target"], strict=True))
+
+
+def test_the_slider_asks_for_another_share(page, site):
+    page.focus("#share")
+    page.keyboard.press("Home")
+    page.wait_for_selector("#counts:has-text('showing 0 of')")
+    page.keyboard.press("End")
+    page.wait_for_selector(f"#counts:has-text('{count_line(site, 1.0)}')")
+
+
+def test_hovering_names_a_feature_and_its_neighbours(page, site):
+    feature = first(site)
+    page.mouse.move(*place(page, feature))
+    page.wait_for_selector("#tip:not([hidden])")
+    rows = site.graph.overview().interactions
+    ends = {*rows["source"][rows["target"] == feature], *rows["target"][rows["source"] == feature]}
+    text = page.text_content("#tip")
+    assert text.startswith(feature.partition("/")[2])
+    assert text.endswith(f"{len(ends)} neighbours shown")
+    page.mouse.move(5, 5)
+    page.wait_for_selector("#tip", state="hidden")
+
+
+def test_a_click_shows_inputs_and_outputs(page, site):
+    feature = first(site)
+    page.mouse.click(*place(page, feature))
+    page.wait_for_selector("#outputs")
+    assert page.text_content("#feature h2").startswith(feature.partition("/")[2])
+    for table, end, other in (("inputs", "target", "source"), ("outputs", "source", "target")):
+        rows = site.graph.interactions(**{end: feature}, limit=25).frame
+        shown = page.locator(f"#{table} tbody tr td:first-child").all_text_contents()
+        names = [each.partition(" · ")[0] for each in shown]
+        assert names == [each.partition("/")[2] for each in rows[other]]
+
+
+def test_search_finds_what_the_command_lists(page, site):
+    page.keyboard.press("/")
+    page.keyboard.type("layer.2 /1")
+    page.wait_for_selector("#found:not([hidden]) button")
+    frame = site.graph.features(sort="importance").frame
+    ids = [x for x in frame["id"] if "layer.2" in x and "/1" in x]
+    shown = [x.split()[0] for x in page.locator("#found button").all_text_contents()]
+    assert shown == [x.partition("/")[2] for x in ids]
+    page.locator("#found button").nth(1).click()
+    page.wait_for_selector("#feature h2")
+    assert page.text_content("#feature h2").startswith(shown[1])
+
+
+def test_paths_between_two_places_with_their_cypher(page, site):
+    page.click("[data-tab=paths]")
+    page.fill("#target", "layer/3/1")
+    page.click("#find")
+    page.wait_for_selector("#ways li")
+    found = site.graph.paths(target="layer/3/1", k=PATHS)
+    assert page.locator("#ways li").count() == len(found)
+    assert page.text_content("#ways pre") == "\n\n".join(x.for_browser() for x in found.statements)
+    lit = page.evaluate("[...window.page.lit.features]")
+    assert set(lit) == {feature for each in found.paths for feature in each.path}
+
+
+def test_a_pinned_set_is_undone_saved_and_comes_back_by_its_address(page, site):
+    strongest = site.graph.overview().interactions.iloc[0]
+    other = first(site, "layer.2" if "/layer.0/" in strongest["source"] else "layer.0")
+    ids = [strongest["source"], strongest["target"], other]
+    for feature in ids:
+        page.keyboard.down("Shift")
+        page.mouse.click(*place(page, feature))
+        page.keyboard.up("Shift")
+    page.keyboard.press("z")
+    page.click("[data-tab=pinned]")
+    page.wait_for_selector("#name")
+    assert page.evaluate("window.page.look().pins.size") == 2
+    circuit = site.graph.circuit_among(ids[:2])
+    assert page.text_content("#between") == f"{len(circuit)} interactions between them."
+    page.fill("#name", "mine")
+    page.click("#pinned form button:has-text('Save')")
+    page.wait_for_selector("#saved td:has-text('mine')")
+    assert site.graph.circuits.load("mine").pairs() == circuit.pairs()
+    with page.expect_download() as download:
+        page.click("#json")
+    assert '"name": null' in Path(download.value.path()).read_text()
+    opened(page, page.url)
+    page.wait_for_selector("#name")
+    assert page.evaluate("[...window.page.look().pins]") == ids[:2]
+
+
+def test_a_label_is_written(page, site):
+    feature = first(site, "layer.2")
+    opened(page, f"{site.where}#selected={feature}")
+    page.wait_for_selector("#label")
+    page.fill("#label", "what it stands for")
+    page.press("#label", "Enter")
+    page.wait_for_selector("text=Kept in store and folder.")
+    frame = site.graph.features().frame
+    assert list(frame["label"][frame["id"] == feature]) == ["what it stands for"]
+
+
+def test_what_a_text_of_ones_own_finds_lights_up(page, site):
+    page.click("[data-tab=cypher]")
+    page.wait_for_selector("#text")
+    page.fill("#text", "MATCH (f:Feature {run: $run, layer: 'layer/1'}) RETURN f.id AS id")
+    page.click("#ask")
+    page.wait_for_selector("#rows td")
+    ids = set(site.graph.features(layer="layer/1").frame["id"])
+    assert set(page.evaluate("[...window.page.lit.features]")) == ids
+    page.fill("#text", "MATCH (n) DETACH DELETE n")
+    page.click("#ask")
+    page.wait_for_selector("#rows:has-text('This text writes')")
+
+
+def test_modules_have_the_colours_of_all_pictures(page, site):
+    page.click("[data-tab=modules]")
+    page.wait_for_selector("#modules [data-module]")
+    found = site.graph.communities()
+    colours = module_colours(found.features["community"])
+    shown = page.evaluate("window.page.graph.colours")
+    assert {int(key): value for key, value in shown.items()} == colours
+    assert page.locator("#modules [data-module]").count() == len(found)
+    page.locator("#modules [data-module='1'] button").click()
+    page.wait_for_selector("#all")
+    assert "module=1" in page.url
+
+
+def test_the_picture_is_exported_whole(page, site):
+    with page.expect_download() as download:
+        page.click("#svg")
+    text = Path(download.value.path()).read_text()
+    found = site.graph.overview()
+    assert text.count('class="interaction"') == len(found.interactions)
+    assert text.count('class="feature"') == len(found.features)
+    with page.expect_download() as download:
+        page.click("#png")
+    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_it_fits_a_screen_and_a_phone_by_day_and_by_night(browser, site, theme, width):
+    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=theme)
+    page = context.new_page()
+    opened(page, f"{site.where}#selected={first(site)}")
+    page.wait_for_selector("#outputs")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    bright = sum(map(int, paper.removeprefix("rgb(").removesuffix(")").split(",")))
+    assert (bright > 600) == (theme == "light")
+    inks = page.evaluate(
+        """() => { const c = document.getElementById("drawing");
+        const data = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+        const found = new Set();
+        for (let i = 0; i < data.length; i += 4)
+          if (data[i + 3] === 255) found.add((data[i] << 16) | (data[i + 1] << 8) | data[i + 2]);
+        return found.size; }"""
+    )
+    assert inks > 20
+    context.close()
+
+
+def test_what_goes_wrong_is_said(browser, site):
+    context = browser.new_context()
+    page = context.new_page()
+    opened(page, f"{site.where}#run=nothing")
+    assert page.text_content("#trouble").startswith("Run 'nothing' not found.")
+    context.close()
