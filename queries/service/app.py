@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from queries.service import circuits, features, modules, reading, texts
+from queries.service import circuits, features, modules, reading, texts, working
 from queries.service.failing import FAILURES, handle_errors
 from queries.service.guard import Door, Guard
 from queries.service.held import Served
@@ -42,7 +42,7 @@ def make_api(served: Served) -> FastAPI:
     app.state.served = served
     handle_errors(app)
     api = APIRouter(prefix=API, responses=FAILURES)
-    for each in (reading, features, circuits, modules, texts):
+    for each in (reading, features, circuits, modules, texts, working):
         api.include_router(each.router)
     app.include_router(api)
     return app

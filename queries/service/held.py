@@ -17,6 +17,7 @@ from queries.asking.runs import RunInfo, choose_run, list_runs
 from queries.circuits.overview import Ranked
 from queries.graph import Graph
 from queries.modules.communities import Communities
+from queries.service.jobs import Jobs
 
 __all__ = ["Held", "Served"]
 
@@ -70,6 +71,7 @@ class Served(Closing):
         self._run = None if run is None else choose_run(list_runs(self._store), run).id
         list_runs(self._store)
         self._writing = threading.Lock()
+        self.jobs = Jobs()
         self._held = Held(KEPT)
         self._opened: dict[tuple[Path, int], Run] = {}
 
@@ -79,7 +81,8 @@ class Served(Closing):
         return self._store.name
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Let go of the store, and end the jobs that run."""
+        self.jobs.close()
         self._store.close()
 
     def graph(self, run: str | None = None) -> Graph:

@@ -2,6 +2,7 @@
 
 import { get, post, remove } from "./api.js";
 import { togglePin } from "./feature.js";
+import { cancel, follow, latest, scores, start } from "./jobs.js";
 import { change, state } from "./state.js";
 import { byId, count, cypherBlock, element, number, save, short } from "./words.js";
 
@@ -29,7 +30,7 @@ async function showSet(place, page) {
     const answer = await post("/circuit", { run: state.run }, { features: state.pins });
     const circuit = answer.data;
     page.light(circuit.features.map((each) => each.id), circuit.interactions);
-    place.append(element("p", { id: "between" }, `${count(circuit.interactions.length)} interactions between them.`), actions(circuit, page), cypherBlock(answer.statements));
+    place.append(element("p", { id: "between" }, `${count(circuit.interactions.length)} interactions between them.`), actions(circuit, page), scoring(circuit), cypherBlock(answer.statements));
   } catch (error) { place.append(element("p", { class: "soft", id: "between" }, error.message)); }
 }
 
@@ -47,6 +48,48 @@ function actions(circuit, page) {
     } catch (error) { said.textContent = error.message; }
   });
   return keep;
+}
+
+// The score of the set: when asked for, or whenever the set changes. What is known of a set is kept.
+const known = new Map();
+let live = false, running = null;
+
+function scoring(circuit) {
+  const key = circuit.interactions.map((each) => `${each.source}>${each.target}`).join();
+  const place = element("div", { id: "score" });
+  const box = element("input", { type: "checkbox", id: "live" });
+  box.checked = live;
+  box.addEventListener("change", () => { live = box.checked; if (live) score(circuit, key, place); });
+  const ask = element("button", { type: "button", id: "ask-score", onclick: () => score(circuit, key, place) }, "Score it");
+  if (known.has(key)) place.replaceChildren(scores(known.get(key)));
+  else if (live) score(circuit, key, place);
+  else again(key, place);
+  return element("div", {}, element("div", { class: "row" }, ask, element("label", {}, box, "as it changes")), place);
+}
+
+async function score(circuit, key, place) {
+  try {
+    if (running) await cancel(running).catch(() => null);
+    await start({ kind: "score", features: circuit.features.map((each) => each.id) }, (job) => tell(job, key, place));
+  } catch (error) { place.textContent = error.message; }
+}
+
+// A job that was started before the page was loaded anew is followed again.
+async function again(key, place) {
+  const job = await latest("score", state.run).catch(() => null);
+  if (job?.state === "running") follow(job, (told) => tell(told, key, place));
+}
+
+function tell(job, key, place) {
+  running = job.state === "running" ? job.id : null;
+  if (job.state === "done") {
+    known.set(job.result.interactions.map((each) => `${each.source}>${each.target}`).join(), job.result);
+    if (known.has(key)) place.replaceChildren(scores(known.get(key)));
+    return;
+  }
+  const stop = element("button", { type: "button", onclick: () => cancel(job.id) }, "Cancel");
+  const said = job.lines.at(-1) ?? "the network is loaded";
+  place.replaceChildren(element("p", { class: "soft" }, job.state === "running" ? `Scoring: ${said} … ` : job.state === "failed" ? said : "Cancelled.", running ? stop : ""));
 }
 
 async function showSaved(place, page) {

@@ -56,7 +56,7 @@ def test_nothing_gives_an_internal_error(tmp_path: Path, count: int) -> None:
     with open_store(tmp_path / "graph.kgl") as store:
         load_once(store, random_run(tmp_path / "run", (4, 3, 3), seed=2))
     asked: Counter[str] = Counter()
-    with Served(str(tmp_path / "graph.kgl"), None, [tmp_path]) as served:
+    with Served(str(tmp_path / "graph.kgl")) as served:
         schema = schemathesis.openapi.from_asgi(f"{API}/openapi.json", make_api(served))
         operations = [found.ok() for found in schema.get_all_operations()]
         for operation in operations:
