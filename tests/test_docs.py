@@ -18,6 +18,9 @@ from tests.lib_graph.language_models import save_model
 from tests.lib_graph.nets import random_basis
 from tests.lib_graph.networks.training.test_mlp import bright_side, write_images
 from tests.test_readme import run
+from tests.traced import traced_once
+
+__all__ = ["traced_once"]
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -112,6 +115,8 @@ def test_formats(tmp_path):
     assert [[layer.features for layer in each.layers] for each in runs] == [[6, 6, 114], [6, 114]]
     for name in ("circuit.gexf", "circuit.json", "interactions.parquet", "features.graphml"):
         assert (tmp_path / name).stat().st_size > 1000
+    found = {each.hook: each.holds for each in lib_graph.read_dictionaries(tmp_path / "my-saes")}
+    assert list(found) == ["blocks.0.hook_resid_pre", "blocks.0.hook_resid_mid"]
     (tmp_path / "my-transcoder").mkdir()
     _, expected = saelens_skip(tmp_path / "my-transcoder")
     (python,) = blocks("formats.md", "python transcoder")
