@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
 
 import ingest
+import queries
 from ingest.store import open_store
+from tests import synthetic
 from tests.synthetic import random_run
 
 
@@ -33,3 +41,38 @@ def test_threads_may_share_them(tmp_path: Path) -> None:
             thread.join()
     assert len(found) == 600
     assert all(each == wanted for each in found)
+
+
+def answers(file: Path) -> list[Any]:
+    with queries.open_graph(file) as graph:
+        return [
+            graph.paths(k=1000).records(),
+            graph.interactions(limit=1000).records(),
+            graph.query("concentrated_inputs", min_importance=0.0).records(),
+        ]
+
+
+def test_a_share_too_small_for_a_number_is_what_it_is_in_the_graph(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = synthetic._section
+
+    def far_apart(*arguments: Any) -> pd.DataFrame:
+        section = made(*arguments)
+        strength = section.strength.where(section.index % 3 != 0, 1e-300)
+        strength = strength.where(section.index % 3 == 0, 1e30)
+        constant = section.source == 0
+        into = strength.where(~constant, 0.0).groupby(section.target).transform("sum")
+        return section.assign(strength=strength, share=(strength / into).where(~constant, np.nan))
+
+    monkeypatch.setattr(synthetic, "_section", far_apart)
+    run = random_run(tmp_path / "run", (3, 3, 2), density=1.0, seed=1)
+    assert (run.interactions.share == 0).any()
+    file = tmp_path / "graph.kgl"
+    ingest.load(run, file)
+    of_columns = answers(file)
+    shutil.rmtree(f"{file}.columns")
+    of_graph = answers(file)
+    assert len(of_graph[0]) == 3 * 3 * 2
+    for found, wanted in zip(of_columns, of_graph, strict=True):
+        pd.testing.assert_frame_equal(pd.DataFrame(found), pd.DataFrame(wanted))
