@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ingest.pieces import PIECE_ROWS
 from ingest.schema import CIRCUIT, COMMUNITY, FEATURE, LAYER
 from ingest.store import using_store
-from ingest.store.protocol import GraphStore, Transaction
-from lib_graph.errors import NotFoundError
+from ingest.store.protocol import GraphStore, Parameters, Row, Transaction
+from lib_graph.errors import NotFoundError, TransactionTooLargeError
 from lib_graph.support.progress import SILENT, Progress
 
 __all__ = ["delete", "delete_run", "discard", "staged"]
@@ -72,6 +74,17 @@ def _hide(graph: GraphStore, stored_as: str) -> None:
 
 def _until_nothing_is_left(graph: GraphStore, text: str, stored_as: str) -> None:
     limit = EVERYTHING if graph.capabilities.atomic else PIECE_ROWS
-    parameters = {"run": stored_as, "limit": limit}
-    while graph.transact(lambda transaction: transaction.execute(text, parameters))[0]["deleted"]:
-        pass
+    deleted = 1
+    while deleted:
+        parameters = {"run": stored_as, "limit": limit}
+        delete_some = partial(_rows, text=text, parameters=parameters)
+        try:
+            deleted = graph.transact(delete_some)[0]["deleted"]
+        except TransactionTooLargeError:
+            if limit == 1:
+                raise
+            limit //= 2
+
+
+def _rows(transaction: Transaction, *, text: str, parameters: Parameters) -> list[Row]:
+    return transaction.execute(text, parameters)

@@ -7,10 +7,13 @@ next piece and stops. So each piece is written once, whoever writes it.
 
 from __future__ import annotations
 
+import logging
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
+from typing import TypeVar
 
 from ingest.contents import Contents
 from ingest.deleting import discard
@@ -19,7 +22,12 @@ from ingest.replacing import adopt_features
 from ingest.schema import GRAPH_VERSION
 from ingest.store.protocol import GraphStore, Row, Transaction
 from ingest.verifying import find_difference, update_labels
-from lib_graph.errors import ConflictError, StoreError
+from lib_graph.errors import (
+    ConflictError,
+    StoreError,
+    TransactionTooLargeError,
+    UnknownCommitError,
+)
 from lib_graph.support.files import json_sha256
 from lib_graph.support.progress import Progress
 
@@ -32,9 +40,9 @@ RETURN r.status AS status, c.made_from AS made_from
 """
 CLAIM = """
 MERGE (c:Checkpoint {id: $run})
-ON CREATE SET c.run = $run, c.made_from = $made_from, c.done = 0
+ON CREATE SET c.run = $run, c.made_from = $made_from, c.done = 0, c.rows = 0
 SET c.loader = $loader
-RETURN c.done AS done
+RETURN c.done AS done, c.rows AS rows
 """
 CREATE_RUN = "MERGE (r:Run {id: $run}) ON CREATE SET r += $properties"
 # SET takes the write lock, so what is read after it cannot change before the commit.
@@ -42,15 +50,22 @@ HOLD = """
 MATCH (c:Checkpoint {id: $run})
 SET c.lock = $loader
 WITH c
-RETURN c.loader AS loader, c.done AS done
+RETURN c.loader AS loader, c.done AS done, c.rows AS rows
 """
-ADVANCE = "MATCH (c:Checkpoint {id: $run}) SET c.done = $done"
+ADVANCE = "MATCH (c:Checkpoint {id: $run}) SET c.done = $done, c.rows = $rows"
 DISTRUST = "MATCH (c:Checkpoint {id: $run}) SET c.made_from = ''"
 COMPLETE = """
 MATCH (r:Run {id: $run})
 SET r.status = 'complete', r.loaded = $loaded, r.strength_stored = r.strength_total
 """
 FORGET = "MATCH (c:Checkpoint {id: $run}) DELETE c"
+
+
+Position = tuple[int, int]
+"""How many pieces are written, and how many rows of the next."""
+T = TypeVar("T")
+SHRUNK = "%s has no room for so much in a transaction: writing %d rows at a time."
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,14 +88,16 @@ class Filling:
             discard(self.graph, self.stored_as, progress)
         done = self.graph.transact(self._claim)
         with progress.stage(f"loading {self.stored_as}", self.contents.interactions) as advance:
+            at_once = PIECE_ROWS
             for number, piece in enumerate(pieces(self.contents, self.stored_as)):
-                if number >= done:
-                    self.graph.transact(partial(self._write, number=number, piece=piece))
+                if number >= done[0]:
+                    first = done[1] if number == done[0] else 0
+                    at_once = self._write_piece(number, piece, first, at_once)
                 advance(piece.interactions)
         adopt_features(self.graph, self.stored_as)
         update_labels(self.graph, self.contents, self.stored_as)
         self._check()
-        return done > 0
+        return done > (0, 0)
 
     def complete(self) -> None:
         """Make the run visible to readers."""
@@ -98,19 +115,47 @@ class Filling:
         state = self.graph.execute(STATE, {"run": self.stored_as})[0]
         return state["status"] is not None and state["made_from"] != self._made_from
 
-    def _claim(self, transaction: Transaction) -> int:
-        """Take over the load, or begin it, and return how many batches are done."""
+    def _claim(self, transaction: Transaction) -> Position:
+        """Take over the load, or begin it, and return how far it is."""
         names = {"run": self.stored_as, "loader": self.loader}
         rows = transaction.execute(CLAIM, {**names, "made_from": self._made_from})
         properties = {**self.contents.run_properties(), "status": "loading"}
         transaction.execute(CREATE_RUN, {"run": self.stored_as, "properties": properties})
-        return int(rows[0]["done"])
+        return _position(rows[0])
 
-    def _write(self, transaction: Transaction, *, number: int, piece: Piece) -> None:
-        if self._hold(transaction)["done"] > number:
+    def _write_piece(self, number: int, piece: Piece, first: int, at_once: int) -> int:
+        """Write a piece from its row `first` on and return how many rows fit a transaction.
+
+        That is `at_once`, or a part of it where the server has no room for so many.
+        """
+        while first < piece.rows:
+            end = min(first + at_once, piece.rows)
+            after = (number + 1, 0) if end == piece.rows else (number, end)
+            write = partial(self._write, part=piece.cut(first, end), after=after)
+            try:
+                self._transact(write)
+            except TransactionTooLargeError:
+                if at_once == 1:
+                    raise
+                at_once = -(-min(at_once, end - first) // 2)
+                logger.warning(SHRUNK, self.graph.name, at_once)
+            else:
+                first = end
+        return at_once
+
+    def _transact(self, work: Callable[[Transaction], T]) -> T:
+        """Run work that finds out by itself whether it was done, though nobody heard of it."""
+        try:
+            return self.graph.transact(work)
+        except UnknownCommitError:
+            return self.graph.transact(work)
+
+    def _write(self, transaction: Transaction, *, part: Piece, after: Position) -> None:
+        if _position(self._hold(transaction)) >= after:
             return  # it was written, although the connection broke before the answer came
-        piece.write(transaction)
-        transaction.execute(ADVANCE, {"run": self.stored_as, "done": number + 1})
+        part.write(transaction)
+        done, rows = after
+        transaction.execute(ADVANCE, {"run": self.stored_as, "done": done, "rows": rows})
 
     def _complete(self, transaction: Transaction) -> None:
         self._hold(transaction)
@@ -137,3 +182,7 @@ class Filling:
             f"{self.graph.name!r} does not hold what was written to it: {difference}. The run "
             "stays hidden. Run the same command again to load it anew."
         )
+
+
+def _position(checkpoint: Row) -> Position:
+    return int(checkpoint["done"]), int(checkpoint["rows"] or 0)

@@ -30,10 +30,27 @@ STRENGTHS = (INTERACTS, CONSTANT)
 
 @dataclass(frozen=True)
 class Piece:
-    """Nodes and relationships that are written together."""
+    """Nodes and relationships that are written together, or in parts, the first rows first."""
 
     nodes: tuple[tuple[NodeTable, pd.DataFrame], ...]
     relationships: tuple[tuple[RelationshipTable, pd.DataFrame], ...]
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are to cut at: the length of the longest table, 1 for the layers."""
+        tables = (*self.nodes, *self.relationships)
+        if tables[0][0] is LAYER:  # two of which belong to each FEEDS
+            return 1
+        return max(len(frame) for _, frame in tables)
+
+    def cut(self, first: int, end: int) -> Piece:
+        """Return the part of the rows from `first` to before `end`, of all its tables alike."""
+        if (first, end) == (0, self.rows):
+            return self
+        return Piece(
+            tuple((table, frame[first:end]) for table, frame in self.nodes),
+            tuple((table, frame[first:end]) for table, frame in self.relationships),
+        )
 
     @property
     def interactions(self) -> int:
@@ -69,11 +86,12 @@ def pieces(contents: Contents, stored_as: str) -> Iterator[Piece]:
         yield Piece(((FEATURE, rows),), ((HAS_FEATURE, owned),))
     for layer, section in contents.sections():
         ids = [_by_index(features[features.layer_index == index]) for index in (layer, layer + 1)]
-        for start in range(0, len(section), PIECE_ROWS):
-            rows = section[start : start + PIECE_ROWS]
-            rows = rows.assign(source=ids[0][rows.source], target=ids[1][rows.target])
-            constant = rows.share.isna()
-            yield Piece((), ((CONSTANT, rows[constant]), (INTERACTS, rows[~constant])))
+        constant = section.share.isna()
+        for table, kept in ((CONSTANT, section[constant]), (INTERACTS, section[~constant])):
+            for start in range(0, len(kept), PIECE_ROWS):
+                rows = kept[start : start + PIECE_ROWS]
+                rows = rows.assign(source=ids[0][rows.source], target=ids[1][rows.target])
+                yield Piece((), ((table, rows),))
 
 
 def _pairs(source: object, target: pd.Series) -> pd.DataFrame:

@@ -120,7 +120,7 @@ CIRCUIT = NodeTable(
         "created",
     ),
 )
-CHECKPOINT = NodeTable("Checkpoint", ("id", "run", "made_from", "loader", "done"))
+CHECKPOINT = NodeTable("Checkpoint", ("id", "run", "made_from", "loader", "done", "rows"))
 """How far an unfinished load is; it is deleted when the run becomes complete."""
 
 HAS_LAYER = RelationshipTable("HAS_LAYER", RUN, LAYER)

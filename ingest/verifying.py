@@ -13,6 +13,7 @@ from ingest.checksum import interaction_checksum
 from ingest.contents import Contents
 from ingest.pieces import PIECE_ROWS
 from ingest.store.protocol import GraphStore, Row, Transaction
+from lib_graph.errors import TransactionTooLargeError
 
 __all__ = ["Difference", "find_difference", "run_status", "update_labels"]
 
@@ -100,12 +101,17 @@ def _sections(
     features = contents.features.groupby("layer_index").size()
     for layer in range(len(contents.run.layers)):
         at_once = max(INTERACTIONS_AT_ONCE // int(features.get(layer + 1, 1)), 1)
-        firsts = range(0, int(features[layer]), at_once)
-        ends = [*firsts[1:], ANY_INDEX]  # whatever else is there counts too
-        pieces = [
-            _section(graph, {"run": stored_as, "layer": layer, "first": first, "end": end})
-            for first, end in zip(firsts, ends, strict=True)
-        ]
+        pieces, first, count = [], 0, int(features[layer])
+        while first < count:
+            end = first + at_once if first + at_once < count else ANY_INDEX  # all else counts too
+            place = {"run": stored_as, "layer": layer, "first": first, "end": end}
+            try:
+                pieces.append(_section(graph, place))
+                first = end
+            except TransactionTooLargeError:
+                if at_once == 1:
+                    raise
+                at_once = -(-min(at_once, count) // 2)
         yield layer, pd.concat(pieces, ignore_index=True)
 
 

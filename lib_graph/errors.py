@@ -7,7 +7,9 @@ LibGraphError                exit 1
 │   └── UntraceableError     exit 1   a module whose computation torch.export cannot trace
 ├── RunError                 exit 1   a run folder with a damaged or missing file
 ├── StoreError               exit 1   a graph store refused or failed
-│   └── StoreUnavailableError  exit 3   not reachable, locked, wrong password, wrong version
+│   ├── StoreUnavailableError  exit 3   not reachable, locked, wrong password, wrong version
+│   │   └── UnknownCommitError   exit 3   the connection broke before a transaction was confirmed
+│   └── TransactionTooLargeError  exit 1   more than the server's memory or time for a transaction
 └── ConflictError            exit 4   exists already, or does not match what exists
 
 A message says what happened, with the value, and what to do about it.
@@ -26,6 +28,8 @@ __all__ = [
     "RunError",
     "StoreError",
     "StoreUnavailableError",
+    "TransactionTooLargeError",
+    "UnknownCommitError",
     "UntraceableError",
     "UsageError",
 ]
@@ -77,6 +81,14 @@ class StoreUnavailableError(StoreError):
     """A graph store cannot be reached or used: down, locked, wrong password or version."""
 
     exit_code = 3
+
+
+class UnknownCommitError(StoreUnavailableError):
+    """The connection broke after a commit was sent: it may have happened, or not."""
+
+
+class TransactionTooLargeError(StoreError):
+    """A transaction needs more memory, or time, than the server gives to one."""
 
 
 class ConflictError(LibGraphError):

@@ -18,6 +18,9 @@ from tests.lib_graph.language_models import save_model
 from tests.lib_graph.nets import random_basis
 from tests.lib_graph.networks.training.test_mlp import bright_side, write_images
 from tests.test_readme import run
+from tests.traced import traced_once
+
+__all__ = ["traced_once"]
 
 DOCS = Path(__file__).parents[1] / "docs"
 

@@ -25,6 +25,7 @@ def test_it_is_what_a_build_takes(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_its_cross_entropy_is_what_is_said_of_it():
     stories = reference_data("tinystories/stories.txt")
     if stories is None:

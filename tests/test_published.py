@@ -31,6 +31,9 @@ from lib_graph.support.progress import SILENT
 from queries.comparing.reproduction import reproduce
 from queries.modules.modularity import WeightedGraph, leiden, modularity
 from tests.data import reference_data
+from tests.traced import traced_once
+
+__all__ = ["traced_once"]
 
 SECTIONS = [("ln1.0", "ln2.0"), ("ln2.0", "unembed"), ("unembed", "output")]
 COUNTS = [1, 2, 3, 5, 8, 10, 13, 17, 25, 54, 129]
@@ -166,6 +169,7 @@ def check_sorted(found, truth, *, largest, tolerance, median=None):
         assert deviation.median() < median
 
 
+@pytest.mark.exhaustive
 @each_seed
 @each_basis
 def test_our_own_chain_of_bases(seed, basis, own_run):
@@ -215,6 +219,7 @@ def test_edges_required_and_all_curves_in_the_published_bases(seed, basis, publi
     check_node_curves(run, truth, within=2.5e-4)
 
 
+@pytest.mark.exhaustive
 @each_seed
 @each_basis
 def test_edges_required_and_node_curves_in_our_own_bases(seed, basis, own_run):

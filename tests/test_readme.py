@@ -14,6 +14,9 @@ import pytest
 from lib_graph.networks import shipped_model
 from queries.cli.main import main
 from tests.data import reference_data
+from tests.traced import traced_once
+
+__all__ = ["traced_once"]
 
 pytestmark = pytest.mark.xdist_group("neo4j")  # all in one process: they share what was made
 ROOT = Path(__file__).parents[1]

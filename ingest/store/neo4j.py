@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import re
+import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import neo4j
-from neo4j.exceptions import DriverError, Neo4jError, ServiceUnavailable
+from neo4j.exceptions import DriverError, IncompleteCommit, Neo4jError, ServiceUnavailable
 
 from ingest.schema import CONSTRAINTS, FEATURE_INDEXES, UNUSED_INDEXES
 from ingest.store.bulk import ServerTransaction
@@ -19,13 +22,14 @@ from ingest.store.protocol import Bounds, Capabilities, Parameters, Row, Transac
 from ingest.store.server import (
     check_version,
     gds_version,
+    is_too_large,
     one_line,
     plain_frame,
     plain_rows,
     refusal,
     unreachable,
 )
-from lib_graph.errors import StoreError, StoreUnavailableError
+from lib_graph.errors import StoreError, StoreUnavailableError, UnknownCommitError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,8 +37,13 @@ if TYPE_CHECKING:
 __all__ = ["Neo4jStore"]
 
 CONNECT_LIMIT_S = 5.0
-RETRY_LIMIT_S = 20.0
+WAIT_LIMIT_S = 30.0  # for a server that was there and is gone
+PAUSE_S = 0.5
+SYSTEM = "system"
+NO_TLS = ("UNEXPECTED_EOF_WHILE_READING", "WRONG_VERSION_NUMBER")  # as OpenSSL says it
+WAITING = "%s does not answer: %s. Waiting for it, up to %.0f s ..."
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 # What the driver warns of is raised by us or harmless (a label that is not there yet).
 logging.getLogger("neo4j").addHandler(logging.NullHandler())
 
@@ -48,13 +57,18 @@ class Neo4jStore(NoColumns, Closing):
         self._name = uri
         self._database = database
         self._schema_is_there = False
+        if database == SYSTEM:
+            raise StoreUnavailableError(
+                f"The database {SYSTEM!r} of {uri!r} is for the server's own use, and no graph can "
+                "be there. Leave NEO4J_DATABASE out, or name another."
+            )
         with self._errors():
             self._driver = neo4j.GraphDatabase.driver(
                 uri,
                 auth=(username, password) if password else None,
                 connection_timeout=CONNECT_LIMIT_S,
                 connection_acquisition_timeout=CONNECT_LIMIT_S,
-                max_transaction_retry_time=RETRY_LIMIT_S,
+                max_transaction_retry_time=0,  # it tries twice; `_patiently` tells that it waits
             )
             try:
                 self._agent = self._driver.get_server_info().agent
@@ -76,10 +90,12 @@ class Neo4jStore(NoColumns, Closing):
 
     def execute(self, cypher: str, parameters: Parameters | None = None) -> list[Row]:
         """Return the rows of a text that only reads."""
-        with self._session() as session:
-            return session.execute_read(
-                lambda tx: plain_rows(tx.run(cypher, dict(parameters or {})))
-            )
+
+        def read(transaction: neo4j.ManagedTransaction) -> list[Row]:
+            with self._refusing_what_is_too_large():
+                return plain_rows(transaction.run(cypher, dict(parameters or {})))
+
+        return self._patiently(lambda session: session.execute_read(read))
 
     def frame(
         self, cypher: str, parameters: Parameters | None = None, bounds: Bounds | None = None
@@ -87,13 +103,13 @@ class Neo4jStore(NoColumns, Closing):
         """Return the rows of a text that only reads as a table."""
 
         def read(transaction: neo4j.ManagedTransaction) -> pd.DataFrame:
-            result = transaction.run(cypher, dict(parameters or {}))
-            rows = result.values() if bounds is None else map(list, result.fetch(bounds.rows))
-            return plain_frame(rows, result.keys())
+            with self._refusing_what_is_too_large():
+                result = transaction.run(cypher, dict(parameters or {}))
+                rows = result.values() if bounds is None else map(list, result.fetch(bounds.rows))
+                return plain_frame(rows, result.keys())
 
         limited = neo4j.unit_of_work(timeout=bounds.seconds if bounds else None)(read)
-        with self._session() as session:
-            return session.execute_read(limited)
+        return self._patiently(lambda session: session.execute_read(limited))
 
     def write(self, cypher: str, parameters: Parameters | None = None) -> WriteResult:
         """Run a user's text that may write."""
@@ -105,13 +121,20 @@ class Neo4jStore(NoColumns, Closing):
         return WriteResult(rows, changed)
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` in one transaction, again if the connection or a lock fails it."""
+        """Run `work` in one transaction, again if the connection, the leader or a lock fails it.
+
+        Raises TransactionTooLargeError if the server has not the memory or the time for it, and
+        UnknownCommitError if the connection broke before the commit was confirmed.
+        """
 
         def run(transaction: neo4j.ManagedTransaction) -> T:
-            return work(ServerTransaction(lambda *text: plain_rows(transaction.run(*text))))
+            def rows(text: str, parameters: dict[str, Any]) -> list[Row]:
+                with self._refusing_what_is_too_large():
+                    return plain_rows(transaction.run(text, parameters))
 
-        with self._session() as session:
-            return session.execute_write(run)
+            return work(ServerTransaction(rows))
+
+        return self._patiently(lambda session: session.execute_write(run))
 
     def writing(self) -> AbstractContextManager[None]:
         """Return a block that adds nothing: each transaction is durable by itself."""
@@ -128,6 +151,32 @@ class Neo4jStore(NoColumns, Closing):
     def close(self) -> None:
         """Close the connections."""
         self._driver.close()
+
+    def _patiently(self, work: Callable[[neo4j.Session], T]) -> T:
+        """Run `work` until it succeeds, if what fails it may pass: for WAIT_LIMIT_S, and say so."""
+        end, told = time.monotonic() + WAIT_LIMIT_S, False
+        while True:
+            with self._errors():
+                try:
+                    with self._driver.session(database=self._database) as session:
+                        return work(session)
+                except (Neo4jError, DriverError) as error:
+                    if not _may_pass(error) or time.monotonic() > end:
+                        raise
+                    if not told:
+                        logger.warning(WAITING, self._name, _cause(error), WAIT_LIMIT_S)
+                        told = True
+            time.sleep(PAUSE_S)
+
+    @contextmanager
+    def _refusing_what_is_too_large(self) -> Iterator[None]:
+        """Tell at once what the driver would try again, and what would fail again."""
+        try:
+            yield
+        except Neo4jError as error:
+            if is_too_large(error.code or ""):
+                raise _error(self._name, error) from error
+            raise
 
     @contextmanager
     def _session(self) -> Iterator[neo4j.Session]:
@@ -146,16 +195,40 @@ def _executing(text: str) -> Callable[[Transaction], list[Row]]:
     return lambda transaction: transaction.execute(text)
 
 
+def _may_pass(error: Neo4jError | DriverError) -> bool:
+    """Return whether what failed may succeed later, as it is."""
+    too_large = isinstance(error, Neo4jError) and is_too_large(error.code or "")
+    return error.is_retryable() and not too_large
+
+
 def _error(name: str, error: Exception) -> StoreError:
     if isinstance(error, Neo4jError):
         return refusal(name, error.code or "", error.message or str(error))
+    if isinstance(error, IncompleteCommit):
+        return UnknownCommitError(
+            f"{name!r} broke the connection before it confirmed a transaction. Look whether it "
+            "happened before you do it again."
+        )
     if isinstance(error, ServiceUnavailable):
+        first = _first(error)
+        if isinstance(first, ssl.SSLError) and first.reason in NO_TLS:
+            plain = re.sub(r"\+s(sc)?://", "://", name)
+            return StoreUnavailableError(f"{name!r} answers, but without TLS. Use {plain}")
         return unreachable(name, _cause(error))
     return StoreUnavailableError(f"{name!r} cannot be used: {one_line(error)}.")
 
 
 def _cause(error: BaseException) -> str:
     """Return the first thing that went wrong, such as 'Connection refused'."""
-    while error.__cause__ is not None:
-        error = error.__cause__
+    error = _first(error)
     return getattr(error, "strerror", None) or one_line(error)
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return the error that the others followed from; a router has tried several servers."""
+    while True:
+        group: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+        earlier = group[0] if group else error.__cause__
+        if earlier is None:
+            return error
+        error = earlier

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ingest.store.protocol import TOO_LONG, Row
-from lib_graph.errors import StoreError, StoreUnavailableError
+from lib_graph.errors import StoreError, StoreUnavailableError, TransactionTooLargeError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "check_version",
     "gds_version",
+    "is_too_large",
     "one_line",
     "plain_frame",
     "plain_rows",
@@ -77,12 +78,26 @@ def refusal(name: str, code: str, message: str) -> StoreError:
         )
     if kind == "DatabaseNotFound":
         return StoreUnavailableError(f"{name!r}: {one_line(message)}. Set NEO4J_DATABASE.")
-    if kind.startswith("TransactionTimedOut"):
+    if kind == "TransactionTimedOutClientConfiguration":
         return StoreError(TOO_LONG)
+    if is_too_large(code):
+        return TransactionTooLargeError(
+            f"{name!r} has not the memory or the time for one transaction: {one_line(message)}. "
+            "Raise db.memory.transaction.max or db.transaction.timeout in neo4j.conf."
+        )
     if kind == "AccessMode":
         return StoreError("This text writes, and only reading is allowed. Add --write.")
     did = "refused the text" if code.startswith("Neo.ClientError") else "failed"
     return StoreError(f"{name!r} {did}: {one_line(message)}.")
+
+
+def is_too_large(code: str) -> bool:
+    """Return whether a server gave up a transaction that could do with less.
+
+    >>> is_too_large("Neo.TransientError.General.MemoryPoolOutOfMemoryError")
+    True
+    """
+    return "OutOfMemory" in code or code.endswith(".TransactionTimedOut")
 
 
 def one_line(text: object) -> str:

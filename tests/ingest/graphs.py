@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from ingest.store import GraphStore, open_store
+from lib_graph.building.frames import shares
 from lib_graph.run import Run
 from lib_graph.run.writing import write_interactions
 from lib_graph.support.files import file_sha256
@@ -134,10 +135,14 @@ def _rounded(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def copy_with_strengths(run: Run, path: Path, change: Callable[[pd.DataFrame], None]) -> Run:
-    """Write a run with the same id whose interactions table `change` has changed."""
+    """Write a run with the same id whose strengths `change` has changed; shares follow them."""
     shutil.copytree(run.path, path)
     table = run.interactions
     change(table)
+    for _, rows in table.groupby("source_layer"):
+        constant = rows.share.isna().to_numpy()
+        share = shares(rows.strength.to_numpy(), rows.target.to_numpy(), constant)
+        table.loc[rows.index, "share"] = share
     sections = (s for _, s in table.groupby("source_layer", sort=False))
     write_interactions(path / "interactions.parquet", sections, {})
     manifest = json.loads((path / "manifest.json").read_text())

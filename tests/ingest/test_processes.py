@@ -131,7 +131,7 @@ def test_a_server_that_is_killed_keeps_what_was_written(
     if neo4j_server.process is None:
         pytest.skip("the server of NEO4J_TEST_URI is not ours to kill")
     neo4j_server.wipe()
-    monkeypatch.setattr("ingest.store.neo4j.RETRY_LIMIT_S", 0.5)
+    monkeypatch.setattr("ingest.store.neo4j.WAIT_LIMIT_S", 0.5)
     for name, value in neo4j_server.settings.items():
         monkeypatch.setenv(name, value)
     try:

@@ -91,6 +91,7 @@ def test_what_was_left_unfinished_of_another_question_is_not_taken_up(runs):
     assert watched.seen["examples"][0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.__name__)
 def test_too_little_memory_says_how_much_is_needed(verb, runs, tmp_path):
     with pytest.raises(UsageError, match=r"needs at least 5\d\d MiB of memory.*--memory"):

@@ -62,6 +62,7 @@ def test_interactions_of_one_hot_words_against_brute_force(run):
     assert torch.allclose(strength, E, rtol=1e-6, atol=1e-9 * float(E.max()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("basis", "dtype", "tolerance"),
     [("pca", "float64", 1e-9), ("lib", "float64", 1e-9), ("pca", "float32", 1e-4)],

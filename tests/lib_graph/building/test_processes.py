@@ -1,6 +1,7 @@
 """Several processes under torchrun agree with one."""
 
 import os
+import runpy
 import subprocess
 import sys
 
@@ -51,7 +52,7 @@ def script(tmp_path_factory):
 @pytest.fixture(scope="module")
 def alone(script, tmp_path_factory):
     folder = tmp_path_factory.mktemp("alone")
-    subprocess.run([sys.executable, script, folder], check=True, env=environment())
+    runpy.run_path(str(script))["builds"](folder)
     return folder
 
 

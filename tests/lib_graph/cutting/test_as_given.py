@@ -39,6 +39,7 @@ def in_place(module):
     return module
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrap", [nn.DataParallel, torch.compile, in_parts, in_place])
 def test_what_is_around_a_module_is_taken_off(wrap):
     module = filled(Two())
@@ -156,6 +157,7 @@ def test_nothing_that_forward_changes_is_the_modules_own():
     assert (module.calls, module.last_seen) == (0, None)
 
 
+@pytest.mark.slow
 def test_what_a_module_changes_is_said():
     module = in_precision(filled(Counting()), torch.float64)
     x = numbers(4, 4).double()
@@ -188,6 +190,7 @@ class NoForwardMode(Two):
         return torch.special.zeta(x.abs() + 2, torch.ones_like(x))
 
 
+@pytest.mark.slow
 def test_what_has_no_derivative_is_named():
     module = in_precision(filled(NoForwardMode()), torch.float64)
     with pytest.raises(ModelError, match=r"after layer 'a' has no derivative of both modes"):
@@ -248,6 +251,7 @@ class Stopping(Two):
             return super().forward(x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("within", [torch.no_grad, torch.inference_mode])
 def test_a_module_that_says_no_derivative_is_held_to_that(within):
     module, x = in_precision(filled(Stopping(within)), torch.float64), (numbers(4, 4).double(),)
@@ -307,6 +311,7 @@ def test_a_function_under_another_name_is_refused(function):
         cut(Around(function.apply), (x,), points)
 
 
+@pytest.mark.slow
 def test_a_function_by_its_own_name_is_followed():
     x = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
     points = {"a": "up:in", "b": "down:in", "output": "output"}

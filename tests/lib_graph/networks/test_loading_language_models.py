@@ -230,6 +230,7 @@ def test_what_the_model_has_no_place_for_is_said(folder):
     assert "no place for 'adapter.a' and 1 more" in list(loading.lines())[-1]
 
 
+@pytest.mark.slow
 def test_a_run_keeps_how_its_model_was_read_and_a_build_says_it(folder, tmp_path, capsys):
     change_weights(folder, lambda t: rounded(t, EMBEDDING))
     text = Text(folder / "stories.txt", context=4, tokens=8)

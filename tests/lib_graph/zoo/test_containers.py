@@ -80,6 +80,6 @@ def dicts_between_parts():
     return InnerDict()
 
 
-@pytest.mark.parametrize("name", ZOO.names("arguments_handed_on", "dict_in_dict_out"))
+@pytest.mark.parametrize("name", ZOO.names("dict_in_dict_out"))
 def test_every_number_of_the_run_is_right(name, tmp_path):
     ZOO.check(name, tmp_path)

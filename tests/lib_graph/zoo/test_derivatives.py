@@ -152,6 +152,6 @@ def recorded():
     return Eager()
 
 
-@pytest.mark.parametrize("name", ZOO.names("detached", "own_derivatives"))
+@pytest.mark.parametrize("name", ZOO.names())
 def test_every_number_of_the_run_is_right(name, tmp_path):
     ZOO.check(name, tmp_path)

@@ -106,6 +106,6 @@ def state():
     return Counting()
 
 
-@pytest.mark.parametrize("name", ZOO.names("overwritten_shortcut", "state"))
+@pytest.mark.parametrize("name", ZOO.names("state"))
 def test_every_number_of_the_run_is_right(name, tmp_path):
     ZOO.check(name, tmp_path)

@@ -156,6 +156,7 @@ def option_defaults(tree: ast.Module) -> Iterator[tuple[str, ast.expr | None]]:
             yield from ((name, each.value) for each in node.keywords if each.arg == "default")
 
 
+@pytest.mark.slow
 def test_no_default_is_written_twice() -> None:
     shell: dict[str, bool] = {}
     python: dict[str, list[str]] = defaultdict(list)

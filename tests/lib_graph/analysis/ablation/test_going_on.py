@@ -101,6 +101,7 @@ def test_nodes_go_on_after_the_last_batch(made, count):
     assert not list(made[0].path.glob(".partial*"))
 
 
+@pytest.mark.slow
 def test_too_little_memory_and_no_device_are_one_line(made):
     with pytest.raises(UsageError, match=r"needs at least 5\d\d MiB of memory.*--memory"):
         Bench.of(made[0], subject=made[1], memory=plan.LIBRARIES)
