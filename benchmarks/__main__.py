@@ -23,12 +23,13 @@ from benchmarks.measuring import Figure
 from benchmarks.modular_addition import measure_modular_addition
 from benchmarks.sections import measure_sections
 from benchmarks.smollm2 import measure_smollm2
+from benchmarks.starting import measure_starting
 from benchmarks.stores import SIZES, measure_stores
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 TABLE = re.compile(r"(?<=<!-- benchmark -->\n).*(?=<!-- /benchmark -->)", re.DOTALL)
 REPOSITORY = Path(__file__).parents[1]
-PARTS = ("command", "sections", "modular-addition", "builds", "smollm2", "stores")
+PARTS = ("command", "starting", "sections", "modular-addition", "builds", "smollm2", "stores")
 PACKAGES = ("torch", "neo4j", "kglite", "pandas")
 
 
@@ -46,9 +47,11 @@ def main(
 ) -> None:
     """Measure what the README claims, each figure in new processes; PARTS of it, or all.
 
-    `command` is what users run, on the shipped model; `sections` and `modular-addition` compare
-    closed forms with loops over backward passes; `builds` holds whole builds against the memory
-    they announced, and `smollm2` makes the graph of a language model of 135M parameters, once, in
+    `command` is what users run, on the shipped model; `starting` measures whole processes of small
+    jobs, beside those of the version that LIB_GRAPH_BASELINE names (`git worktree add`);
+    `sections` and `modular-addition` compare closed forms with loops over backward passes; `builds`
+    holds whole builds against the memory they announced, and `smollm2` makes the graph of a
+    language model of 135M parameters, once, in
     about half an hour. `stores` loads runs of 110,000 and 2.25M interactions and asks about them,
     with this code and with that of an older commit. The file keeps what other parts found on this
     machine before. CPU seconds mean something on a quiet machine only: waiting threads count as
@@ -96,7 +99,9 @@ def _write(file: Path, figures: Mapping[str, list[Figure]]) -> None:
 
 def _measure(part: str, repeat: int, neo4j: bool, large: bool) -> Iterator[list[Figure]]:
     """Yield the figures of a part, as they come."""
-    if part == "sections":
+    if part == "starting":
+        yield measure_starting(repeat)
+    elif part == "sections":
         yield measure_sections(repeat)
     elif part == "modular-addition":
         yield measure_modular_addition(repeat)

@@ -6,9 +6,13 @@ figure is of a new process: what opening costs is part of every question, as it 
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import io
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -23,6 +27,8 @@ __all__ = ["SIZES", "TODAY", "measure_stores", "questions", "write_run"]
 TODAY = "f00e1b0"
 SIZES = {"110k": 111, "2.25M": 500, "10M": 1054}
 """Name -> features of each of ten layers; every pair interacts"""
+IMPORTED = ("ingest.store.embedded", "queries.columnar", "queries.modules.communities",
+            "queries.communities", "queries.export")  # fmt: skip
 REPOSITORY = Path(__file__).parents[1]
 ONE = """
 import sys
@@ -37,16 +43,11 @@ def write_run(path: Path, width: int, seed: int = 0) -> None:
     """Write a run of ten layers of `width` features, all of whose pairs interact."""
     from tests.synthetic import random_run
 
-    if not (path / "manifest.json").is_file():
-        random_run(path, (width,) * 10, density=1.0, seed=seed, last="basis")
+    random_run(path, (width,) * 10, density=1.0, seed=seed, last="basis")
 
 
 def questions() -> dict[str, Callable[..., object]]:
     """What is asked of a graph that was opened: name -> question."""
-    import io
-
-    from queries.export import export_interactions
-
     return {
         "open": lambda graph: graph.layers,
         "10 strongest paths": lambda graph: graph.paths(k=10),
@@ -56,35 +57,50 @@ def questions() -> dict[str, Callable[..., object]]:
         "layer totals": lambda graph: graph.query("layer_totals"),
         "hubs": lambda graph: graph.query("hubs"),
         "label flow": lambda graph: graph.query("label_flow"),
-        "export to Parquet": lambda graph: export_interactions(
-            graph, io.BytesIO(), format="parquet"
-        ),
+        "export to Parquet": _export,
         "communities": lambda graph: graph.communities(),
         "open for Cypher": lambda graph: graph.cypher("RETURN 1 AS one"),
     }
 
 
+def _export(graph: object) -> None:
+    from queries.export import export_interactions
+
+    export_interactions(graph, io.BytesIO(), format="parquet")  # type: ignore[arg-type]
+
+
 def one(what: str, run: str, store: str) -> None:
-    """Load a run, or ask one question; print CPU seconds beside imports, and the peak in GB."""
+    """Write or load a run, or ask a question; print CPU seconds beside imports, and peak in GB.
+
+    `what` is a question's name, 'load', or how wide the layers of the run to write are.
+    """
     import pandas  # noqa: F401  a verb's imports are not what is measured
     import pyarrow.parquet  # noqa: F401
 
     import ingest
     import queries
 
-    for name in ("ingest.store.embedded", "queries.modules.communities", "queries.export"):
-        __import__(name)
-    if what == "load":
-        before = time.process_time()
+    for name in IMPORTED:
+        with contextlib.suppress(ModuleNotFoundError):  # an older commit has other modules
+            importlib.import_module(name)
+    before = time.process_time()
+    if what.isdecimal():
+        write_run(Path(run), int(what))
+    elif what == "load":
         ingest.load(run, store)
     else:
-        before = time.process_time()
         with queries.open_graph(store) as graph:
             questions()[what](graph)
     seconds = time.process_time() - before
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    peak *= 1 if sys.platform == "darwin" else 1024
-    print(json.dumps({"seconds": seconds, "peak": peak / 1e9}))
+    print(json.dumps({"seconds": seconds, "peak": _peak()}))
+
+
+def _peak() -> float:
+    """Return the peak of this process's memory in GB; what getrusage says may be a parent's."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        return int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1024 / 1e9
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9
 
 
 def measure_stores(
@@ -95,11 +111,10 @@ def measure_stores(
     if today:
         codes[f" at {TODAY}"] = _commit(folder / TODAY)
     for size in sizes:
-        run = folder / f"run-{size}"
-        write_run(run, SIZES[size])
         for suffix, code in codes.items():
-            store = folder / f"{size}{suffix.replace(' ', '-')}.kgl"
-            store.unlink(missing_ok=True)
+            run = folder / f"run-{size}{suffix.replace(' ', '-')}"  # the folders differ, too
+            store = folder / f"{run.name}.kgl"
+            _measured(code, str(SIZES[size]), run, store)
             yield _figures(f"embedded, {size}: load{suffix}", [_measured(code, "load", run, store)])
             for what in questions():
                 samples = [_measured(code, what, run, store) for _ in range(repeat)]
@@ -130,6 +145,5 @@ def _commit(folder: Path) -> Path:
             ["git", "archive", TODAY], cwd=REPOSITORY, stdout=subprocess.PIPE, check=True
         )
         subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)
-        for name in ("benchmarks", "tests"):
-            subprocess.run(["rm", "-r", str(folder / name)], check=True)
+        shutil.rmtree(folder / "benchmarks")
     return folder

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -37,6 +39,8 @@ __all__ = ["Neo4jStore"]
 CONNECT_LIMIT_S = 5.0
 WAIT_LIMIT_S = 30.0  # for a server that was there and is gone
 PAUSE_S = 0.5
+SYSTEM = "system"
+NO_TLS = ("UNEXPECTED_EOF_WHILE_READING", "WRONG_VERSION_NUMBER")  # as OpenSSL says it
 WAITING = "%s does not answer: %s. Waiting for it, up to %.0f s ..."
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -53,6 +57,11 @@ class Neo4jStore(NoColumns, Closing):
         self._name = uri
         self._database = database
         self._schema_is_there = False
+        if database == SYSTEM:
+            raise StoreUnavailableError(
+                f"The database {SYSTEM!r} of {uri!r} is for the server's own use, and no graph can "
+                "be there. Leave NEO4J_DATABASE out, or name another."
+            )
         with self._errors():
             self._driver = neo4j.GraphDatabase.driver(
                 uri,
@@ -201,12 +210,25 @@ def _error(name: str, error: Exception) -> StoreError:
             "happened before you do it again."
         )
     if isinstance(error, ServiceUnavailable):
+        first = _first(error)
+        if isinstance(first, ssl.SSLError) and first.reason in NO_TLS:
+            plain = re.sub(r"\+s(sc)?://", "://", name)
+            return StoreUnavailableError(f"{name!r} answers, but without TLS. Use {plain}")
         return unreachable(name, _cause(error))
     return StoreUnavailableError(f"{name!r} cannot be used: {one_line(error)}.")
 
 
 def _cause(error: BaseException) -> str:
     """Return the first thing that went wrong, such as 'Connection refused'."""
-    while error.__cause__ is not None:
-        error = error.__cause__
+    error = _first(error)
     return getattr(error, "strerror", None) or one_line(error)
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return the error that the others followed from; a router has tried several servers."""
+    while True:
+        group: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+        earlier = group[0] if group else error.__cause__
+        if earlier is None:
+            return error
+        error = earlier

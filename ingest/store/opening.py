@@ -70,6 +70,11 @@ def _open_text(target: str | None) -> GraphStore:
     scheme, separator, _ = text.partition("://")
     if not separator:
         return _open_file(Path(text))
+    if scheme in ("http", "https"):
+        raise UsageError(
+            f"{scheme}:// is the address of Neo4j's web page. Write "
+            f"neo4j://{urlsplit(text).hostname or 'localhost'}, or with TLS neo4j+s://…"
+        )
     if scheme not in NEO4J_SCHEMES:
         raise UsageError(
             f"A store cannot be opened from a {scheme}:// address. Write a path, or one of "

@@ -143,9 +143,17 @@ def _of_all(passes: Passes, parts: Parts[MergeableT] | None) -> Parts[MergeableT
 
 
 def _on(device: torch.device, parts: Parts[Any]) -> Parts[Any]:
-    """Return the same parts with their tensors on a device."""
-    kinds = [type(each) for each in parts]
-    return _restored(kinds, {name: x.to(device) for name, x in _tensors(parts).items()})
+    """Return the same parts with their tensors on a device, and numbers as numbers."""
+
+    def moved(value: Tensor | float) -> Tensor | float:
+        if not isinstance(value, Tensor):
+            return value
+        return value.to(device) if value.ndim else value.item()
+
+    return tuple(
+        type(each)(**{field.name: moved(getattr(each, field.name)) for field in fields(each)})
+        for each in parts
+    )
 
 
 def _tensors(state: Parts[Any]) -> dict[str, Tensor]:

@@ -123,8 +123,9 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 @click.option("--top", type=int, help="Interactions among the so many most important features of "
               "each layer only.")  # fmt: skip
 @click.option("--min-importance", type=float, help="Interactions among features of at least this "
-              "share of a layer's largest importance only. Of modular addition 1e-6 keeps the 100 "
-              "strongest of each section, and loses 2 to 5 of the 200 strongest.")  # fmt: skip
+              "share of a layer's largest importance only. 1e-6 loses 2 to 5 of the 200 strongest "
+              "of a section of modular addition, in one network 24; the run keeps which share of "
+              "the importance it left out.")  # fmt: skip
 @click.option("--edge-samples", type=int, help="Interactions from a random sample of the data.")
 @click.option("--target-error", type=float, help="End the interactions of a section as soon as "
               "those that carry 99 % of each target have this relative error.")  # fmt: skip

@@ -148,7 +148,7 @@ def check_settings(method: str, resolution: float, seed: int) -> None:
     """Raise UsageError for a method, resolution or seed that cannot be used."""
     if method not in METHODS:
         raise UsageError(f"There is no method {method!r}. Take 'leiden' or 'louvain'.")
-    if not 0 < resolution < np.inf:
+    if not np.finfo(float).tiny <= resolution < np.inf:  # Leiden takes what is less for 0
         raise UsageError(f"The resolution is {resolution}. Give a number above 0.")
     if not 0 <= seed < 2**32:
         raise UsageError(f"The seed is {seed}. Give a whole number from 0 to 4294967295.")

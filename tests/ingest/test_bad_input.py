@@ -211,6 +211,31 @@ def test_a_database_that_is_not_there(
     assert "NEO4J_DATABASE" in line
 
 
+@pytest.mark.neo4j
+@pytest.mark.parametrize("scheme", ["bolt+s", "bolt+ssc", "neo4j+s", "neo4j+ssc"])
+def test_tls_where_there_is_none(
+    neo4j_server: Neo4j, scheme: str, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, _, host = neo4j_server.uri.partition("://")
+    line = fails(capsys, 3, "ingest", run.path, "--store", f"{scheme}://{host}")
+    plain = scheme.partition("+")[0]
+    assert line == f"Error: '{scheme}://{host}' answers, but without TLS. Use {plain}://{host}\n"
+
+
+def test_the_database_of_the_server_itself(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NEO4J_DATABASE", "system")
+    line = fails(capsys, 3, "ingest", run.path, "--store", "bolt://localhost")
+    assert "'system' of 'bolt://localhost' is for the server's own use" in line
+    assert "NEO4J_DATABASE" in line
+
+
+def test_the_address_of_the_web_page(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    line = fails(capsys, 2, "ingest", run.path, "--store", "http://db.example:7474")
+    assert "Write neo4j://db.example, or with TLS" in line
+
+
 # -- the embedded store
 
 

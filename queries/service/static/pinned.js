@@ -23,8 +23,9 @@ async function showSet(place, page) {
     element("td", {}, element("button", { onclick: () => change({ selected: id, tab: "feature" }) }, short(id))),
     element("td", {}, page.graph.features.get(id)?.label ?? ""),
     element("td", {}, element("button", { "aria-label": `Unpin ${short(id)}`, onclick: () => togglePin(id) }, "×"))));
+  const open = state.pins.length <= 12;  // a long list does not hide what can be done with it
   place.replaceChildren(
-    element("h2", {}, `${count(state.pins.length)} pinned features`), element("table", {}, element("tbody", {}, ...list)),
+    element("details", { open }, element("summary", {}, `${count(state.pins.length)} pinned features`), element("table", {}, element("tbody", {}, ...list))),
     element("div", { class: "row" }, element("button", { onclick: () => change({ pins: [] }) }, "Let all go")));
   try {
     const answer = await post("/circuit", { run: state.run }, { features: state.pins });

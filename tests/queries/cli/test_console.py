@@ -80,13 +80,15 @@ threading.Thread(target=lambda: (time.sleep(0.1), print("thread"))).start()
 
 
 def test_ctrl_c_is_too_late_when_all_is_done():
-    press = "import atexit, os, signal\natexit.register(os.kill, os.getpid(), signal.SIGINT)\n"
+    press = "import atexit, os, signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    press += "atexit.register(os.kill, os.getpid(), signal.SIGINT)\n"
     done = ended_with(press + "atexit.register(print, 'finished')\nsys.exit(4)")
     assert (done.returncode, done.stdout, done.stderr) == (4, "finished\n", "")
 
 
 def test_ctrl_c_before_the_command_heeds_it_says_nothing():
-    done = ended_with("import os, signal\nos.kill(os.getpid(), signal.SIGINT)")
+    heeded = "import os, signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    done = ended_with(heeded + "os.kill(os.getpid(), signal.SIGINT)")
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 

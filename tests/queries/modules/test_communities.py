@@ -161,6 +161,7 @@ def test_a_run_without_interactions_has_lone_features(store: GraphStore, tmp_pat
         ({"weights": "linear"}, "Take 'sqrt' or 'log'"),
         ({"method": "walktrap"}, "'leiden' or 'louvain'"),
         ({"resolution": 0.0}, "above 0"),
+        ({"resolution": 5e-324}, "above 0"),
         ({"resolution": float("nan")}, "above 0"),
         ({"seed": -1}, "from 0"),
     ],

@@ -50,7 +50,7 @@ def holding(asked: Counter[str], count: int, cases: st.SearchStrategy) -> Callab
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [2, pytest.param(250, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("count", [2, pytest.param(200, marks=pytest.mark.exhaustive)])
 def test_nothing_gives_an_internal_error(tmp_path: Path, count: int) -> None:
     """Ask each operation as its schema says, and as it does not: so many requests of each kind."""
     with open_store(tmp_path / "graph.kgl") as store:
