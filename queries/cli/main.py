@@ -17,7 +17,6 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FrameType
 
 import click
@@ -136,7 +135,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-@dataclass
 class _Keyboard:
     """Whether Ctrl-C was pressed, and whether it still ends what is done.
 
@@ -144,8 +142,8 @@ class _Keyboard:
     an error is reported it would only hide that error.
     """
 
-    pressed: bool = False
-    heeded: bool = True
+    pressed = False
+    heeded = True
 
     def interrupt(self, _number: int, _frame: FrameType | None) -> None:
         self.pressed = self.pressed or self.heeded

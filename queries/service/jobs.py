@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from lib_graph.errors import ConflictError, LibGraphError, NotFoundError
 
-__all__ = ["Job", "Jobs", "Work"]
+__all__ = ["Errand", "Jobs", "Work"]
 
 MOST = 2  # at once
 REMEMBERED = 50
@@ -36,7 +36,7 @@ class Work:
     clean: Callable[[], None] = field(repr=False, default=lambda: None)
 
 
-class Job:
+class Errand:
     """A command that runs, or ran."""
 
     def __init__(self, work: Work) -> None:
@@ -101,10 +101,10 @@ class Jobs:
     """The jobs of a service, the newest last."""
 
     def __init__(self) -> None:
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, Errand] = {}
         self._lock = threading.Lock()
 
-    def start(self, make: Callable[[], Work]) -> Job:
+    def start(self, make: Callable[[], Work]) -> Errand:
         """Return a job that runs; `make` is called if it may.
 
         Raises ConflictError while so many run that another would only slow them.
@@ -113,19 +113,19 @@ class Jobs:
             running = [job for job in self._jobs.values() if job.state == "running"]
             if len(running) >= MOST:
                 raise ConflictError(f"{MOST} jobs run already. Cancel one, or wait until it ends.")
-            job = Job(make())
+            job = Errand(make())
             self._jobs[job.id] = job
             for old in list(self._jobs)[:-REMEMBERED]:
                 del self._jobs[old]
             return job
 
-    def find(self, name: str) -> Job:
+    def find(self, name: str) -> Errand:
         """Return a job; raise NotFoundError if there is none of this id."""
         if name not in self._jobs:
             raise NotFoundError("job", name, self._jobs, "See them at /api/v1/jobs.")
         return self._jobs[name]
 
-    def all(self) -> Sequence[Job]:
+    def all(self) -> Sequence[Errand]:
         """Return all that are remembered."""
         return tuple(self._jobs.values())
 

@@ -24,7 +24,7 @@ from queries.service.answers import Answered, answer, plain
 from queries.service.asked import RunGraph, TheService
 from queries.service.circuits import CircuitRequest
 from queries.service.held import Served
-from queries.service.jobs import Job, Work
+from queries.service.jobs import Errand, Work
 
 __all__ = ["router"]
 
@@ -81,7 +81,7 @@ def events(service: TheService, job: JobId) -> StreamingResponse:
     return StreamingResponse(_told(service.jobs.find(job)), media_type="text/event-stream")
 
 
-async def _told(job: Job) -> AsyncIterator[str]:
+async def _told(job: Errand) -> AsyncIterator[str]:
     before = ""
     while True:
         over = job.state != "running"

@@ -174,9 +174,9 @@ def test_given_bases_must_fit(run, tmp_path):
         build(SUBJECT, tmp_path / "run", Options(basis=tmp_path / "wrong.safetensors"))
     with pytest.raises(UsageError, match="no bases at"):
         build(SUBJECT, tmp_path / "run", Options(basis=tmp_path / "none"))
-    (tmp_path / "broken").write_text("x")
+    (tmp_path / "broken.safetensors").write_text("x")
     with pytest.raises(RunError, match="cannot be read"):
-        build(SUBJECT, tmp_path / "run", Options(basis=tmp_path / "broken"))
+        build(SUBJECT, tmp_path / "run", Options(basis=tmp_path / "broken.safetensors"))
 
 
 def narrow(basis):

@@ -17,7 +17,7 @@ from lib_graph.errors import ConflictError
 from lib_graph.run import Run
 from lib_graph.run.circuit import CircuitFile
 from queries.service.held import Served
-from queries.service.jobs import Job, Jobs, Work
+from queries.service.jobs import Errand, Jobs, Work
 from tests.lib_graph.cli.test_ablate import FILE
 from tests.lib_graph.cli.test_build import lib_graph
 from tests.queries.service.conftest import Api, asked
@@ -140,6 +140,6 @@ def test_a_job_that_is_cancelled_and_one_whose_process_dies(tmp_path: Path) -> N
     until(lambda: other.state != "running")
     assert other.state == "failed"
     assert other.lines[-1] == "The process of this job was ended by signal 9."
-    third: Job = jobs.start(lambda: waiting(tmp_path))
+    third: Errand = jobs.start(lambda: waiting(tmp_path))
     jobs.close()
     assert third.state == "cancelled"
