@@ -49,7 +49,11 @@ logging.getLogger("neo4j").addHandler(logging.NullHandler())
 
 
 class Neo4jStore(NoColumns, Closing):
-    """A graph in a Neo4j database. Opening it makes one attempt to connect."""
+    """A graph in a Neo4j database.
+
+    Opening it makes one attempt to connect; raises StoreUnavailableError if that fails, or if the
+    database is the server's own.
+    """
 
     def __init__(
         self, uri: str, *, username: str, password: str | None, database: str | None = None

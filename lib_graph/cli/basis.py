@@ -14,9 +14,20 @@ __all__ = ["basis"]
 @command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
-@click.option("--format", default="saelens", show_default=True, help="saelens or circuit-tracer.")
-@click.option("--layer", "layers", multiple=True, help="Only this layer; several times for "
-              "several.  [default: all but raw ones]")  # fmt: skip
+@click.option(
+    "--format",
+    metavar="FORMAT",
+    default="saelens",
+    show_default=True,
+    help="saelens or circuit-tracer.",
+)
+@click.option(
+    "--layer",
+    "layers",
+    metavar="LAYER",
+    multiple=True,
+    help="Only this layer; several times for several.  [default: all but raw ones]",
+)
 def basis(run: Path, out: Path, format: str, layers: tuple[str, ...]) -> None:
     """Write the bases or dictionaries of the run folder RUN as other libraries read them.
 

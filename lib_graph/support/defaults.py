@@ -32,6 +32,7 @@ EPOCHS: Final = 10
 
 # questions (§6, §8, §11)
 LIMIT: Final = 20  # rows
+PAGE: Final = 100  # rows that the service gives at once
 PATHS: Final = 10
 SIZE: Final = 50  # interactions of a circuit that is grown
 MIN_STRENGTH: Final = 0.0

@@ -55,9 +55,9 @@ def features(
     graph: RunGraph,
     layer: Layer = None,
     search: Words = "",
-    sort: Sort = "index",
+    sort: Sort = defaults.SORT,
     offset: Page = 0,
-    limit: Count = 100,
+    limit: Count = defaults.PAGE,
 ) -> Response:
     """Return a page of the features: those whose id or label contains all words of `search`."""
     table = graph.features(layer=layer, sort=sort)

@@ -27,8 +27,10 @@ DIFFERING = {
     "--against": {"help", "type", "metavar"},  # a run's folder; a run in a store
     "--count": {"help", "default"},
     "--data": {"help", "type", "metavar"},  # a folder of images; a function; either
+    "--format": {"help", "default"},  # of a place; of bases; of a graph or its rows
     "--json": {"help"},
     "--label": {"help", "metavar"},  # a column; a feature's
+    "--layer": {"help"},
     "--layers": {"help"},
     "--limit": {"help", "default", "type"},
     "--min-importance": {"help", "default"},  # of sources and targets; of targets; of ends
