@@ -202,7 +202,7 @@ class KeptRuns:
         try:
             features = pq.read_table(self.folder / files["features"], use_threads=False)
             interactions = pq.ParquetFile(self.folder / files["interactions"], memory_map=True)
-        except FileNotFoundError:  # a writer has published another state meanwhile
+        except (OSError, ValueError):  # damaged; or a writer has published another state meanwhile
             return None
         return Columns(run, tuple(files["layers"]), features, interactions)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,8 @@ def write_dictionaries(
     Features that are linear in the activations, such as LIB's, become two each, as those libraries
     know none that go below 0: 2 j is max(f̂_j, 0), 2 j + 1 is max(−f̂_j, 0). Numbers are float32.
 
-    Raises NotFoundError for another format, ConflictError if the folder is there, UsageError for a
-    dictionary that the format cannot say.
+    Raises NotFoundError for another format, ConflictError if the folder is there, UsageError for
+    dictionaries or layers that the format cannot say.
     """
     if format not in WRITTEN:
         raise NotFoundError("format", format, WRITTEN, f"There are {', '.join(WRITTEN)}.")
@@ -47,6 +47,7 @@ def write_dictionaries(
     ready = {name: _two_sided(basis) for name, basis in bases.items() if not basis.raw}
     for name, each in ready.items():
         _check(name, each, format)
+    _check_names(list(ready), format)
     folder.mkdir(parents=True)
     return WRITTEN[format](folder, ready, model)
 
@@ -87,12 +88,39 @@ def _check(layer: str, basis: Dictionary, format: str) -> None:
         raise UsageError(f"The dictionary of layer {layer!r} has {wrong}: {format} has no such.")
 
 
+def _check_names(layers: Sequence[str], format: str) -> None:
+    if format == "circuit-tracer" and not _common_hook(layers):
+        raise UsageError(
+            f"circuit-tracer has one place for a whole set: the same one of blocks 0, 1, …; the "
+            f"layers are {', '.join(layers)}. Name such layers, in this order, or take saelens."
+        )
+    folders: dict[str, str] = {}
+    for layer in layers:
+        other = folders.setdefault(_folder(layer), layer)
+        if format == "saelens" and other != layer:
+            raise UsageError(
+                f"Layers {other!r} and {layer!r} would both go to the folder {_folder(layer)!r}. "
+                "Write them one at a time, with a --layer and an --out for each."
+            )
+
+
+def _folder(layer: str) -> str:
+    return re.sub(r"[^\w.-]", "_", layer)
+
+
+def _common_hook(layers: Sequence[str]) -> str:
+    """Return the hook that all layers have in blocks 0, 1, … in turn; '' if they have not."""
+    hooks = {_hook(layer).removeprefix(f"blocks.{i}.") for i, layer in enumerate(layers)}
+    (hook, *others) = hooks
+    return "" if others or hook.startswith("blocks.") else hook
+
+
 def _saelens(folder: Path, bases: Mapping[str, Dictionary], model: str) -> list[Path]:
     """Write cfg.json and sae_weights.safetensors into a folder for each layer."""
     written = []
     for layer, basis in bases.items():
-        here = folder / re.sub(r"[^\w.-]", "_", layer)
-        here.mkdir(exist_ok=True)
+        here = folder / _folder(layer)
+        here.mkdir()
         config: dict[str, Any] = {
             "architecture": ARCHITECTURES[basis.activation],
             "d_in": basis.width,
@@ -121,12 +149,12 @@ def _saelens(folder: Path, bases: Mapping[str, Dictionary], model: str) -> list[
 def _circuit_tracer(folder: Path, bases: Mapping[str, Dictionary], model: str) -> list[Path]:
     """Write layer_i.safetensors of each layer in turn, and config.yaml, which is JSON as well."""
     written = []
-    for number, (layer, basis) in enumerate(bases.items()):
+    for number, basis in enumerate(bases.values()):
         parts = {"W_enc": basis.encoder.T, **_rest(basis)}
         if basis.threshold is not None:
             parts["activation_function.threshold"] = basis.threshold
-        hook = _hook(layer).removeprefix(f"blocks.{number}.")
         written.append(_save(folder / f"layer_{number}.safetensors", parts))
+    hook = _common_hook(list(bases))
     config = {"model_name": model, "model_kind": "transcoder_set", "feature_input_hook": hook,
               "feature_output_hook": hook, "scan": "lib-graph"}  # fmt: skip
     (folder / "config.yaml").write_text(json.dumps(config), encoding="utf-8")

@@ -65,7 +65,8 @@ class _End:
             return
         for stream in (sys.stdout, sys.stderr):
             try:
-                stream.flush()
-            except (AttributeError, OSError, ValueError):  # there is none, or nobody listens
+                if stream is not None:  # as where it was closed before the start
+                    stream.flush()
+            except (OSError, ValueError):  # nobody listens
                 self.code = self.code or 1
         os._exit(self.code)

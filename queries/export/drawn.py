@@ -52,7 +52,8 @@ def draw(
         whole = {**row, "label": label, "name": label, "constant": row["role"] == "constant"}
         nodes.append({**_present(whole), **place})
     edges = [
-        {"source": row["source"], "target": row["target"], "weight": row["strength"],
+        {"source": printable(row["source"]), "target": printable(row["target"]),
+         "weight": row["strength"],
          **_present({name: row[name] for name in STRENGTHS})}
         for row in records_of(interactions[list(INTERACTION_COLUMNS)])
     ]  # fmt: skip

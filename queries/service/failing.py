@@ -68,6 +68,11 @@ def handle_errors(app: FastAPI) -> None:
         line = f"{error.detail}: {request.method} {request.url.path}. See /api/v1/openapi.json."
         return _failure(error.status_code, line, "RequestError")
 
+    @app.exception_handler(Exception)
+    def unforeseen(_: Request, error: Exception) -> JSONResponse:
+        line = f"Unexpected {type(error).__name__}: {error}. The service's log shows where."
+        return _failure(500, line, "Unexpected")
+
 
 def _complaint(error: Any) -> str:
     """Return what is wrong with one field of a request."""

@@ -12,13 +12,13 @@ import ipaddress
 import json
 import socket
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, quote
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["COOKIE", "POLICY", "Door", "Guard"]
+__all__ = ["POLICY", "Door", "Guard"]
 
 COOKIE = "lib_graph_token"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -50,6 +50,11 @@ class Door:
     def is_local(self) -> bool:
         """Whether only this machine can reach it."""
         return self.host in LOOPBACK
+
+    @property
+    def cookie(self) -> str:
+        """The name of the cookie with the token; cookies are for all ports of a host."""
+        return f"{COOKIE}_{self.port}"
 
     def opens_to(self, host: str) -> bool:
         """Return whether a Host header names this service.
@@ -89,7 +94,7 @@ class Guard:
         if refusal := self._refusal(scope, headers):
             await _reply(guarded, *refusal)
         elif self._has_token_in_address(scope):
-            await _enter(guarded, str(self._door.token))
+            await _enter(guarded, self._door)
         else:
             await self._app(scope, receive, guarded)
 
@@ -119,11 +124,8 @@ class Guard:
         if self._door.token is None:
             return True
         given = headers.get("authorization", "").removeprefix("Bearer ")
-        try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-        except CookieError:
-            cookie = None
-        return any(self._fits(text) for text in (given, cookie.value if cookie else ""))
+        cookie = cookie_parser(headers.get("cookie", "")).get(self._door.cookie, "")
+        return any(self._fits(text) for text in (given, cookie))
 
     def _has_token_in_address(self, scope: Scope) -> bool:
         """Return whether the page is opened with the token: it is then kept as a cookie."""
@@ -156,9 +158,9 @@ async def _reply(send: Send, status: int, line: str) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def _enter(send: Send, token: str) -> None:
+async def _enter(send: Send, door: Door) -> None:
     """Keep the token as a cookie that no script and no other site sees, and show the page."""
-    cookie = f"{COOKIE}={quote(token)}; HttpOnly; SameSite=Strict; Path=/"
+    cookie = f"{door.cookie}={quote(str(door.token))}; HttpOnly; SameSite=Strict; Path=/"
     headers = [(b"location", b"/"), (b"set-cookie", cookie.encode()), (b"content-length", b"0")]
     await send({"type": "http.response.start", "status": 303, "headers": headers})
     await send({"type": "http.response.body", "body": b""})

@@ -18,6 +18,20 @@ from tests import synthetic
 from tests.synthetic import random_run
 
 
+def test_damaged_ones_are_as_if_there_were_none(tmp_path: Path) -> None:
+    run = random_run(tmp_path / "run", (4, 3), seed=1)
+    ingest.load(run, tmp_path / "graph.kgl")
+    with open_store(tmp_path / "graph.kgl") as store, queries.open_graph(store) as graph:
+        whole = graph.interactions().records()
+    for file in (tmp_path / "graph.kgl.columns").glob("interactions-*.parquet"):
+        file.write_bytes(b"PAR1" + bytes(40))
+    with open_store(tmp_path / "graph.kgl") as store, queries.open_graph(store) as graph:
+        kept = store.columns()
+        assert kept is not None
+        assert kept.run(run.id) is None
+        assert graph.interactions().records() == whole
+
+
 def test_threads_may_share_them(tmp_path: Path) -> None:
     run = random_run(tmp_path / "run", (40, 40, 40), density=1.0, seed=1)
     ingest.load(run, tmp_path / "graph.kgl")

@@ -42,9 +42,14 @@ export const page = {
   async fetch(ids) {
     const missing = [...new Set(ids)].filter((id) => !this.graph.features.has(id));
     const layers = new Set(missing.map((id) => short(id).replace(/\/\d+$/, "")));
+    const wanted = new Set(missing);
     for (const layer of layers) {
-      const { data } = await get("/features", { run: state.run, layer, limit: 5000 }).catch(() => ({ data: { features: [] } }));
-      this.add(data.features.filter((each) => missing.includes(each.id)));
+      const asked = { run: state.run, layer, limit: 5000 };
+      for (let offset = 0, total = 1; offset < total; offset += asked.limit) {
+        const { data } = await get("/features", { ...asked, offset }).catch(() => ({ data: { total: 0, features: [] } }));
+        this.add(data.features.filter((each) => wanted.has(each.id)));
+        total = data.total;
+      }
     }
   },
 

@@ -16,10 +16,17 @@ function read() {
   for (const [name, value] of Object.entries(START)) {
     if (!given.has(name)) continue;
     const text = given.get(name);
-    if (Array.isArray(value)) found[name] = text ? JSON.parse(text) : [];
+    if (Array.isArray(value)) found[name] = list(text);
     else found[name] = typeof value === "number" ? Number(text) || 0 : text;
   }
   return found;
+}
+
+function list(text) {
+  try {
+    const found = JSON.parse(text);
+    return Array.isArray(found) ? found : [];
+  } catch { return []; }  // of a link that was cut, or mistyped
 }
 
 function write() {

@@ -109,6 +109,21 @@ def test_what_a_format_cannot_say_is_refused(held, format, error, words, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("layers", "format", "words"),
+    [
+        (["ln1.0", "ln2.0"], "circuit-tracer", "the same one of blocks 0, 1, …; the layers are"),
+        (["ln1.1", "ln1.0"], "circuit-tracer", "in this order"),
+        (["a/b", "a_b"], "saelens", "'a/b' and 'a_b' would both go to the folder 'a_b'"),
+    ],
+)
+def test_layers_that_a_format_cannot_tell_apart_are_refused(layers, format, words, tmp_path):
+    bases = dict.fromkeys(layers, DICTIONARIES["relu"])
+    with pytest.raises(UsageError, match=words):
+        write_dictionaries(tmp_path / "out", bases, format, "m")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_that_is_there_is_left_alone(tmp_path):
     with pytest.raises(ConflictError, match="is there already"):
         write_dictionaries(tmp_path, {"x": lib()}, "saelens", "m")

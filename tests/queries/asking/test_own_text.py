@@ -20,6 +20,13 @@ from queries.asking.own_text import check_own_text
         "CALL `apoc` . load.json('http://x')",
         "CALL dbms.listConfig()",
         "CALL /* */ `dbms`.killQuery('x')",
+        "CALL db.clearQueryCaches()",
+        "CALL db . /* */ `clearQueryCaches`()",
+        "CALL gds.graph.export('g', {})",
+        "SHOW USERS",
+        "// all\nshow settings",
+        "TERMINATE TRANSACTIONS 'x'",
+        "USE system SHOW USERS",
     ],
 )
 def test_files_and_the_network_are_out_of_reach(text):
@@ -32,7 +39,10 @@ def test_files_and_the_network_are_out_of_reach(text):
     [
         "MATCH (f:Feature) CALL (f) { MATCH (f)-->(g) RETURN count(g) AS n } RETURN f.id, n",
         "CALL db.labels() YIELD label RETURN label",
-        "MATCH (n) RETURN n.csv AS load",
+        "CALL gds.leiden.stream('g') YIELD nodeId RETURN nodeId",
+        "CALL gds.graph.project('g', 'Feature', 'INTERACTS')",
+        "CALL db.index.fulltext.queryNodes('i', 'x') YIELD node RETURN node",
+        "MATCH (n) WHERE n.label = 'show' RETURN n.csv AS load, n.use",
     ],
 )
 def test_what_asks_the_graph_alone_is_let_through(text):

@@ -98,6 +98,14 @@ def test_an_error_of_ours_still_shows_where_it_happened():
     assert "ValueError: unforeseen" in done.stderr
 
 
+def test_an_output_that_was_closed_before_is_no_error(tmp_path):
+    done = subprocess.run(
+        ["sh", "-c", '"$0" -m lib_graph --version >&-', sys.executable],
+        capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("verb", ["--help", "--version"])
 def test_a_reader_that_has_gone_is_exit_code_1(verb):
     """As with `lib-graph ... | head -1`."""

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from ingest.store import open_store
 from queries.service.app import PAGE, make_service
-from queries.service.guard import COOKIE, POLICY, Door
+from queries.service.failing import handle_errors
+from queries.service.guard import POLICY, Door
 from queries.service.held import Served
 from tests.loaded import load_once
 from tests.queries.service.conftest import HERE, asked
@@ -100,10 +102,12 @@ def test_the_address_with_the_token_opens_the_page(served):
     reply = client.get("/", params={"token": OPEN.token}, follow_redirects=False)
     assert (reply.status_code, reply.headers["location"]) == (303, "/")
     cookie = reply.headers["set-cookie"]
-    assert cookie.startswith(f"{COOKIE}={OPEN.token};")
+    assert cookie.startswith(f"lib_graph_token_{OPEN.port}={OPEN.token};")
     assert "HttpOnly" in cookie
     assert "SameSite=Strict" in cookie
     assert client.get("/api/v1/runs").status_code == 200
+    mixed = {"cookie": f"another's; {cookie.partition(';')[0]}"}
+    assert asked(served, OPEN).get("/api/v1/runs", headers=mixed).status_code == 200
 
 
 def test_a_name_that_was_made_to_point_here_is_refused_with_any_address(served):
@@ -141,3 +145,16 @@ def test_no_request_names_a_file(served):
         names |= set(model.get("properties", ()))
     assert "feature" in names
     assert not names & {"file", "path", "folder", "out", "store", "url", "address"}
+
+
+def test_an_error_that_nobody_foresaw_is_json_too():
+    app = FastAPI()
+    handle_errors(app)
+
+    @app.get("/x")
+    def fail():
+        raise RuntimeError("no such luck")
+
+    reply = TestClient(app, raise_server_exceptions=False).get("/x")
+    assert (reply.status_code, reply.json()["kind"]) == (500, "Unexpected")
+    assert reply.json()["error"].startswith("Unexpected RuntimeError: no such luck.")
