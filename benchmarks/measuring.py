@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
+
+from lib_graph.support.memory import highest_bytes
 
 __all__ = ["Figure", "Sample", "in_fresh_process", "repeated"]
 
@@ -61,6 +61,4 @@ def in_fresh_process(function: Callable[..., Sample], *arguments: Any) -> tuple[
 
 
 def _with_peak(function: Callable[..., Sample], arguments: tuple[Any, ...]) -> tuple[Sample, float]:
-    sample = function(*arguments)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return sample, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+    return function(*arguments), highest_bytes() / 1e9
