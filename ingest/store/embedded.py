@@ -11,28 +11,23 @@ from __future__ import annotations
 import logging
 import re
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import kglite
 
 from ingest.schema import (
-    CONSTANT,
     CONSTRAINTS,
     FEATURE_INDEXES,
-    INTERACTS,
-    NodeTable,
-    RelationshipTable,
 )
-from ingest.store.bulk import records
 from ingest.store.closing import Closing
 from ingest.store.columns import KeptRuns
 from ingest.store.keeping import Keeping
+from ingest.store.kglite_texts import column_of, rows_of, run_text
+from ingest.store.kglite_writing import Written
 from ingest.store.protocol import (
-    TOO_LONG,
     Bounds,
     Capabilities,
     Parameters,
@@ -41,6 +36,7 @@ from ingest.store.protocol import (
     WriteResult,
 )
 from lib_graph.errors import StoreError, StoreUnavailableError
+from lib_graph.support.texts import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,10 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["EmbeddedStore"]
 
 MAGIC = b"RGF"
-WIDE = 2000  # targets of a source: kglite's own bulk call compares each with all before it
 # Wherever the words stand: in a string too.
 READS_FILES = re.compile(r"\bload([\s`]|//[^\r\n]*(?=[\r\n]))+csv\b", re.IGNORECASE)
-VIRTUAL = ("title", "type")  # kglite's own, beside the properties of a node
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -67,7 +61,7 @@ class EmbeddedStore(Closing):
         self._path = path
         self._read: kglite.Session | None = None
         self._read_version: tuple[int, int, int] | None = None
-        self._written: _Written | None = None
+        self._written: Written | None = None
         self._columns = Keeping(path)
         self._loading = threading.Lock()  # several threads may read
         if path.exists():
@@ -100,7 +94,7 @@ class EmbeddedStore(Closing):
 
     def execute(self, cypher: str, parameters: Parameters | None = None) -> list[Row]:
         """Return the rows of a text that only reads."""
-        return _rows(self._view(cypher, parameters))
+        return rows_of(self._view(cypher, parameters))
 
     def frame(
         self, cypher: str, parameters: Parameters | None = None, bounds: Bounds | None = None
@@ -109,7 +103,7 @@ class EmbeddedStore(Closing):
         import pandas as pd
 
         view = self._view(cypher, parameters, bounds)
-        return pd.DataFrame({name: _column(view.column(name)) for name in view.columns})
+        return pd.DataFrame({name: column_of(view.column(name)) for name in view.columns})
 
     def write(self, cypher: str, parameters: Parameters | None = None) -> WriteResult:
         """Run a user's text that may write."""
@@ -117,7 +111,7 @@ class EmbeddedStore(Closing):
             self._columns.touch(None)
             view = self._changing().view(cypher, parameters)
             counters = {name: n for name, n in (view.stats or {}).items() if n}
-            return WriteResult(_rows(view), counters)
+            return WriteResult(rows_of(view), counters)
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in one transaction and return what it returns."""
@@ -141,7 +135,7 @@ class EmbeddedStore(Closing):
         with self._errors():
             graph = kglite.open(str(self._path), durable="off")
         self._columns.begin()
-        self._written = written = _Written(graph, self._columns.touch)
+        self._written = written = Written(graph, self._columns.touch)
         try:
             yield
             if written.failed:
@@ -166,15 +160,15 @@ class EmbeddedStore(Closing):
         self._read = None
         self._read_version = None
 
-    def _publish(self, written: _Written) -> None:
+    def _publish(self, written: Written) -> None:
         """Let the columns follow the file; without them questions are only slower."""
         try:
             self._columns.publish(written.execute)
         except (OSError, TypeError, ValueError) as error:  # of types: only after a text of a user's
-            reason = getattr(error, "strerror", None) or _line(error)
+            reason = getattr(error, "strerror", None) or one_line(error)
             logger.warning("The columns beside %s were not written: %s.", self.name, reason)
 
-    def _changing(self) -> _Written:
+    def _changing(self) -> Written:
         assert self._written is not None
         self._written.changed = True
         return self._written
@@ -189,7 +183,7 @@ class EmbeddedStore(Closing):
                 "with --param, or rows of a file with --write."
             )
         session = self._written.graph.freeze() if self._written else self._reader()
-        return _run(session.cypher, cypher, parameters, bounds)
+        return run_text(session.cypher, cypher, parameters, bounds)
 
     def _reader(self) -> kglite.Session:
         """Return the file as it is now; it is read again when another process has replaced it."""
@@ -220,7 +214,7 @@ class EmbeddedStore(Closing):
             ) from error
         except (kglite.FileFormatError, kglite.FileError) as error:
             raise StoreUnavailableError(
-                f"{self.name!r} cannot be read as a lib-graph store ({_line(error)})."
+                f"{self.name!r} cannot be read as a lib-graph store ({one_line(error)})."
             ) from error
         except (kglite.FileIoError, OSError) as error:
             raise StoreError(
@@ -228,137 +222,8 @@ class EmbeddedStore(Closing):
             ) from error
         except ValueError as error:
             raise StoreUnavailableError(
-                f"The store {self.name!r} cannot be opened: {_line(error)}"
+                f"The store {self.name!r} cannot be opened: {one_line(error)}"
             ) from error
-
-
-class _Written:
-    """The copy of the graph that a writer changes: the transaction of this store."""
-
-    def __init__(self, graph: kglite.KnowledgeGraph, touch: Callable[[str | None], None]) -> None:
-        graph.set_default_timeout(0)
-        self.graph = graph
-        self._touch = touch
-        self.changed = False
-        self.failed = False
-
-    def view(self, cypher: str, parameters: Parameters | None) -> kglite.ResultView:
-        return _run(self.graph.cypher, cypher, parameters)
-
-    def execute(self, cypher: str, parameters: Parameters | None = None) -> list[Row]:
-        view = self.view(cypher, parameters)
-        about = (table.type in cypher for table in (INTERACTS, CONSTANT))
-        if any(about) and any((view.stats or {}).values()):
-            self._touch((parameters or {}).get("run"))
-        return _rows(view)
-
-    def add_nodes(self, table: NodeTable, frame: pd.DataFrame) -> None:
-        if not len(frame):
-            return
-        with _kglite_errors():
-            report = self.graph.add_nodes(frame[list(table.properties)], table.label, "id")
-        if report["nodes_created"] != len(frame):
-            raise StoreError(
-                f"{len(frame) - report['nodes_created']} of {len(frame)} {table.label} nodes "
-                "were in the store already."
-            )
-
-    def add_relationships(self, table: RelationshipTable, frame: pd.DataFrame) -> None:
-        if not len(frame):
-            return
-        wide = frame.groupby("source")["target"].transform("size") > WIDE
-        if wide.any():
-            self._add_fans(table, frame[wide])
-            self.add_relationships(table, frame[~wide])
-            return
-        columns = frame[["source", "target", *table.properties]]
-        with _kglite_errors(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of nodes it made up: refused below
-            report = self.graph.add_relationships(
-                columns, table.type, table.source.label, "source", table.target.label, "target"
-            )
-        if report["connections_created"] != len(frame) or report.get("stubs_vivified"):
-            raise StoreError(
-                f"Of {len(frame)} {table.type} relationships {report['connections_created']} were "
-                f"new, and {report.get('stubs_vivified', 0)} nodes they need are not there."
-            )
-
-    def _add_fans(self, table: RelationshipTable, frame: pd.DataFrame) -> None:
-        """Create relationships source by source, and look for none that are there already."""
-        text = _fan_text(table)
-        for source, rows in frame.groupby("source", sort=False):
-            targets = {"source": source, "rows": records(rows, ("target", *table.properties))}
-            written = _rows(self.view(text, targets))[0]["written"]
-            if written != len(rows):
-                raise StoreError(
-                    f"Only {written} of {len(rows)} {table.type} relationships found both their "
-                    "nodes."
-                )
-
-
-def _fan_text(table: RelationshipTable) -> str:
-    values = ", ".join(f"{name}: row.{name}" for name in table.properties)
-    return (
-        f"MATCH (s:{table.source.label} {{id: $source}}) "
-        f"UNWIND $rows AS row MATCH (t:{table.target.label} {{id: row.target}}) "
-        f"CREATE (s)-[:{table.type} {{{values}}}]->(t) RETURN count(*) AS written"
-    )
-
-
-def _run(
-    cypher: Callable[..., Any],
-    text: str,
-    parameters: Parameters | None,
-    bounds: Bounds | None = None,
-) -> kglite.ResultView:
-    limits: dict[str, int] = {}
-    if bounds is not None:
-        limits = {"timeout_ms": max(1, int(1000 * bounds.seconds)), "row_limit": bounds.rows}
-    with _kglite_errors(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # they are on the view, and logged below
-        view: kglite.ResultView = cypher(text, params=dict(parameters or {}), **limits)
-    if isinstance(view, str):
-        raise StoreError("FORMAT CSV is not supported; use --csv.")
-    for warning in view.warnings:
-        logger.info("%s", warning)
-    return view
-
-
-def _rows(view: kglite.ResultView) -> list[Row]:
-    return [{name: _plain(value) for name, value in row.items()} for row in view.to_list()]
-
-
-def _column(values: list[Any]) -> list[Any]:
-    if not any(isinstance(value, dict | list) for value in values):
-        return values
-    return [_plain(value) for value in values]
-
-
-def _plain(value: Any) -> Any:
-    """Return a node or relationship as a dict of its properties, a path as its nodes."""
-    if isinstance(value, list):
-        plain = not any(isinstance(item, dict | list) for item in value)
-        return value if plain else [_plain(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if value.keys() >= {"nodes", "relationships"}:
-        return [_plain(node) for node in value["nodes"]]
-    if value.keys() >= {"id", "properties"} and type(value["id"]) is int:
-        stored = value["properties"].items()
-        return {name: item for name, item in stored if name not in VIRTUAL}
-    return {name: _plain(item) for name, item in value.items()}
-
-
-@contextmanager
-def _kglite_errors() -> Iterator[None]:
-    try:
-        yield
-    except kglite.ReadOnlyError as error:
-        raise StoreError("This text writes, and only reading is allowed. Add --write.") from error
-    except kglite.CypherTimeoutError as error:
-        raise StoreError(TOO_LONG) from error
-    except (kglite.KgError, ValueError, TypeError, OverflowError) as error:
-        raise StoreError(f"The store refused the text: {_line(error)}") from error
 
 
 def _refuse_foreign_file(path: Path) -> None:
@@ -383,8 +248,4 @@ def _release(graph: kglite.KnowledgeGraph) -> None:
 
 def _reason(error: BaseException) -> str:
     """Return what the system said, such as 'No space left on device'."""
-    return _line(error).removeprefix("File I/O error: ").partition(" (os error")[0]
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()).rstrip(".")
+    return one_line(error).removeprefix("File I/O error: ").partition(" (os error")[0]

@@ -23,13 +23,13 @@ from ingest.store.server import (
     check_version,
     gds_version,
     is_too_large,
-    one_line,
     plain_frame,
     plain_rows,
     refusal,
     unreachable,
 )
 from lib_graph.errors import StoreError, StoreUnavailableError, UnknownCommitError
+from lib_graph.support.texts import one_line
 
 if TYPE_CHECKING:
     import pandas as pd

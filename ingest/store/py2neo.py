@@ -20,13 +20,13 @@ from ingest.store.protocol import Bounds, Capabilities, Parameters, Row, Transac
 from ingest.store.server import (
     check_version,
     gds_version,
-    one_line,
     plain_frame,
     plain_rows,
     refusal,
     unreachable,
 )
 from lib_graph.errors import StoreError
+from lib_graph.support.texts import one_line
 
 try:
     import py2neo

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.store.protocol import TOO_LONG, Row
 from lib_graph.errors import StoreError, StoreUnavailableError, TransactionTooLargeError
+from lib_graph.support.texts import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,11 +99,6 @@ def is_too_large(code: str) -> bool:
     True
     """
     return "OutOfMemory" in code or code.endswith(".TransactionTimedOut")
-
-
-def one_line(text: object) -> str:
-    """Return a message as one line without the last full stop."""
-    return " ".join(str(text).split()).rstrip(".")
 
 
 def plain_rows(rows: Iterable[Mapping[str, Any]]) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Texts as files can hold them: JSON without NaN, and no character that XML cannot have."""
+"""Texts as files and messages hold them: JSON without NaN, no character that XML cannot have."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["json_text", "printable"]
+__all__ = ["json_text", "one_line", "printable"]
 
 REPLACED = "\ufffd"
 NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -23,6 +23,15 @@ def printable(text: str) -> str:
     ('a�b�[1m�', 'tab\tline\nAustin – Δ')
     """
     return NOT_XML.sub(REPLACED, text)
+
+
+def one_line(text: object) -> str:
+    r"""Return a message, or what an error says, as one line without the last full stop.
+
+    >>> one_line(ValueError("no such\n  file."))
+    'no such file'
+    """
+    return " ".join(str(text).split()).rstrip(".")
 
 
 def json_text(value: Any, indent: int | None = None) -> str:

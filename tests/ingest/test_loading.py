@@ -48,7 +48,7 @@ def test_the_graph_is_that_of_the_tables(store: GraphStore, run: Run) -> None:
 def test_features_with_many_targets_are_loaded_alike(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wide: int
 ) -> None:
-    monkeypatch.setattr("ingest.store.embedded.WIDE", wide)
+    monkeypatch.setattr("ingest.store.kglite_writing.WIDE", wide)
     with open_store(tmp_path / "wide.kgl") as graph:
         ingest.load(run, graph)
         assert comparable(dump(graph)) == expected(run)

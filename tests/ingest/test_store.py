@@ -11,7 +11,7 @@ import pytest
 
 from ingest.schema import CONSTRAINTS, FEATURE, INTERACTS, RUN
 from ingest.store import GraphStore, Transaction, open_store
-from ingest.store.embedded import WIDE
+from ingest.store.kglite_writing import WIDE
 from ingest.store.protocol import Bounds
 from lib_graph.errors import StoreError
 
