@@ -114,11 +114,11 @@ class Served(Closing):
                 self._held.forget()
 
     def ranked(self, graph: Graph) -> Ranked:
-        """Return the first interactions of a run, ranked once for every load of it."""
+        """Return the first interactions of a run, ranked once for every state of it."""
         return self._held.get(("ranked", *_load(graph)), graph.ranked)
 
     def communities(self, graph: Graph, **settings: Any) -> Communities:
-        """Return the modules of a run, found once for every load of it and every setting."""
+        """Return the modules of a run, found once for every state of it and every setting."""
         key = ("communities", *_load(graph), *sorted(settings.items()))
         return self._held.get(key, lambda: graph.communities(**settings))
 
@@ -147,5 +147,9 @@ class Served(Closing):
         return self._opened[key]
 
 
-def _load(graph: Graph) -> tuple[str, str | None]:
-    return graph.run.id, graph.run.loaded
+def _load(graph: Graph) -> tuple[str, str | None, tuple[int, ...]]:
+    """Return what tells one state of a run from another: when it was loaded, and of an embedded
+    store the state of its file, which another process may label.
+    """
+    kept = graph.store.columns()
+    return graph.run.id, graph.run.loaded, () if kept is None else tuple(kept.stamp)
