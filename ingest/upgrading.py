@@ -52,14 +52,20 @@ def upgrade(store: object = None, *, progress: Progress = SILENT) -> list[str]:
     Runs whose load was cut off are left: loading them begins anew. Raises StoreUnavailableError if
     the store cannot be used or holds a run of a newer lib-graph, which is left as it is.
     """
-    with using_store(store) as graph, graph.writing():
-        versions = stored_versions(graph)
-        old = [run for run, version in versions.items() if version < GRAPH_VERSION]
-        check_versions(graph.name, {run: v for run, v in versions.items() if run not in old})
-        if old:
-            graph.ensure_schema()
-        for run in old:
-            _upgrade_run(graph, run, progress)
+    with using_store(store) as graph:
+        stored_versions(graph)  # where there is no store, writing would begin one
+        with graph.writing():
+            return _upgrade_all(graph, progress)
+
+
+def _upgrade_all(graph: GraphStore, progress: Progress) -> list[str]:
+    versions = stored_versions(graph)
+    old = [run for run, version in versions.items() if version < GRAPH_VERSION]
+    check_versions(graph.name, {run: v for run, v in versions.items() if run not in old})
+    if old:
+        graph.ensure_schema()
+    for run in old:
+        _upgrade_run(graph, run, progress)
     return old
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ingest.store.closing import Closing
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.run.circuit import INTERACTION_COLUMNS
+from lib_graph.run.labels import as_label
 from lib_graph.support import defaults
 from queries.asking.ablations import Ablations, find_ablations
 from queries.asking.ends import End, find_end
@@ -126,10 +128,12 @@ class Graph(Closing):
         constants: also those out of the constant features, which outweigh all others.
         `sections` gives all of them.
 
-        Raises UsageError if the limit is less than 1, and what `place` raises.
+        Raises UsageError if the limit is less than 1 or the strength is no number, and what `place`
+        raises.
         """
         if limit < 1:
             raise UsageError(f"The limit is {limit}. Ask for at least 1 interaction.")
+        _check_strength(min_strength)
         start = None if source is None else self.place(source)
         end = None if target is None else self.place(target)
         reader = self._reader()
@@ -172,8 +176,10 @@ class Graph(Closing):
     def sections(self, *, min_strength: float = defaults.MIN_STRENGTH) -> Iterator[Table]:
         """Yield all interactions, those of constant features too, a section at a time.
 
-        The columns are INTERACTION_COLUMNS, by source and target.
+        The columns are INTERACTION_COLUMNS, by source and target. Raises UsageError if the strength
+        is no number.
         """
+        _check_strength(min_strength)
         for layer in self.layers[:-1]:
             reader = self._reader()
             frame = reader.frame(
@@ -386,7 +392,8 @@ class Graph(Closing):
         place = self.place(feature)
         if place.index is None:
             raise UsageError(f"{feature!r} is a layer. Write LAYER/INDEX to label a feature.")
-        values = {"run": self.run.id, "id": f"{self.run.id}/{place}", "label": text}
+        label = as_label(text)
+        values = {"run": self.run.id, "id": f"{self.run.id}/{place}", "label": label}
         rows = self.store.transact(
             lambda tx: tx.execute(read_text("writing/label_feature"), values)
         )
@@ -408,3 +415,8 @@ class Graph(Closing):
 
     def _reader(self) -> Reader:
         return self._known.again()
+
+
+def _check_strength(least: float) -> None:
+    if math.isnan(least):
+        raise UsageError("The least strength is nan, which no strength is above. Give a number.")

@@ -103,7 +103,10 @@ class Options:
         if isinstance(self.basis, tuple) and not self.basis:
             raise UsageError("basis is empty. Name one.")
         if self.format is not None and not self.given:
-            raise UsageError(f"format {self.format!r} is for bases that are given (basis).")
+            raise UsageError(
+                f"format {self.format!r} says how to read a place, and none is given. Add --basis "
+                "PLACE."
+            )
         for asked in self.given:
             if asked.layer is None and str(asked.place) in BASES:
                 raise UsageError(f"Basis {str(asked.place)!r} goes with no other. Name it alone.")

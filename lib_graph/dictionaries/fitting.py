@@ -27,12 +27,16 @@ class Wanted:
 def wanted_of(text: str | Path) -> Wanted:
     """Return what PLACE or LAYER=PLACE asks for; a place that is there may have a = in its name.
 
+    Raises UsageError where one of the two is empty.
+
     >>> wanted_of("ln1.2=my-sae")
     Wanted(place=PosixPath('my-sae'), layer='ln1.2')
     """
     if isinstance(text, Path) or Path(text).exists():
         return Wanted(Path(text))
     layer, equals, place = text.partition("=")
+    if equals and not (layer and place):
+        raise UsageError(f"Basis {text!r} is incomplete. Write LAYER=PLACE.")
     return Wanted(Path(place), layer) if equals else Wanted(Path(text))
 
 

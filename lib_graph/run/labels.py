@@ -12,7 +12,7 @@ from pathlib import Path
 from lib_graph.errors import RunError
 from lib_graph.support.files import locked, write_json
 
-__all__ = ["NAME", "read_labels", "write_label"]
+__all__ = ["NAME", "as_label", "read_labels", "write_label"]
 
 NAME = "labels.json"
 
@@ -34,8 +34,19 @@ def read_labels(folder: Path) -> dict[str, str]:
     return labels
 
 
+def as_label(text: str) -> str:
+    r"""Return a text as a label: in one line, and without what a terminal would obey.
+
+    >>> as_label(" two\n words\x1b[31m ")
+    'two words[31m'
+    """
+    return " ".join("".join(c for c in text if c.isprintable() or c.isspace()).split())
+
+
 def write_label(folder: Path, feature: str, text: str) -> None:
     """Write the label of the feature with this id; the empty text takes a written one away.
+
+    A label is one line: see `as_label`.
 
     Raises ConflictError if another process writes to the folder.
 
@@ -46,5 +57,5 @@ def write_label(folder: Path, feature: str, text: str) -> None:
     {'0123456789ab/ln1.0/3': 'capitals'}
     """
     with locked(folder):
-        labels = {**read_labels(folder), feature: text}
+        labels = {**read_labels(folder), feature: as_label(text)}
         write_json(folder / NAME, {key: label for key, label in labels.items() if label})

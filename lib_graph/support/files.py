@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lib_graph.errors import ConflictError
+from lib_graph.errors import ConflictError, UsageError
 
 __all__ = ["file_sha256", "json_sha256", "locked", "whole_file", "write_json"]
 
@@ -20,7 +20,8 @@ __all__ = ["file_sha256", "json_sha256", "locked", "whole_file", "write_json"]
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; it becomes `path` if the block succeeds.
 
-    An error or an interruption in the block leaves `path` as it was.
+    An error or an interruption in the block leaves `path` as it was. Of a link, what it names is
+    written. Raises UsageError for what is there and no ordinary file, such as a device.
 
     >>> import tempfile
     >>> target = Path(tempfile.mkdtemp()) / "answer.txt"
@@ -29,6 +30,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     >>> target.read_text()
     '42'
     """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{str(path)!r} is no ordinary file, and would be replaced. Name another.")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -49,6 +49,9 @@ def ended_at_once(main: Callable[[], object]) -> None:
 
 
 def _main() -> None:
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # it was closed before the start
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
     from queries.cli.main import main
 
     main()
@@ -65,8 +68,7 @@ class _End:
             return
         for stream in (sys.stdout, sys.stderr):
             try:
-                if stream is not None:  # as where it was closed before the start
-                    stream.flush()
+                stream.flush()
             except (OSError, ValueError):  # nobody listens
                 self.code = self.code or 1
         os._exit(self.code)

@@ -35,6 +35,13 @@ LAYERED = ("paths", "circuit", "interactions")
 CHARTS = ("importances", "modules", "strengths", "ablation")
 """Pictures of a whole run, which take no ends"""
 
+USELESS = {
+    "features": ("target", "source", "min_share", "min_strength"),
+    "interactions": ("target", "source", "min_share"),
+    "circuit": ("min_strength",),
+}
+"""What is exported -> the options that say nothing of it"""
+
 
 @command(short_help="Write features, interactions or a circuit to a file.")
 @click.argument("what", type=click.Choice(["features", "interactions", "circuit"]))
@@ -58,6 +65,8 @@ def export(what: str, store: str | None, run: str | None, out: Path | None, **op
     from queries.export import format_of
     from queries.graph import open_graph
 
+    if typed := given(*USELESS[what]):
+        raise UsageError(f"{' and '.join(typed)} cannot be used for {what}. Leave it out.")
     options["format"] = format_of(out, options["format"])
     if what == "circuit" and options["target"] is None:
         raise UsageError("A circuit needs an end. Give --target LAYER/INDEX.")

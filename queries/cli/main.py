@@ -124,8 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with _interruptions() as keyboard:
         try:
             code = cli.main(arguments, prog_name="lib-graph", standalone_mode=False, obj=settings)
-            if sys.stdout is not None:  # as where it was closed before the start
-                sys.stdout.flush()
+            sys.stdout.flush()
         except BaseException as error:
             if isinstance(error, SystemExit | GeneratorExit):
                 raise

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.run import Run
 from lib_graph.run.examples import NAME, read_examples
+from lib_graph.run.labels import as_label
 from lib_graph.support import defaults
 from lib_graph.support.tables import records_of
 from queries.asking.places import ADVICE, Place
@@ -102,7 +103,7 @@ def write_label(
     with service.writing(run) as graph:
         place = _feature(graph, wanted.feature)
         folder = service.folder(graph.run)
-        text = wanted.label.strip()
+        text = as_label(wanted.label)
         with graph.store.writing():  # nobody else's meanwhile: both are labelled, or neither
             graph.label(wanted.feature, text)
             if folder is not None and (kept := _keep(folder, place, text)) != text:

@@ -125,6 +125,12 @@ def test_an_old_store_is_refused_with_both_versions_and_the_command(
     assert queries.open_graph(store).run.id == run.id
 
 
+def test_where_there_is_no_store_none_is_begun(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailableError, match="There is no store"):
+        ingest.upgrade(str(tmp_path / "none.kgl"))
+    assert not [*tmp_path.iterdir()]
+
+
 def test_a_run_of_a_newer_lib_graph_is_refused_and_left(store: GraphStore, run: Run) -> None:
     ingest.load(run, store)
     store.write("MATCH (r:Run) SET r.schema_version = 3")

@@ -84,8 +84,8 @@ def test_graphml_is_the_graph(
     run: Run, store: GraphStore, store_target: str, cli: Cli, tmp_path: Path, what: str
 ) -> None:
     out = tmp_path / "graph.graphml"
-    cli("export", what, "--format", "graphml", "--out", out, "--target", "layer/3",
-        "--store", store_target)  # fmt: skip
+    target = ["--target", "layer/3"] if what == "circuit" else []
+    cli("export", what, "--format", "graphml", "--out", out, *target, "--store", store_target)
     found = nx.read_graphml(out)
     graph = queries.open_graph(store)
     features = records_of(graph.features().frame)
@@ -338,6 +338,24 @@ def test_a_suffix_is_enough(run: Run, store_target: str, cli: Cli, tmp_path: Pat
                  "--store", store_target)  # fmt: skip
     assert (answer.code, answer.out) == (2, "")
     assert nx.utils.graphs_equal(nx.read_gexf(out), found)
+
+
+@pytest.mark.parametrize(
+    ("what", "option", "value"),
+    [
+        ("features", "--target", "layer/3"),
+        ("interactions", "--min-share", "0.5"),
+        ("circuit", "--min-strength", "1"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(
+    what: str, option: str, value: str, store_target: str, cli: Cli, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    answer = cli("export", what, option, value, "--out", out, "--store", store_target)
+    assert (answer.code, answer.out) == (2, "")
+    assert f"{option} cannot be used for {what}." in answer.err
+    assert not out.exists()
 
 
 @pytest.mark.slow

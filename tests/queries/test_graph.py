@@ -104,6 +104,13 @@ def test_a_limit_below_1_is_refused(graph: queries.Graph) -> None:
         graph.interactions(limit=0)
 
 
+def test_a_strength_that_is_no_number_is_refused(graph: queries.Graph) -> None:
+    """Nothing is above NaN, and an empty answer would look like one."""
+    for ask in (graph.interactions, lambda **least: next(graph.sections(**least))):
+        with pytest.raises(UsageError, match="The least strength is nan"):
+            ask(min_strength=float("nan"))
+
+
 def test_sections_hold_all_interactions_in_the_order_of_the_run(
     graph: queries.Graph, run: Run
 ) -> None:

@@ -93,8 +93,14 @@ async function readRun() {
   const { data } = await get("/runs");
   const choice = byId("run");
   choice.replaceChildren(...data.runs.map((run) => Object.assign(document.createElement("option"), { value: run.id, textContent: `${run.name} · ${run.basis} · ${run.id}` })));
-  if (!state.run) await change({ run: data.chosen }, { undoable: false });
-  choice.value = data.runs.find((run) => run.id.startsWith(state.run) || run.name === state.run)?.id ?? "";
+  const named = (run) => state.run && (run.id.startsWith(state.run) || run.name === state.run);
+  if (!data.runs.some(named)) {
+    const lost = state.run && new Error(`The run ${state.run} is not here (any longer). This is another.`);
+    const its = lost ? { selected: "", pins: [] } : {};
+    await change({ run: data.chosen, ...its }, { undoable: false });
+    page.trouble(lost);
+  }
+  choice.value = data.runs.find(named)?.id ?? "";
   page.layers = (await get("/layers", { run: state.run })).data;
   page.graph = new Graph(page.layers);
   page.modules = null;

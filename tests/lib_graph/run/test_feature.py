@@ -67,7 +67,7 @@ def test_a_feature_that_is_not_there(run):
 
 def test_a_written_label_wins_and_can_be_taken_away(run):
     before = run.features
-    run.label("layer/1", 2, "mine")
+    run.label("layer/1", 2, " mi\x1bne\n")
     run.label("layer.0", 1, "ours")
     changed = before.label.fillna("") != Run.open(run.path).features.label.fillna("")
     assert before[changed][["layer", "index"]].values.tolist() == [["layer.0", 1], ["layer/1", 2]]

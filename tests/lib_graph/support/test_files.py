@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from lib_graph.errors import ConflictError
+from lib_graph.errors import ConflictError, UsageError
 from lib_graph.support.files import locked, whole_file
 
 
@@ -56,3 +56,21 @@ def test_a_folder_is_held_by_one_at_a_time(tmp_path):
         pass
     with locked(tmp_path):
         pass
+
+
+def test_what_a_link_names_is_written(tmp_path):
+    path, link = tmp_path / "there.txt", tmp_path / "link.txt"
+    path.write_text("before")
+    link.symlink_to(path)
+    with whole_file(link) as temporary:
+        temporary.write_text("after")
+    assert path.read_text() == "after"
+    assert link.is_symlink()
+
+
+def test_a_pipe_is_not_replaced_by_a_file(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UsageError, match="is no ordinary file"), whole_file(pipe):
+        pass
+    assert pipe.is_fifo()

@@ -98,9 +98,10 @@ def test_an_error_of_ours_still_shows_where_it_happened():
     assert "ValueError: unforeseen" in done.stderr
 
 
-def test_an_output_that_was_closed_before_is_no_error(tmp_path):
+@pytest.mark.parametrize("what", ["--version", "queries", "queries --csv"])
+def test_an_output_that_was_closed_before_is_no_error(what, tmp_path):
     done = subprocess.run(
-        ["sh", "-c", '"$0" -m lib_graph --version >&-', sys.executable],
+        ["sh", "-c", f'"$0" -m lib_graph {what} <&- >&-', sys.executable],
         capture_output=True, text=True, cwd=tmp_path,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")

@@ -292,9 +292,8 @@ def test_it_fits_a_screen_and_a_phone_by_day_and_by_night(browser, site, theme, 
     context.close()
 
 
-def test_what_goes_wrong_is_said(browser, site):
-    context = browser.new_context()
-    page = context.new_page()
-    opened(page, f"{site.where}#run=nothing")
-    assert page.text_content("#trouble").startswith("Run 'nothing' not found.")
-    context.close()
+def test_a_run_that_is_gone_is_said_and_another_shown(page, site):
+    opened(page, f"{site.where}#run=nope&selected=nope/layer/1/1")
+    assert page.text_content("#trouble").startswith("The run nope is not here")
+    assert page.input_value("#run") == site.run.id
+    assert page.text_content("#counts").startswith(count_line(site, 0.8))
