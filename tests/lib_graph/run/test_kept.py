@@ -175,11 +175,12 @@ IN_A_FOLDER = {
     "match": [["run", "other"]],
     "ingest": [["run", "--store", "graph.kgl"]],
     "report": [["run", "--out", "page.html"]],
+    "basis": [["run", "--out", "saes"]],
 }  # fmt: skip
 ELSEWHERE = {
     "demo", "train", "layers", "runs", "features", "interactions", "unusual", "paths", "circuit",
     "circuits", "communities", "compare", "reproduce", "queries", "query", "cypher", "export",
-    "plot", "delete",
+    "plot", "delete", "upgrade", "serve",
 }  # fmt: skip
 
 
