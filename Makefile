@@ -37,7 +37,7 @@ exhaustive: $(VENV)/.installed-dev $(VENV)/.installed-oldest  ## the laws that t
 	$(BIN)/python -m pytest $(SPREAD) -m exhaustive
 
 check: lint  ## lint and the quick tests, under a minute
-	$(BIN)/python -m pytest -q -m 'not slow and not exhaustive and not neo4j'
+	$(BIN)/python -m pytest -q $(SPREAD) -m 'not slow and not exhaustive and not neo4j'
 
 lint: $(VENV)/.installed-dev  ## ruff, mypy, and which room may import which
 	$(BIN)/ruff check .

@@ -15,6 +15,7 @@ from queries.asking.library import all_queries
 from tests.queries.service.conftest import Api
 from tests.synthetic import random_run
 
+pytestmark = pytest.mark.slow
 TARGET, FEATURE = "layer/3/1", "layer/1/2"
 
 
