@@ -101,6 +101,8 @@ def _bring(graph: GraphStore, contents: Contents, replace: bool, progress: Progr
     run = contents.run.id
     status = run_status(graph, run)
     if status == "complete":
+        if not graph.capabilities.atomic:
+            graph.ensure_schema()  # the server's own import, or somebody, may have left it out
         difference = find_difference(graph, contents, run)
         if difference is None:
             return "relabelled" if update_labels(graph, contents, run) else "unchanged"
