@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from queries.modules.modularity import Floats
+from queries.modules.weighted import Floats
 
 __all__ = ["Sparsity", "sparsity"]
 
