@@ -26,9 +26,9 @@ class Options:
     `basis`: lib, pca, neuron, global, or random, which follows from `seed`; or a place, or
     several, to take the features from, each PLACE or LAYER=PLACE, a file or folder in any of the
     formats of `lib_graph.dictionaries`, a run among them. `format`: which one, where its content
-    cannot decide. `last`: the last layer as it is (raw) or in its PCA basis. `rule` and `points`: where on the path to the
-    activations derivatives are taken. `dtype`:
-    of the network; sums and eigenvectors are float64 always. `tau_pca`, `tau_lib`: directions with
+    cannot decide. `last`: the last layer as it is (raw) or in its PCA basis. `rule` and `points`:
+    where on the path to the activations derivatives are taken. `dtype`: of the network; sums and
+    eigenvectors are float64 always. `tau_pca`, `tau_lib`: directions with
     an eigenvalue up to that share of the largest are cut. `biases`: the parameters that count as
     biases (default: those called `bias` or `b_…`). `partial`: derivatives through the named tensors
     alone, what bypasses them held fixed. `memory`: bytes that the build may take.
