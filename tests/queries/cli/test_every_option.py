@@ -42,6 +42,8 @@ DIFFERING = {
     "--replace": {"help"},
     "--resolution": {"help", "default", "type", "metavar"},  # one; several
     "--seed": {"help"},
+    "--seeds": {"help", "default"},  # none unless a table is asked for; one
+    "--top": {"help"},
     "--write": {"help"},
 }
 
