@@ -58,7 +58,10 @@ def section_sparsity(
 
     `rows` have source, target and strength; pairs that are in no row count as 0.
     """
-    source, target = sources.get_indexer(rows["source"]), targets.get_indexer(rows["target"])
+    source, target = (
+        index.get_indexer(pd.Index(rows[end]))
+        for index, end in ((sources, "source"), (targets, "target"))
+    )
     among = (source >= 0) & (target >= 0)
     strengths = np.zeros((len(sources), len(targets)))
     strengths[source[among], target[among]] = rows["strength"].to_numpy()[among]
