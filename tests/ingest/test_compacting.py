@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import kglite
@@ -44,7 +43,7 @@ def answers(store: str, run: Run) -> bytes:
                 {"run": run.id},
             ).to_pandas(),
         ]
-    return b"\n".join(table.to_csv(float_format="%r").encode() for table in tables)
+    return b"\n".join(table.to_csv().encode() for table in tables)
 
 
 @pytest.mark.slow
@@ -81,8 +80,6 @@ def test_the_space_of_a_deleted_run_comes_back(tmp_path: Path, runs: list[Run]) 
     assert report.after == pytest.approx(EmbeddedStore(never).size(), rel=0.02)
     assert report.after < 0.8 * whole
     assert dump_at(str(file)) == dumped
-    assert [answers(str(file), run) for run in left] == before
-    shutil.rmtree(f"{file}.columns")
     assert [answers(str(file), run) for run in left] == before
 
 
