@@ -27,7 +27,9 @@ def tensors_sha256(tensors: Iterable[tuple[str, Tensor]]) -> str:
     digest = hashlib.sha256()
     for name, tensor in tensors:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        values = tensor.detach().cpu().contiguous().reshape(-1)
+        values = tensor.detach().cpu().reshape(-1)
+        if values.stride(0) != 1:  # also a single number, which always counts as contiguous
+            values = values.clone(memory_format=torch.contiguous_format)
         digest.update(values.view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
@@ -43,7 +45,7 @@ def origin_of(
     """Return all that the numbers of a run follow from; its hash gives the run id.
 
     `model` and `data` are hashes; `bases` those that are given, of which the numbers count.
-    Memory is left out: it changes no number beyond rounding.
+    Memory is left out, which changes no number beyond rounding, and a seed that none follows from.
     """
     origin = asdict(options) | {
         "model": model,
@@ -54,6 +56,8 @@ def origin_of(
         "bases": None if bases is None else _bases_sha256(bases),
     }
     del origin["memory"], origin["format"]
+    if options.basis != "random":
+        del origin["seed"]
     return origin
 
 

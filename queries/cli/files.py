@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from lib_graph.cli.commands import command
+from lib_graph.cli.commands import command, say_run
 from lib_graph.errors import UsageError
 from lib_graph.support import defaults
 from lib_graph.support.files import whole_file
@@ -76,6 +76,7 @@ def export(what: str, store: str | None, run: str | None, out: Path | None, **op
             with whole_file(out) as temporary, temporary.open("wb") as file:
                 _export(graph, what, file, **options)
             click.echo(f"Wrote {out}.", err=True)
+        say_run(graph.run.id, graph.run.name, graph.run.base)
 
 
 def _export(
@@ -142,6 +143,7 @@ def plot(
         if what in CHARTS:
             save_figure(draw_run(graph, what, limit=options["limit"]), file)
             click.echo(f"Wrote {file}.", err=True)
+            say_run(graph.run.id, graph.run.name, graph.run.base)
             return
         circuit, title = _picture(graph, what, **options)
         found = graph.communities() if modules and len(circuit) else None
@@ -149,6 +151,7 @@ def plot(
     click.echo(
         f"Wrote {file}: {len(circuit.features)} features, {len(circuit)} interactions.", err=True
     )
+    say_run(graph.run.id, graph.run.name, graph.run.base)
 
 
 def _picture(
