@@ -86,7 +86,7 @@ def load(
         with graph.writing():
             check_versions(graph.name, stored_versions(graph))
             outcome = _bring(graph, contents, replace, progress)
-            graph.keep_interactions(run.id, run.path / "interactions.parquet")
+            graph.keep_interactions(run.id, contents.file, contents.state)
             noted = [note_ablations(graph, run), note_matches(graph, run)]
             if any(noted) and outcome == "unchanged":
                 outcome = "updated"
