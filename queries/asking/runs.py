@@ -33,6 +33,8 @@ class RunInfo:
     created: str
     loaded: str | None
     schema_version: int
+    prompt: str | None = None
+    """That of an attribution graph, None of a run over data"""
 
 
 def list_runs(store: GraphStore, *, unfinished: bool = False) -> list[RunInfo]:
@@ -75,7 +77,7 @@ def choose_run(runs: Sequence[RunInfo], wanted: str | None = None) -> RunInfo:
     if wanted is None:
         if not runs:
             raise NotFoundError("run", "newest", [], "Load one with 'lib-graph ingest RUN'.")
-        return runs[0]
+        return next((run for run in runs if run.prompt is None), runs[0])
     for fits in (
         [run for run in runs if run.id == wanted],
         [run for run in runs if run.name == wanted],
@@ -97,7 +99,7 @@ def _kept_rows(kept: KeptRuns, unfinished: bool) -> list[dict[str, Any]]:
         for run in kept.runs
         if unfinished or run["status"] == "complete"
     ]
-    return [{name: run[name] for name in names} for run in rows]
+    return [{name: run.get(name) for name in names} for run in rows]
 
 
 def _text(unfinished: bool) -> str:
