@@ -68,6 +68,7 @@ VERBS = {
     "report": ("queries.cli.report:report", "Write a run as one HTML page."),
     "serve": ("queries.cli.serve:serve", "Serve a store: a page to explore it, and an API."),
     "delete": ("queries.cli.store:delete", "Delete a run from a store."),
+    "doctor": ("queries.cli.doctor:doctor", "Look at a store and this machine."),
 }
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
 from lib_graph.support import defaults
 from lib_graph.support.tables import records_of
 from queries.asking.statements import Statement, read_text
-from queries.circuits.overview import Overview
 from queries.graph import Sort
 from queries.service.answers import Answered, answer
 from queries.service.asked import (
@@ -23,6 +22,7 @@ from queries.service.asked import (
     Target,
     TheService,
 )
+from queries.service.saved_page import view_data
 
 __all__ = ["router"]
 
@@ -108,18 +108,4 @@ def view(service: TheService, graph: RunGraph, share: Share = defaults.KEPT) -> 
     There are never more than 5,000 interactions.
     """
     found = graph.overview(share=share, ranked=service.ranked(graph))
-    return answer(graph.run, _columns(found), found.statements)
-
-
-def _columns(found: Overview) -> dict[str, Any]:
-    """Return an overview as it is sent."""
-    places = {feature: place for place, feature in enumerate(found.features["id"])}
-    rows = found.interactions
-    ends = {end: [places[feature] for feature in rows[end]] for end in ("source", "target")}
-    numbers = {name: rows[name].tolist() for name in ("strength", "effect", "share", "kept_at")}
-    scalars = ("share", "kept", "cut", "features_of", "interactions_of")
-    return {
-        **{name: getattr(found, name) for name in scalars},
-        "features": {name: found.features[name].tolist() for name in found.features.columns},
-        "interactions": {**ends, **numbers},
-    }
+    return answer(graph.run, view_data(found), found.statements)

@@ -268,8 +268,8 @@ def test_a_folder_is_loaded_but_for_what_is_no_graph(
 
 def test_a_graph_comes_without_its_network(cli: Callable[..., Any], tmp_path: Path) -> None:
     path = random_graph(tmp_path / "graph.json")
-    for arguments in (["ablate", path, "edges"], ["trace", path, "--input", "0", "--out", tmp_path / "t"],
-                      ["examples", path]):  # fmt: skip
+    trace = ["trace", path, "--input", "0", "--out", tmp_path / "traced"]
+    for arguments in (["ablate", path, "edges"], trace, ["examples", path]):
         found = cli(*arguments)
         assert (found.code, found.out, found.err.count("\n")) == (1, "", 1)
         assert "An attribution graph comes without its network" in found.err

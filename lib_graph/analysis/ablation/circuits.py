@@ -21,7 +21,7 @@ from lib_graph.data.evaluation import Total
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.run.circuit import CircuitFile, Scores
 from lib_graph.support import defaults
-from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["RANKS", "CircuitScore", "ablate_circuit", "masked_score", "smallest_circuit"]
 
@@ -62,7 +62,7 @@ def ablate_circuit(
     *,
     draws: int = defaults.DRAWS,
     seed: int = defaults.SEED,
-    progress: Progress = SILENT,
+    progress: Progress = USUAL,
 ) -> CircuitScore:
     """Return the scores of a circuit.
 
@@ -125,7 +125,7 @@ def smallest_circuit(
     delta: float,
     *,
     rank: Literal["strength", "share"] = defaults.RANK,
-    progress: Progress = SILENT,
+    progress: Progress = USUAL,
 ) -> CircuitFile:
     """Return a circuit that keeps the network's score up to `delta`.
 

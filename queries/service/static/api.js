@@ -1,6 +1,9 @@
 // What the service answers. Every call returns the whole answer: run, statements, data.
 
+import { answer as saved, snapshot } from "./snapshot.js";
+
 async function ask(method, path, parameters, body) {
+  if (snapshot) return saved(method, path, parameters, body);
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters ?? {}))
     for (const each of [value].flat()) if (each !== null && each !== undefined && each !== "") query.append(name, each);

@@ -9,6 +9,7 @@ import { readModules, showModules } from "./modules.js";
 import { showPaths } from "./paths.js";
 import { showPinned } from "./pinned.js";
 import { listenToSearch } from "./search.js";
+import { snapshot } from "./snapshot.js";
 import { change, state, undo, watch } from "./state.js";
 import { byId, count, percent, save, short } from "./words.js";
 
@@ -208,10 +209,18 @@ function theme(name) {
   byId("theme").textContent = name === "dark" ? "Light" : "Dark";
 }
 
-theme(localStorage.getItem("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
+// A page in a notebook's frame remembers nothing.
+function remembered(name, value) {
+  try {
+    if (value !== undefined) localStorage.setItem(name, value);
+    return localStorage.getItem(name);
+  } catch { return null; }
+}
+
+theme(remembered("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
 byId("theme").addEventListener("click", () => {
   const name = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
-  localStorage.setItem("theme", name);
+  remembered("theme", name);
   theme(name);
   page.draw();
 });
@@ -228,6 +237,7 @@ byId("png").addEventListener("click", async () => save("lib-graph.png", await as
 new ResizeObserver(() => { if (page.view) page.draw(); }).observe(stage);
 listenToSearch(page);
 
+for (const tab of ["paths", "cypher"]) document.querySelector(`[data-tab=${tab}]`).hidden = Boolean(snapshot);
 controls();
 try {
   await start();

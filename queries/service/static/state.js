@@ -1,8 +1,10 @@
 // What a person has chosen. It is in the address, so that a link brings the view back, and each
 // step can be undone.
 
+import { snapshot } from "./snapshot.js";
+
 const START = {
-  run: "", share: 80, order: "importance", width: "share", tab: "feature", selected: "",
+  run: "", share: snapshot ? Math.round(100 * snapshot.share) : 80, order: "importance", width: "share", tab: "feature", selected: "",
   pins: [], source: "", target: "", module: 0,
 };
 
@@ -35,7 +37,8 @@ function write() {
     const text = (x) => (Array.isArray(x) ? JSON.stringify(x) : String(x));
     if (text(state[name]) !== text(value)) query.set(name, text(state[name]));
   }
-  history.replaceState(null, "", query.size ? `#${query}` : location.pathname);
+  try { history.replaceState(null, "", query.size ? `#${query}` : location.pathname); }
+  catch { /* a page in a notebook's frame has no address */ }
 }
 
 export function watch(watcher) { watchers.push(watcher); }

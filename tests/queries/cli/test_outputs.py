@@ -76,7 +76,8 @@ OF_A_FOLDER = {
     "ablate edges": Example("{own} edges --replace --delta 0.2"),
     "match": Example("{own} {twin}"),
 }
-ELSEWHERE = {"reproduce"}  # takes longer: comparing/test_reproduction.py
+# takes longer: comparing/test_reproduction.py; changes by the second: doctor/test_doctor.py
+ELSEWHERE = {"reproduce", "doctor"}
 
 
 def commands(group: click.Group = cli, above: str = "") -> Iterator[tuple[str, click.Command]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, Response, sync_playwright
+from playwright.sync_api import Page, Response
 
 import queries
 from ingest.store import open_store
@@ -19,23 +18,13 @@ from queries.pictures.figures import module_colours
 from queries.service.app import make_service
 from queries.service.held import Served
 from queries.service.serving import listening, make_door
+from tests.browsers import browser
 from tests.loaded import load_once
 from tests.synthetic import random_run
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-BLOCKED = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 PATHS = 20
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("There is no Chromium: apt-get install chromium.")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", BLOCKED], timeout=60_000
-        )
+__all__ = ["browser"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +56,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture
-def page(browser: Browser, site: Site) -> Iterator[Page]:
+def page(browser, site: Site) -> Iterator[Page]:
     """The page, opened; that it said no error and asked no other host is checked at the end."""
     context = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
     shown, wrong = context.new_page(), []
