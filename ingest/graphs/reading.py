@@ -54,7 +54,7 @@ class GraphFile:
     notes: Sequence[str]
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class _Found:
     """What was read so far. Links are numbers of ids, in the order in which ids came up."""
 

@@ -17,7 +17,15 @@ from queries.asking.reader import Reader
 from queries.asking.statements import read_text
 
 __all__ = [
-    "NONE", "Between", "Edges", "Indices", "Logs", "Mask", "between", "feature_ids", "read_between",
+    "NONE",
+    "Between",
+    "Indices",
+    "Links",
+    "Logs",
+    "Mask",
+    "between",
+    "feature_ids",
+    "read_between",
 ]  # fmt: skip
 
 Indices = NDArray[np.int64]
@@ -122,7 +130,7 @@ class Between:
 
 
 @dataclass(frozen=True, eq=False)
-class Edges:
+class Links:
     """Interactions as arrays of equal length: layers are numbers, source and target indices."""
 
     source_layer: Indices
@@ -133,7 +141,7 @@ class Edges:
 
 
 def between(
-    edges: Edges, starts: tuple[int, Collection[int]], ends: tuple[int, Collection[int]]
+    edges: Links, starts: tuple[int, Collection[int]], ends: tuple[int, Collection[int]]
 ) -> Between:
     """Return what of `edges` lies on a path from one of `starts` to one of `ends`.
 
@@ -141,7 +149,7 @@ def between(
 
     >>> layers = np.array([0, 0, 1, 1]), np.array([1, 1, 2, 2])
     >>> indices = np.array([1, 4, 2, 3]), np.array([2, 3, 9, 8])
-    >>> edges = Edges(layers[0], indices[0], layers[1], indices[1], np.full(4, 0.5))
+    >>> edges = Links(layers[0], indices[0], layers[1], indices[1], np.full(4, 0.5))
     >>> found = between(edges, starts=(0, [1, 4, 5]), ends=(2, [8]))
     >>> found.layer.tolist(), found.index.tolist(), len(found)
     ([0, 1, 2], [4, 3, 8], 2)
@@ -195,7 +203,7 @@ def read_between(reader: Reader, source: End, target: End) -> Between:
             parts["share"].append(np.array(row["shares"], dtype=np.float64))
             for number in np.unique(layers[layers >= source.layer]).tolist():
                 wanted[number].update(indices[layers == number].tolist())
-    edges = Edges(
+    edges = Links(
         _joined(parts["source_layer"], np.int64),
         _joined(parts["source"], np.int64),
         _joined(parts["target_layer"], np.int64),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queries.circuits.between import Between, Edges, between
+from queries.circuits.between import Between, Links, between
 from queries.circuits.detours import Growth
 from tests.queries.growth import Edge, Net
 
@@ -58,7 +58,7 @@ def ground_of(net: Net) -> Between:
         (min(layer for layer, _ in end), {index for _, index in end})
         for end in (net.starts, net.ends)
     )
-    return between(Edges(*rows.T, shares), *ends)
+    return between(Links(*rows.T, shares), *ends)
 
 
 def edges(ground: Between, kept: np.ndarray) -> set[Edge]:
@@ -96,7 +96,7 @@ def test_nothing_better_is_left_out_of_a_wider_network() -> None:
     everything = np.indices((width, width)).reshape(2, -1)
     layer = np.repeat(np.arange(layers - 1), width**2)
     source, target = np.tile(everything, layers - 1)
-    every = Edges(layer, source, layer + 1, target, shares.ravel())
+    every = Links(layer, source, layer + 1, target, shares.ravel())
     ground = between(every, (0, range(width)), (layers - 1, range(0, width, 3)))
     growth = Growth(ground)
     for _ in range(80):
