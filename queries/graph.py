@@ -54,7 +54,8 @@ def open_graph(store: Any = None, run: str | None = None) -> Graph:
 
     store: a path, an address (`bolt://…`), an open store, a `py2neo.Graph`, or None for the
         default one (`LIB_GRAPH_STORE`, else `lib-graph.kgl` in the working folder).
-    run: an id, the beginning of one, or a name; by default the newest complete run.
+    run: an id, the beginning of one, or a name; by default the newest complete run that is not of
+        one input.
 
     Raises NotFoundError if there is no such run, UsageError if several fit, and
     StoreUnavailableError if the store cannot be used. A store that was opened here is closed by

@@ -35,6 +35,7 @@ from lib_graph.method.jacobians import (
 )
 from lib_graph.method.moments import Moments, Spread
 from lib_graph.method.network import Batch, Section
+from lib_graph.method.random_basis import random_basis
 from lib_graph.method.spectrum import resolution_of
 from lib_graph.run.kept import made_from
 from lib_graph.run.writing import write_features
@@ -117,6 +118,8 @@ def _basis_of_part(
         return lib_basis(gram, jacobian[part, part], layer, *taus, resolution)
     if options.basis == "pca":
         return pca_basis(gram, layer, options.tau_pca, resolution)
+    if options.basis == "random":
+        return random_basis(gram, layer, options.tau_pca, options.seed, resolution)
     return neuron_basis(gram, layer, options.tau_pca)
 
 

@@ -119,7 +119,7 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
             "torch": torch.__version__,
             "python": platform.python_version(),
         },
-        "seed": 0,
+        "seed": options.seed,
         "dtype": options.dtype,
         "config": _config(job),
         "model": ModelInfo(

@@ -43,7 +43,7 @@ def origin_of(
     """Return all that the numbers of a run follow from; its hash gives the run id.
 
     `model` and `data` are hashes; `bases` those that are given, of which the numbers count.
-    Memory is left out: it changes no number beyond rounding.
+    Memory is left out, which changes no number beyond rounding, and a seed that none follows from.
     """
     origin = asdict(options) | {
         "model": model,
@@ -54,6 +54,8 @@ def origin_of(
         "bases": None if bases is None else _bases_sha256(bases),
     }
     del origin["memory"], origin["format"]
+    if options.basis != "random":
+        del origin["seed"]
     return origin
 
 

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 import click
 
-from lib_graph.cli.commands import command, progress
+from lib_graph.cli.commands import command, progress, say_run
 from lib_graph.errors import UsageError
 from lib_graph.support import defaults
 from lib_graph.support.files import whole_file
@@ -103,6 +103,7 @@ def export(
             with whole_file(out) as temporary, temporary.open("wb") as file:
                 _export(graph, what, file, **options)
             click.echo(f"Wrote {out}.", err=True)
+        say_run(graph.run.id, graph.run.name, graph.run.base)
 
 
 def _export_runs(folders: tuple[Path, ...], format: str | None, out: Path | None) -> None:
@@ -187,6 +188,7 @@ def plot(
         if what in CHARTS:
             save_figure(draw_run(graph, what, limit=options["limit"]), file)
             click.echo(f"Wrote {file}.", err=True)
+            say_run(graph.run.id, graph.run.name, graph.run.base)
             return
         circuit, title = _picture(graph, what, **options)
         found = graph.communities() if modules and len(circuit) else None
@@ -194,6 +196,7 @@ def plot(
     click.echo(
         f"Wrote {file}: {len(circuit.features)} features, {len(circuit)} interactions.", err=True
     )
+    say_run(graph.run.id, graph.run.name, graph.run.base)
 
 
 def _picture(
