@@ -80,7 +80,7 @@ def write_import(
     runs: Sequence[Run | str | Path],
     folder: str | Path,
     *,
-    format: ImportFormat = "csv",
+    format: ImportFormat,
     progress: Progress = SILENT,
 ) -> ImportReport:
     """Write run folders as one import into `folder`, which is made, and return how to run it.
