@@ -86,7 +86,8 @@ def expected(bench, answers, alone, still, network):
 @pytest.mark.parametrize("answers", [(1,), (0, 2)])
 def test_scores_against_a_loop_over_pairs(bench, answers):
     everything = whole(bench)
-    circuit = to(only(everything, everything.interactions[::3]), bench, answers)
+    kept = (each for n, each in enumerate(everything.interactions) if n % 5)
+    circuit = to(only(everything, kept), bench, answers)
     assert answers_of(bench, circuit) == answers
     score = ablate_circuit(bench, circuit, answers=answers, draws=2)
     network = whole_batch(bench).outputs
