@@ -17,6 +17,7 @@ from lib_graph.building.samples import Samples
 from lib_graph.cutting.copies import converted, in_precision
 from lib_graph.data.text import Text
 from lib_graph.dictionaries.bases_file import given_bases
+from lib_graph.dictionaries.transcoders_file import read_transcoders
 from lib_graph.errors import ConflictError, ModelError, UsageError
 from lib_graph.method.dictionary import Basis
 from lib_graph.method.network import Batch, Network
@@ -107,7 +108,8 @@ def reopened(run: Run, subject: Subject | None = None) -> Subject:
     weights = tensors_sha256(subject.module.state_dict().items())
     _check(run, "weights", weights, manifest.model.sha256)
     _check(run, "data", tensors_sha256(subject.tensors()), manifest.data.sha256)
-    return replace(subject, layers=dict(manifest.config.layers))
+    stand_ins = read_transcoders(run.path / "bases.safetensors")
+    return replace(subject, layers=dict(manifest.config.layers), stand_ins=stand_ins)
 
 
 def reopened_network(

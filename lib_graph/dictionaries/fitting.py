@@ -55,7 +55,7 @@ def by_layer(
     those of the network's layers are taken.
 
     Raises NotFoundError for a layer that is none, UsageError where a place holds nothing of a
-    layer, or several that would do, for transcoders, and for what cannot be undone.
+    layer, or several that would do, and for what cannot be undone.
     """
     chosen: dict[str, Found] = {}
     for asked, found in read:
@@ -107,11 +107,6 @@ def _layer(found: Found, layers: Mapping[str, str], hooks: Hooks) -> str | None:
 
 def _usable(found: Found, layer: str, hooks: Hooks) -> Found:
     """Return what was found with what TransformerLens folds undone."""
-    if isinstance(found.holds, Transcoder):
-        raise UsageError(
-            f"{str(found.file)!r} is {found.form}, {found.kind}: it says what another point will "
-            f"be, and is no basis of layer {layer!r}. Give a dictionary of that layer."
-        )
     if found.hook is not None and found.hook.endswith("hook_normalized"):
         raise UsageError(
             f"{str(found.file)!r} is of {found.hook}, where TransformerLens has folded the norm's "
@@ -128,7 +123,7 @@ def _usable(found: Found, layer: str, hooks: Hooks) -> Found:
     return _centred(found, found.holds) if hooks.centred else replace(found, centred=False)
 
 
-def _centred(found: Found, basis: Basis) -> Found:
+def _centred(found: Found, basis: Basis | Transcoder) -> Found:
     """Return a dictionary of activations less their mean as one of the activations."""
     if not isinstance(basis, Dictionary):
         return found
