@@ -29,7 +29,15 @@ from lib_graph.support import defaults
 from lib_graph.support.devices import CPU, device_named
 from lib_graph.support.progress import Progress
 
-__all__ = ["Reopened", "cut_again", "passes_of", "reopened", "reopened_network", "text_of"]
+__all__ = [
+    "Reopened",
+    "cut_again",
+    "passes_of",
+    "refuse_stand_ins",
+    "reopened",
+    "reopened_network",
+    "text_of",
+]
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,18 @@ def reopened_network(
     device that is not there.
     """
     return cut_again(run, reopened(run, subject), dtype, device)
+
+
+def refuse_stand_ins(found: Reopened, verb: str) -> None:
+    """Raise UsageError for a network in which transcoders stand in, of which something cannot be
+    asked: their errors are held as they are on the data, so that it follows no other activations.
+    """
+    for layer in found.subject.stand_ins:
+        raise UsageError(
+            f"A transcoder stands in at layer {layer!r}, and its error is held as it is on the "
+            f"data, so that 'lib-graph {verb}' would say nothing of the network. Take a run "
+            "without transcoders."
+        )
 
 
 def cut_again(

@@ -57,8 +57,8 @@ def build(
     or a dict by keyword) and the points to
     be `layers`, each POINT or NAME=POINT; or what the command takes, a model folder or
     path.py:function, with its own data and layers unless said otherwise; or a language model, a
-    folder of transformers' or a name on the hub, with a `Text` as data and a `granularity`, block
-    or paper, for layers; or a `Subject`. Stages
+    folder of transformers' or a name on the hub, with a `Text` as data and a `granularity`, block,
+    paper or mlp, for layers; or a `Subject`. Stages
     that are there already, from the same weights, data and options, are not computed again. `name`
     is what people call the run (default: the subject's name and the basis). `force` takes given
     bases even where they leave out more than the whole variance of a layer. Under torchrun all

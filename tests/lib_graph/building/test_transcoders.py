@@ -1,26 +1,35 @@
 """Transcoders that stand in for MLPs: every edge is that of brute force, and nothing is missing.
 
-The oracle writes the network out: what a part gives is f̂ D + c + x S + e, e is a number, and the
+The oracle writes the network out: what an MLP gives is f̂ D + c + x S + e, e is a number, and the
 rest is torch's autograd. Of the run it takes the bases of what bypasses the transcoders.
 """
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.autograd.functional import jacobian
 
 import lib_graph
-from lib_graph.dictionaries.transcoders_file import as_tensors, read_transcoders
+from lib_graph.errors import UsageError
 from lib_graph.method.transcoder import Transcoder
+from lib_graph.networks.subject import Subject
 from tests.lib_graph.nets import random_
 
 D, R, POSITIONS = 4, 7, 2
 LAYERS = ["first=1.mlp:in", "second=2.mlp:in", "stream=3:in", "output"]
+OWN = R + 1 + D  # coordinates: the features, the error's size, its direction
+CASES = {
+    "relu with a skip": {"activation": "relu"},
+    "topk": {"activation": "topk", "k": 3},
+    "jumprelu": {"activation": "jumprelu", "threshold": torch.linspace(0, 0.5, R).double()},
+}
 
 
 class Block(nn.Module):
@@ -37,207 +46,280 @@ class Block(nn.Module):
 
 
 def module():
-    return random_(nn.Sequential(nn.Linear(3, D), Block(), Block(), nn.Linear(D, 2)))
-
-
-def transcoder(seed, activation, **more):
-    torch.manual_seed(seed)
-    parts = torch.randn(D, R), torch.randn(R), torch.randn(R, 1, D) / 4, torch.randn(D)
-    return Transcoder(*(x.double() for x in parts), activation, **more)
-
-
-def skip(seed):
-    torch.manual_seed(seed)
-    return torch.randn(D, D).double() / 3
-
-
-CASES = {
-    "relu with a skip": lambda: [transcoder(i, "relu", skip=skip(i)) for i in (1, 2)],
-    "topk": lambda: [transcoder(i, "topk", k=3) for i in (1, 2)],
-    "jumprelu": lambda: [
-        transcoder(i, "jumprelu", threshold=torch.linspace(0, 0.5, R).double()) for i in (1, 2)
-    ],
-}
-
-
-def written(folder, stand_ins):
-    """The transcoders as SAELens has them."""
-    import json
-
-    from safetensors.torch import save_file
-
-    for layer, each in stand_ins.items():
-        (here := folder / layer).mkdir()
-        words = "jumprelu_" * (each.activation == "jumprelu") + "skip_" * (each.skip is not None)
-        config = {"architecture": f"{words}transcoder", "normalize_activations": "none",
-                  "metadata": {"sae_lens_version": "6.54.0"}}  # fmt: skip
-        (here / "cfg.json").write_text(json.dumps(config))
-        parts = {"W_enc": each.encoder, "b_enc": each.encoder_bias, "b_dec": each.decoder_bias,
-                 "W_dec": each.decoders[:, 0]}  # fmt: skip
-        if each.threshold is not None:
-            parts["threshold"] = each.threshold
-        if each.skip is not None:
-            parts["W_skip"] = each.skip.T
-        save_file({k: v.contiguous() for k, v in parts.items()}, here / "sae_weights.safetensors")
-    return tuple(f"{layer}={folder / layer}" for layer in stand_ins)
+    net = random_(nn.Sequential(nn.Linear(3, D), Block(), Block(), nn.Linear(D, 2)))
+    return net.requires_grad_(False)
 
 
 def data():
     return torch.randn(5, POSITIONS, 3, generator=torch.Generator().manual_seed(9)).double()
 
 
+def transcoder(case, seed):
+    torch.manual_seed(seed)
+    shapes = (D, R), (R,), (R, 1, D), (D,), (D, D)
+    *parts, skip = ((torch.randn(shape) / 2).double() for shape in shapes)
+    return Transcoder(*parts, skip=skip if "skip" in case else None, **CASES[case])
+
+
+def saelens(folder, each, **metadata):
+    folder.mkdir(parents=True)
+    words = "jumprelu_" * (each.activation == "jumprelu") + "skip_" * (each.skip is not None)
+    config = {"architecture": f"{words}transcoder", "normalize_activations": "none",
+              "metadata": {"sae_lens_version": "6.54.0", **metadata}}  # fmt: skip
+    (folder / "cfg.json").write_text(json.dumps(config))
+    parts = {"W_enc": each.encoder, "b_enc": each.encoder_bias, "b_dec": each.decoder_bias,
+             "W_dec": each.decoders[:, 0], "threshold": each.threshold,
+             "W_skip": None if each.skip is None else each.skip.T}  # fmt: skip
+    save(folder / "sae_weights.safetensors", parts)
+    return folder
+
+
+def sparsify(folder, each):
+    folder.mkdir(parents=True)
+    config = {"k": each.k, "d_in": D, "num_latents": R, "activation": "topk", "transcode": True}
+    (folder / "cfg.json").write_text(json.dumps(config))
+    parts = {"encoder.weight": each.encoder.T, "encoder.bias": each.encoder_bias,
+             "W_dec": each.decoders[:, 0], "b_dec": each.decoder_bias}  # fmt: skip
+    save(folder / "sae.safetensors", parts)
+
+
+def save(path, parts):
+    save_file({name: x.contiguous() for name, x in parts.items() if x is not None}, path)
+
+
 @pytest.fixture(scope="module", params=CASES)
 def built(request, tmp_path_factory):
-    """A run over transcoders, as a file of theirs says them, or where none says topk, by the run's."""
-    folder = tmp_path_factory.mktemp("transcoders")
-    stand_ins = dict(zip(("first", "second"), CASES[request.param](), strict=True))
-    basis = "pca" if request.param == "topk" else "lib"
-    places = (folder,) if request.param == "topk" else written(folder, stand_ins)
-    if request.param == "topk":
-        sparsify(folder, stand_ins)
+    """A run over transcoders in SAELens's layout, by layer, or in a folder of sparsify's."""
+    folder, case = tmp_path_factory.mktemp("transcoders"), request.param
+    both = [transcoder(case, seed) for seed in (1, 2)]
+    if case == "topk":
+        for path, each in zip(("1.mlp", "2.mlp"), both, strict=True):
+            sparsify(folder / path, each)
+        basis = ("pca", folder)
+    else:
+        names = ("first", "second")
+        places = [saelens(folder / n, each) for n, each in zip(names, both, strict=True)]
+        basis = ("lib", *(f"{n}={place}" for n, place in zip(names, places, strict=True)))
     run = lib_graph.build(
-        module(), folder / "run", lib_graph.Options(basis=(basis, *places)), data=data(),
-        layers=LAYERS, force=True,
+        module(), folder / "run", lib_graph.Options(basis=basis), data=data(), layers=LAYERS,
+        force=True,
     )  # fmt: skip
-    return run, stand_ins
-
-
-def sparsify(folder, stand_ins):
-    """The same as sparsify has them, a folder for each hookpoint."""
-    import json
-
-    from safetensors.torch import save_file
-
-    for path, each in zip(("1.mlp", "2.mlp"), stand_ins.values(), strict=True):
-        (here := folder / path).mkdir()
-        config = {"expansion_factor": 2, "num_latents": R, "k": each.k, "d_in": D,
-                  "activation": "topk", "transcode": True, "skip_connection": False}  # fmt: skip
-        (here / "cfg.json").write_text(json.dumps(config))
-        parts = {"encoder.weight": each.encoder.T, "encoder.bias": each.encoder_bias,
-                 "W_dec": each.decoders[:, 0], "b_dec": each.decoder_bias}  # fmt: skip
-        save_file({k: v.contiguous() for k, v in parts.items()}, here / "sae.safetensors")
+    return run, Oracle(both)
 
 
 class Oracle:
     """The network of `module`, written out from the features of its MLPs on."""
 
-    def __init__(self, stand_ins):
-        self.net, self.told = module().requires_grad_(False), list(stand_ins.values())
+    def __init__(self, told):
+        self.net, self.told = module(), told
 
-    def features(self, t, x):
-        before = x @ t.encoder + t.encoder_bias
+    def active(self, i, before):
+        t = self.told[i]
         if t.k is not None:
-            least = before.detach().sort(descending=True).values[..., t.k - 1 : t.k]
-            on = (before >= least) & (before > 0)
-        else:
-            on = before > (0 if t.threshold is None else t.threshold)
-        return torch.where(on, before, 0.0)
+            return (before >= before.sort(descending=True).values[..., t.k - 1, None]) & (
+                before > 0
+            )
+        return before > (0 if t.threshold is None else t.threshold)
 
-    def straight(self, t, x):
-        return x[..., :0] if t.skip is None else x @ t.skip
-
-    def decoded(self, t, u, s, c):
-        return u @ t.decoders[:, 0] + c + (s if t.skip is not None else 0)
-
-    def at(self, block, x):
-        """Mixed positions, what the MLP reads of them, and what it gives."""
+    def read(self, i, x, bias, beta):
+        """What crosses the MLP of block i, but for its error: u, x S and the stream."""
+        t, norm = self.told[i], self.net[1 + i].norm
         mixed = x + 0.3 * x.cumsum(-2)
-        n = block.norm(mixed)
-        return mixed, n, block.mlp(n)
+        deviation = mixed - mixed.mean(-1, keepdim=True)
+        n = deviation / (deviation.square().mean(-1, keepdim=True) + norm.eps).sqrt()
+        n = n * norm.weight + beta
+        before = n @ t.encoder + bias
+        u = torch.where(self.active(i, before.detach()), before, 0.0)
+        return u, (n[..., :0] if t.skip is None else n @ t.skip), mixed, n
+
+    def written(self, i, u, e, rest, c):
+        """What block i gives, of what crosses its MLP."""
+        skip = rest[..., :D] if self.told[i].skip is not None else 0
+        return rest[..., -D:] + u @ self.told[i].decoders[:, 0] + c + skip + e
 
     def crossing(self, i, x):
-        """u, e, and [x S, bypass] at the MLP of block i."""
-        block, t = self.net[1 + i], self.told[i]
-        mixed, n, y = self.at(block, x)
-        u, s = self.features(t, n), self.straight(t, n)
-        e = (y - self.decoded(t, u, s, t.decoder_bias)).detach()
-        return u, e, torch.cat([s, mixed], -1)
+        """u, e, and [x S, stream] at the MLP of block i."""
+        t, block = self.told[i], self.net[1 + i]
+        u, s, mixed, n = self.read(i, x, t.encoder_bias, block.norm.bias)
+        rest = torch.cat([s, mixed], -1)
+        told = self.written(i, u, 0, rest, t.decoder_bias) - mixed
+        return u, block.mlp(n) - told, rest
 
-    def after(self, i, u, e, rest, c):
-        """What block i gives of what crosses its MLP."""
-        t = self.told[i]
-        s, mixed = rest[..., : rest.shape[-1] - D], rest[..., rest.shape[-1] - D :]
-        return mixed + self.decoded(t, u, s, c) + e
+    def sections(self, sample):
+        """Of both sections behind transcoders: what they do, where, and the biases they take."""
+        first, second = self.told
+        at = self.crossing(0, self.net[0](sample))
+        x = self.written(0, *at, first.decoder_bias)
+        norm = self.net[2].norm
 
+        def to_second(u, e, rest, c, bias, beta):
+            u, s, mixed, _ = self.read(1, self.written(0, u, e, rest, c), bias, beta)
+            return torch.cat([u, u[..., : D + 1] * 0, s, mixed], -1)
 
-def sections(oracle, sample):
-    """Of each section: its function of (u, e, rest, biases), where it is, and the biases."""
-    first, second = oracle.told
-    x = oracle.net[0](sample)
-    at = oracle.crossing(0, x)
-    x = oracle.after(0, *at, first.decoder_bias)
-    then = oracle.crossing(1, x)
-    norm = oracle.net[2].norm
+        def to_stream(u, e, rest, c):
+            return self.written(1, u, e, rest, c)
 
-    def to_second(u, e, rest, c, beta, b):
-        x = oracle.after(0, u, e, rest, c)
-        mixed = x + 0.3 * x.cumsum(-2)
-        n = (mixed - mixed.mean(-1, keepdim=True)) / (
-            mixed.var(-1, unbiased=False, keepdim=True) + norm.eps
-        ).sqrt() * norm.weight + beta
-        t = second
-        before = n @ t.encoder + b
-        on = oracle.features(t, n.detach()) > 0
-        return torch.cat([torch.where(on, before, 0.0), oracle.straight(t, n), mixed], -1)
-
-    def to_stream(u, e, rest, c):
-        return oracle.after(1, u, e, rest, c)
-
-    yield to_second, at, (first.decoder_bias, norm.bias, second.encoder_bias)
-    yield to_stream, then, (second.decoder_bias,)
+        yield to_second, at, (first.decoder_bias, second.encoder_bias, norm.bias)
+        yield to_stream, self.crossing(1, x), (second.decoder_bias,)
 
 
-def brute(run, stand_ins):
-    """A_itj of two sections: sources are the constant, u, the error, and what bypasses."""
+def along(J, tangents):
+    """The derivative along tangents, of Jacobians t i s d by activations and t i b by biases."""
+    letters = {2: "tisd,sd->ti", 1: "tib,b->ti"}
+    return sum(torch.einsum(letters[v.ndim], j, v) for j, v in zip(J, tangents, strict=True))
+
+
+def attributions(run, oracle, number):
+    """A_jti of all samples out of one layer: the constant, u, the error, and what bypasses."""
     bases = load_file(run.path / "bases.safetensors")
-    found = []
-    for number, (source, target) in enumerate([("first", "second"), ("second", "stream")]):
-        rest_to = (slice(None), slice(None)) if target == "stream" else (slice(R, None),) * 2
-        own = R + 1 + D
-        mean, inverse = bases[f"{source}.mean"][own:], bases[f"{source}.inverse"][R + 1 :, own:]
-        rotation = bases[f"{source}.rotation"][own:, R + 1 :]
-        C, mu = bases[f"{target}.rotation"], bases[f"{target}.mean"]
-        if target == "second":
-            keep = [*range(R), *range(own, len(C))]
-            error, C, mu = C[:, R], C[keep], mu[keep]
-            assert int((error != 0).sum()) == 1
-        parts = []
-        for sample in data():
-            F, (u, e, rest), biases = [*sections(Oracle(stand_ins), sample)][number]
-            where = (u, e, rest, *biases)
-            J = jacobian(F, where)  # t i s d, …, t i b
-
-            def along(*tangents, J=J, C=C):
-                moved = 0
-                for j, v in zip(J, tangents, strict=True):
-                    moved = moved + torch.einsum(f"ti{'sd'[2 - v.ndim:]},{'sd'[2 - v.ndim:]}->ti", j, v)
-                return moved @ C
-
-            none = [torch.zeros_like(x) for x in where]
-            rows = [along(none[0], none[1], mean.expand_as(rest), *biases) - mu @ C]
-            rows += [
-                along(u * torch.eye(R)[j].double(), *none[1:]) for j in range(R)
-            ]
-            rows.append(along(none[0], e, *none[2:]))
-            values = (rest - mean) @ rotation
-            rows += [
-                along(*none[:2], values[:, k, None] * inverse[k], *none[3:])
-                for k in range(len(inverse))
-            ]
-            parts.append(torch.stack(rows))  # j t i
-        found.append((source, target, torch.stack(parts)))
-    return found
+    source, target = [("first", "second"), ("second", "stream")][number]
+    mean, inverse = bases[f"{source}.mean"][OWN:], bases[f"{source}.inverse"][R + 1 :, OWN:]
+    rotation = bases[f"{source}.rotation"][OWN:, R + 1 :]
+    C, mu = bases[f"{target}.rotation"], bases[f"{target}.mean"]
+    every = []
+    for sample in data():
+        F, (u, e, rest), biases = [*oracle.sections(sample)][number]
+        J = jacobian(F, (u, e, rest, *biases))
+        no = [torch.zeros_like(x) for x in biases]
+        values = (rest - mean) @ rotation
+        tangents = [
+            (u * 0, e * 0, mean.expand_as(rest), *biases),
+            *((u * torch.eye(R).double()[j], e * 0, rest * 0, *no) for j in range(R)),
+            (u * 0, e, rest * 0, *no),
+            *((u * 0, e * 0, values[:, k, None] * row, *no) for k, row in enumerate(inverse)),
+        ]
+        rows = torch.stack([along(J, each) @ C for each in tangents])
+        rows[0] -= mu @ C
+        every.append(rows)
+    return source, target, torch.stack(every)
 
 
 @pytest.mark.slow
-def test_every_edge_is_that_of_brute_force(built):
-    run, stand_ins = built
+@pytest.mark.parametrize("number", [0, 1])
+def test_every_edge_is_that_of_brute_force(built, number):
+    run, oracle = built
     table = pd.read_parquet(run.path / "interactions.parquet")
-    for source, target, A in brute(run, stand_ins):
-        rows = table[(table.source_layer == source) & (table.target_layer == target)]
-        assert len(rows)
-        for name, truth in (("strength", A.square()), ("effect", A)):
-            expected = (truth.sum((0, 2)) / A.shape[0] / A.shape[2]).numpy()
-            found = np.zeros(expected.shape)
-            found[rows.source, rows.target - 1] = rows[name]
-            assert np.allclose(found, expected, rtol=1e-8, atol=1e-10), (source, name)
+    source, target, A = attributions(run, oracle, number)
+    rows = table[(table.source_layer == source) & (table.target_layer == target)]
+    assert R + 1 in set(rows.source)
+    for name, truth in (("strength", A.square()), ("effect", A)):
+        expected = (truth.sum((0, 2)) / A.shape[0] / A.shape[2]).numpy()
+        found = np.zeros(expected.shape)
+        found[rows.source, rows.target - 1] = rows[name]
+        assert np.allclose(found, expected, rtol=1e-8, atol=1e-10), name
+
+
+@pytest.mark.slow
+def test_attributions_sum_to_the_target(built):
+    """Out of the second layer to the stream, which is linear: no input and no error is left out."""
+    run, oracle = built
+    bases = load_file(run.path / "bases.safetensors")
+    table = pd.read_parquet(run.path / "interactions.parquet")
+    net = module()
+    stream = net[2](net[1](net[0](data())))
+    values = (stream - bases["stream.mean"]) @ bases["stream.rotation"]
+    _, _, A = attributions(run, oracle, 1)
+    assert torch.allclose(A.sum(1), values, atol=1e-9)
+    into = table[table.target_layer == "stream"].groupby("target").effect.sum()
+    assert np.allclose(into.to_numpy(), values.mean((0, 1)), atol=1e-9)
+    without = table[(table.target_layer == "stream") & (table.source != R + 1)]
+    assert not np.allclose(without.groupby("target").effect.sum(), values.mean((0, 1)), atol=1e-3)
+
+
+@pytest.mark.slow
+def test_the_table_says_which_feature_is_the_error(built):
+    run, oracle = built
+    rows = pd.read_parquet(run.path / "features.parquet")
+    here = rows[rows.layer == "second"].set_index("index")
+    assert here.role[here.role == "error"].index.tolist() == [R + 1]
+    at = [where for sample in data() for _, where, _ in [[*oracle.sections(sample)][1]]]
+    error = torch.stack([e for _, e, _ in at]).square().sum(-1).mean()
+    features = torch.stack([u for u, _, _ in at]).square().mean((0, 1))
+    basis = run.manifest.config.basis[0]
+    ratio = torch.ones(R + 1).double()
+    if basis == "lib":  # times the mean squared effect of a move
+        C = load_file(run.path / "bases.safetensors")["stream.rotation"]
+        ways = torch.stack([e / e.norm(dim=-1, keepdim=True) for _, e, _ in at]) @ C
+        D_C = oracle.told[1].decoders[:, 0] @ C
+        ratio = torch.cat([D_C.square().sum(1), ways.square().sum(-1).mean()[None]])
+    expected = torch.cat([features, error[None]]) * ratio
+    assert np.allclose(here.importance.loc[1 : R + 1].astype(float), expected, rtol=1e-9)
+    assert not (pd.read_parquet(run.path / "interactions.parquet").target == R + 1).any()
+    y = module()[2].mlp(torch.stack([oracle.net[2].norm(r[..., -D:]) for _, _, r in at]))
+    share = error / (y - y.mean((0, 1))).square().sum(-1).mean()
+    assert run.manifest.checks["transcoder_error.second"] == pytest.approx(float(share))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("built", ["topk"], indirect=True)
+def test_what_is_asked_of_a_run_finds_the_transcoders_again(built, tmp_path):
+    """Traces average to the run; the largest error is found; ablation says why it says nothing."""
+    from lib_graph.analysis.ablation.bench import Bench
+    from lib_graph.analysis.degeneracy.tables import degeneracy_of
+    from lib_graph.analysis.examples import find_examples
+    from lib_graph.analysis.trace import trace
+
+    run, oracle = built
+    subject = Subject.of(module(), data(), LAYERS)
+    find_examples(run, subject, count=1)
+    rows = pd.read_parquet(run.path / "examples.parquet").set_index(["layer", "index", "rank"])
+    size = torch.stack([oracle.crossing(0, oracle.net[0](x))[1].norm(dim=-1) for x in data()])
+    assert rows.value["first", R + 1, 1] == pytest.approx(float(size.max()))
+    each = [trace(run, tmp_path / str(i), i, subject=subject) for i in range(len(data()))]
+    tables = [pd.read_parquet(x.path / "interactions.parquet") for x in each]
+    keys = ["source_layer", "source", "target_layer", "target"]
+    mean = pd.concat(tables).groupby(keys).strength.sum() / len(tables)
+    whole = pd.read_parquet(run.path / "interactions.parquet").set_index(keys).strength
+    assert np.allclose(mean.reindex(whole.index), whole, rtol=1e-8)
+    for refused in (Bench.of, degeneracy_of):
+        with pytest.raises(UsageError, match="A transcoder stands in at layer 'first'"):
+            refused(run, subject=subject)
+
+
+@pytest.mark.slow
+def test_a_run_can_be_the_place(built, tmp_path):
+    run, _ = built
+    options = lib_graph.Options(basis=(run.manifest.config.basis[0], f"first={run.path}",
+                                       f"second={run.path}"))  # fmt: skip
+    again = lib_graph.build(
+        module(), tmp_path / "again", options, data=data(), layers=LAYERS, force=True
+    )
+    assert again.id == run.id
+
+
+def build(tmp_path, *basis, layers=LAYERS, **more):
+    return lib_graph.build(
+        module(), tmp_path / "run", lib_graph.Options(basis=basis), data=data(), layers=layers,
+        **more,
+    )  # fmt: skip
+
+
+def test_what_cannot_stand_in_is_refused(tmp_path):
+    """In a line, before anything is computed: other widths, no layer behind, several parts."""
+    one = transcoder("jumprelu", 1)
+    place = saelens(tmp_path / "one", one)
+    narrow = saelens(tmp_path / "narrow", Transcoder(
+        one.encoder[:3], one.encoder_bias, one.decoders, one.decoder_bias, "relu"))  # fmt: skip
+    with pytest.raises(UsageError, match=r"3 coordinates in; 1\.mlp:in has the shape \[2, 4\]"):
+        build(tmp_path, f"first={narrow}")
+    with pytest.raises(UsageError, match="no layer follows 'last'"):
+        build(tmp_path, f"last={place}", layers=["first=1.mlp:in", "last=2.mlp:in"])
+    with pytest.raises(UsageError, match="'output' is no part's input"):
+        build(tmp_path, f"output={place}", layers=["first=1.mlp:in", "output"])
+    with pytest.raises(UsageError, match=r"Two transcoders are to stand in for '1\.mlp'"):
+        build(tmp_path, f"a={place}", f"b={place}", layers=["a=1.mlp:in", "b=1.mlp:out", "output"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_transcoder_of_another_part_is_refused_unless_forced(tmp_path):
+    far = transcoder("jumprelu", 1)
+    place = saelens(tmp_path / "one", Transcoder(
+        far.encoder, far.encoder_bias, far.decoders * 9, far.decoder_bias, "relu"))  # fmt: skip
+    with pytest.raises(UsageError, match=r"'first' is [\d.]+ times the variance of 1\.mlp on"):
+        build(tmp_path, f"first={place}", layers=["first=1.mlp:in", "output"])
+
+
+def test_one_word_may_stand_beside_places(tmp_path):
+    place = saelens(tmp_path / "one", transcoder("jumprelu", 1))
+    with pytest.raises(UsageError, match="'lib' is for all layers without a place, and so is 'pc"):
+        lib_graph.Options(basis=("pca", "lib", f"first={place}"))
