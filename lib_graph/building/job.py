@@ -120,7 +120,6 @@ def prepare(
     chosen = by_layer(asked, subject.layers, subject.hooks) if asked else {}
     for layer, found in chosen.items():
         progress.say(found.described(layer))
-    computed = computed_as(options, chosen, list(subject.layers))
     module = in_precision(subject.module, options.torch_dtype, device)
     inputs = subject.inputs
     if not len(inputs[0]):
@@ -130,6 +129,7 @@ def prepare(
         )
     example = tuple(converted(first_samples(x), options.torch_dtype).to(device) for x in inputs)
     check_widths(subject, module, example, chosen)
+    computed = computed_as(options, chosen, list(subject.layers))
     subject = replace(subject, stand_ins=stand_ins_of(chosen))
     network = cut_or_recorded(
         subject, module, example, options.biases, partial=options.partial, progress=progress

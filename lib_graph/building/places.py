@@ -25,15 +25,15 @@ __all__ = ["check_widths", "computed_as", "given_of"]
 def computed_as(options: Options, found: Mapping[str, Found], layers: Sequence[str]) -> str | None:
     """Return how the bases are found that are not given, one of BASES; None if there are none.
 
-    That is as the options name, else LIB where no basis is given but transcoders, else PCA of what
-    bypasses these.
+    That is as the options name, else PCA where transcoders stand in, of what bypasses them, and LIB
+    where no place is given at all.
 
     Raises NotFoundError if a layer has no basis, and UsageError where LIB would have to follow from
     a basis that is given, or nothing is left to compute.
     """
     bases, stand_ins = _bases(found), stand_ins_of(found)
     if not bases:
-        return options.computed or defaults.BASIS
+        return options.computed or ("pca" if stand_ins else defaults.BASIS)
     if options.computed in ("lib", "global"):
         raise UsageError(
             f"Basis {options.computed!r} follows from the features of later layers, and cannot "

@@ -95,6 +95,7 @@ def kinds(family: Family, module: nn.Module) -> Kinds:
         ("ln_final_out", "unembed"): PositionLocal(),
     }
     blocks = _blocks(family, model)
+    found[f"mlp_in.{blocks - 1}", "output"] = PositionLocal()
     for i in range(blocks):
         following = f"ln1.{i + 1}" if i + 1 < blocks else "ln_final"
         attention, mlp = family.attention_kind(model, i), _mlp(family, model, i)

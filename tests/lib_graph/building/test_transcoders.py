@@ -95,7 +95,7 @@ def built(request, tmp_path_factory):
     if case == "topk":
         for path, each in zip(("1.mlp", "2.mlp"), both, strict=True):
             sparsify(folder / path, each)
-        basis = ("pca", folder)
+        basis = (folder,)
     else:
         names = ("first", "second")
         places = [saelens(folder / n, each) for n, each in zip(names, both, strict=True)]
@@ -279,7 +279,8 @@ def test_what_is_asked_of_a_run_finds_the_transcoders_again(built, tmp_path):
 @pytest.mark.slow
 def test_a_run_can_be_the_place(built, tmp_path):
     run, _ = built
-    options = lib_graph.Options(basis=(run.manifest.config.basis[0], f"first={run.path}",
+    word = "lib" if "lib" in run.manifest.config.basis else "pca"
+    options = lib_graph.Options(basis=(word, f"first={run.path}",
                                        f"second={run.path}"))  # fmt: skip
     again = lib_graph.build(
         module(), tmp_path / "again", options, data=data(), layers=LAYERS, force=True
@@ -319,7 +320,21 @@ def test_a_transcoder_of_another_part_is_refused_unless_forced(tmp_path):
         build(tmp_path, f"first={place}", layers=["first=1.mlp:in", "output"])
 
 
-def test_one_word_may_stand_beside_places(tmp_path):
+@pytest.mark.slow
+def test_dictionaries_and_a_basis_may_stand_beside(tmp_path):
+    """A dictionary of the stream, the transcoder's layer, and PCA, as it is without the others."""
     place = saelens(tmp_path / "one", transcoder("jumprelu", 1))
-    with pytest.raises(UsageError, match="'lib' is for all layers without a place, and so is 'pc"):
-        lib_graph.Options(basis=("pca", "lib", f"first={place}"))
+    torch.manual_seed(3)
+    parts = {"stream.encoder": torch.randn(D, 6), "stream.encoder_bias": torch.randn(6),
+             "stream.decoder": torch.randn(6, D) / 9, "stream.decoder_bias": torch.zeros(D)}  # fmt: skip
+    save_file(parts, tmp_path / "stream.safetensors", {"activation": "relu"})
+    layers = ["input=0:in", "first=1.mlp:in", "stream=3:in", "output"]
+    places = f"first={place}", f"stream={tmp_path / 'stream.safetensors'}"
+    run = build(tmp_path, "pca", *places, layers=layers, force=True)
+    assert [layer.features for layer in run.layers] == [3, R + 1 + D, 6, 2]
+    alone = lib_graph.build(
+        module(), tmp_path / "pca", lib_graph.Options(basis="pca"), data=data(),
+        layers=[layers[0], "output"],
+    )  # fmt: skip
+    both = [load_file(each.path / "bases.safetensors")["input.rotation"] for each in (run, alone)]
+    assert torch.equal(*both)
