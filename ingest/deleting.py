@@ -9,7 +9,7 @@ from ingest.schema import CIRCUIT, COMMUNITY, FEATURE, LAYER
 from ingest.store import using_store
 from ingest.store.protocol import GraphStore, Parameters, Row, Transaction
 from lib_graph.errors import NotFoundError, TransactionTooLargeError
-from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["delete", "delete_run", "discard", "staged"]
 
@@ -30,7 +30,7 @@ def staged(run: str) -> str:
     return f"{run}~new"
 
 
-def delete(run: str, store: object = None, *, progress: Progress = SILENT) -> None:
+def delete(run: str, store: object = None, *, progress: Progress = USUAL) -> None:
     """Delete the run with this id from a store, and what waits to replace it.
 
     Readers do not see it from the first moment on. An interrupted deletion is finished by the
@@ -43,14 +43,14 @@ def delete(run: str, store: object = None, *, progress: Progress = SILENT) -> No
         discard(graph, run, progress)
 
 
-def discard(graph: GraphStore, run: str, progress: Progress = SILENT) -> None:
+def discard(graph: GraphStore, run: str, progress: Progress = USUAL) -> None:
     """Hide a run, then delete what waits, or has begun, to replace it, then the run itself."""
     _hide(graph, run)
     delete_run(graph, staged(run))
     delete_run(graph, run, progress)
 
 
-def delete_run(graph: GraphStore, stored_as: str, progress: Progress = SILENT) -> None:
+def delete_run(graph: GraphStore, stored_as: str, progress: Progress = USUAL) -> None:
     """Delete all nodes and relationships of a run in transactions of bounded size."""
     _hide(graph, stored_as)
     tables = (CIRCUIT, COMMUNITY, FEATURE, LAYER)

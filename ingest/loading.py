@@ -24,7 +24,7 @@ from ingest.verifying import find_difference, run_status, update_labels
 from ingest.versions import check_versions, stored_versions
 from lib_graph.errors import ConflictError
 from lib_graph.run import Run
-from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["LoadReport", "load"]
 
@@ -67,7 +67,7 @@ def load(
     store: object = None,
     *,
     replace: bool = False,
-    progress: Progress = SILENT,
+    progress: Progress = USUAL,
 ) -> LoadReport:
     """Return what was done to bring a run folder into a store (any that `open_store` takes).
 
@@ -101,6 +101,8 @@ def _bring(graph: GraphStore, contents: Contents, replace: bool, progress: Progr
     run = contents.run.id
     status = run_status(graph, run)
     if status == "complete":
+        if not graph.capabilities.atomic:
+            graph.ensure_schema()  # the server's own import, or somebody, may have left it out
         difference = find_difference(graph, contents, run)
         if difference is None:
             return "relabelled" if update_labels(graph, contents, run) else "unchanged"

@@ -17,7 +17,7 @@ from ingest.store import using_store
 from ingest.store.protocol import GraphStore, Parameters, Transaction
 from ingest.store.shares import LEAST_SHARE
 from ingest.versions import check_versions, stored_versions
-from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["upgrade"]
 
@@ -46,7 +46,7 @@ SET i.share = $share, i.cost = $cost
 UPGRADED = "MATCH (r:Run {id: $run}) SET r.schema_version = $version"
 
 
-def upgrade(store: object = None, *, progress: Progress = SILENT) -> list[str]:
+def upgrade(store: object = None, *, progress: Progress = USUAL) -> list[str]:
     """Return the ids of the complete runs that were brought to GRAPH_VERSION.
 
     Runs whose load was cut off are left: loading them begins anew. Raises StoreUnavailableError if

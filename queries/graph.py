@@ -11,9 +11,12 @@ from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.run.circuit import INTERACTION_COLUMNS
 from lib_graph.run.labels import as_label
 from lib_graph.support import defaults
+from lib_graph.support.progress import USUAL, Progress
+from lib_graph.support.showing import Display, Displayed
 from queries.asking.ablations import Ablations, find_ablations
 from queries.asking.ends import End, find_end
 from queries.asking.library import ask, find_query
+from queries.asking.matching import matched_features
 from queries.asking.places import ADVICE, Place, StoredLayer, find_layer
 from queries.asking.reader import Reader
 from queries.asking.runs import RunInfo, choose_run, list_runs, runs_table
@@ -32,8 +35,15 @@ from queries.modules.graph import Weights
 from queries.modules.table import ModuleTable, module_table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+
     from ingest.store import GraphStore, WriteResult
     from ingest.store.protocol import Bounds
+    from queries.comparing.runs import RunComparison
+    from queries.notebook.page import PageView
+    from queries.pictures.whole import Chart
 
 __all__ = ["Graph", "open_graph"]
 
@@ -45,7 +55,8 @@ def open_graph(store: Any = None, run: str | None = None) -> Graph:
 
     store: a path, an address (`bolt://…`), an open store, a `py2neo.Graph`, or None for the
         default one (`LIB_GRAPH_STORE`, else `lib-graph.kgl` in the working folder).
-    run: an id, the beginning of one, or a name; by default the newest complete run.
+    run: an id, the beginning of one, or a name; by default the newest complete run that is not of
+        one input.
 
     Raises NotFoundError if there is no such run, UsageError if several fit, and
     StoreUnavailableError if the store cannot be used. A store that was opened here is closed by
@@ -62,7 +73,7 @@ def open_graph(store: Any = None, run: str | None = None) -> Graph:
         raise
 
 
-class Graph(Closing):
+class Graph(Closing, Displayed):
     """One complete run in a store. Made by `open_graph`.
 
     Where a place is asked for, 'LAYER' means a layer as a whole, 'LAYER/INDEX' or an id one
@@ -211,6 +222,15 @@ class Graph(Closing):
         return unusual_interactions(
             reader, other, min_share=min_share, min_importance=min_importance, limit=limit
         )
+
+    def matched(self, other: str) -> Table:
+        """Return the features of this run and of another that are most like each other.
+
+        The columns of `queries.asking.matching`. Raises NotFoundError for a run that is not there,
+        UsageError for this run.
+        """
+        run = choose_run(list_runs(self.store), other)
+        return matched_features(self._reader(), self.run, run)
 
     def paths(
         self,
@@ -403,6 +423,68 @@ class Graph(Closing):
     def place(self, text: str) -> Place:
         """Return the place that `text` names; see `queries.asking.places`."""
         return self._known.place(text)
+
+    def plot(
+        self,
+        what: Chart | Circuit | Paths | Table,
+        *,
+        limit: int = defaults.DRAWN,
+        title: str | None = None,
+    ) -> Figure:
+        """Return a picture of the whole run, or of an answer of this graph, coloured by module.
+
+        limit: how many features of a layer are drawn, in a picture of the whole run.
+
+        Raises UsageError for another word, and where there is nothing to draw.
+        """
+        from queries.pictures.circuit import draw_circuit
+        from queries.pictures.whole import draw_run
+
+        if isinstance(what, str):
+            return draw_run(self, what, limit=limit, title=title)
+        circuit = what if isinstance(what, Circuit) else self.circuit_of(what)
+        name = title if title is not None else f"{self.run.name}: {circuit.name or 'circuit'}"
+        return draw_circuit(circuit, communities=self.communities(), title=name)
+
+    def compare(self, *others: str | Graph) -> RunComparison:
+        """Return this run beside others: graphs, or runs of this store by id or name.
+
+        Raises UsageError if none is named, NotFoundError for a run that is not there.
+        """
+        from queries.comparing.runs import compare_runs
+
+        runs = list_runs(self.store)
+        graphs = [
+            each if isinstance(each, Graph) else Graph(self.store, choose_run(runs, each))
+            for each in others
+        ]
+        return compare_runs([self, *graphs])
+
+    def report(self, path: str | Path, *, progress: Progress = USUAL) -> None:
+        """Write all that the store knows of this run as one HTML file.
+
+        Raises ConflictError for a saved circuit of a graph that has changed.
+        """
+        from queries.report import Source, write_report
+
+        write_report(Source(self, store=self.store.name), path, progress=progress)
+
+    def show(self, *, share: float = defaults.KEPT, height: int = 640) -> PageView:
+        """Return the page of this run, which a notebook shows: it needs no service and no network.
+
+        It holds the interactions that carry most of the strength, `share` of it lit at first;
+        'lib-graph serve' has all of them. `save(path)` writes it as one HTML file.
+
+        Raises UsageError for a share that is none.
+        """
+        from queries.notebook.page import view_page
+
+        return view_page(self, share=share, height=height)
+
+    def _display(self) -> Display:
+        from queries.notebook.answers import graph_display
+
+        return graph_display(self)
 
     def _ends(
         self, reader: Reader, source: str | None, target: str | None, min_importance: float

@@ -12,6 +12,8 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+from lib_graph.support.notebooks import MARK
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
@@ -22,9 +24,14 @@ def executed(notebook: Path, folder: Path) -> nbformat.NotebookNode:
     NotebookClient(found, timeout=600, resources=where, record_timing=False).execute()
     found.metadata.pop("language_info")  # it names the version of Python
     for cell in found.cells:
-        if cell.cell_type == "code":  # warnings of libraries, which name their places
-            cell.outputs = [each for each in cell.outputs if each.get("name") != "stderr"]
+        if cell.cell_type == "code":
+            cell.outputs = [each for each in cell.outputs if _stays(each)]
     return found
+
+
+def _stays(output: nbformat.NotebookNode) -> bool:
+    """Return whether an output says the same each time: progress and warnings do not."""
+    return output.get("name") != "stderr" and MARK not in output.get("metadata", {})
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from lib_graph.run.kept import graph_of, up_to_date
 from lib_graph.support import defaults
 from lib_graph.support.devices import sums_on
 from lib_graph.support.files import locked
-from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["find_examples"]
 
@@ -36,7 +36,7 @@ def find_examples(
     replace: bool = False,
     memory: int = defaults.MEMORY,
     device: str = defaults.DEVICE,
-    progress: Progress = SILENT,
+    progress: Progress = USUAL,
 ) -> pd.DataFrame:
     """Return the examples of all features, written to examples.parquet in the run's folder.
 

@@ -22,7 +22,7 @@ from lib_graph.run.kept import graph_of, up_to_date
 from lib_graph.run.matches import MATCHES, all_matches, matches_path, write_matches
 from lib_graph.support import defaults
 from lib_graph.support.files import locked
-from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["match_runs"]
 
@@ -37,7 +37,7 @@ def match_runs(
     replace: bool = False,
     memory: int = defaults.MEMORY,
     device: str = defaults.DEVICE,
-    progress: Progress = SILENT,
+    progress: Progress = USUAL,
 ) -> pd.DataFrame:
     """Return which features of two runs are alike, written to the folders of both.
 

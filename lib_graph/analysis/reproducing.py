@@ -22,7 +22,7 @@ from lib_graph.errors import RunError, UsageError
 from lib_graph.networks import load_subject, shipped_model
 from lib_graph.run import Run
 from lib_graph.support import defaults
-from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["BASES", "SHIPPED", "Case", "cases", "reproduced_run"]
 
@@ -71,7 +71,7 @@ def cases(networks: Path | None = None) -> list[Case]:
 
 
 def reproduced_run(
-    case: Case, out: Path, *, replace: bool = False, progress: Progress = SILENT
+    case: Case, out: Path, *, replace: bool = False, progress: Progress = USUAL
 ) -> Run:
     """Return the run of a case, its edges ablated, in a folder of its name in `out`.
 

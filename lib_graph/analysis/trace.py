@@ -28,7 +28,7 @@ from lib_graph.run.kept import UNFINISHED, Origin, clear, finished, graph_of
 from lib_graph.run.writing import write_features, write_interactions, write_manifest
 from lib_graph.support import defaults
 from lib_graph.support.files import locked
-from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["trace"]
 
@@ -43,7 +43,7 @@ def trace(
     replace: bool = False,
     memory: int = defaults.MEMORY,
     device: str = defaults.DEVICE,
-    progress: Progress = SILENT,
+    progress: Progress = USUAL,
 ) -> Run:
     """Return the run of one input over the features of `run`, written to the folder `out`.
 

@@ -36,6 +36,7 @@ from lib_graph.method.jacobians import (
 )
 from lib_graph.method.moments import Moments, Spread
 from lib_graph.method.network import Batch, Layer, Section
+from lib_graph.method.random_basis import random_basis
 from lib_graph.method.spectrum import resolution_of
 from lib_graph.method.transcoded_basis import transcoded_basis
 from lib_graph.run.kept import made_from
@@ -128,6 +129,8 @@ def _basis_of_part(
         return lib_basis(gram, jacobian[part, part], layer, *taus, resolution)
     if job.computed == "pca":
         return pca_basis(gram, layer, options.tau_pca, resolution)
+    if job.computed == "random":
+        return random_basis(gram, layer, options.tau_pca, options.seed, resolution)
     return neuron_basis(gram, layer, options.tau_pca)
 
 

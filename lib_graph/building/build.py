@@ -32,7 +32,7 @@ from lib_graph.support import defaults
 from lib_graph.support.devices import device_named
 from lib_graph.support.files import locked
 from lib_graph.support.processes import joined
-from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["build"]
 
@@ -49,7 +49,7 @@ def build(
     replace: bool = False,
     force: bool = False,
     device: str = defaults.DEVICE,
-    progress: Progress = SILENT,
+    progress: Progress = USUAL,
 ) -> Run:
     """Return the run of a network on its data, written to the folder `out`.
 
@@ -81,7 +81,7 @@ def build(
     out = Path(out)
     where = device_named(device, options.torch_dtype)
     world = joined(where)
-    speaking = progress if world.first else SILENT
+    speaking = progress if world.first else USUAL
     subject = subject_of(model, data, layers, granularity)
     job = prepare(subject, out, options, speaking, where, world)
     with locked(out) if world.first else nullcontext():
@@ -120,7 +120,7 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
             "torch": torch.__version__,
             "python": platform.python_version(),
         },
-        "seed": 0,
+        "seed": options.seed,
         "dtype": options.dtype,
         "config": _config(job),
         "model": ModelInfo(

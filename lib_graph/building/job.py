@@ -39,7 +39,7 @@ from lib_graph.run.kept import UNFINISHED, Origin
 from lib_graph.support.devices import CPU
 from lib_graph.support.files import json_sha256, write_json
 from lib_graph.support.processes import ALONE, World
-from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["Job", "cut_or_recorded", "first_samples", "prepare"]
 
@@ -174,7 +174,7 @@ def cut_or_recorded(
     biases: Iterable[str] | None,
     *,
     partial: bool,
-    progress: Progress = SILENT,
+    progress: Progress = USUAL,
 ) -> Network:
     """Return the network of a subject's module, in the precision it has here, cut at the layers.
 

@@ -23,13 +23,14 @@ LASTS = ("raw", "pca")
 class Options:
     """How features and interactions are computed; docs/method.md has the mathematics.
 
-    `basis`: lib, pca, neuron or global; or a place, or several, to take the features from, each
-    PLACE or LAYER=PLACE, a file or folder in any of the formats of `lib_graph.dictionaries`, a run
-    among them, and beside them one of the former for the layers without a place. `format`: which
-    one, where its content cannot decide. `last`: the last layer as it is (raw) or in its PCA basis.
-    `rule` and `points`: where on the path to the activations derivatives are taken. `dtype`: of the
-    network; sums and eigenvectors are float64 always. `tau_pca`, `tau_lib`: directions with an
-    eigenvalue up to that share of the largest are cut. `biases`: the parameters that count as
+    `basis`: lib, pca, neuron, global, or random, which follows from `seed`; or a place, or
+    several, to take the features from, each PLACE or LAYER=PLACE, a file or folder in any of the
+    formats of `lib_graph.dictionaries`, a run among them, and beside them one of the former for the
+    layers without a place. `format`: which one, where its content cannot decide. `last`: the last
+    layer as it is (raw) or in its PCA basis. `rule` and `points`: where on the path to the
+    activations derivatives are taken. `dtype`: of the network; sums and eigenvectors are float64
+    always. `tau_pca`, `tau_lib`: directions with an eigenvalue up to that share of the largest are
+    cut. `biases`: the parameters that count as
     biases (default: those called `bias` or `b_…`). `partial`: derivatives through the named tensors
     alone, what bypasses them held fixed. `memory`: bytes that the build may take.
 
@@ -59,6 +60,7 @@ class Options:
     target_error: float | None = None
     probes: int | None = None
     format: str | None = None
+    seed: int = defaults.SEED
 
     def __post_init__(self) -> None:
         self._check_basis()
@@ -84,6 +86,10 @@ class Options:
             )
         if self.target_error is not None and not self.target_error > 0:
             raise UsageError(f"target_error is {self.target_error}; it must be more than 0.")
+        if self.seed != defaults.SEED and self.computed != "random":
+            raise UsageError(
+                f"seed is {self.seed}, and nothing but the basis random follows from it."
+            )
         Rule.named(self.rule, self.points)
 
     @property

@@ -29,7 +29,9 @@ def tensors_sha256(tensors: Iterable[tuple[str, Tensor]]) -> str:
     digest = hashlib.sha256()
     for name, tensor in tensors:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        values = tensor.detach().cpu().contiguous().reshape(-1)
+        values = tensor.detach().cpu().reshape(-1)
+        if values.stride(0) != 1:  # also a single number, which always counts as contiguous
+            values = values.clone(memory_format=torch.contiguous_format)
         digest.update(values.view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
@@ -48,7 +50,7 @@ def origin_of(
 
     `model` and `data` are hashes; `computed` says how bases are found that are not given, `bases`
     are those that are, and `stand_ins` the transcoders by layer, of which the numbers count.
-    Memory is left out: it changes no number beyond rounding.
+    Memory is left out, which changes no number beyond rounding, and a seed that none follows from.
     """
     origin = asdict(options) | {
         "model": model,
@@ -61,6 +63,8 @@ def origin_of(
     if stand_ins:
         origin["transcoders"] = _sha256(stand_ins)
     del origin["memory"], origin["format"]
+    if computed != "random":
+        del origin["seed"]
     return origin
 
 

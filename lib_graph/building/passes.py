@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lib_graph.run.kept import Origin
 from lib_graph.support.processes import ALONE, World
-from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["Passes"]
 
@@ -27,7 +27,7 @@ class Passes:
 
     origin: Origin
     partial: Path | None = None
-    progress: Progress = SILENT
+    progress: Progress = USUAL
     world: World = ALONE
     timings: dict[str, float] = field(default_factory=dict)
 

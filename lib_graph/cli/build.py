@@ -82,15 +82,16 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     default=(defaults.BASIS,),
     show_default=defaults.BASIS,
     metavar="BASIS",
-    help="lib, pca, neuron, or global (as lib, but by what reaches the last layer); or a place to "
-    "take them from, PLACE or LAYER=PLACE, several times for several layers: a run, or bases or "
-    "dictionaries in any format of docs/formats.md. A transcoder stands in for the part whose "
-    "input LAYER is: its features and its error become those of the layer; what bypasses it has "
-    "the basis that is named beside.",
+    help="lib, pca, neuron, global (as lib, but by what reaches the last layer), or random (what "
+    "lib turns, turned at random); or a place to take them from, PLACE or LAYER=PLACE, several "
+    "times for several layers: a run, or bases or dictionaries in any format of docs/formats.md. A "
+    "transcoder stands in for the part whose input LAYER is: its features and its error become "
+    "those of the layer; what bypasses it has the basis that is named beside.",
 )
 @click.option("--format", metavar="FORMAT", help="Of the place of --basis, where its content "
               "cannot decide: NAME, or NAME,KEY=VALUE for what its files do not say (k, norm, "
               "class). See docs/formats.md.")  # fmt: skip
+@click.option("--seed", default=defaults.SEED, show_default=True, help="Of the basis random.")
 @click.option(
     "--last", default=defaults.LAST, show_default=True, help="The last layer: raw or pca."
 )

@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from lib_graph.support.progress import Progress
 
-__all__ = ["Command", "Settings", "command", "progress"]
+__all__ = ["Command", "Settings", "command", "progress", "say_run"]
 
 
 class Settings:
@@ -50,11 +50,23 @@ def command(**kwargs: Any) -> Callable[[Callable[..., Any]], click.Command]:
     return click.command(cls=Command, **kwargs)
 
 
+def say_run(id: str, name: str, base: str | None = None) -> None:
+    """Say on stderr, unless that is to be quiet, which run an answer is of."""
+    if _settings().quiet:
+        return
+    what = f", one input over the features of {base}" if base else ""
+    click.echo(f"Run {id} ({name}{what})", err=True)
+
+
+def _settings() -> Settings:
+    return click.get_current_context().find_root().ensure_object(Settings)
+
+
 def progress() -> Progress:
     """Return the progress display that the invocation asked for."""
     from lib_graph.support.progress import SILENT, ConsoleProgress
 
-    settings = click.get_current_context().find_root().ensure_object(Settings)
+    settings = _settings()
     if settings.verbose:
         import logging
 

@@ -18,6 +18,7 @@ from lib_graph.support.devices import CPU
 
 __all__ = [
     "BASES",
+    "RESOLUTION",
     "LayerBasis",
     "RawBasis",
     "first_apart",
@@ -26,7 +27,7 @@ __all__ = [
     "pca_basis",
 ]
 
-BASES = ("lib", "pca", "neuron", "global")
+BASES = ("lib", "pca", "neuron", "random", "global")
 RESOLUTION = resolution_of(torch.float64)
 
 
@@ -35,7 +36,7 @@ class LayerBasis:
     """Coordinates f̂ = (f − μ) C of a layer, back f ≈ f̂ C⁺ + μ, most important feature first.
 
     `rotation` is C (d × r), `inverse` is C⁺ (r × d), `mean` is μ (d). `importance` is Λ for LIB,
-    global or not, and the variance for PCA and neurons. The constant is a feature, but no column.
+    global or not, and the variance for the others. The constant is a feature, but no column.
     """
 
     rotation: Float[Tensor, "d r"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from lib_graph.method.dictionary import Basis
@@ -22,7 +23,7 @@ from lib_graph.method.question import Question
 from lib_graph.method.readout import Readout
 from lib_graph.method.rules import Rule
 
-__all__ = ["constant_moments", "interaction_moments"]
+__all__ = ["constant_moments", "interaction_moments", "pushed", "question_of"]
 
 
 def interaction_moments(
@@ -39,17 +40,24 @@ def interaction_moments(
     position-local a VJP per target if these are fewer, `chunk` at a time.
     Positions that do not count are in no sum.
     """
-    f, mask = batch.activations[section.source.index], batch.mask(section.source)
-    features = basis.amounts(f)
-    if mask is not None:
-        features = features * mask[..., None]
-    readout = _readout(section, batch, next_basis)
-    question = Question(f, features, basis.inverse, readout, rule, chunk)
+    question = question_of(section, batch, basis, next_basis, rule, chunk)
     shape = (basis.features, next_basis.features)
     parts = section.kind.interactions(question)
     if parts is None and section.local and next_basis.features < basis.features:
         return InteractionMoments.filled(shape, _by_vjps(section, batch, question), axis=1)
     return InteractionMoments.filled(shape, parts or _by_jvps(section, batch, question))
+
+
+def question_of(
+    section: Section, batch: Batch, basis: Basis, next_basis: Basis, rule: Rule, chunk: int
+) -> Question:
+    """Return which interactions `interaction_moments` asks a section for."""
+    f, mask = batch.activations[section.source.index], batch.mask(section.source)
+    features = basis.amounts(f)
+    if mask is not None:
+        features = features * mask[..., None]
+    readout = _readout(section, batch, next_basis)
+    return Question(f, features, basis.inverse, readout, rule, chunk)
 
 
 def _readout(section: Section, batch: Batch, next_basis: Basis) -> Readout:
@@ -62,10 +70,18 @@ def _readout(section: Section, batch: Batch, next_basis: Basis) -> Readout:
 
 
 def _by_jvps(section: Section, batch: Batch, question: Question) -> Iterator[InteractionMoments]:
+    for attributions in pushed(section, batch, question):
+        yield question.readout.moments(attributions)
+
+
+def pushed(
+    section: Section, batch: Batch, question: Question
+) -> Iterator[Float[Tensor, "j n t r"]]:
+    """Yield the attributions of some sources each to (F C_{l+1})_it, by a JVP per source."""
     for _, rows, values in question.sources():
         tangents = values.movedim(-1, 0)[..., None] * rows[:, None, None]
         moved = push_forward(section, batch, tangents, question.rule)
-        yield question.readout.moments(moved @ question.readout.rotation)
+        yield moved @ question.readout.rotation
 
 
 def _by_vjps(section: Section, batch: Batch, question: Question) -> Iterator[InteractionMoments]:

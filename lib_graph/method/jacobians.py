@@ -19,6 +19,7 @@ __all__ = [
     "closed_moment",
     "column_gradients",
     "estimated_moment",
+    "random_signs",
     "second_moment",
 ]
 
@@ -111,7 +112,7 @@ def estimated_moment(
     f = batch.activations[section.source.index]
     n, t = batch.activations[section.target.index].shape[:2]
     shape = (probes, t, next_rotation.shape[1])
-    signs = torch.stack([_signs(shape, batch.start + i, section) for i in range(n)], 1).to(f)
+    signs = torch.stack([random_signs(shape, batch.start + i, section) for i in range(n)], 1).to(f)
     parts = signs.split(_few(chunk, f))
     seeds = (_counted(part @ next_rotation.T, batch, section) for part in parts)
     total, squares = exact(f.new_zeros(())), 0.0
@@ -125,7 +126,7 @@ def estimated_moment(
     return mean, max(deviation, 0.0) / (probes * max(probes - 1, 1))
 
 
-def _signs(shape: tuple[int, ...], sample: int, section: Section) -> Tensor:
+def random_signs(shape: tuple[int, ...], sample: int, section: Section) -> Tensor:
     """Return random signs that follow from a sample and a section."""
     generator = torch.Generator().manual_seed(sample * 1_000_003 + section.source.index)
     return torch.randint(0, 2, shape, generator=generator) * 2 - 1

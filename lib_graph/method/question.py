@@ -47,6 +47,10 @@ class Question:
         for i, (rows, values) in enumerate(parts):
             yield Sources(slice(i * chunk, (i + 1) * chunk), rows, values)
 
+    def heard_by(self, readout: Readout) -> Question:
+        """Return the same question with another readout."""
+        return replace(self, readout=readout)
+
     def read_along(self, rotation: Float[Tensor, "e r"]) -> Question:
         """Return the same question with another rotation in its readout."""
         return replace(self, readout=replace(self.readout, rotation=rotation))

@@ -31,8 +31,8 @@ class Readout:
         slopes = None if self.slopes is None else self.slopes[..., which]
         return replace(self, rotation=self.rotation[:, which], slopes=slopes)
 
-    def moments(self, attributions: Float[Tensor, "j n t r"]) -> InteractionMoments:
-        """Return the moments of A_itj, sources j first, over the output positions that count.
+    def counting(self, attributions: Float[Tensor, "j n t r"]) -> Float[Tensor, "j n t r"]:
+        """Return A_itj, sources j first, 0 at output positions that do not count.
 
         Given are the attributions to (F C_{l+1})_it; the slopes are put on here.
         """
@@ -40,4 +40,8 @@ class Readout:
             attributions = attributions * self.slopes
         if self.counted is not None:
             attributions = attributions * self.counted[..., None]
-        return InteractionMoments.of(attributions, self.positions)
+        return attributions
+
+    def moments(self, attributions: Float[Tensor, "j n t r"]) -> InteractionMoments:
+        """Return the moments of A_itj over the output positions that count, given as `counting`."""
+        return InteractionMoments.of(self.counting(attributions), self.positions)

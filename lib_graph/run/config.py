@@ -41,6 +41,7 @@ class BuildConfig(BaseModel):
     target_error: float | None = None
     probes: int | None = None
     format: str | None = None
+    seed: int = 0
     data: str | None = None
     text: str | None = None
     context: int | None = None

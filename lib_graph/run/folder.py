@@ -27,6 +27,8 @@ from lib_graph.run.schema import (
     Manifest,
 )
 from lib_graph.support.files import file_sha256
+from lib_graph.support.showing import Display, Displayed, block, paragraph, table_html
+from lib_graph.support.view import View
 
 __all__ = ["Run", "row_group_layer"]
 
@@ -34,7 +36,7 @@ AGAIN = "Build the run again with --replace."
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Displayed):
     """A run folder that is complete and undamaged. Open one with `Run.open(folder)`."""
 
     path: Path
@@ -128,6 +130,21 @@ class Run:
                 groups = [group for group, name in enumerate(layers) if name == layer.name]
                 if groups:
                     yield _frame(file.read_row_groups(groups))
+
+    def _display(self) -> Display:
+        made = self.manifest
+        about = (
+            f"run {made.name} ({self.id}) in {self.path}: {made.model.name} in the basis "
+            f"{made.basis}, {made.data.name}"
+        )
+        rows = [
+            (each.name, f"{each.features:,}", f"{each.pca_rank:,}", f"{each.width:,}", each.kind)
+            for each in self.layers
+        ]
+        columns = ("layer", "features", "PCA rank", "width", "kind")
+        view = View(columns, rows, frozenset(columns[1:4]))
+        text = "\n".join([about, *view.lines()])
+        return Display(text, block(paragraph(about), table_html(view)))
 
 
 def row_group_layer(file: pq.ParquetFile, group: int) -> str:

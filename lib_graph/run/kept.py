@@ -23,7 +23,7 @@ from safetensors import SafetensorError, safe_open
 from lib_graph.errors import ConflictError, RunError
 from lib_graph.run.folder import Run
 from lib_graph.run.schema import DATA_FILES
-from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.progress import USUAL, Progress
 
 __all__ = [
     "KEPT", "UNFINISHED", "Kept", "Origin", "checked_origin", "clear", "differing", "finished",
@@ -108,7 +108,7 @@ def differing(found: Origin, origin: Origin) -> list[str]:
     return [name for name in every if found.get(name) != origin.get(name)]
 
 
-def finished(out: Path, origin: Origin, progress: Progress = SILENT) -> Run | None:
+def finished(out: Path, origin: Origin, progress: Progress = USUAL) -> Run | None:
     """Return the run in a folder if it is whole, and None where there is some of it or nothing.
 
     Raises ConflictError if what is there is another run or part of one, naming what differs, and
@@ -144,7 +144,7 @@ def clear(out: Path) -> None:
 
 
 def up_to_date(
-    paths: Iterable[Path], origin: Origin, *, replace: bool = False, progress: Progress = SILENT
+    paths: Iterable[Path], origin: Origin, *, replace: bool = False, progress: Progress = USUAL
 ) -> bool:
     """Return whether all of some files are there, made from this; False if they are replaced.
 

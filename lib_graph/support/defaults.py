@@ -44,6 +44,7 @@ WEIGHTS: Final = "sqrt"
 RESOLUTION: Final = 1.0
 SHUFFLED: Final = 10  # graphs without modules
 SEEDS: Final = 10  # partitions that are compared
+SEEDS_EACH: Final = 1  # the same, of each of several runs
 SHOWN: Final = 5  # inputs, outputs and examples of a feature
 SORT: Final = "index"
 DRAWN: Final = 30  # of each layer, or paths or interactions in a picture

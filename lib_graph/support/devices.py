@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lib_graph.errors import NotFoundError, UsageError
 
-__all__ = ["CPU", "DEVICES", "device_named", "exact", "sums_on"]
+__all__ = ["CPU", "DEVICES", "device_named", "devices_here", "exact", "sums_on"]
 
 DEVICES = ("cpu", "cuda", "mps")
 CPU = torch.device("cpu")
@@ -40,6 +40,16 @@ def device_named(name: str, dtype: torch.dtype) -> torch.device:
             f"There is no device {kind}:{place} here (PyTorch finds {there}). Use --device cpu."
         )
     return torch.device("cuda", place) if kind == "cuda" else torch.device(kind)
+
+
+def devices_here() -> list[str]:
+    """Return what `device_named` takes here, the processor first, with the names of GPUs.
+
+    >>> devices_here()[0]
+    'cpu'
+    """
+    cuda = [f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())]
+    return ["cpu", *cuda, *(["mps"] if torch.backends.mps.is_available() else [])]
 
 
 def sums_on(device: torch.device) -> torch.device:

@@ -1,4 +1,4 @@
-"""Progress as an interface: silent by default, on stderr where a command shows it."""
+"""Progress as an interface: shown in a notebook, silent in a program, on stderr by a command."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-__all__ = ["SILENT", "ConsoleProgress", "Progress", "Silent"]
+__all__ = ["SILENT", "USUAL", "ConsoleProgress", "Progress", "Silent", "Usual"]
 
 Advance = Callable[[int], None]
 
@@ -38,6 +38,29 @@ class Silent:
 
 
 SILENT = Silent()
+
+
+class Usual:
+    """Progress where nobody said otherwise: shown in a notebook, silent everywhere else."""
+
+    def stage(self, name: str, total: int) -> AbstractContextManager[Advance]:
+        """Return the context of a stage."""
+        return _here().stage(name, total)
+
+    def say(self, line: str) -> None:
+        """Show one line in a notebook."""
+        _here().say(line)
+
+
+USUAL = Usual()
+
+
+def _here() -> Progress:
+    if "IPython" not in sys.modules:
+        return SILENT
+    from lib_graph.support.notebooks import current_progress
+
+    return current_progress() or SILENT
 
 
 class ConsoleProgress:

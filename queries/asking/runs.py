@@ -62,9 +62,11 @@ def runs_table(store: GraphStore, *, unfinished: bool = False) -> Table:
 
 
 def choose_run(runs: Sequence[RunInfo], wanted: str | None = None) -> RunInfo:
-    """Return the run with this id, name or beginning of an id; by default the first of `runs`.
+    """Return the run with this id, name or beginning of an id.
 
-    Raises NotFoundError if there is none, UsageError if several fit.
+    By default the first of `runs` that is no trace: those are of one input, and are named. Raises
+    NotFoundError if there is none, UsageError if several fit, or if all are traces and no name is
+    given.
 
     >>> def run(id, name):
     ...     return RunInfo(id, name, "m", "lib", None, "complete", 1, 1, "2026", "2026", 2)
@@ -73,9 +75,15 @@ def choose_run(runs: Sequence[RunInfo], wanted: str | None = None) -> RunInfo:
     ('seed 0', 'seed 0', '01ffffffffff')
     """
     if wanted is None:
-        if not runs:
+        found = next((run for run in runs if run.base is None), None)
+        if found is None and runs:
+            raise UsageError(
+                "All runs here are of one input, and no such run is meant unless it is named. Name "
+                f"one, such as {runs[0].id} ({runs[0].name})."
+            )
+        if found is None:
             raise NotFoundError("run", "newest", [], "Load one with 'lib-graph ingest RUN'.")
-        return runs[0]
+        return found
     for fits in (
         [run for run in runs if run.id == wanted],
         [run for run in runs if run.name == wanted],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from lib_graph.support.showing import Display, Displayed
 from lib_graph.support.tables import Record, records_of
 from queries.asking.statements import Statement
 
@@ -21,7 +22,7 @@ TEXTS = ("id", "layer", "role", "label", "source", "target", "source_label", "ta
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class Table(Displayed):
     """Rows with named columns, and the statements that gave them."""
 
     frame: pd.DataFrame
@@ -38,6 +39,11 @@ class Table:
     def records(self) -> list[Record]:
         """Return the rows as JSON has them: a missing number is None."""
         return records_of(self.frame)
+
+    def _display(self) -> Display:
+        from queries.notebook.answers import table_display
+
+        return table_display(self)
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from lib_graph.run.circuit import (
     CircuitFile,
     Scores,
 )
+from lib_graph.support.showing import Display, Displayed
 from lib_graph.support.tables import Record, records_of
 from queries.asking.ends import End
 from queries.asking.reader import Reader
@@ -35,7 +36,7 @@ STRENGTHS = ["source", "target", "strength", "stderr", "effect", "share"]
 
 
 @dataclass(frozen=True, eq=False)
-class Circuit:
+class Circuit(Displayed):
     """Features and interactions of one run.
 
     `features` has the columns FEATURE_COLUMNS, by layer and index; `interactions` has
@@ -83,6 +84,11 @@ class Circuit:
     def save(self, path: str | Path) -> None:
         """Write `json_value()` as a JSON file."""
         self.file().write(Path(path))
+
+    def _display(self) -> Display:
+        from queries.notebook.answers import circuit_display
+
+        return circuit_display(self)
 
 
 def circuit_from_shares(reader: Reader, source: End, target: End, *, min_share: float) -> Circuit:

@@ -19,6 +19,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from lib_graph.errors import UsageError
+from lib_graph.support.showing import Display, Displayed
 from lib_graph.support.tables import Record
 from queries.asking.ends import End
 from queries.asking.reader import Reader
@@ -49,7 +50,7 @@ class Path:
 
 
 @dataclass(frozen=True)
-class Paths:
+class Paths(Displayed):
     """The strongest paths, the strongest first: what was asked, and the statements that ran."""
 
     paths: tuple[Path, ...]
@@ -99,6 +100,11 @@ class Paths:
             for i, share in enumerate(path.shares):
                 graph.add_edge(path.path[i], path.path[i + 1], share=share)
         return graph
+
+    def _display(self) -> Display:
+        from queries.notebook.answers import paths_display
+
+        return paths_display(self)
 
 
 def find_paths(reader: Reader, source: End, target: End, *, k: int, layers: int) -> Paths:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lib_graph.cli.commands import command
+from lib_graph.cli.commands import command, say_run
 from lib_graph.errors import UsageError
 from queries.cli.options import (
     AnswerOutput,
@@ -72,7 +72,7 @@ def circuit(
         found = _find(graph, **options)
         if save is not None:
             found = graph.circuits.save(found, save, replace=replace)
-    output.emit(found, circuit_view)
+    output.emit(found, circuit_view, graph.run)
     if shortfall := found.query.get("shortfall"):
         click.echo(shortfall, err=True)
     if save is not None:
@@ -126,7 +126,7 @@ def list_circuits(store: str | None, run: str | None, output: AnswerOutput) -> N
 
     with open_graph(store, run) as graph:
         found = graph.circuits.table()
-    output.emit(found, circuits_view)
+    output.emit(found, circuits_view, graph.run)
 
 
 @command(short_help="Show a saved circuit.")
@@ -144,7 +144,7 @@ def show(name: str, store: str | None, run: str | None, output: AnswerOutput) ->
 
     with open_graph(store, run) as graph:
         found = graph.circuits.load(name)
-    output.emit(found, circuit_view)
+    output.emit(found, circuit_view, graph.run)
 
 
 @command(short_help="Compare saved circuits.")
@@ -166,7 +166,7 @@ def compare(
 
     with open_graph(store, run) as graph:
         found = graph.circuits.compare(names)
-    output.emit(found, comparison_view)
+    output.emit(found, comparison_view, graph.run)
 
 
 @command(short_help="Write a saved circuit to a JSON file.")
@@ -186,6 +186,7 @@ def export(name: str, store: str | None, run: str | None, out: Path) -> None:
     with open_graph(store, run) as graph:
         graph.circuits.load(name).save(out)
     click.echo(f"Wrote {out}.", err=True)
+    say_run(graph.run.id, graph.run.name, graph.run.base)
 
 
 @command(name="import", short_help="Save the circuit of a JSON file.")
@@ -210,7 +211,7 @@ def import_circuit(
 
     with open_graph(store, run or read_circuit(file).run) as graph:
         found = graph.circuits.import_file(file, **options)
-    output.emit(found, circuit_view)
+    output.emit(found, circuit_view, graph.run)
     click.echo(f"Saved the circuit {found.name!r} of run {found.run}.", err=True)
 
 

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from lib_graph.cli.commands import command
+from lib_graph.cli.commands import command, say_run
 from lib_graph.errors import UsageError
 from lib_graph.support import defaults
 from lib_graph.support.files import whole_file
@@ -23,9 +23,6 @@ from queries.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from queries.asking.ablations import Ablations
     from queries.circuits.circuit import Circuit
     from queries.graph import Graph
 
@@ -79,6 +76,7 @@ def export(what: str, store: str | None, run: str | None, out: Path | None, **op
             with whole_file(out) as temporary, temporary.open("wb") as file:
                 _export(graph, what, file, **options)
             click.echo(f"Wrote {out}.", err=True)
+        say_run(graph.run.id, graph.run.name, graph.run.base)
 
 
 def _export(
@@ -133,6 +131,7 @@ def plot(
     from queries.graph import open_graph
     from queries.pictures.circuit import plot_circuit
     from queries.pictures.figures import check_suffix, save_figure
+    from queries.pictures.whole import draw_run
 
     check_suffix(file)
     ends = options["source"] or options["target"]
@@ -142,8 +141,9 @@ def plot(
         raise UsageError(f"--saved takes the circuit as it is, without {' and '.join(typed)}.")
     with open_graph(store, run) as graph:
         if what in CHARTS:
-            save_figure(_chart(graph, what, options["limit"]), file)
+            save_figure(draw_run(graph, what, limit=options["limit"]), file)
             click.echo(f"Wrote {file}.", err=True)
+            say_run(graph.run.id, graph.run.name, graph.run.base)
             return
         circuit, title = _picture(graph, what, **options)
         found = graph.communities() if modules and len(circuit) else None
@@ -151,33 +151,7 @@ def plot(
     click.echo(
         f"Wrote {file}: {len(circuit.features)} features, {len(circuit)} interactions.", err=True
     )
-
-
-def _chart(graph: Graph, what: str, limit: int) -> Figure:
-    """Return a picture of the whole run."""
-    from queries.pictures.ablation import draw_ablations
-    from queries.pictures.charts import draw_importances, draw_modules, draw_strengths
-
-    title = f"{graph.run.name}: {what}"
-    if what == "importances":
-        return draw_importances(graph.features().frame, title=title)
-    if what == "ablation":
-        return draw_ablations(_ablations(graph), title=title)
-    communities = graph.communities()
-    if what == "modules":
-        return draw_modules(communities, limit=limit, title=title)
-    sections = [section.frame for section in graph.sections()]
-    return draw_strengths(communities, sections, limit=limit, title=title)
-
-
-def _ablations(graph: Graph) -> Ablations:
-    found = graph.ablations()
-    if found is None:
-        raise UsageError(
-            f"Nothing of run {graph.run.id} ({graph.run.name}) was ablated. Take 'lib-graph ablate "
-            "FOLDER nodes' and 'edges', and 'lib-graph ingest FOLDER' again."
-        )
-    return found
+    say_run(graph.run.id, graph.run.name, graph.run.base)
 
 
 def _picture(

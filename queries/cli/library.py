@@ -55,4 +55,4 @@ def query(
     parameters = parse_parameters(params, texts)
     with open_graph(store, run) as graph:
         answer = graph.query(name, **parameters)
-        output.emit(answer, lambda table: answer_view(table, graph.run.id, found.needs))
+        output.emit(answer, lambda table: answer_view(table, graph.run.id, found.needs), graph.run)

@@ -79,22 +79,23 @@ def communities(
     from queries.views.modules import communities_view, module_flow_view, module_table_view
 
     values = [value for text in resolutions for value in parse_resolutions(text)]
-    table = len(values) > 1 or seeds is not None or null is not None
-    if table and (write or as_graph):
+    many = len(values) > 1 or seeds is not None or null is not None
+    if many and (write or as_graph):
         raise UsageError("--write and --graph are of one partition. Give one --resolution alone.")
     with open_graph(store, run) as graph:
-        if table:
+        if many:
             options["seeds"] = defaults.SEEDS if seeds is None else seeds
             options["null"] = defaults.SHUFFLED if null is None else null
-            output.emit(graph.module_table(resolutions=values, **options), module_table_view)
+            table = graph.module_table(resolutions=values, **options)
+            output.emit(table, module_table_view, graph.run)
             return
         found = graph.communities(resolution=values[0], **options)
         if write:
             graph.save_communities(found)
         if as_graph:
-            output.emit(graph.module_flow(found), module_flow_view)
+            output.emit(graph.module_flow(found), module_flow_view, graph.run)
         else:
-            output.emit(found, communities_view)
+            output.emit(found, communities_view, graph.run)
     if write:
         click.echo(f"Stored {len(found)} modules of run {found.run}.", err=True)
 

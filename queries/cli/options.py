@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import click
 from click.core import ParameterSource
 
+from lib_graph.cli.commands import say_run
 from lib_graph.cli.output import Output as PlainOutput
 from lib_graph.cli.output import output_options as plain_output_options
 from lib_graph.errors import UsageError
@@ -17,6 +18,9 @@ from lib_graph.support import defaults
 from lib_graph.support.view import Rows, View
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from queries.asking.runs import RunInfo
     from queries.asking.statements import Statement
 
 __all__ = [
@@ -54,11 +58,38 @@ class AnswerOutput:
     plain: PlainOutput
     show_cypher: bool = False
 
-    def emit(self, answer: A, view: Callable[[A], View]) -> None:
-        """Print an answer in the way that was asked for; `view` makes its table."""
+    def emit(self, answer: A, view: Callable[[A], View], run: RunInfo | None = None) -> None:
+        """Print an answer in the way that was asked for; `view` makes its table.
+
+        The run that it is of is named on stderr, and in what programs read.
+        """
         if self.show_cypher:
             print_statements(answer.statements, err=True)
-        self.plain.emit(answer, view)
+        if run is None:
+            self.plain.emit(answer, view)
+            return
+        say_run(run.id, run.name, run.base)
+        self.plain.emit(_OfRun(answer, run.id), lambda _: view(answer))
+
+
+@dataclass(frozen=True)
+class _OfRun:
+    """Rows, each with the run that it is of; where the answer is one object, that has it."""
+
+    rows: Rows
+    run: str
+
+    def json_value(self) -> Any:
+        value = self.rows.json_value()
+        if isinstance(value, list):
+            return [{"run": self.run, **row} for row in value]
+        return {"run": self.run, **value}
+
+    def to_pandas(self) -> pd.DataFrame:
+        frame = self.rows.to_pandas()
+        if isinstance(self.rows.json_value(), list) and "run" not in frame:
+            frame.insert(0, "run", self.run)
+        return frame
 
 
 def print_statements(statements: Sequence[Statement], *, err: bool = False) -> None:
@@ -81,7 +112,11 @@ def output_options(verb: F) -> F:
 def run_options(verb: F) -> F:
     """Give a verb --store and --run."""
     for option in (
-        click.option("--run", metavar="RUN", help="Id, its beginning, or name. [default: newest]"),
+        click.option(
+            "--run",
+            metavar="RUN",
+            help="Id, its beginning, or name. [default: the newest that is no trace]",
+        ),
         store_option,
     ):
         verb = option(verb)

@@ -68,7 +68,7 @@ def features(store: str | None, run: str | None, output: AnswerOutput, **options
 
     with open_graph(store, run) as graph:
         found = graph.features(**options)
-    output.emit(found, features_view)
+    output.emit(found, features_view, graph.run)
 
 
 @command(short_help="List the strongest interactions of a run.")
@@ -91,7 +91,7 @@ def interactions(store: str | None, run: str | None, output: AnswerOutput, **opt
 
     with open_graph(store, run) as graph:
         found = graph.interactions(**options)
-    output.emit(found, interactions_view)
+    output.emit(found, interactions_view, graph.run)
 
 
 @command(short_help="Find the k strongest paths.")
@@ -115,4 +115,4 @@ def paths(store: str | None, run: str | None, output: AnswerOutput, **options: A
 
     with open_graph(store, run) as graph:
         found = graph.paths(**options)
-    output.emit(found, paths_view)
+    output.emit(found, paths_view, graph.run)

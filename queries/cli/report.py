@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lib_graph.cli.commands import command, progress
+from lib_graph.cli.commands import command, progress, say_run
 from queries.cli.options import store_option
 
 __all__ = ["report"]
@@ -48,3 +48,4 @@ def report(run: str, store: str | None, out: Path) -> None:
         with open_graphs([run], store) as (graph,):
             write_report(Source(graph, folder, store), out, progress=progress())
     click.echo(f"Wrote {out}.", err=True)
+    say_run(graph.run.id, graph.run.name, graph.run.base)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lib_graph.cli.commands import command, progress
+from lib_graph.cli.commands import command, progress, say_run
 from lib_graph.errors import UsageError
 from queries.cli.options import AnswerOutput, output_options, run_options, store_option
 
@@ -65,7 +65,9 @@ def cypher(
     parameters = parse_parameters(params)
     with using_store(store) as opened:
         if "run" not in parameters and re.search(r"\$(run\b|`run`)", text):
-            parameters = {"run": choose_run(list_runs(opened), run).id, **parameters}
+            chosen = choose_run(list_runs(opened), run)
+            parameters = {"run": chosen.id, **parameters}
+            say_run(chosen.id, chosen.name, chosen.base)
         if write:
             found = _write(opened, text, parameters)
         else:

@@ -46,4 +46,4 @@ def unusual(store: str | None, run: str | None, output: AnswerOutput, **options:
 
     with open_graph(store, run) as graph:
         found = graph.unusual(**options)
-    output.emit(found, unusual_view)
+    output.emit(found, unusual_view, graph.run)

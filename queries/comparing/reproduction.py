@@ -21,7 +21,7 @@ from lib_graph.analysis.published import (
 )
 from lib_graph.analysis.reproducing import SHIPPED, Case, cases, reproduced_run
 from lib_graph.run import Run
-from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.progress import USUAL, Progress
 from lib_graph.support.tables import Record, records_of
 from queries.graph import open_graph
 
@@ -92,7 +92,7 @@ def reproduce(
     networks: Path | None = None,
     *,
     replace: bool = False,
-    progress: Progress = SILENT,
+    progress: Progress = USUAL,
 ) -> Reproduction:
     """Return our numbers beside the published ones, from runs and a store in the folder `out`.
 

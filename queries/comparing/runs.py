@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
@@ -18,18 +17,19 @@ from lib_graph.support import defaults
 from lib_graph.support.tables import Record, records_of
 from queries.asking.reader import Reader
 from queries.asking.statements import Statement, read_text
-from queries.comparing.sparsity import sparsity
+from queries.comparing.sparsity import Sparsity, section_sparsity
 from queries.graph import Graph, open_graph
+from queries.modules.graph import Weights
 
 __all__ = ["RunComparison", "compare_runs", "layer_rows", "open_graphs"]
 
 RUN_COLUMNS = (
     "run", "name", "model", "basis", "features", "interactions", "modularity", "null_mean",
-    "null_sd", "modules", "labelled", "purity", "label_ari",
+    "null_sd", "stability", "modules", "labelled", "purity", "label_ari",
 )  # fmt: skip
 LAYER_COLUMNS = (
     "run", "name", "layer", "width", "pca_rank", "features", "interactions", "for_90", "for_99",
-    "gini", "hoyer", "edges_required", "matched",
+    "gini", "hoyer", "effective", "sources", "edges_required", "matched",
 )  # fmt: skip
 WHOLE = ("for_90", "for_99", "edges_required")
 
@@ -42,10 +42,11 @@ class RunComparison:
     `queries.modules.table`. `layers` has a row per run and layer, LAYER_COLUMNS: width, PCA rank
     and features kept (the rank in the basis); and of the interactions out of the layer, those of
     the constant left out, their number and the sparsity of their strengths
-    (`queries.comparing.sparsity`), over all pairs of features, so that a pair without an
-    interaction counts as 0. `edges_required` is there where the edges were ablated, and `matched`
-    where the run is matched with the first one: the median, over the features that vary, of |r|
-    with the one most like it there, on the first run's data if it was measured on them.
+    (`queries.comparing.sparsity`), over all pairs of features, or of the most important ones where
+    only those were asked for; a pair without an interaction counts as 0. `edges_required` is there
+    where the edges were ablated, and `matched` where the run is matched with the first one: the
+    median, over the features that vary, of |r| with the one most like it there, on the first run's
+    data if it was measured on them.
     """
 
     runs: pd.DataFrame
@@ -115,21 +116,31 @@ def compare_runs(
     *,
     resolution: float = defaults.RESOLUTION,
     seed: int = defaults.SEED,
+    seeds: int = defaults.SEEDS_EACH,
     null: int = defaults.SHUFFLED,
+    weights: Weights = defaults.WEIGHTS,
+    top: int | None = None,
 ) -> RunComparison:
-    """Return runs side by side; modules are those of Leiden, with √strength as weights.
+    """Return runs side by side; modules are those of Leiden, as `Graph.module_table` has them.
+
+    `top` takes the so many most important features of each layer alone where sparsity is measured,
+    raw layers whole: a basis with fewer features is not sparser for that.
 
     Raises UsageError for fewer than two runs, or what cannot be used.
     """
     if len({graph.run.id for graph in graphs}) < 2:
         raise UsageError("One run cannot be compared. Name two or more.")
+    if top is not None and top < 1:
+        raise UsageError(f"top is {top}; sparsity is measured among at least 1 feature.")
     runs: list[Record] = []
     layers: list[Record] = []
     required, statements = _edges_required(graphs)
     for graph in graphs:
-        found, texts = layer_rows(graph)
+        found, texts = layer_rows(graph, top)
         matched, read = _matched(graph, graphs[0].run.id)
-        modules = graph.module_table(resolutions=[resolution], seed=seed, seeds=1, null=null)
+        modules = graph.module_table(
+            resolutions=[resolution], seed=seed, seeds=seeds, null=null, weights=weights
+        )
         info = graph.run
         own = {"run": info.id, "name": info.name}
         runs.append(
@@ -156,34 +167,48 @@ def compare_runs(
     )
 
 
-def layer_rows(graph: Graph) -> tuple[list[Record], tuple[Statement, ...]]:
-    """Return what is compared of each layer, and what was read for it."""
+def layer_rows(graph: Graph, top: int | None = None) -> tuple[list[Record], tuple[Statement, ...]]:
+    """Return what is compared of each layer, and what was read for it.
+
+    With `top`, interactions are those among the so many most important features of each layer.
+    """
     reader = Reader(graph.store, graph.run.id)
     (row,) = reader.rows(read_text("run_manifest"))
     manifest = _Manifest.model_validate_json(row["manifest"])
     ranks = {layer.name: layer.pca_rank for layer in manifest.layers}
     features = graph.features().frame
-    constant = set(features["id"][features["role"] == "constant"])
+    among = {
+        layer.name: pd.Index(_first_features(features[features["layer"] == layer.name], top))
+        for layer in graph.layers
+    }
     rows = []
     for layer in graph.layers:
-        targets = [each.features for each in graph.layers if each.index == layer.index + 1]
-        strength = np.zeros(0)
+        targets = [each.name for each in graph.layers if each.index == layer.index + 1]
+        count, sparse = 0, Sparsity(None, None, None, None, None)
         if targets:
             section = reader.frame(
                 read_text("section_interactions"), layer=layer.index, min_strength=0.0
             )
-            strength = section["strength"][~section["source"].isin(constant)].to_numpy()
+            count, sparse = section_sparsity(section, among[layer.name], among[targets[0]])
         rows.append(
             {
                 "layer": layer.name,
                 "width": layer.width,
                 "pca_rank": ranks[layer.name],
                 "features": layer.features,
-                "interactions": len(strength),
-                **asdict(sparsity(strength, layer.features * sum(targets))),
+                "interactions": count,
+                **asdict(sparse),
             }
         )
     return rows, reader.statements
+
+
+def _first_features(features: pd.DataFrame, top: int | None) -> pd.Series[str]:
+    """Return the ids of a layer's most important features; all without `top`, and of outputs."""
+    own = features[features["role"] != "constant"]
+    if top is None or (own["role"] == "output").any():
+        return own["id"]
+    return own.sort_values("importance", ascending=False, kind="stable")["id"].iloc[:top]
 
 
 def _edges_required(

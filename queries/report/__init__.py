@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lib_graph.support.files import whole_file
-from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.progress import USUAL, Progress
 from lib_graph.support.view import View
 from queries.asking.library import queries_table
 from queries.report.ablations import ablation_part
@@ -21,7 +21,7 @@ from queries.views.answers import queries_view
 __all__ = ["Source", "report_parts", "write_report"]
 
 
-def write_report(source: Source, path: str | Path, *, progress: Progress = SILENT) -> None:
+def write_report(source: Source, path: str | Path, *, progress: Progress = USUAL) -> None:
     """Write the report of a run: one HTML file that needs no network and no other file.
 
     The same run and circuits give the same bytes. Raises RunError for examples that are damaged,
@@ -34,7 +34,7 @@ def write_report(source: Source, path: str | Path, *, progress: Progress = SILEN
         temporary.write_bytes(page.encode("utf-8", "replace"))
 
 
-def report_parts(source: Source, *, progress: Progress = SILENT) -> list[Chapter]:
+def report_parts(source: Source, *, progress: Progress = USUAL) -> list[Chapter]:
     """Return the parts of a report, in their order."""
     communities = source.graph.communities()
     makers = (

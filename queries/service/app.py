@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
@@ -14,11 +13,11 @@ from queries.service import circuits, features, modules, reading, texts, working
 from queries.service.failing import FAILURES, handle_errors
 from queries.service.guard import Door, Guard
 from queries.service.held import Served
+from queries.service.saved_page import PAGE
 
-__all__ = ["API", "PAGE", "make_api", "make_service"]
+__all__ = ["API", "make_api", "make_service"]
 
 API = "/api/v1"
-PAGE = Path(__file__).parent / "static"
 
 
 def make_service(served: Served, door: Door) -> ASGIApp:

@@ -10,9 +10,9 @@ from lib_graph.support import defaults
 from lib_graph.support.tables import records_of
 from queries.modules.communities import Method
 from queries.modules.graph import Weights
-from queries.pictures.figures import module_colours
 from queries.service.answers import Answered, answer
 from queries.service.asked import RunGraph, TheService
+from queries.service.saved_page import communities_data
 
 __all__ = ["router"]
 
@@ -33,8 +33,7 @@ def communities(
     """Return the modules of a run, the largest first, and their colours in all pictures."""
     settings: dict[str, Any] = {"method": method, "weights": weights}
     found = service.communities(graph, **settings, resolution=resolution, seed=seed)
-    colours = module_colours(found.features["community"])
-    return answer(graph.run, {**found.json_value(), "colours": colours}, found.statements)
+    return answer(graph.run, communities_data(found), found.statements)
 
 
 @router.get("/supernodes", response_model=Answered)

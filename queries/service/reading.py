@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import HTMLResponse
 
 from lib_graph.support import defaults
 from lib_graph.support.tables import records_of
 from queries.asking.statements import Statement, read_text
-from queries.circuits.overview import Overview
 from queries.graph import Sort
 from queries.service.answers import Answered, answer
 from queries.service.asked import (
@@ -23,12 +23,14 @@ from queries.service.asked import (
     Target,
     TheService,
 )
+from queries.service.saved_page import saved_page, view_data
 
 __all__ = ["router"]
 
 router = APIRouter()
 Page = Annotated[int, Query(ge=0, le=2**31)]
 Words = Annotated[str, Query(max_length=200)]
+OtherRun = Annotated[str | None, Query(max_length=1000, description="A run.")]
 
 
 @router.get("/runs", response_model=Answered)
@@ -108,18 +110,26 @@ def view(service: TheService, graph: RunGraph, share: Share = defaults.KEPT) -> 
     There are never more than 5,000 interactions.
     """
     found = graph.overview(share=share, ranked=service.ranked(graph))
-    return answer(graph.run, _columns(found), found.statements)
+    return answer(graph.run, view_data(found), found.statements)
 
 
-def _columns(found: Overview) -> dict[str, Any]:
-    """Return an overview as it is sent."""
-    places = {feature: place for place, feature in enumerate(found.features["id"])}
-    rows = found.interactions
-    ends = {end: [places[feature] for feature in rows[end]] for end in ("source", "target")}
-    numbers = {name: rows[name].tolist() for name in ("strength", "effect", "share", "kept_at")}
-    scalars = ("share", "kept", "cut", "features_of", "interactions_of")
-    return {
-        **{name: getattr(found, name) for name in scalars},
-        "features": {name: found.features[name].tolist() for name in found.features.columns},
-        "interactions": {**ends, **numbers},
-    }
+@router.get("/page", response_class=HTMLResponse)
+def page(service: TheService, graph: RunGraph, share: Share = defaults.KEPT) -> HTMLResponse:
+    """Return the page with this run's view in it, as one HTML file that needs no service."""
+    ranked = service.ranked(graph)
+    return HTMLResponse(saved_page(graph, ranked, service.communities(graph), share=share))
+
+
+@router.get("/unusual", response_model=Answered)
+def unusual(
+    graph: RunGraph,
+    against: OtherRun = None,
+    min_share: Share = defaults.MIN_SHARE,
+    min_importance: Share = defaults.LEAST_TARGET,
+    limit: Count = defaults.LIMIT,
+) -> Response:
+    """Return what a run of one input uses that the average does not: the verb 'unusual'."""
+    table = graph.unusual(
+        against=against, min_share=min_share, min_importance=min_importance, limit=limit
+    )
+    return answer(graph.run, table.records(), table.statements)

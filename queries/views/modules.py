@@ -109,7 +109,7 @@ def runs_compared_view(found: RunComparison) -> View:
         ],
         frozenset(["width", "PCA", "features", "matched"]),
     )
-    numbers = ("interactions", "n90", "n99", "Gini", "Hoyer", "required")
+    numbers = ("interactions", "n90", "n99", "Gini", "Hoyer", "effective", "sources", "required")
     rows = [
         (
             called[row["run"]],
@@ -117,6 +117,7 @@ def runs_compared_view(found: RunComparison) -> View:
             *(count_cell(row[name]) for name in ("interactions", "for_90", "for_99")),
             fixed_cell(row["gini"]),
             fixed_cell(row["hoyer"]),
+            *(number_cell(row[name]) for name in ("effective", "sources")),
             count_cell(row["edges_required"]),
         )
         for row in layers
@@ -125,7 +126,9 @@ def runs_compared_view(found: RunComparison) -> View:
     below = (
         "PCA: its rank. matched: median |r| of features with the one most like it in\n"
         f"{found.runs['run'].iloc[0]}, where they were matched. n90, n99: interactions that make\n"
-        "up 90 and 99 % of the strength. required: edges required, where they were ablated."
+        "up 90 and 99 % of the strength. effective: exp of the entropy of the strengths; sources:\n"
+        "that of a target's sources, mean over targets, whatever the features' scales. required:\n"
+        "edges required, where they were ablated."
     )
     return View(
         ("run", "layer", *numbers),
@@ -158,10 +161,11 @@ def _wholes(found: RunComparison) -> View:
             str(row["interactions"]),
             fixed_cell(row["modularity"]),
             spread_cell(row["null_mean"], row["null_sd"]),
+            fixed_cell(row["stability"]),
             fixed_cell(row["purity"]),
             fixed_cell(row["label_ari"]),
         )
         for row in records_of(found.runs)
     ]
-    numbers = ("features", "interactions", "Q", "chance", "purity", "ARI")
+    numbers = ("features", "interactions", "Q", "chance", "stability", "purity", "ARI")
     return View(("run", "name", "basis", *numbers), rows, frozenset(numbers))

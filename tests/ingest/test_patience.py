@@ -14,6 +14,8 @@ import ingest
 from ingest.store import GraphStore, Transaction, open_store
 from lib_graph.errors import StoreUnavailableError, TransactionTooLargeError
 from lib_graph.run import Run
+from queries.doctor.checks import Asking
+from queries.doctor.server import check_server
 from tests.conftest import Neo4j
 from tests.synthetic import random_run
 from tools.neo4j.server import Server
@@ -78,6 +80,10 @@ def test_pieces_shrink_until_they_fit(
 
             def create(transaction: Transaction) -> None:
                 transaction.execute("UNWIND range(1, 100000) AS i CREATE (:Big {id: i})")
+
+            found = {check.name: check for check in check_server(Asking(store), [])}
+            assert found["transactions"].state == "lacking"
+            assert found["transactions"].found == "at most 16 MiB each"
 
             with pytest.raises(TransactionTooLargeError, match=r"db\.memory\.transaction\.max"):
                 store.transact(create)

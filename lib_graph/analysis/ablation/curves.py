@@ -18,7 +18,7 @@ from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.method.network import Layer
 from lib_graph.run.ablations import ABLATION, MASKS
 from lib_graph.support import defaults
-from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["RANDOM_ANSWERS", "EdgeAblation", "ablate_edges", "ablate_nodes", "node_counts"]
 
@@ -45,7 +45,7 @@ def ablate_nodes(
     layers: Iterable[str] | None = None,
     counts: Sequence[int] | None = None,
     seed: int = defaults.SEED,
-    progress: Progress = SILENT,
+    progress: Progress = USUAL,
 ) -> pd.DataFrame:
     """Return the score of the network with the first n features of a layer (columns of ABLATION).
 
@@ -115,7 +115,7 @@ def ablate_edges(
     layers: Iterable[str] | None = None,
     delta: float = defaults.DELTA,
     seed: int = defaults.SEED,
-    progress: Progress = SILENT,
+    progress: Progress = USUAL,
 ) -> EdgeAblation:
     """Return the score of the network with the n strongest interactions of a section.
 

@@ -24,7 +24,7 @@ from lib_graph.networks import Subject
 from lib_graph.run import Run
 from lib_graph.run.kept import graph_of
 from lib_graph.support import defaults
-from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.progress import USUAL, Progress
 from lib_graph.support.tables import Record, records_of
 
 __all__ = ["TABLES", "Degeneracy", "degeneracy_of", "effective_rank"]
@@ -53,7 +53,7 @@ def degeneracy_of(
     share: float = defaults.NEARLY,
     memory: int = defaults.MEMORY,
     device: str = defaults.DEVICE,
-    progress: Progress = SILENT,
+    progress: Progress = USUAL,
 ) -> Degeneracy:
     """Return how degenerate the network of a run is on the run's data.
 

@@ -16,7 +16,7 @@ from lib_graph.networks.checkpoint import check_new, save
 from lib_graph.networks.mlp import MLP, ImageData, MLPConfig, MLPTraining
 from lib_graph.networks.training.common import endless_batches, one_thread
 from lib_graph.support import defaults
-from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["MLPRecipe", "evaluate", "train"]
 
@@ -49,7 +49,7 @@ def train(
     recipe: MLPRecipe | None = None,
     *,
     label: str | None = None,
-    progress: Progress = SILENT,
+    progress: Progress = USUAL,
 ) -> MLPConfig:
     """Return the configuration of a network trained on the images in `data`, written to `out`.
 

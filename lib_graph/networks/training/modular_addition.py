@@ -19,7 +19,7 @@ from lib_graph.networks.modular_addition import (
 )
 from lib_graph.networks.training.common import endless_batches, one_thread
 from lib_graph.support import defaults
-from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["AdditionRecipe", "evaluate", "train"]
 
@@ -57,7 +57,7 @@ def train(
     config: AdditionConfig | None = None,
     recipe: AdditionRecipe | None = None,
     *,
-    progress: Progress = SILENT,
+    progress: Progress = USUAL,
 ) -> AdditionConfig:
     """Return the configuration of a network trained on (a + b) mod p, written to the folder `out`.
 

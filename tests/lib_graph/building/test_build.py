@@ -338,3 +338,21 @@ def test_activations_that_are_not_finite_are_an_error(tmp_path):
 def test_options_that_cannot_be_used(options, words):
     with pytest.raises(UsageError, match=words):
         Options(**options)
+
+
+@pytest.mark.slow
+def test_a_seed_counts_where_the_basis_is_random_and_nowhere_else(tmp_path):
+    runs = [
+        build(SUBJECT, tmp_path / str(seed), Options(basis="random", seed=seed)) for seed in (0, 1)
+    ]
+    assert len({run.id for run in runs}) == 2
+    for seed, run in enumerate(runs):
+        assert (run.manifest.basis, run.manifest.seed) == ("random", seed)
+        features = run.features[run.features.role == "feature"]
+        assert (features.importance == 1.0).all()
+        assert np.allclose(features.variance, 1.0)
+    one, other = (read_bases(run.path / "bases.safetensors") for run in runs)
+    layer = runs[0].layers[0].name
+    assert not torch.allclose(one[layer].rotation, other[layer].rotation, atol=0.1)
+    with pytest.raises(UsageError, match="seed is 1, and nothing but the basis random"):
+        Options(basis="pca", seed=1)

@@ -326,7 +326,8 @@ def test_dictionaries_and_a_basis_may_stand_beside(tmp_path):
     place = saelens(tmp_path / "one", transcoder("jumprelu", 1))
     torch.manual_seed(3)
     parts = {"stream.encoder": torch.randn(D, 6), "stream.encoder_bias": torch.randn(6),
-             "stream.decoder": torch.randn(6, D) / 9, "stream.decoder_bias": torch.zeros(D)}  # fmt: skip
+             "stream.decoder": torch.randn(6, D) / 9,
+             "stream.decoder_bias": torch.zeros(D)}  # fmt: skip
     save_file(parts, tmp_path / "stream.safetensors", {"activation": "relu"})
     layers = ["input=0:in", "first=1.mlp:in", "stream=3:in", "output"]
     places = f"first={place}", f"stream={tmp_path / 'stream.safetensors'}"

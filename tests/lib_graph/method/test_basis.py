@@ -6,6 +6,7 @@ from lib_graph.dictionaries.bases_file import read_bases, write_bases
 from lib_graph.errors import ModelError
 from lib_graph.method.basis import RawBasis, lib_basis, neuron_basis, pca_basis
 from lib_graph.method.moments import Moments
+from lib_graph.method.random_basis import random_basis, random_turn
 
 torch.manual_seed(1)
 D = 6
@@ -18,6 +19,7 @@ BASES = {
     "lib": lib_basis(MOMENTS, M, "x", 1e-12, 1e-12),
     "pca": pca_basis(MOMENTS, "x", 1e-12),
     "neuron": neuron_basis(MOMENTS, "x", 1e-12),
+    "random": random_basis(MOMENTS, "x", 1e-12, 0),
 }
 
 
@@ -120,3 +122,23 @@ def test_a_bases_file_gives_back_what_was_written(tmp_path):
         for part in ("rotation", "inverse", "mean", "pca_eigenvalues", "importance"):
             assert torch.equal(getattr(found[name], part), getattr(basis, part)), part
         assert found[name].pca_rank == basis.pca_rank
+
+
+def test_the_random_basis_turns_the_whitened_space():
+    """C⁺ᵀ C⁺ = G, as for any turn of R, and another seed or layer gives another turn."""
+    basis = BASES["random"]
+    assert torch.allclose(basis.inverse.T @ basis.inverse, MOMENTS.covariance)
+    assert torch.allclose(Moments.of(basis.coordinates(ROWS)).covariance, torch.eye(D).double())
+    lib = BASES["lib"]
+    turn = lib.importance.rsqrt()[:, None] * (lib.rotation.T @ basis.inverse.T)
+    assert torch.allclose(turn @ turn.T, torch.eye(D).double())  # Vᵀ Q
+    for other in (random_basis(MOMENTS, "x", 1e-12, 1), random_basis(MOMENTS, "y", 1e-12, 0)):
+        assert not torch.allclose(other.rotation, basis.rotation, atol=0.1)
+    assert torch.equal(random_basis(MOMENTS, "x", 1e-12, 0).rotation, basis.rotation)
+
+
+def test_random_turns_prefer_no_direction():
+    """Of Haar's distribution an entry has the mean 0 and the mean square 1/d."""
+    turns = torch.stack([random_turn(4, str(n)) for n in range(2000)])
+    assert torch.allclose(turns.mean(0), torch.zeros(4, 4).double(), atol=0.05)
+    assert torch.allclose(turns.square().mean(0), torch.full((4, 4), 0.25).double(), atol=0.025)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.errors import NotFoundError, UsageError
@@ -40,6 +41,20 @@ def test_the_newest_run_is_the_default_and_the_greater_id_decides(three_runs: Gr
     assert queries.open_graph(three_runs).run.id == IDS[2]
     three_runs.write("MATCH (r:Run {id: $id}) SET r.loaded = '2027'", {"id": IDS[0]})
     assert queries.open_graph(three_runs).run.id == IDS[0]
+
+
+def test_a_run_of_one_input_is_never_the_default(three_runs: GraphStore, tmp_path: Path) -> None:
+    trace = random_run(tmp_path / "trace", seed=7, run_id="0c0000000004", base=IDS[0], name="trace")
+    ingest.load(trace, three_runs)
+    assert list_runs(three_runs)[0].id == trace.id
+    assert queries.open_graph(three_runs).run.id == IDS[2]
+    assert queries.open_graph(three_runs, "trace").run.id == trace.id
+    for run in IDS:
+        ingest.delete(run, three_runs)
+    with pytest.raises(
+        UsageError, match=r"All runs here are of one input.* 0c0000000004 \(trace\)"
+    ):
+        queries.open_graph(three_runs)
 
 
 @pytest.mark.parametrize("wanted", [IDS[0], "0a0000000001", "lib"])

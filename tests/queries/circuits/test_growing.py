@@ -93,7 +93,7 @@ def sparse(store_target: str, tmp_path: Path) -> str:
 def test_what_a_circuit_lacks_is_said(
     cli: Callable[..., Any], sparse: str, arguments: list[str], found: int, says: str
 ) -> None:
-    shown = cli("circuit", *arguments, "--store", sparse, "--json")
+    shown = cli("circuit", *arguments, "--store", sparse, "--json", "-q")
     assert (shown.code, shown.err.strip()) == (0, says)
     value = json.loads(shown.out)
     assert len(value["interactions"]) == found

@@ -105,7 +105,10 @@ def test_the_verb(
 ) -> None:
     arguments = ("unusual", "--store", store_target, "--run", TRACE, "-n", "4")
     expected = queries.open_graph(store, TRACE).unusual(limit=4)
-    assert json.loads(cli(*arguments, "--json").out) == expected.records()
+    named = cli(*arguments, "--json")
+    assert json.loads(named.out) == [{"run": TRACE, **row} for row in expected.records()]
+    assert f"Run {TRACE} (" in named.err
+    assert f"one input over the features of {BASE}" in named.err
     table = cli(*arguments).out.splitlines()
     assert table[0].split()[:5] == ["source", "target", "strength", "other_strength", "ratio"]
     assert len(table) == 5

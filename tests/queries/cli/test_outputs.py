@@ -29,7 +29,7 @@ OUTPUTS = {"--json", "--csv", "--parquet"}
 
 # commands of which no table comes: they make something, or show several things in words
 NO_ROWS = {
-    "upgrade", "basis", "serve",
+    "upgrade", "compact", "basis", "serve",
     "demo", "train modular-addition", "train mlp", "build", "examples", "feature", "trace",
     "ablate circuit", "ingest", "circuits export", "circuits delete", "export", "plot", "report",
     "delete",
@@ -76,7 +76,8 @@ OF_A_FOLDER = {
     "ablate edges": Example("{own} edges --replace --delta 0.2"),
     "match": Example("{own} {twin}"),
 }
-ELSEWHERE = {"reproduce"}  # takes longer: comparing/test_reproduction.py
+# takes longer: comparing/test_reproduction.py; changes by the second: doctor/test_doctor.py
+ELSEWHERE = {"reproduce", "doctor"}
 
 
 def commands(group: click.Group = cli, above: str = "") -> Iterator[tuple[str, click.Command]]:

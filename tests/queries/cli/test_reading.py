@@ -60,6 +60,8 @@ VERBS: dict[str, tuple[list[str], Callable[[queries.Graph], Any]]] = {
         ),
     ),
 }  # fmt: skip
+NAMING_EACH = ("features", "interactions", "paths")
+"""Verbs whose rows each name their run, which the others name once, or leave to the text"""
 
 
 @pytest.fixture
@@ -79,12 +81,16 @@ def test_every_verb_prints_what_the_library_answers(
 ) -> None:
     arguments, ask = VERBS[verb]
     answer = ask(queries.open_graph(store))
-    frame = answer.to_pandas()
+    frame, value = answer.to_pandas(), json.loads(json.dumps(answer.json_value()))
     assert len(frame)
+    if verb in NAMING_EACH:
+        value = [{"run": run.id, **row} for row in value]
+        frame.insert(0, "run", run.id)
     arguments = [*arguments, "--store", store_target]
 
     as_json = cli(*arguments, "--json")
-    assert json.loads(as_json.out) == json.loads(json.dumps(answer.json_value()))
+    assert json.loads(as_json.out) == value
+    assert (f"Run {run.id} (synthetic)\n" in as_json.err) == (verb != "runs")
     as_csv = list(csv.DictReader(io.StringIO(cli(*arguments, "--csv").out)))
     assert [list(row) for row in as_csv] == [list(frame.columns)] * len(frame)
     as_parquet = cli(*arguments, "--parquet", tmp_path / "rows.parquet")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import queries
 from ingest.store import GraphStore
 from lib_graph.errors import UsageError
 from lib_graph.networks.checkpoint import save
-from lib_graph.run import Run
+from lib_graph.run import LayerInfo, Run
 from lib_graph.run.ablations import ABLATION, TABLE
 from lib_graph.run.kept import graph_of
 from lib_graph.run.writing import write_rows
@@ -39,7 +40,8 @@ def by_definition(values: np.ndarray) -> Sparsity:
     ]
     gini = np.abs(values[:, None] - values[None, :]).sum() / (2 * n * total)
     hoyer = (np.sqrt(n) - total / np.sqrt((values**2).sum())) / (np.sqrt(n) - 1)
-    return Sparsity(*reach, gini, hoyer)
+    shares = values[values > 0] / total
+    return Sparsity(*reach, gini, hoyer, float(np.exp(-(shares * np.log(shares)).sum())))
 
 
 @pytest.mark.parametrize("zeros", [0, 1, 30])
@@ -49,6 +51,7 @@ def test_sparsity_is_that_of_the_definitions(zeros: int) -> None:
     expected = by_definition(np.concatenate([positive, np.zeros(zeros)]))
     assert (found.for_90, found.for_99) == (expected.for_90, expected.for_99)
     assert (found.gini, found.hoyer) == pytest.approx((expected.gini, expected.hoyer), abs=1e-12)
+    assert found.effective == pytest.approx(expected.effective)
 
 
 def test_sparsity_at_its_ends() -> None:
@@ -58,7 +61,17 @@ def test_sparsity_at_its_ends() -> None:
     assert (one.for_90, one.for_99) == (1, 1)
     assert (one.gini, one.hoyer) == pytest.approx((0.9, 1.0))
     assert sparsity(np.ones(1), 1).hoyer is None
-    assert sparsity(np.zeros(0), 10) == Sparsity(None, None, None, None)
+    assert sparsity(np.zeros(0), 10) == Sparsity(None, None, None, None, None)
+
+
+def sources_of(rows: pd.DataFrame, layer: LayerInfo) -> float:
+    """The mean over targets of exp(entropy of the shares of their sources), a target at a time."""
+    own = rows[rows["source_layer"] == layer.name]
+    numbers = []
+    for _, into in own.groupby("target"):
+        shares = into["strength"] / into["strength"].sum()
+        numbers.append(np.exp(-sum(p * np.log(p) for p in shares if p > 0)))
+    return float(np.mean(numbers))
 
 
 @pytest.fixture
@@ -101,6 +114,8 @@ def test_runs_are_compared_by_what_their_folders_say(store: GraphStore, runs: li
                 assert (row.for_90, row.for_99) == (expected.for_90, expected.for_99)
                 assert row.gini == pytest.approx(expected.gini)
                 assert row.hoyer == pytest.approx(expected.hoyer)
+                assert row.effective == pytest.approx(expected.effective)
+                assert row.sources == pytest.approx(sources_of(own, layer))
             else:
                 assert pd.isna(row.for_90)
                 assert pd.isna(row.gini)
@@ -215,3 +230,35 @@ def test_what_cannot_be_compared_is_one_clear_line(
     answer = cli("compare", "one", "two", "--store", tmp_path / "none.kgl")
     assert (answer.code, answer.out, answer.err.count("\n")) == (3, "", 1)
     assert "There is no run folder 'one'. There is no store" in answer.err
+
+
+@pytest.mark.slow
+def test_top_takes_the_most_important_features_of_both_layers(
+    store: GraphStore, runs: list[Run]
+) -> None:
+    for run in runs:
+        ingest.load(run, store)
+    graphs = [queries.open_graph(store, run.id) for run in runs]
+    found = compare_runs(graphs, null=0, top=3, seeds=2)
+    assert found.runs["stability"].notna().all()
+    for run in runs:
+        features = run.features[run.features["role"] != "constant"]
+        for layer, after in pairwise(run.layers):
+            ends = []
+            for each in (layer, after):
+                own = features[features["layer"] == each.name]
+                raw = each.kind == "raw"
+                ends.append(own if raw else own.nlargest(3, "importance"))
+            rows = run.interactions[run.interactions["source_layer"] == layer.name]
+            chosen = [rows["source"].isin(ends[0]["index"]), rows["target"].isin(ends[1]["index"])]
+            rows = rows[chosen[0] & chosen[1]]
+            row = found.layers.query("run == @run.id and layer == @layer.name").iloc[0]
+            assert row.interactions == len(rows)
+            zeros = np.zeros(len(ends[0]) * len(ends[1]) - len(rows))
+            expected = by_definition(np.concatenate([rows["strength"], zeros]))
+            assert (row.for_90, row.for_99) == (expected.for_90, expected.for_99)
+            assert row.gini == pytest.approx(expected.gini)
+            assert row.effective == pytest.approx(expected.effective)
+            assert row.sources == pytest.approx(sources_of(rows, layer))
+    with pytest.raises(UsageError, match="top is 0"):
+        compare_runs(graphs, top=0)

@@ -10,10 +10,11 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from ingest.store import open_store
-from queries.service.app import PAGE, make_service
+from queries.service.app import make_service
 from queries.service.failing import handle_errors
 from queries.service.guard import POLICY, Door
 from queries.service.held import Served
+from queries.service.saved_page import PAGE
 from tests.loaded import load_once
 from tests.queries.service.conftest import HERE, asked
 from tests.synthetic import random_run

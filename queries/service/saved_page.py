@@ -1,0 +1,101 @@
+"""The page as one HTML file: its view of a run, which needs no service, no network, no other file.
+
+Its modules become data: addresses, which an import map names; what the service would answer is in
+the file as JSON (`static/snapshot.js` answers from it).
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from lib_graph.support.texts import json_text
+from queries.circuits.overview import Overview, Ranked
+from queries.graph import Graph
+from queries.modules.communities import Communities
+from queries.pictures.figures import module_colours
+
+__all__ = ["PAGE", "communities_data", "saved_page", "view_data"]
+
+PAGE = Path(__file__).parent / "static"
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; "
+    "img-src data: blob:"
+)
+IMPORT = re.compile(r'((?:from|import) )"\./([\w-]+\.js)"')
+
+
+def view_data(found: Overview) -> dict[str, Any]:
+    """Return an overview as it is sent: columns of values; ends are places among the features."""
+    places = {feature: place for place, feature in enumerate(found.features["id"])}
+    rows = found.interactions
+    ends = {end: [places[feature] for feature in rows[end]] for end in ("source", "target")}
+    numbers = {name: rows[name].tolist() for name in ("strength", "effect", "share", "kept_at")}
+    scalars = ("share", "kept", "cut", "features_of", "interactions_of")
+    return {
+        **{name: getattr(found, name) for name in scalars},
+        "features": {name: found.features[name].tolist() for name in found.features.columns},
+        "interactions": {**ends, **numbers},
+    }
+
+
+def communities_data(found: Communities) -> dict[str, Any]:
+    """Return modules as they are sent, with their colours in all pictures of the run."""
+    return {**found.json_value(), "colours": module_colours(found.features["community"])}
+
+
+def saved_page(graph: Graph, ranked: Ranked, communities: Communities, *, share: float) -> str:
+    """Return the page with the first interactions of a run; `share` is what it shows at first."""
+    view = graph.overview(share=1.0, ranked=ranked)
+    part = ranked.rows["part"].iloc[: len(view.interactions)]
+    snapshot = {
+        "run": asdict(graph.run),
+        "store": graph.store.name,
+        "layers": [asdict(layer) for layer in graph.layers],
+        "view": view_data(view),
+        "part": part.tolist(),
+        "sections": ranked.sections,
+        "next_at": ranked.next_at,
+        "communities": communities_data(communities),
+        "share": share,
+    }
+    texts = {file.name: file.read_text(encoding="utf-8") for file in sorted(PAGE.iterdir())}
+    return _filled(texts, snapshot)
+
+
+def _filled(texts: Mapping[str, str], snapshot: Mapping[str, Any]) -> str:
+    """Return the page's HTML with all that it refers to in it."""
+    modules = {
+        f"page/{name}": _data("text/javascript", IMPORT.sub(r'\1"page/\2"', text))
+        for name, text in texts.items()
+        if name.endswith(".js")
+    }
+    head = (
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        f'<script type="application/json" id="snapshot">{_in_script(snapshot)}</script>\n'
+        f'<script type="importmap">{_in_script({"imports": modules})}</script>\n'
+        '<script type="module">import "page/main.js";</script>'
+    )
+    page = texts["index.html"]
+    icon = _data("image/svg+xml", texts["icon.svg"])
+    for old, new in (
+        ('<link rel="icon" href="icon.svg">', f'<link rel="icon" href="{icon}">'),
+        ('<link rel="stylesheet" href="page.css">', f"<style>{texts['page.css']}</style>"),
+        ('<script type="module" src="main.js"></script>', head),
+    ):
+        assert old in page
+        page = page.replace(old, new)
+    return page
+
+
+def _data(kind: str, text: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(text.encode()).decode()}"
+
+
+def _in_script(value: Any) -> str:
+    """Return JSON that no text in it can end: what is between <script> and </script>."""
+    return json_text(value).replace("<", "\\u003c")

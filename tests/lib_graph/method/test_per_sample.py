@@ -1,0 +1,58 @@
+"""What each sample gives, against a loop over backward passes of that sample alone."""
+
+import pytest
+import torch
+
+from lib_graph.cutting.cuts import cut
+from lib_graph.method.interactions import interaction_moments
+from lib_graph.method.jacobians import random_signs
+from lib_graph.method.per_sample import sample_squares
+from lib_graph.method.rules import Rule
+from lib_graph.networks.modular_addition import LAYERS, kinds, split
+from tests.lib_graph.language_models import network, tokens
+from tests.lib_graph.method.test_interactions import brute
+from tests.lib_graph.nets import CONFIG, random_basis, stacked_network, transformer
+
+RULE = Rule.named("gradient")
+
+
+def networks():
+    module = transformer().requires_grad_(False)
+    inputs = split(CONFIG)[0][:3]
+    yield cut(module, (inputs,), LAYERS, kinds=kinds(module)), inputs
+    _, stacked, rows = stacked_network()
+    yield stacked, rows[:3]
+    for name in ("gpt_neo", "llama"):
+        yield network(name)[1], tokens(3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", range(4), ids=["transformer", "stacked", "gpt_neo", "llama"])
+def test_squares_of_each_sample_are_those_of_the_definition(case):
+    whole, inputs = list(networks())[case]
+    batch, one = whole.run(inputs), [whole.run(x[None]) for x in inputs]
+    for section in whole.sections:
+        basis = random_basis(section.source.width, 5)
+        following = random_basis(section.target.width, 2, seed=1)
+        found = sample_squares(section, batch, basis, following, RULE, 3)
+        for x, alone in enumerate(one):
+            f = alone.activations[section.source.index][0]
+            A = brute(section, f, alone.constants, basis, following, RULE)[1:]
+            signs = random_signs((A.shape[1],), x, section).double()
+            probe = torch.stack([A[:, t] * signs[t] for t in range(A.shape[1])]).sum(0) ** 2
+            exact = (A**2).sum(1)
+            assert torch.allclose(found.exact[x], exact, atol=1e-10 * float(exact.max()))
+            assert torch.allclose(found.probed[x], probe, atol=1e-10 * float(exact.max()))
+        moments = interaction_moments(section, batch, basis, following, RULE, 3)
+        total = found.exact.sum(0) / batch.rows(section.source)
+        assert torch.allclose(total, moments.strength, rtol=1e-9)
+
+
+def test_signs_are_even_and_follow_from_sample_and_section():
+    (whole, _), *_ = networks()
+    first, second = whole.sections[:2]
+    drawn = torch.stack([random_signs((40,), n, first) for n in range(200)]).double()
+    assert set(drawn.flatten().tolist()) == {-1.0, 1.0}
+    assert drawn.mean().abs() < 0.05
+    assert torch.equal(random_signs((40,), 3, first), drawn[3].long())
+    assert not torch.equal(random_signs((40,), 3, second), drawn[3].long())
