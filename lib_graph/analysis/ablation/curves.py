@@ -215,6 +215,7 @@ def required_rows(
 def table_of(bench: Bench, rows: Sequence[dict[str, object]]) -> pd.DataFrame:
     """Return rows as a table with the columns of ABLATION."""
     run = bench.run
-    common = {"run": run.id, "basis": run.manifest.basis, "baseline": bench.baseline}
+    common = {"run": run.id, "basis": run.manifest.basis, "baseline": bench.baseline,
+              "metric": bench.metric.name}  # fmt: skip
     frame = pd.DataFrame([{**common, **row} for row in rows], columns=ABLATION.names)
     return frame.astype({"edges": "Int64", "nodes": "Int64", "delta": "float64"})

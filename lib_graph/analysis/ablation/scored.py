@@ -54,10 +54,15 @@ class ScoredBatch:
         return self.bases[layer.name].coordinates(self.batch.activations[layer.index])
 
     @property
+    def outputs(self) -> Float[Tensor, "n t v"]:
+        """What the network answers as it is."""
+        last = self.network.sections[-1]
+        return last(self.batch.activations[last.source.index], self.batch.constants)
+
+    @property
     def whole(self) -> Total:
         """What the network scores as it is."""
-        last = self.network.sections[-1]
-        return self._scored(last(self.batch.activations[last.source.index], self.batch.constants))
+        return self._scored(self.outputs)
 
     def total(
         self,
