@@ -13,6 +13,7 @@ from lib_graph.kinds import Kind
 from lib_graph.method.interactions import interaction_moments
 from lib_graph.method.rules import Rule
 from lib_graph.networks import shipped_model
+from tests.data import reference_data
 from tests.lib_graph.dictionaries.writers import dictionary_learning, saelens_skip
 from tests.lib_graph.language_models import save_model
 from tests.lib_graph.nets import random_basis
@@ -62,6 +63,21 @@ def test_a_kind_of_your_own(tmp_path, monkeypatch):
         for kind in (section.kind, Kind())
     )
     assert torch.allclose(closed, general, rtol=1e-10)
+
+
+@pytest.mark.slow
+def test_attribution_graphs(tmp_path):
+    (tmp_path / "my-graphs").mkdir()
+    for name in ("circuit-tracer-local-gemma-dallas", "derived-id-collision-and-pins"):
+        file = reference_data("formats/graphs") / f"{name}.json"
+        shutil.copy(file, tmp_path / "my-graphs")
+    printed = run("".join(blocks("formats.md", "sh graphs")).splitlines(), tmp_path)
+    loaded, paths, pinned, where, found = printed.values()
+    assert loaded.count("Loaded run") == 2
+    assert "logits/" in paths
+    assert "say Austin" in pinned
+    assert where.count("Dallas") >= 1
+    assert found.count("is") == 5
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ingest.schema import FEATURE, RUN
+from ingest.schema import FEATURE, NODE, RUN
 from ingest.store.columns import FORMAT, INDEX, KeptRuns, Stamp, read_kept, stamp
 from ingest.store.protocol import Row
 from lib_graph.support.files import whole_file
@@ -18,8 +18,9 @@ __all__ = ["Keeping"]
 
 Execute = Callable[[str, Mapping[str, Any]], list[Row]]
 TYPES = {
-    **dict.fromkeys(("layer_index", "index"), "int64"),
+    **dict.fromkeys(("layer_index", "index", "depth", "position", "number"), "int64"),
     **dict.fromkeys(("importance", "variance", "cost_from_inputs", "cost_to_outputs"), "float64"),
+    **dict.fromkeys(("activation", "influence", "probability"), "float64"),
 }
 
 
@@ -31,7 +32,10 @@ def _all(label: str, properties: Iterable[str], match: str, order: str) -> str:
 RUN_ROWS = [name for name in RUN.properties if not name.startswith("strength_")]
 RUNS = _all("Run", (n for n in RUN_ROWS if n != "manifest"), "", "loaded DESC, id DESC")
 LAYERS = _all("Layer", ("index", "name", "width", "features"), " {run: $run}", "index")
-FEATURES = _all("Feature", FEATURE.properties, " {run: $run}", "layer_index, index")
+FEATURES = {
+    table: _all("Feature", table.properties, " {run: $run}", "layer_index, index")
+    for table in (FEATURE, NODE)
+}
 
 
 class Keeping:
@@ -93,7 +97,7 @@ class Keeping:
         files = {
             str(run["id"]): {
                 "layers": execute(LAYERS, {"run": run["id"]}),
-                "features": self._write_features(execute(FEATURES, {"run": run["id"]})),
+                "features": self._write_features(execute, run),
                 "interactions": self._interactions(str(run["id"])),
             }
             for run in runs
@@ -107,12 +111,15 @@ class Keeping:
             if file.name not in known:
                 file.unlink(missing_ok=True)
 
-    def _write_features(self, rows: list[Row]) -> str:
+    def _write_features(self, execute: Execute, run: Row) -> str:
+        """Write the features of a run, and return the name of the file."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        table = FEATURE if run["prompt"] is None else NODE
+        rows = execute(FEATURES[table], {"run": run["id"]})
         schema = pa.schema(
-            (name, pa.type_for_alias(TYPES.get(name, "string"))) for name in FEATURE.properties
+            (name, pa.type_for_alias(TYPES.get(name, "string"))) for name in table.properties
         )
         path = self._folder / f"features-{uuid.uuid4().hex}.parquet"
         with whole_file(path) as temporary:

@@ -155,6 +155,7 @@ def shares_into(columns: Columns, *, targets: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "target": ends,
+            "layers": _lists(columns.layer[section.source[order]], starts),
             "sources": _lists(index[section.source[order]], starts),
             "shares": _lists(section["share"][order], starts),
         }
@@ -198,7 +199,7 @@ def _into(columns: Columns, targets: Sequence[str], *names: str) -> SomeInteract
     wanted[rows] = True
     parts = [columns.section(-1, *names)]
     for layer in np.unique(columns.layer[rows]):
-        section = columns.section(int(layer) - 1, *names)
+        section = columns.into(int(layer), *names)
         parts.append(section.take(wanted[section.target]))
     return joined(parts)
 

@@ -142,6 +142,9 @@ def _ends(parts: list[str]) -> list[str]:
 
 def circuit_view(circuit: Circuit) -> View:
     """Return the interactions of a circuit, and what is known of how well it explains the model."""
+    if not len(circuit) and len(circuit.features):  # a saved one: pinned, and apart
+        view = features_view(Table(circuit.features))
+        return replace(view, below="No interaction leads from one of these to another.")
     view = interactions_view(circuit)
     if not len(circuit):
         hint = " Try a smaller --min-share." if "min_share" in circuit.query else ""

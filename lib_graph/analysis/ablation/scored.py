@@ -82,7 +82,8 @@ class ScoredBatch:
         section, *others = self.network.sections[layer.index :]
         values = narrowed(section, Ends(inverse, basis.origin))(features, constants)
         for each in others:
-            values = each(values, constants)
+            fast = each.kind.values(values)
+            values = each(values, constants) if fast is None else fast
         return self._scored(values)
 
     def _scored(self, outputs: Float[Tensor, "n t v"]) -> Total:
