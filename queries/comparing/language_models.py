@@ -10,7 +10,7 @@ from typing import get_args
 import pandas as pd
 
 import ingest
-from lib_graph.analysis.measuring.predicting import Words
+from lib_graph.analysis.measuring.predicting import TokenPredictor
 from lib_graph.analysis.measuring.study import (
     Budget,
     language_model,
@@ -172,12 +172,12 @@ def _answers(
     predicted: Answers = {}
     required: Answers = {}
     modules: Answers = {}
-    words = Words.of(network.subject.inputs[0])
+    predictor = TokenPredictor.of(network.subject.inputs[0])
     for case, run, opened in network.opened():
         _say(progress, 1, case)
         sparse[case.called] = sparsities(run, opened, network.top, budget, progress)
         _say(progress, 2, case)
-        predicted[case.called] = predictions(run, opened, words, network.top, budget, progress)
+        predicted[case.called] = predictions(run, opened, predictor, network.top, budget, progress)
     for case, run in network.runs.items():
         _say(progress, 3, case)
         required[case.called] = required_edges(run, network.subject, budget, progress)

@@ -13,7 +13,7 @@ from torch import Tensor
 from lib_graph.errors import UsageError
 from lib_graph.support.sparsity import Floats, effective
 
-__all__ = ["LEAST_ROWS", "Predicted", "Words", "weighted_auc"]
+__all__ = ["LEAST_ROWS", "Predicted", "TokenPredictor", "weighted_auc"]
 
 LEAST_ROWS = 8
 BACK = 2  # tokens before the one at the position
@@ -39,7 +39,7 @@ class Predicted:
 
 
 @dataclass(frozen=True)
-class Words:
+class TokenPredictor:
     """Rows of tokens, made ready to predict features from.
 
     `seen` are, at each position but the first two, the numbers of the token there and of the two
@@ -53,7 +53,7 @@ class Words:
     factor: Float[Tensor, "w w"]
 
     @classmethod
-    def of(cls, tokens: Int[Tensor, "n s"]) -> Words:
+    def of(cls, tokens: Int[Tensor, "n s"]) -> TokenPredictor:
         """Return rows made ready. Raises UsageError for fewer than 8 rows or 3 positions."""
         n, s = tokens.shape
         if n < LEAST_ROWS or s <= BACK:

@@ -24,7 +24,7 @@ from lib_graph.analysis.ablation import (
     write_ablation,
     write_masks,
 )
-from lib_graph.analysis.measuring.predicting import LEAST_ROWS, Words
+from lib_graph.analysis.measuring.predicting import LEAST_ROWS, TokenPredictor
 from lib_graph.analysis.measuring.resampling import drawn, measured_sections, probe_error
 from lib_graph.analysis.measuring.strengths import strengths_of_samples
 from lib_graph.analysis.reopening import Reopened
@@ -217,17 +217,22 @@ def _pairs(run: Run) -> dict[str, int]:
 
 
 def predictions(
-    run: Run, opened: Reopened, words: Words, top: int, budget: Budget, progress: Progress
+    run: Run,
+    opened: Reopened,
+    predictor: TokenPredictor,
+    top: int,
+    budget: Budget,
+    progress: Progress,
 ) -> pd.DataFrame:
     """Return, per layer and draw, the means over features of how well words predict them."""
 
     def make() -> pd.DataFrame:
-        weights = budget.drawn(len(words.tokens))
+        weights = budget.drawn(len(predictor.tokens))
         features = _features(opened, top)
         frames = []
         with progress.stage("predictions", len(features)) as advance:
             for layer in list(features):
-                found = words.predicted(features.pop(layer), weights)
+                found = predictor.predicted(features.pop(layer), weights)
                 means = {name: _mean(getattr(found, name)) for name in ("auc", "tokens")}
                 frames.append(pd.DataFrame({"layer": layer, "draw": range(len(weights)), **means}))
                 advance(1)
