@@ -10,16 +10,28 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ingest.compacting import CompactReport, compact
     from ingest.deleting import delete
     from ingest.loading import LoadReport, load
     from ingest.store import GraphStore, open_store
     from ingest.upgrading import upgrade
 
-__all__ = ["GraphStore", "LoadReport", "delete", "load", "open_store", "upgrade"]
+__all__ = [
+    "CompactReport",
+    "GraphStore",
+    "LoadReport",
+    "compact",
+    "delete",
+    "load",
+    "open_store",
+    "upgrade",
+]
 
 _HOME = {
+    "CompactReport": "ingest.compacting",
     "GraphStore": "ingest.store",
     "LoadReport": "ingest.loading",
+    "compact": "ingest.compacting",
     "delete": "ingest.deleting",
     "load": "ingest.loading",
     "open_store": "ingest.store",

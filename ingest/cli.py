@@ -1,4 +1,4 @@
-"""The verbs `lib-graph ingest` and `lib-graph upgrade`."""
+"""The verbs that change a store: `ingest`, `upgrade`, `compact`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from lib_graph.cli.commands import command, progress
 
-__all__ = ["ingest", "upgrade"]
+__all__ = ["compact", "ingest", "upgrade"]
 
 
 store_option = click.option(
@@ -54,3 +54,18 @@ def upgrade(store: str | None) -> None:
         done = upgrade_runs(opened, progress=progress())
         what = f"Upgraded run {', '.join(done)}" if done else "Nothing to do: all runs are of today"
         click.echo(f"{what}, in {opened.name}.")
+
+
+@command(short_help="Give back the space of what was deleted.")
+@store_option
+def compact(store: str | None) -> None:
+    """Write an embedded store anew without the places of what was deleted.
+
+    What it holds stays as it is. One that is cut off leaves the store as it was.
+
+    \b
+    lib-graph compact --store graph.kgl
+    """  # noqa: D301  \b is click's mark
+    from ingest.compacting import compact as compact_store
+
+    click.echo(str(compact_store(store)))

@@ -29,7 +29,8 @@ from lib_graph.method.basis import LayerBasis, RawBasis, lib_basis
 from lib_graph.networks import load_subject
 from lib_graph.support.progress import SILENT
 from queries.comparing.reproduction import reproduce
-from queries.modules.modularity import WeightedGraph, leiden, modularity
+from queries.modules.modularity import leiden, modularity
+from queries.modules.weighted import WeightedGraph
 from tests.data import reference_data
 from tests.traced import traced_once
 

@@ -155,6 +155,15 @@ class EmbeddedStore(Closing):
             for text in (*CONSTRAINTS, *FEATURE_INDEXES):  # it indexes no pair of a relationship's
                 written.execute(text)
 
+    def vacuum(self) -> None:
+        """Write the file anew, without the places of what was deleted, and what follows from it."""
+        with self.writing():
+            self._changing().graph.vacuum()
+
+    def size(self) -> int:
+        """Return the bytes of the file and of its columns."""
+        return self._path.stat().st_size + self._columns.size()
+
     def close(self) -> None:
         """Let go of the graph in memory."""
         self._read = None

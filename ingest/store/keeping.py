@@ -48,6 +48,11 @@ class Keeping:
         self._kept: KeptRuns | None = None
         self.begin()
 
+    def size(self) -> int:
+        """Return the bytes of all that is in the folder."""
+        files = self._folder.iterdir() if self._folder.is_dir() else ()
+        return sum(file.stat().st_size for file in files)
+
     def begin(self) -> None:
         """Note what is kept of the file as it is, before a writer changes it."""
         before = self.read()

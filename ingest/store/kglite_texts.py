@@ -50,16 +50,13 @@ def rows_of(view: kglite.ResultView) -> list[Row]:
 
 def column_of(values: list[Any]) -> list[Any]:
     """Return the values of a column, as `rows_of` has them."""
-    if not any(isinstance(value, dict | list) for value in values):
-        return values
-    return [_plain(value) for value in values]
+    return [_plain(value) for value in values] if _nested(values) else values
 
 
 def _plain(value: Any) -> Any:
     """Return a node or relationship as a dict of its properties, a path as its nodes."""
     if isinstance(value, list):
-        simple = not any(isinstance(item, dict | list) for item in value)
-        return value if simple else [_plain(item) for item in value]
+        return [_plain(item) for item in value] if _nested(value) else value
     if not isinstance(value, dict):
         return value
     if value.keys() >= {"nodes", "relationships"}:
@@ -68,6 +65,10 @@ def _plain(value: Any) -> Any:
         stored = value["properties"].items()
         return {name: item for name, item in stored if name not in VIRTUAL}
     return {name: _plain(item) for name, item in value.items()}
+
+
+def _nested(values: list[Any]) -> bool:
+    return not {dict, list}.isdisjoint(map(type, values))
 
 
 @contextmanager

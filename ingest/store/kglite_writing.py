@@ -63,8 +63,9 @@ class Written:
         """
         if not len(frame):
             return
-        wide = frame.groupby("source")["target"].transform("size") > WIDE
-        if wide.any():
+        fans = frame["source"].value_counts()
+        if fans.iloc[0] > WIDE:
+            wide = frame["source"].map(fans) > WIDE
             self._add_fans(table, frame[wide])
             self.add_relationships(table, frame[~wide])
             return

@@ -27,7 +27,9 @@ def tensors_sha256(tensors: Iterable[tuple[str, Tensor]]) -> str:
     digest = hashlib.sha256()
     for name, tensor in tensors:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        values = tensor.detach().cpu().contiguous().reshape(-1)
+        values = tensor.detach().cpu().reshape(-1)
+        if values.stride(0) != 1:  # also a single number, which always counts as contiguous
+            values = values.clone(memory_format=torch.contiguous_format)
         digest.update(values.view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 

@@ -27,8 +27,11 @@ __all__ = [
 ABLATION = pa.schema(
     [
         ("run", pa.string()),
-        ("kind", pa.string()),  # node_curve | edge_curve | edges_required | circuit
-        ("layer", pa.string()),  # of a section: its source; of a circuit: null
+        (
+            "kind",
+            pa.string(),
+        ),  # node_curve | edge_curve | nodes_required | edges_required | circuit
+        ("layer", pa.string()),  # of a section: its source; of a circuit, or of all at once: null
         ("basis", pa.string()),
         ("edges", pa.int64()),
         ("nodes", pa.int64()),

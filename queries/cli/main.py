@@ -68,6 +68,7 @@ VERBS = {
     "report": ("queries.cli.report:report", "Write a run as one HTML page."),
     "serve": ("queries.cli.serve:serve", "Serve a store: a page to explore it, and an API."),
     "delete": ("queries.cli.store:delete", "Delete a run from a store."),
+    "compact": ("ingest.cli:compact", "Give back the space of what was deleted."),
     "doctor": ("queries.cli.doctor:doctor", "Look at a store and this machine."),
 }
 
@@ -78,6 +79,7 @@ RESUMED = (
     "ingest",
     "reproduce",
     "upgrade",
+    "compact",
 )  # verbs that go on where they were interrupted
 GRACE = 2.0  # seconds
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -17,7 +17,7 @@ from lib_graph.errors import UsageError
 from queries.asking.places import StoredLayer
 from queries.asking.reader import Reader
 from queries.asking.statements import read_text
-from queries.modules.modularity import Floats, Ints, WeightedGraph
+from queries.modules.weighted import Floats, Ints, WeightedGraph
 
 __all__ = ["ModuleGraph", "Weights", "read_module_graph"]
 

@@ -5,27 +5,17 @@ Nothing here knows what the nodes stand for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from lib_graph.support import defaults
+from queries.modules.moves import settled
+from queries.modules.weighted import Ints, Neighbours, WeightedGraph
 
-__all__ = ["WeightedGraph", "leiden", "louvain", "modularity", "number_by_size"]
+__all__ = ["leiden", "louvain", "modularity", "number_by_size"]
 
-Ints = np.ndarray[Any, np.dtype[np.int64]]
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-
-
-@dataclass(frozen=True, eq=False)
-class WeightedGraph:
-    """Undirected edges between the nodes 0 … nodes-1, each pair once, no loops, weights > 0."""
-
-    nodes: int
-    source: Ints
-    target: Ints
-    weight: Floats
+ROUND_EDGES = 4_000_000  # that all rounds of Leiden together may pass
 
 
 def modularity(
@@ -49,31 +39,29 @@ def modularity(
 
 
 def leiden(edges: WeightedGraph, *, resolution: float, seed: int) -> Ints:
-    """Return the community of each node by Leiden (graspologic-native), in ten rounds.
+    """Return the community of each node by Leiden (graspologic-native), then by single moves.
 
-    Each round starts from what the one before found. A node without edges is a community alone.
+    Ten rounds of Leiden, each from what the one before found, fewer where there are more than
+    ROUND_EDGES / 10 edges, but two at least (docs/method.md §6). After them nodes move alone until
+    none that did would raise Q. A node without edges is a community alone.
     """
     from graspologic_native import leiden_csr
 
     if not len(edges.weight):
         return np.arange(edges.nodes)
-    source = np.concatenate([edges.source, edges.target])
-    target = np.concatenate([edges.target, edges.source])
-    order = np.lexsort((target, source))
-    # its randomness is measured in weight: without this the scale of the weights would matter
-    weight = np.tile(edges.weight / edges.weight.mean(), 2)
-    starts = np.searchsorted(source[order], np.arange(edges.nodes + 1))
+    graph = Neighbours.of(edges)
     _, community = leiden_csr(
-        starts.astype(np.int64),
-        target[order].astype(np.int32),
-        weight[order],
+        graph.starts.astype(np.int64),
+        graph.targets.astype(np.int32),
+        # its randomness is measured in weight: without this the scale of the weights would matter
+        graph.weights / edges.weight.mean(),
         edges.nodes,
         resolution=resolution,
         seed=seed,
-        iterations=10,
+        iterations=min(max(ROUND_EDGES // len(edges.weight), 2), 10),
     )
     found = np.array([community[node] for node in range(edges.nodes)])
-    return _lone_nodes_apart(edges, found)
+    return _lone_nodes_apart(edges, settled(graph, found, resolution))
 
 
 def louvain(edges: WeightedGraph, *, resolution: float, seed: int) -> Ints:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from queries.modules.modularity import Floats, Ints, WeightedGraph
+from queries.modules.weighted import Floats, Ints, WeightedGraph
 
 __all__ = ["shuffled"]
 

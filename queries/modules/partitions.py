@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from queries.modules.modularity import Floats, Ints
+from queries.modules.weighted import Floats, Ints
 
 __all__ = ["adjusted_rand_index", "purity"]
 

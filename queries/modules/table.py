@@ -18,9 +18,10 @@ from queries.asking.reader import Reader
 from queries.asking.statements import Statement
 from queries.modules.communities import METHODS, Method, check_settings
 from queries.modules.graph import ModuleGraph, Weights, read_module_graph
-from queries.modules.modularity import Floats, Ints, modularity, number_by_size
+from queries.modules.modularity import modularity, number_by_size
 from queries.modules.null_model import shuffled
 from queries.modules.partitions import adjusted_rand_index, purity
+from queries.modules.weighted import Floats, Ints
 
 __all__ = ["COLUMNS", "ModuleTable", "module_table"]
 

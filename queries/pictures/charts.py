@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from queries.modules.communities import Communities
-    from queries.modules.modularity import Floats
+    from queries.modules.weighted import Floats
 
 __all__ = ["draw_importances", "draw_modules", "draw_strengths"]
 

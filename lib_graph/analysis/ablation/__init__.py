@@ -6,6 +6,7 @@ from lib_graph.analysis.ablation.bench import Bench
 from lib_graph.analysis.ablation.circuits import CircuitScore, ablate_circuit, smallest_circuit
 from lib_graph.analysis.ablation.curves import EdgeAblation, ablate_edges, ablate_nodes
 from lib_graph.analysis.ablation.results import write_ablation, write_masks
+from lib_graph.analysis.ablation.together import edges_together, nodes_together
 from lib_graph.run.ablations import read_ablation, smallest_kept
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "ablate_circuit",
     "ablate_edges",
     "ablate_nodes",
+    "edges_together",
+    "nodes_together",
     "read_ablation",
     "smallest_circuit",
     "smallest_kept",

@@ -23,7 +23,15 @@ from lib_graph.run.circuit import CircuitFile, Scores
 from lib_graph.support import defaults
 from lib_graph.support.progress import USUAL, Progress
 
-__all__ = ["RANKS", "CircuitScore", "ablate_circuit", "masked_score", "smallest_circuit"]
+__all__ = [
+    "RANKS",
+    "CircuitScore",
+    "ablate_circuit",
+    "first_of",
+    "masked_score",
+    "ranked",
+    "smallest_circuit",
+]
 
 RANKS = ("strength", "share")
 
@@ -136,13 +144,11 @@ def smallest_circuit(
     Raises NotFoundError for another rank, UsageError if not even all interactions suffice, with the
     difference, or if none are needed.
     """
-    if rank not in RANKS:
-        raise NotFoundError("rank", rank, RANKS, f"Choose one of {', '.join(RANKS)}.")
     edges = edges_of(bench.run)
-    order = _ranked(edges, rank)
+    order = ranked(edges, rank)
 
     def score(n: int) -> float:
-        chosen = _first(edges, order, n)
+        chosen = first_of(edges, order, n)
         return masked_score(bench, {layer: edges[layer].mask(chosen[layer]) for layer in edges})
 
     check_reachable(bench.metric, delta, score(len(order)), bench.baseline, "the graph")
@@ -158,13 +164,18 @@ def smallest_circuit(
             return bench.metric.loss(score(n), bench.baseline) <= delta
 
         n = bisect(passes, len(order))
-    chosen = _read_by_others(edges, _first(edges, order, n))
+    chosen = _read_by_others(edges, first_of(edges, order, n))
     query = {"keep_score": delta, "rank": rank, "metric": bench.metric.name}
     return circuit_of(bench.run, edges, chosen, query)
 
 
-def _ranked(edges: Mapping[str, Edges], by: str) -> pd.DataFrame:
-    """Return layer and rank within the section of all interactions, the first by `by` first."""
+def ranked(edges: Mapping[str, Edges], by: str) -> pd.DataFrame:
+    """Return layer and rank within the section of all interactions, the first by `by` first.
+
+    Raises NotFoundError if that is neither strength nor share.
+    """
+    if by not in RANKS:
+        raise NotFoundError("rank", by, RANKS, f"Choose one of {', '.join(RANKS)}.")
     tables = [
         pd.DataFrame({"layer": name, "rank": range(len(own)), "by": own.table[by].fillna(0.0)})
         for name, own in edges.items()
@@ -172,7 +183,8 @@ def _ranked(edges: Mapping[str, Edges], by: str) -> pd.DataFrame:
     return pd.concat(tables).sort_values("by", ascending=False, kind="stable")
 
 
-def _first(edges: Mapping[str, Edges], order: pd.DataFrame, n: int) -> dict[str, Tensor]:
+def first_of(edges: Mapping[str, Edges], order: pd.DataFrame, n: int) -> dict[str, Tensor]:
+    """Return the ranks within their sections of the first n interactions of an order."""
     first = order.iloc[:n]
     return {
         name: torch.from_numpy(np.sort(first["rank"][first["layer"] == name].to_numpy(np.int64)))

@@ -3,9 +3,10 @@
 import dataclasses
 
 import pytest
+import torch
 
 from lib_graph.building.options import Options
-from lib_graph.building.origin import origin_of, run_id
+from lib_graph.building.origin import origin_of, run_id, tensors_sha256
 
 MADE_FROM = {
     "model": "m", "data": "d", "layers": {"a": "0:in", "b": "output"}, "biases": ["x", "y"],
@@ -36,3 +37,9 @@ def test_options_count(change):
 def test_memory_and_the_order_of_biases_do_not(tmp_path):
     same = {"biases": ["y", "x"], "options": Options(memory=1 << 40)}
     assert origin_of(**{**MADE_FROM, **same}) == origin_of(**MADE_FROM)
+
+
+def test_a_tensor_that_lies_among_others_counts_as_its_copy():
+    among = torch.arange(12.0).reshape(4, 3)
+    for each in (among[:, 1], among[:1, 1], among[:0, 1], among.T):
+        assert tensors_sha256([("x", each)]) == tensors_sha256([("x", each.clone().contiguous())])

@@ -180,7 +180,7 @@ IN_A_FOLDER = {
 ELSEWHERE = {
     "demo", "train", "layers", "runs", "features", "interactions", "unusual", "paths", "circuit",
     "circuits", "communities", "compare", "reproduce", "queries", "query", "cypher", "export",
-    "plot", "delete", "upgrade", "serve",
+    "plot", "delete", "upgrade", "compact", "serve",
 }  # fmt: skip
 
 

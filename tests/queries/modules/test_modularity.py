@@ -4,7 +4,9 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from queries.modules.modularity import WeightedGraph, leiden, louvain, modularity, number_by_size
+from queries.modules.modularity import leiden, louvain, modularity, number_by_size
+from queries.modules.moves import settled
+from queries.modules.weighted import Neighbours, WeightedGraph
 
 METHODS = [leiden, louvain]
 
@@ -108,3 +110,48 @@ def test_a_graph_without_edges_has_lone_nodes_and_no_modularity(method, nodes: i
 def test_communities_are_numbered_by_size() -> None:
     community = number_by_size(np.array([9, 4, 4, 7, 9, 9, 2]))
     assert community.tolist() == [0, 1, 1, 2, 0, 0, 3]
+
+
+def without_blocks(seed: int) -> WeightedGraph:
+    """Return a graph in which the best communities are hard to tell from others."""
+    rng = np.random.default_rng(seed)
+    source, target = np.triu_indices(24, 1)
+    kept = rng.random(len(source)) < 0.3
+    return WeightedGraph(24, source[kept], target[kept], rng.lognormal(0, 1, kept.sum()))
+
+
+def of_networkx(graph: nx.Graph, community: list[int], resolution: float) -> float:
+    sets = [{i for i, c in enumerate(community) if c == one} for one in set(community)]
+    return nx.community.modularity(graph, sets, resolution=resolution)
+
+
+def best_by_one_move(graph: nx.Graph, community: list[int], resolution: float) -> float:
+    """Return the largest Q where at most one node is in another community, or in none."""
+    moved = [
+        [*community[:node], to, *community[node + 1 :]]
+        for node in range(len(community))
+        for to in {*community, -1}
+    ]
+    return max(of_networkx(graph, each, resolution) for each in moved)
+
+
+@pytest.mark.parametrize("resolution", [0.4, 1.0, 4.0])
+@pytest.mark.parametrize("seed", range(2))
+def test_no_node_that_moves_alone_raises_modularity(seed: int, resolution: float) -> None:
+    edges = without_blocks(seed)
+    graph = as_networkx(edges)
+    start = np.random.default_rng(seed).integers(6, size=edges.nodes)
+    found = settled(Neighbours.of(edges), start, resolution).tolist()
+    q = of_networkx(graph, found, resolution)
+    assert q > of_networkx(graph, start.tolist(), resolution) + 0.05
+    assert best_by_one_move(graph, found, resolution) == pytest.approx(q, abs=1e-12)
+
+
+def test_large_graphs_get_fewer_rounds_and_modules_as_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    edges, _ = random_edges(3, blocks=6, size=30)
+    ten = leiden(edges, resolution=1.0, seed=0)
+    monkeypatch.setattr("queries.modules.modularity.ROUND_EDGES", 0)
+    two = leiden(edges, resolution=1.0, seed=0)
+    assert modularity(edges, two) == pytest.approx(modularity(edges, ten), abs=1e-3)
+    found = settled(Neighbours.of(edges), two, 1.0)
+    assert (number_by_size(found) == number_by_size(two)).all()

@@ -18,9 +18,10 @@ import queries
 from ingest.store import GraphStore
 from lib_graph.errors import UsageError
 from queries.cli.modules import parse_resolutions
-from queries.modules.modularity import WeightedGraph, leiden, modularity
+from queries.modules.modularity import leiden, modularity
 from queries.modules.null_model import shuffled
 from queries.modules.partitions import adjusted_rand_index, purity
+from queries.modules.weighted import WeightedGraph
 from tests.loaded import load_once
 from tests.queries.conftest import Answer
 from tests.queries.modules.test_communities import weighted_graph
