@@ -30,6 +30,7 @@ LOSS: Final = 0.01  # of the cross-entropy
 ANSWERS: Final = 1016  # that a mask is scored on
 RESAMPLED: Final = 200  # draws of samples
 STUDIED: Final = 5120  # tokens
+TIMES: Final = 3  # seeds of a random basis, partitions, graphs without modules
 
 # networks that are trained
 MODULUS: Final = 113

@@ -68,7 +68,13 @@ def modular_addition(networks: Path | None, out: Path, replace: bool, output: Ou
 
 @reproduce.command("language-models", cls=Command)
 @click.argument("models", nargs=-1, required=True)
-@click.option("--text", required=True, type=click.Path(path_type=Path), help="What they read.")
+@click.option(
+    "--text",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Of a language model: what it reads. A .txt, a .jsonl or .parquet with a column text, or "
+    ".safetensors with tokens.",
+)
 @click.option(
     "--context", default=defaults.CONTEXT, show_default=True, help="Tokens in a row of the text."
 )
@@ -77,14 +83,16 @@ def modular_addition(networks: Path | None, out: Path, replace: bool, output: Ou
 )
 @click.option("--bases", type=LISTED, default="pca,lib,random,neuron", show_default=True,
               help="By commas: pca, which is needed, lib, random, neuron, global.")  # fmt: skip
-@click.option("--seeds", default=3, show_default=True, metavar="N", help="Of the basis random.")
+@click.option(
+    "--seeds", default=defaults.TIMES, show_default=True, metavar="N", help="Of the basis random."
+)
 @click.option("--delta", default=defaults.LOSS, show_default=True,
               help="By which share of itself the cross-entropy may be worse.")  # fmt: skip
 @click.option("--answers", default=defaults.ANSWERS, show_default=True,
               help="Tokens that a mask is scored on.")  # fmt: skip
 @click.option("--draws", default=defaults.RESAMPLED, show_default=True,
               help="Draws of sequences, for the intervals.")  # fmt: skip
-@click.option("--null", default=3, show_default=True, metavar="N",
+@click.option("--null", default=defaults.TIMES, show_default=True, metavar="N",
               help="Q of N graphs without modules.")  # fmt: skip
 @click.option("--out", default="lib-graph-language-models", show_default=True,
               type=click.Path(path_type=Path, file_okay=False),

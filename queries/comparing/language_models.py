@@ -25,6 +25,7 @@ from lib_graph.data.text import Text
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.networks import Subject
 from lib_graph.run import Run
+from lib_graph.support import defaults
 from lib_graph.support.files import write_json
 from lib_graph.support.progress import SILENT, Progress
 from queries.comparing.study_tables import (
@@ -101,10 +102,10 @@ def study(
     out: Path,
     *,
     bases: Sequence[str] = BASES[:-1],
-    seeds: int = 3,
+    seeds: int = defaults.TIMES,
     budget: Budget | None = None,
-    partitions: int = 3,
-    null: int = 3,
+    partitions: int = defaults.TIMES,
+    null: int = defaults.TIMES,
     replace: bool = False,
     progress: Progress = SILENT,
 ) -> Study:
