@@ -179,7 +179,7 @@ def _neo4j(home: Path) -> Iterator[str]:
     sys.path.insert(0, str(REPOSITORY / "tools" / "neo4j"))
     from server import start  # type: ignore[import-not-found]
 
-    server = start(home, secrets.token_hex(12))
+    server = start(home, secrets.token_hex(12), bound=True)
     os.environ |= {"NEO4J_USERNAME": server.username, "NEO4J_PASSWORD": server.password}
     try:
         yield server.uri

@@ -22,7 +22,7 @@ from lib_graph.run.schema import FEATURES, INTERACTIONS
 __all__ = ["SectionRules", "check_columns", "check_features"]
 
 FEATURES_FILE, INTERACTIONS_FILE = "features.parquet", "interactions.parquet"
-ROLES = ("feature", "constant", "variance", "output")
+ROLES = ("feature", "constant", "variance", "error", "output")
 SHARE_ERROR = 1e-9  # of a share that is strength over sum, which only rounding may change
 LARGEST_SUM = 1e308
 

@@ -117,6 +117,7 @@ CIRCUIT = NodeTable(
         "baseline",  # of the whole model
         "random_score",  # with random circuits of the same size
         "metric",  # what the scores are
+        "answers",  # of a circuit that leads to some answers: all that its test found, as JSON
         "created",
     ),
 )

@@ -16,6 +16,7 @@ from lib_graph.support.showing import Display, Displayed
 from queries.asking.ablations import Ablations, find_ablations
 from queries.asking.ends import End, find_end
 from queries.asking.library import ask, find_query
+from queries.asking.matching import matched_features
 from queries.asking.places import ADVICE, Place, StoredLayer, find_layer
 from queries.asking.reader import Reader
 from queries.asking.runs import RunInfo, choose_run, list_runs, runs_table
@@ -221,6 +222,15 @@ class Graph(Closing, Displayed):
         return unusual_interactions(
             reader, other, min_share=min_share, min_importance=min_importance, limit=limit
         )
+
+    def matched(self, other: str) -> Table:
+        """Return the features of this run and of another that are most like each other.
+
+        The columns of `queries.asking.matching`. Raises NotFoundError for a run that is not there,
+        UsageError for this run.
+        """
+        run = choose_run(list_runs(self.store), other)
+        return matched_features(self._reader(), self.run, run)
 
     def paths(
         self,

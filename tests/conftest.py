@@ -91,7 +91,8 @@ def neo4j_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4j]:
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("JDK_JAVA_OPTIONS", SHORT_LIVED)
-            started = server.start(tmp_path_factory.mktemp("neo4j"), secrets.token_hex(8))
+            home = tmp_path_factory.mktemp("neo4j")
+            started = server.start(home, secrets.token_hex(8), bound=True)
     except server.ServerError as error:
         reason = f"No Neo4j to test on: {error} tools/neo4j/run would have started one."
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)

@@ -17,6 +17,7 @@ from lib_graph.building.samples import Samples
 from lib_graph.cutting.copies import converted, in_precision
 from lib_graph.data.text import Text
 from lib_graph.dictionaries.bases_file import given_bases
+from lib_graph.dictionaries.transcoders_file import read_transcoders
 from lib_graph.errors import ConflictError, ModelError, UsageError
 from lib_graph.method.dictionary import Basis
 from lib_graph.method.network import Batch, Network
@@ -33,6 +34,7 @@ __all__ = [
     "cut_again",
     "in_bases_of",
     "passes_of",
+    "refuse_stand_ins",
     "reopened",
     "reopened_network",
     "text_of",
@@ -115,7 +117,8 @@ def reopened(run: Run, subject: Subject | None = None) -> Subject:
     weights = tensors_sha256(subject.module.state_dict().items())
     _check(run, "weights", weights, manifest.model.sha256)
     _check(run, "data", tensors_sha256(subject.tensors()), manifest.data.sha256)
-    return replace(subject, layers=dict(manifest.config.layers))
+    stand_ins = read_transcoders(run.path / "bases.safetensors")
+    return replace(subject, layers=dict(manifest.config.layers), stand_ins=stand_ins)
 
 
 def reopened_network(
@@ -132,6 +135,18 @@ def reopened_network(
     device that is not there.
     """
     return cut_again(run, reopened(run, subject), dtype, device)
+
+
+def refuse_stand_ins(found: Reopened, verb: str) -> None:
+    """Raise UsageError for a network in which transcoders stand in, of which something cannot be
+    asked: their errors are held as they are on the data, so that it follows no other activations.
+    """
+    for layer in found.subject.stand_ins:
+        raise UsageError(
+            f"A transcoder stands in at layer {layer!r}, and its error is held as it is on the "
+            f"data, so that 'lib-graph {verb}' would say nothing of the network. Take a run "
+            "without transcoders."
+        )
 
 
 def cut_again(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import partial
 from typing import Any
@@ -12,9 +13,9 @@ from lib_graph.building.accumulating import accumulate
 from lib_graph.building.frames import feature_frame
 from lib_graph.building.given_bases import given_stage
 from lib_graph.building.job import Job
-from lib_graph.building.options import Options
 from lib_graph.building.origin import run_id
 from lib_graph.building.samples import Samples
+from lib_graph.building.stand_ins import look_at_errors
 from lib_graph.cutting.composing import compose
 from lib_graph.data.labelling import Label
 from lib_graph.dictionaries.bases_file import read_bases, write_bases
@@ -34,9 +35,10 @@ from lib_graph.method.jacobians import (
     second_moment,
 )
 from lib_graph.method.moments import Moments, Spread
-from lib_graph.method.network import Batch, Section
+from lib_graph.method.network import Batch, Layer, Section
 from lib_graph.method.random_basis import random_basis
 from lib_graph.method.spectrum import resolution_of
+from lib_graph.method.transcoded_basis import transcoded_basis
 from lib_graph.run.kept import made_from
 from lib_graph.run.writing import write_features
 
@@ -55,18 +57,21 @@ def bases_stage(job: Job, *, force: bool = False) -> Bases:
     if made_from(file) == made_from(job.out / "features.parquet") == job.origin:
         found = read_bases(file)
         return {layer.name: found.get(layer.name) or RawBasis(layer.width) for layer in layers}
-    if job.given is None:
+    bases = dict(job.given)
+    if job.computed is not None:
         moments = moments_of(job)
         bases = _own_bases(job, moments)
-        variances = {name: _variances(basis, moments[name]) for name, basis in bases.items()}
+        look_at_errors(job, force=force)
+    if job.given:
+        bases, variances = given_stage(job, bases, force=force)
     else:
-        bases, variances = given_stage(job, job.given, force=force)
+        variances = {name: _variances(basis, moments[name]) for name, basis in bases.items()}
     labels = _labels(job, bases)
     if job.world.first:
         job.keep_checks()
         frame = feature_frame(run_id(job.origin), layers, bases, variances, labels)
         write_features(job.out / "features.parquet", frame, job.origin)
-        write_bases(file, bases, job.origin)
+        write_bases(file, bases, job.origin, job.subject.stand_ins)
     job.world.wait()
     return bases
 
@@ -86,41 +91,67 @@ def moments_of(job: Job) -> dict[str, Moments | Spread]:
 
 
 def _own_bases(job: Job, moments: dict[str, Moments | Spread]) -> Bases:
-    """Return the bases that the options ask for, computed from the last layer to the first."""
+    """Return the bases that are given, and the others as they are asked for, the last first."""
     *sections, last = [*job.network.sections, job.network.layers[-1]]
     options = job.options
     grams = {name: found for name, found in moments.items() if isinstance(found, Moments)}
-    bases: dict[str, LayerBasis | RawBasis] = {last.name: RawBasis(last.width)}
-    if options.last == "pca":
+    bases = {last.name: RawBasis(last.width), **job.given}
+    if options.last == "pca" and last.name not in job.given:
         own = pca_basis(
             grams[last.name], last.name, options.tau_pca, resolution_of(options.torch_dtype)
         )
         bases[last.name] = _shared(job, own)
     for index, section in reversed([*enumerate(sections)]):
         layer = section.source.name
+        if layer in job.given:
+            continue
         jacobian = None
-        if options.basis in ("lib", "global"):
-            following = section if options.basis == "lib" else compose(sections[index:])
+        if job.computed in ("lib", "global"):
+            following = section if job.computed == "lib" else compose(sections[index:])
             jacobian = second_moment_of(job, following, bases[following.target.name])
-        make = partial(_basis_of_part, options, layer, grams[layer], jacobian)
-        basis = first_apart(make) if section.source.variance else make(slice(None))
+        make = partial(_basis_of_part, job, layer, grams[layer], jacobian)
+        if section.source.transcoded is not None:
+            basis = _transcoded(section.source, grams[layer], jacobian, make)
+        else:
+            basis = first_apart(make) if section.source.variance else make(slice(None))
         bases[layer] = _shared(job, basis)
     return {layer.name: bases[layer.name] for layer in job.network.layers}
 
 
 def _basis_of_part(
-    options: Options, layer: str, gram: Moments, jacobian: torch.Tensor | None, part: slice
+    job: Job, layer: str, gram: Moments, jacobian: torch.Tensor | None, part: slice
 ) -> LayerBasis:
-    """Return the basis that the options ask for, of some of a layer's coordinates alone."""
+    """Return the basis that is asked for, of some of a layer's coordinates alone."""
+    options = job.options
     gram, resolution = gram.part(part), resolution_of(options.torch_dtype)
     if jacobian is not None:
         taus = options.tau_pca, options.tau_lib
         return lib_basis(gram, jacobian[part, part], layer, *taus, resolution)
-    if options.basis == "pca":
+    if job.computed == "pca":
         return pca_basis(gram, layer, options.tau_pca, resolution)
-    if options.basis == "random":
+    if job.computed == "random":
         return random_basis(gram, layer, options.tau_pca, options.seed, resolution)
     return neuron_basis(gram, layer, options.tau_pca)
+
+
+def _transcoded(
+    layer: Layer,
+    gram: Moments,
+    jacobian: torch.Tensor | None,
+    make: Callable[[slice], LayerBasis],
+) -> LayerBasis:
+    """Return the basis of a layer at which a transcoder stands in; `make` gives that of a part.
+
+    The importance of a transcoder's feature and of its error is E[f̂²], in LIB times M' there.
+    """
+    told = layer.transcoded
+    assert told is not None
+    own = gram.part(slice(told.own))
+    importance = own.variance + own.mean.square()
+    if jacobian is not None:
+        importance = importance * jacobian.diagonal()[: told.own]
+    rest = make(slice(told.rest, None)) if layer.width > told.rest else None
+    return transcoded_basis(told, importance, rest)
 
 
 def _variances(basis: Basis, moments: Moments | Spread) -> torch.Tensor:

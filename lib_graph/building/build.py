@@ -22,6 +22,7 @@ from lib_graph.building.origin import run_id
 from lib_graph.data.text import Text
 from lib_graph.method.basis import LayerBasis
 from lib_graph.method.dictionary import Basis, Dictionary
+from lib_graph.method.network import Layer
 from lib_graph.networks import Subject, subject_of
 from lib_graph.run import DataInfo, LayerInfo, ModelInfo, Run
 from lib_graph.run.config import BuildConfig
@@ -56,8 +57,8 @@ def build(
     or a dict by keyword) and the points to
     be `layers`, each POINT or NAME=POINT; or what the command takes, a model folder or
     path.py:function, with its own data and layers unless said otherwise; or a language model, a
-    folder of transformers' or a name on the hub, with a `Text` as data and a `granularity`, block
-    or paper, for layers; or a `Subject`. Stages
+    folder of transformers' or a name on the hub, with a `Text` as data and a `granularity`, block,
+    paper or mlp, for layers; or a `Subject`. Stages
     that are there already, from the same weights, data and options, are not computed again. `name`
     is what people call the run (default: the subject's name and the basis). `force` takes given
     bases even where they leave out more than the whole variance of a layer. Under torchrun all
@@ -112,7 +113,7 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
     subject, options = job.subject, job.options
     return {
         "run_id": run_id(job.origin),
-        "name": name or f"{subject.name}-{_basis(bases, options)}",
+        "name": name or f"{subject.name}-{_basis(job, bases)}",
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "versions": {
             "lib-graph": version("lib-graph"),
@@ -136,7 +137,7 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
             samples=len(subject.inputs[0]),
             positions=_positions(job),
         ),
-        "basis": _basis(bases, options),
+        "basis": _basis(job, bases),
         "base": None,
         "layers": [
             LayerInfo(
@@ -147,7 +148,7 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
                 features=bases[layer.name].features,
                 positions=layer.positions,
                 kind="raw" if bases[layer.name].raw else "basis",
-                spaces=_spaces(bases[layer.name], options),
+                spaces=_spaces(job, layer, bases[layer.name]),
             )
             for layer in job.network.layers
         ],
@@ -162,18 +163,21 @@ def _manifest(job: Job, bases: Bases, name: str | None) -> dict[str, Any]:
     }
 
 
-def _spaces(basis: Basis, options: Options) -> tuple[tuple[int, int], ...]:
+def _spaces(job: Job, layer: Layer, basis: Basis) -> tuple[tuple[int, int], ...]:
     """Return the first and last index of the features of each space, of bases found here."""
-    if not isinstance(basis, LayerBasis) or options.given or options.basis == "neuron":
+    if not isinstance(basis, LayerBasis) or layer.name in job.given or job.computed == "neuron":
         return ()
-    return tuple((space.start + 1, space.stop) for space in basis.spaces)
+    own = 0 if layer.transcoded is None else layer.transcoded.own
+    return tuple((each.start + 1, each.stop) for each in basis.spaces if each.start >= own)
 
 
-def _basis(bases: Bases, options: Options) -> str:
+def _basis(job: Job, bases: Bases) -> str:
     """Return what a run says its features are."""
+    if job.subject.stand_ins:
+        return "transcoder"
     if any(isinstance(basis, Dictionary) for basis in bases.values()):
         return "dictionary"
-    return "given" if options.given else str(options.basis)
+    return job.computed or "given"
 
 
 def _positions(job: Job) -> int:

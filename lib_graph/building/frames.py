@@ -52,6 +52,8 @@ def feature_frame(
         )
         if constant:
             rows.loc[0, "role"] = "constant"
+        if layer.transcoded is not None and not basis.raw:
+            rows.loc[layer.transcoded.own, "role"] = "error"
         if layer.variance and isinstance(basis, LayerBasis) and not basis.rotation[1:, 0].any():
             rows.loc[1, "role"] = "variance"
         frames.append(rows.assign(run=run, layer=layer.name, layer_index=layer.index))

@@ -23,23 +23,23 @@ DOUBTFUL, REFUSED = 0.5, 1.0  # shares of a layer's variance that its features l
 
 
 def given_stage(
-    job: Job, given: Mapping[str, Basis], *, force: bool = False
+    job: Job, found: Mapping[str, Basis], *, force: bool = False
 ) -> tuple[dict[str, Basis], dict[str, Tensor]]:
-    """Return the given bases of all layers, and the variances of their features on the data.
+    """Return the bases of all layers, and the variances of their features on the data.
 
-    Importance is E[f̂²] unless the file says otherwise. The share of a layer's variance that its
+    Importance is E[f̂²] unless the file says otherwise. The share of a layer's variance that given
     features leave out, the largest of all layers, becomes a check of the job; of half of it and
     more a line is said. Raises UsageError for a rule that a dictionary cannot have, and, without
     `force`, where features leave out more than all of it: the layer's mean alone would tell more.
     """
-    bases = dict(given)
+    bases = dict(found)
     _check_rule(bases, job.rule)
     spreads = _spreads(job, bases)
     variances, left_out = {}, [0.0]
     for name, (features, rest, whole) in spreads.items():
         variances[name] = features.variance
         basis = bases[name]
-        if not isinstance(basis, RawBasis):
+        if name in job.given and not isinstance(basis, RawBasis):
             left_out.append(_left_out(rest, whole, torch.finfo(job.options.torch_dtype).eps))
             _look_at(job, name, left_out[-1], force)
             if basis.importance is None:

@@ -17,15 +17,18 @@ from torch import Tensor, nn
 from lib_graph.building.options import Options
 from lib_graph.building.origin import origin_of, tensors_sha256
 from lib_graph.building.passes import Passes
-from lib_graph.building.places import check_widths, given_of
+from lib_graph.building.places import check_widths, computed_as, given_of
 from lib_graph.building.plan import Plan, make_plan
 from lib_graph.building.samples import Samples
+from lib_graph.building.stand_ins import stand_ins_of
 from lib_graph.cutting.asked import check_points
 from lib_graph.cutting.composing import compose
 from lib_graph.cutting.copies import converted, in_precision
 from lib_graph.cutting.cuts import cut
+from lib_graph.cutting.points import is_point
 from lib_graph.cutting.recording import NOTICE, recorded
-from lib_graph.cutting.survey import check_copy
+from lib_graph.cutting.standing_in import marked, with_stand_ins
+from lib_graph.cutting.survey import check_copy, finest
 from lib_graph.dictionaries.fitting import by_layer, read_wanted
 from lib_graph.errors import ModelError, UntraceableError
 from lib_graph.method.dictionary import Basis
@@ -47,8 +50,8 @@ EXAMPLES = 4  # samples that a module is traced and checked on
 class Job:
     """A network with its data, cut and planned.
 
-    `given` are the bases to use, None if they are to be computed. `timings` are CPU seconds,
-    `checks` figures.
+    `given` are the bases to use, and `computed` how those of the other layers are found, one of
+    BASES (None: there are no others). `timings` are CPU seconds, `checks` figures.
     """
 
     subject: Subject
@@ -61,7 +64,8 @@ class Job:
     progress: Progress
     device: torch.device = CPU
     world: World = ALONE
-    given: Mapping[str, Basis] | None = None
+    given: Mapping[str, Basis] = field(default_factory=dict)
+    computed: str | None = None
     timings: dict[str, float] = field(default_factory=dict)
     checks: dict[str, float] = field(default_factory=dict)
 
@@ -125,16 +129,18 @@ def prepare(
         )
     example = tuple(converted(first_samples(x), options.torch_dtype).to(device) for x in inputs)
     check_widths(subject, module, example, chosen)
+    computed = computed_as(options, chosen, list(subject.layers))
+    subject = replace(subject, stand_ins=stand_ins_of(chosen))
     network = cut_or_recorded(
         subject, module, example, options.biases, partial=options.partial, progress=progress
     )
     rule = Rule.named(options.rule, options.points)
     size = len(inputs[0]), options.memory
-    given = given_of(chosen, network.layers) if asked else None
+    given = given_of(chosen, network.layers)
     plan = make_plan(
         network, example, *size, rule,
-        features={name: basis.features for name, basis in (given or {}).items()}, top=options.top,
-        sections=[compose(network.sections)] if options.basis == "global" else [],
+        features={name: basis.features for name, basis in given.items()}, top=options.top,
+        sections=[compose(network.sections)] if computed == "global" else [],
         processes=world.size, disk=_free(out),
     )  # fmt: skip
     for line in () if subject.loading is None else subject.loading.lines():
@@ -146,12 +152,17 @@ def prepare(
         subject.layers,
         {name for section in network.sections for name in section.biases},
         options,
+        computed,
         given,
+        subject.stand_ins,
     )
     folder = _partial(out) / f"activations-{world.rank}"
-    last = options.last != "raw" or given is not None
+    last = options.last != "raw" or bool(given)
     samples = Samples(network, inputs, plan, subject.counted, device, folder, last)
-    job = Job(subject, network, samples, rule, options, origin, out, progress, device, world, given)
+    job = Job(
+        subject, network, samples, rule, options, origin, out, progress, device, world, given,
+        computed,
+    )  # fmt: skip
     job.timings["trace"] = time.process_time() - start
     return job
 
@@ -167,22 +178,29 @@ def cut_or_recorded(
 ) -> Network:
     """Return the network of a subject's module, in the precision it has here, cut at the layers.
 
-    A module that cannot be traced is recorded batch by batch, and `progress` is told so.
+    Transcoders stand in for parts of it where the subject has any. A module that cannot be traced
+    is recorded batch by batch, and `progress` is told so.
     """
-    wanted, form = tuple(subject.layers.values()), subject.form
     check_points(module, subject.layers)
-    error = check_copy(module, subject.module, example, wanted, form)
+    stand_ins = {
+        layer: each.to(finest(module, example), example[0].device)
+        for layer, each in subject.stand_ins.items()
+    }
+    module, layers = with_stand_ins(module, subject.layers, stand_ins)
+    wanted, form = tuple(layers.values()), subject.form
+    common = [point for point in wanted if is_point(subject.module, point)]
+    error = check_copy(module, subject.module, example, common, form)
     kinds = None if subject.kinds is None else subject.kinds(module)
     options: Any = {"biases": biases, "kinds": kinds, "partial": partial, "form": form}
     try:
-        network = cut(module, example, subject.layers, **options)
+        network = cut(module, example, layers, **options)
     except UntraceableError as untraceable:
-        network = recorded(module, example, subject.layers, **options)
+        network = recorded(module, example, layers, **options)
         progress.say(f"{untraceable} {NOTICE}")
     for note in network.notes:
         progress.say(note)
     figures: Any = network.figures
-    return replace(network, figures=ChainMap({"module_error": error}, figures))
+    return replace(marked(network, stand_ins), figures=ChainMap({"module_error": error}, figures))
 
 
 def _partial(out: Path) -> Path:

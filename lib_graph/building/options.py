@@ -25,11 +25,12 @@ class Options:
 
     `basis`: lib, pca, neuron, global, or random, which follows from `seed`; or a place, or
     several, to take the features from, each PLACE or LAYER=PLACE, a file or folder in any of the
-    formats of `lib_graph.dictionaries`, a run among them. `format`: which one, where its content
-    cannot decide. `last`: the last layer as it is (raw) or in its PCA basis. `rule` and `points`:
-    where on the path to the activations derivatives are taken. `dtype`: of the network; sums and
-    eigenvectors are float64 always. `tau_pca`, `tau_lib`: directions with
-    an eigenvalue up to that share of the largest are cut. `biases`: the parameters that count as
+    formats of `lib_graph.dictionaries`, a run among them, and beside them one of the former for the
+    layers without a place. `format`: which one, where its content cannot decide. `last`: the last
+    layer as it is (raw) or in its PCA basis. `rule` and `points`: where on the path to the
+    activations derivatives are taken. `dtype`: of the network; sums and eigenvectors are float64
+    always. `tau_pca`, `tau_lib`: directions with an eigenvalue up to that share of the largest are
+    cut. `biases`: the parameters that count as
     biases (default: those called `bias` or `b_…`). `partial`: derivatives through the named tensors
     alone, what bypasses them held fixed. `memory`: bytes that the build may take.
 
@@ -85,7 +86,7 @@ class Options:
             )
         if self.target_error is not None and not self.target_error > 0:
             raise UsageError(f"target_error is {self.target_error}; it must be more than 0.")
-        if self.seed != defaults.SEED and self.basis != "random":
+        if self.seed != defaults.SEED and self.computed != "random":
             raise UsageError(
                 f"seed is {self.seed}, and nothing but the basis random follows from it."
             )
@@ -98,23 +99,34 @@ class Options:
 
     @property
     def given(self) -> tuple[Wanted, ...]:
-        """The places that bases are taken from; none where they are computed."""
-        if self.basis in BASES:
-            return ()
-        return tuple(map(wanted_of, self.basis if isinstance(self.basis, tuple) else (self.basis,)))
+        """The places that bases are taken from; none where all are computed."""
+        return tuple(wanted_of(each) for each in self._asked if each not in BASES)
+
+    @property
+    def computed(self) -> str | None:
+        """How the bases of layers without a place are found, if that is named: one of BASES."""
+        return next((str(each) for each in self._asked if each in BASES), None)
+
+    @property
+    def _asked(self) -> tuple[str | Path, ...]:
+        return self.basis if isinstance(self.basis, tuple) else (self.basis,)
 
     def _check_basis(self) -> None:
         """Raise UsageError if there is nothing at a place, or a format without a place."""
-        if isinstance(self.basis, tuple) and not self.basis:
+        if not self._asked:
             raise UsageError("basis is empty. Name one.")
+        words = [str(each) for each in self._asked if each in BASES]
+        if len(words) > 1:
+            raise UsageError(
+                f"Basis {words[1]!r} is for all layers without a place, and so is {words[0]!r}. "
+                "Name one of them."
+            )
         if self.format is not None and not self.given:
             raise UsageError(
                 f"format {self.format!r} says how to read a place, and none is given. Add --basis "
                 "PLACE."
             )
         for asked in self.given:
-            if asked.layer is None and str(asked.place) in BASES:
-                raise UsageError(f"Basis {str(asked.place)!r} goes with no other. Name it alone.")
             if not asked.place.exists():
                 raise _no_basis(str(asked.place))
 

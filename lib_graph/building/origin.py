@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from lib_graph.building.options import Options
+from lib_graph.method.basis import RawBasis
 from lib_graph.method.dictionary import Basis
+from lib_graph.method.transcoder import Transcoder
 from lib_graph.run.kept import Origin
 from lib_graph.support.files import json_sha256
 
@@ -40,11 +42,14 @@ def origin_of(
     layers: Mapping[str, str],
     biases: Iterable[str],
     options: Options,
+    computed: str | None = None,
     bases: Mapping[str, Basis] | None = None,
+    stand_ins: Mapping[str, Transcoder] | None = None,
 ) -> Origin:
     """Return all that the numbers of a run follow from; its hash gives the run id.
 
-    `model` and `data` are hashes; `bases` those that are given, of which the numbers count.
+    `model` and `data` are hashes; `computed` says how bases are found that are not given, `bases`
+    are those that are, and `stand_ins` the transcoders by layer, of which the numbers count.
     Memory is left out, which changes no number beyond rounding, and a seed that none follows from.
     """
     origin = asdict(options) | {
@@ -52,20 +57,22 @@ def origin_of(
         "data": data,
         "layers": [[name, point] for name, point in layers.items()],
         "biases": sorted(biases),
-        "basis": options.basis if bases is None else "given",
-        "bases": None if bases is None else _bases_sha256(bases),
+        "basis": computed or "given",
+        "bases": _sha256(bases) if bases else None,
     }
+    if stand_ins:
+        origin["transcoders"] = _sha256(stand_ins)
     del origin["memory"], origin["format"]
-    if options.basis != "random":
+    if computed != "random":
         del origin["seed"]
     return origin
 
 
-def _bases_sha256(bases: Mapping[str, Basis]) -> str:
-    """Return the SHA-256 of given bases: what they are, and all their numbers."""
+def _sha256(given: Mapping[str, Basis] | Mapping[str, Transcoder]) -> str:
+    """Return the SHA-256 of given bases or transcoders: what they are, and all their numbers."""
     tensors, words = [], []
-    for layer, basis in bases.items():
-        values = {} if basis.raw else vars(basis)
+    for layer, each in given.items():
+        values = {} if isinstance(each, RawBasis) else vars(each)
         tensors += [(f"{layer}.{key}", x) for key, x in values.items() if isinstance(x, Tensor)]
         words += [[layer, key, x] for key, x in values.items() if isinstance(x, str | int)]
     return json_sha256([tensors_sha256(tensors), words])

@@ -26,7 +26,7 @@ __all__ = ["basis"]
     "layers",
     metavar="LAYER",
     multiple=True,
-    help="Only this layer; several times for several.  [default: all but raw ones]",
+    help="Only this layer; several times for several.  [default: all but raw ones and transcoders]",
 )
 def basis(run: Path, out: Path, format: str, layers: tuple[str, ...]) -> None:
     """Write the bases or dictionaries of the run folder RUN as other libraries read them.
@@ -39,12 +39,19 @@ def basis(run: Path, out: Path, format: str, layers: tuple[str, ...]) -> None:
     lib-graph basis my-run --layer ln1.0 --layer ln1.1 --format circuit-tracer --out my-set
     """  # noqa: D301  \b is click's mark
     from lib_graph.dictionaries.bases_file import read_bases
+    from lib_graph.dictionaries.transcoders_file import read_transcoders
     from lib_graph.dictionaries.writing import write_dictionaries
-    from lib_graph.errors import NotFoundError
+    from lib_graph.errors import NotFoundError, UsageError
     from lib_graph.run import Run
 
     opened = Run.open(run)
     bases = read_bases(opened.path / "bases.safetensors")
+    for layer in read_transcoders(opened.path / "bases.safetensors"):
+        del bases[layer]
+        if layer in layers or not bases:
+            raise UsageError(
+                f"At layer {layer!r} a transcoder stands in. Take it where the build took it from."
+            )
     for layer in layers:
         if layer not in bases:
             raise NotFoundError("basis of layer", layer, bases)

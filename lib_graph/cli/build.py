@@ -63,8 +63,8 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
               "instead of joining and cutting them.")  # fmt: skip
 @click.option(
     "--granularity",
-    help="Of a language model: layers before attention and MLP (block), or at the norms too "
-    "(paper).  [default: block]",
+    help="Of a language model: layers before attention and MLP (block), at the norms too (paper), "
+    "or where transcoders of the MLPs stand in (mlp).  [default: block]",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The run folder.")
 @click.option("--name", help="What to call the run.  [default: the model's name and the basis]")
@@ -84,7 +84,9 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     metavar="BASIS",
     help="lib, pca, neuron, global (as lib, but by what reaches the last layer), or random (what "
     "lib turns, turned at random); or a place to take them from, PLACE or LAYER=PLACE, several "
-    "times for several layers: a run, or bases or dictionaries in any format of docs/formats.md.",
+    "times for several layers: a run, or bases or dictionaries in any format of docs/formats.md. A "
+    "transcoder stands in for the part whose input LAYER is: its features and its error become "
+    "those of the layer; what bypasses it has the basis that is named beside.",
 )
 @click.option("--format", metavar="FORMAT", help="Of the place of --basis, where its content "
               "cannot decide: NAME, or NAME,KEY=VALUE for what its files do not say (k, norm, "
@@ -136,8 +138,8 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 @click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Also find N examples at "
               "either end of each feature.")  # fmt: skip
 @click.option("--replace", is_flag=True, help="Overwrite another run in the folder.")
-@click.option("--force", is_flag=True, help="Build with the bases of a file even if they leave out "
-              "more than the whole variance of a layer.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Build with the bases or transcoders of a file even if "
+              "they leave out more than the whole variance of a layer.")  # fmt: skip
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -170,6 +172,7 @@ def build(
     \b
     lib-graph build models/seed0 --out runs/seed0-pca --basis pca
     lib-graph build gpt2 --text stories.txt --tokens 20000 --out gpt2-run
+    lib-graph build gpt2 --text stories.txt --granularity mlp --basis transcoders --out gpt2-mlps
     torchrun --nproc-per-node 2 -m lib_graph build my-model --out my-run
     """  # noqa: D301  \b is click's mark
     from lib_graph.building.build import build as build_run

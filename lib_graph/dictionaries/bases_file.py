@@ -18,11 +18,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from lib_graph.dictionaries.transcoders_file import as_tensors
 from lib_graph.errors import NotFoundError, RunError, UsageError
 from lib_graph.method.activation import ACTIVATIONS, SELECTIONS
 from lib_graph.method.basis import LayerBasis, RawBasis
 from lib_graph.method.dictionary import SCALINGS, Basis, Dictionary
 from lib_graph.method.network import Layer
+from lib_graph.method.transcoder import Transcoder
 from lib_graph.support.files import whole_file
 
 __all__ = ["given_bases", "misfit", "missing", "on_layers", "read_bases", "write_bases"]
@@ -32,8 +34,16 @@ DICTIONARY = ("encoder", "encoder_bias", "decoder", "decoder_bias", "importance"
 WORDS = ("activation", "k", "scaling")  # of a dictionary, in the metadata
 
 
-def write_bases(path: Path, bases: Mapping[str, Basis], made_from: Mapping[str, Any]) -> None:
-    """Write LAYER.rotation or LAYER.encoder, … of every layer that is not raw, in float64."""
+def write_bases(
+    path: Path,
+    bases: Mapping[str, Basis],
+    made_from: Mapping[str, Any],
+    stand_ins: Mapping[str, Transcoder] | None = None,
+) -> None:
+    """Write LAYER.rotation or LAYER.encoder, … of every layer that is not raw, in float64.
+
+    Beside them stand the transcoders that stand in at layers.
+    """
     tensors = {
         f"{layer}.{part}": value.double().contiguous()
         for layer, basis in bases.items()
@@ -46,6 +56,9 @@ def write_bases(path: Path, bases: Mapping[str, Basis], made_from: Mapping[str, 
         if isinstance(basis, Dictionary):
             words = {word: getattr(basis, word) for word in WORDS}
             metadata |= {f"{layer}.{word}": str(x) for word, x in words.items() if x is not None}
+    more, said = as_tensors(stand_ins or {})
+    tensors |= more
+    metadata |= said
     with whole_file(path) as temporary:
         save_file(
             {name: tensor.clone() for name, tensor in tensors.items()},

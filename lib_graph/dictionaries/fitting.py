@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,9 @@ from lib_graph.method.dictionary import Basis, Dictionary
 from lib_graph.method.transcoder import Transcoder
 
 __all__ = ["Wanted", "by_layer", "read_wanted", "wanted_of"]
+
+BEHIND_NORM = re.compile(r"hook_normalized$|\b(?:mlp|attn)\.hook_in$")
+BEFORE_NORM = ("hook_resid_pre", "hook_resid_mid", "hook_resid_post", "hook_mlp_in")
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def by_layer(
     those of the network's layers are taken.
 
     Raises NotFoundError for a layer that is none, UsageError where a place holds nothing of a
-    layer, or several that would do, for transcoders, and for what cannot be undone.
+    layer, or several that would do, and for what cannot be undone.
     """
     chosen: dict[str, Found] = {}
     for asked, found in read:
@@ -68,7 +72,7 @@ def by_layer(
                     f"Layer {layer!r} has two bases: {str(chosen[layer].file)!r} and "
                     f"{str(each.file)!r}. Name one of them: --basis {layer}=PLACE."
                 )
-            chosen[layer] = _usable(each, layer, hooks)
+            chosen[layer] = _usable(each, layer, layers, hooks)
     return chosen
 
 
@@ -105,18 +109,21 @@ def _layer(found: Found, layers: Mapping[str, str], hooks: Hooks) -> str | None:
     return next((layer for layer, point in layers.items() if point in points), None)
 
 
-def _usable(found: Found, layer: str, hooks: Hooks) -> Found:
+def _usable(found: Found, layer: str, layers: Mapping[str, str], hooks: Hooks) -> Found:
     """Return what was found with what TransformerLens folds undone."""
-    if isinstance(found.holds, Transcoder):
-        raise UsageError(
-            f"{str(found.file)!r} is {found.form}, {found.kind}: it says what another point will "
-            f"be, and is no basis of layer {layer!r}. Give a dictionary of that layer."
-        )
     if found.hook is not None and found.hook.endswith("hook_normalized"):
         raise UsageError(
             f"{str(found.file)!r} is of {found.hook}, where TransformerLens has folded the norm's "
             "weights away. No layer is that; give a dictionary of the residual stream."
         )
+    if found.folded and found.hook is not None and BEHIND_NORM.search(found.hook):
+        raise UsageError(
+            f"{str(found.file)!r} ({found.form}) is of {found.hook} in a model whose norms "
+            "TransformerLens had folded into what follows them (fold_ln): no point of this network "
+            "is that. Give one that was made without."
+        )
+    if isinstance(found.holds, Transcoder):
+        return _reading_there(found, layer, layers, hooks)
     if not found.centred:
         return found
     if hooks.centred is None:
@@ -128,7 +135,31 @@ def _usable(found: Found, layer: str, hooks: Hooks) -> Found:
     return _centred(found, found.holds) if hooks.centred else replace(found, centred=False)
 
 
-def _centred(found: Found, basis: Basis) -> Found:
+def _reading_there(found: Found, layer: str, layers: Mapping[str, str], hooks: Hooks) -> Found:
+    """Return a transcoder of a layer. Raises UsageError for one that reads another point.
+
+    What TransformerLens centres is no matter: what it reads is behind a norm that centres, and the
+    mean that it does not write is left to its error.
+    """
+    if found.hook is None or found.hook in layers or found.hook not in hooks.names:
+        return found
+    points = hooks.points(found.hook)
+    if layers[layer] not in points:
+        raise UsageError(
+            f"{str(found.file)!r} is {found.kind} that reads {found.hook}, and layer {layer!r} is "
+            f"at {layers[layer]}. A transcoder stands in for the part whose input it reads: cut "
+            f"there, with --layers NAME={points[0]} or, of a language model, --granularity mlp."
+        )
+    if found.hook.endswith(BEFORE_NORM):
+        raise UsageError(
+            f"{str(found.file)!r} is {found.kind} that reads {found.hook}, the residual stream "
+            "before a norm, and so stands in for norm and MLP together, which are no one part. "
+            "Give one that reads what the MLP does."
+        )
+    return found
+
+
+def _centred(found: Found, basis: Basis | Transcoder) -> Found:
     """Return a dictionary of activations less their mean as one of the activations."""
     if not isinstance(basis, Dictionary):
         return found

@@ -19,7 +19,8 @@ class Found:
     `hook` the name of the point that it is of, in the words of TransformerLens, of a module's path,
     or of lib-graph's layers (None: its file does not say). `notes` are what people should know of
     how it was read. `centred` says that it was made of activations less their mean over the
-    coordinates, as TransformerLens has them where it centres the weights.
+    coordinates, as TransformerLens has them where it centres the weights, `folded` that the weights
+    of norms were folded into what follows them.
     """
 
     file: Path
@@ -29,6 +30,7 @@ class Found:
     hook: str | None = None
     notes: tuple[str, ...] = ()
     centred: bool = False
+    folded: bool = False
 
     def described(self, layer: str) -> str:
         """Return what was read, in words."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from lib_graph.dictionaries.bases_file import read_bases
 from lib_graph.dictionaries.files import Files
 from lib_graph.dictionaries.found import Found
-from lib_graph.method.dictionary import Dictionary
+from lib_graph.dictionaries.transcoders_file import read_transcoders
+from lib_graph.method.dictionary import Basis, Dictionary
+from lib_graph.method.transcoder import Transcoder
 
 __all__ = ["NAME", "read"]
 
@@ -22,9 +24,11 @@ def read(files: Files) -> list[Found] | None:
         return None
     if not any(name.endswith((".rotation", ".encoder")) for name in files.names(path)):
         return None
-    return [
-        Found(
-            path, FORM, basis.activation if isinstance(basis, Dictionary) else "basis", basis, layer
-        )
-        for layer, basis in read_bases(path).items()
-    ]
+    held: dict[str, Basis | Transcoder] = {**read_bases(path), **read_transcoders(path)}
+    return [Found(path, FORM, _kind(each), each, layer) for layer, each in held.items()]
+
+
+def _kind(held: Basis | Transcoder) -> str:
+    if isinstance(held, Transcoder):
+        return f"{held.activation} transcoder"
+    return held.activation if isinstance(held, Dictionary) else "basis"

@@ -86,9 +86,12 @@ class _Config:
         return str(found)
 
     @property
-    def centred(self) -> bool:
+    def processing(self) -> dict[str, bool]:
+        """What TransformerLens did to the weights; SAELens has it do nothing unless told to."""
         kwargs = self.metadata.get("model_from_pretrained_kwargs")
-        return isinstance(kwargs, dict) and kwargs.get("center_writing_weights") is True
+        said = kwargs if isinstance(kwargs, dict) else {}
+        return {"centred": said.get("center_writing_weights") is True,
+                "folded": said.get("fold_ln") is True}  # fmt: skip
 
     def check(self) -> None:
         """Raise UsageError for what cannot be said as a dictionary."""
@@ -145,7 +148,7 @@ def _transcoder(config: _Config, tensors: Mapping[str, Any], path: Path) -> Foun
     )  # fmt: skip
     out = config.metadata.get("hook_name_out")
     notes = (f"writes to {out}",) if out else ()
-    return Found(path, form, architecture, held, config.hook, notes, config.centred)
+    return Found(path, form, architecture, held, config.hook, notes, **config.processing)
 
 
 def _dictionary(config: _Config, tensors: Mapping[str, Any], path: Path, files: Files) -> Found:
@@ -179,7 +182,7 @@ def _dictionary(config: _Config, tensors: Mapping[str, Any], path: Path, files: 
         path, form, encoder, bias, decoder, center, activation,
         subtracted=subtracted, threshold=threshold, k=config.k, scaling=scaling,
     )  # fmt: skip
-    return Found(path, form, architecture, held, config.hook, tuple(notes), config.centred)
+    return Found(path, form, architecture, held, config.hook, tuple(notes), **config.processing)
 
 
 def _threshold(tensors: Mapping[str, Any], features: int, path: Path, form: str) -> Tensor:

@@ -20,9 +20,31 @@ from torch import Tensor
 from lib_graph.errors import ModelError
 from lib_graph.method.kind import Kind
 
-__all__ = ["Batch", "Constants", "Layer", "Network", "Section"]
+__all__ = ["Batch", "Constants", "Layer", "Network", "Section", "Transcoded"]
 
 Constants = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Transcoded:
+    """What the first coordinates of a layer are at which a transcoder stands in (§17).
+
+    First its `features`, next the size of its error, then the direction of that, which is as wide
+    as its `outputs` and no feature.
+    """
+
+    features: int
+    outputs: int
+
+    @property
+    def own(self) -> int:
+        """The number of coordinates that are features as they are, the error's size the last."""
+        return self.features + 1
+
+    @property
+    def rest(self) -> int:
+        """The first coordinate of what bypasses the transcoder."""
+        return self.own + self.outputs
 
 
 @dataclass(frozen=True)
@@ -32,13 +54,15 @@ class Layer:
     `shapes` are the shapes of the tensors that cross it, the samples' axis left out: `(d,)` for a
     tensor [N, d], which counts as one position, `(S, d)` for [N, S, d], and `(d, H, W)` for an
     image [N, d, H, W], whose positions are its pixels. With `variance`, the first coordinate is the
-    variance in a norm, which stays a feature of its own.
+    variance in a norm, which stays a feature of its own. `transcoded` says what the first
+    coordinates are where a transcoder stands in.
     """
 
     index: int
     name: str
     shapes: tuple[tuple[int, ...], ...]
     variance: bool = False
+    transcoded: Transcoded | None = None
 
     @property
     def width(self) -> int:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from lib_graph.method.activation import active
+from lib_graph.support.devices import CPU
 
 __all__ = ["Transcoder", "outputs"]
 
@@ -35,6 +38,13 @@ class Transcoder:
     def features(self) -> int:
         """The number of features r."""
         return len(self.decoders)
+
+    def to(self, dtype: torch.dtype, device: torch.device = CPU) -> Transcoder:
+        """Return the same transcoder in another precision, on a device."""
+        moved: dict[str, Any] = {
+            name: x.to(device, dtype) for name, x in vars(self).items() if isinstance(x, Tensor)
+        }
+        return replace(self, **moved)
 
     def coordinates(self, activations: Float[Tensor, "*n d"]) -> Float[Tensor, "*n r"]:
         """Return f̂ = act(f W + b)."""

@@ -31,9 +31,9 @@ def load_subject(
     `model` is a folder (model.safetensors and config.json) with a network of 'lib-graph train',
     which says what its data are (`data` can name another folder for one trained on images); or a
     language model, in a folder of transformers' or by its name on the hub, whose data are a `Text`
-    and whose layers follow from the `granularity`, block (default) or paper; or a function of your
-    own, `path.py:make_model`, whose data `data` makes (default: `make_data` in the same file) and
-    whose layers are yours to name (`Subject.with_layers`).
+    and whose layers follow from the `granularity`, block (default), paper or mlp; or a function of
+    your own, `path.py:make_model`, whose data `data` makes (default: `make_data` in the same file)
+    and whose layers are yours to name (`Subject.with_layers`).
 
     Raises ModelError if the folder's files are missing or broken, if the architecture is none that
     lib-graph knows, or if your function fails; UsageError if it is not there, or if the data or the

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from lib_graph.cutting.standing_in import StandIn
 from lib_graph.data.evaluation import Evaluation
 from lib_graph.data.text import Text, TokenRows, read_rows
 from lib_graph.dictionaries.hooks import Hooks, block_hooks
@@ -33,7 +34,7 @@ FAMILIES: dict[str, Family] = {
 }  # fmt: skip
 """`model_type` of config.json -> the adapter"""
 
-GRANULARITIES = ("block", "paper")
+GRANULARITIES = ("block", "paper", "mlp")
 
 
 class LanguageModel(nn.Module):
@@ -54,11 +55,15 @@ def layers(family: Family, blocks: int, granularity: str) -> dict[str, str]:
 
     `block`: the residual stream before each block's attention (ln1.0, …) and MLP (ln2.0, …), before
     the last norm (ln_final), and the logits. `paper`: norms are layers of their own too (see
-    docs/method.md §3). Raises NotFoundError for another granularity.
+    docs/method.md §3). `mlp`: what each MLP reads (mlp_in.0, …), where transcoders stand in, and
+    the logits. Raises NotFoundError for another granularity.
     """
     if granularity not in GRANULARITIES:
         raise NotFoundError("granularity", granularity, GRANULARITIES)
     found = {}
+    if granularity == "mlp":
+        inputs = (f"model.{family.blocks}.{i}.{family.mlp}:in" for i in range(blocks))
+        return {f"mlp_in.{i}": point for i, point in enumerate(inputs)} | {"output": "output"}
     for i in range(blocks):
         block = f"model.{family.blocks}.{i}"
         found[f"ln1.{i}"] = f"{block}.{family.ln1}:in"
@@ -90,20 +95,28 @@ def kinds(family: Family, module: nn.Module) -> Kinds:
         ("ln_final_out", "unembed"): PositionLocal(),
     }
     blocks = _blocks(family, model)
+    found[f"mlp_in.{blocks - 1}", "output"] = PositionLocal()
     for i in range(blocks):
         following = f"ln1.{i + 1}" if i + 1 < blocks else "ln_final"
-        attention, mlp = family.attention_kind(model, i), family.mlp_kind(model, i)
+        attention, mlp = family.attention_kind(model, i), _mlp(family, model, i)
         found |= {
             (f"ln1.{i}", f"ln2.{i}"): attention,
             (f"ln1.{i}", f"ln1_out.{i}"): PositionLocal(),
             (f"ln1_out.{i}", f"attn_in.{i}"): PositionLocal(),
             (f"attn_in.{i}", f"ln2.{i}"): attention and attention.beside_residual(),
             (f"ln2.{i}", following): mlp or PositionLocal(),
+            (f"ln2.{i}", f"mlp_in.{i}"): PositionLocal(),
             (f"ln2.{i}", f"ln2_out.{i}"): PositionLocal(),
             (f"ln2_out.{i}", f"mlp_in.{i}"): PositionLocal(),
             (f"mlp_in.{i}", following): (mlp and mlp.beside_residual()) or PositionLocal(),
         }
     return {ends: kind for ends, kind in found.items() if kind is not None}
+
+
+def _mlp(family: Family, model: Any, index: int) -> Kind | None:
+    """Return what the MLP of a block is; None where it has no closed form, as by a transcoder."""
+    part = model.get_submodule(f"{family.blocks}.{index}.{family.mlp}")
+    return None if isinstance(part, StandIn) else family.mlp_kind(model, index)
 
 
 def _hooks(family: Family, model: nn.Module) -> Hooks:

@@ -18,6 +18,7 @@ from lib_graph.data.notation import Notation, Sample
 from lib_graph.dictionaries.hooks import Hooks
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.method.kind import Kind
+from lib_graph.method.transcoder import Transcoder
 from lib_graph.run import Loading
 
 __all__ = ["Kinds", "Subject"]
@@ -39,7 +40,8 @@ class Subject:
     nothing reach them from the others. `settings` are the options of the command line by which the
     data are found again. `notation` is how people write the inputs, `evaluation` what the network
     can be scored on, `loading` how a model of transformers was read, `hooks` what other
-    libraries call its points.
+    libraries call its points, and `stand_ins` the transcoders that stand in for the parts at
+    some of the layers.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Subject:
     form: Form = POSITIONAL
     loading: Loading | None = None
     hooks: Hooks = field(default_factory=Hooks)
+    stand_ins: Mapping[str, Transcoder] = field(default_factory=dict)
 
     @classmethod
     def of(

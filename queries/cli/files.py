@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import click
 
-from lib_graph.cli.commands import command, say_run
+from lib_graph.cli.commands import command, progress, say_run
 from lib_graph.errors import UsageError
 from lib_graph.support import defaults
 from lib_graph.support.files import whole_file
@@ -36,34 +37,60 @@ USELESS = {
     "features": ("target", "source", "min_share", "min_strength"),
     "interactions": ("target", "source", "min_share"),
     "circuit": ("min_strength",),
+    "runs": ("store", "run", "target", "source", "min_share", "min_strength"),
 }
 """What is exported -> the options that say nothing of it"""
 
+IMPORTS: dict[str | None, Literal["csv", "parquet"]] = {
+    "neo4j-admin": "csv",
+    "neo4j-admin-parquet": "parquet",
+}
+"""--format of runs -> what the files are"""
+
 
 @command(short_help="Write features, interactions or a circuit to a file.")
-@click.argument("what", type=click.Choice(["features", "interactions", "circuit"]))
+@click.argument("what", type=click.Choice(["features", "interactions", "circuit", "runs"]))
+@click.argument("folders", metavar="[FOLDER]...", nargs=-1, type=click.Path(path_type=Path))
 @run_options
 @click.option("--format", metavar="FORMAT", help="parquet, csv or json: rows (json: all of a "
-              "circuit); graphml, gexf, cyjs, node-link or neuronpedia: a graph.  [default: what "
-              "the suffix of --out says]")  # fmt: skip
-@click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
-              help="[default: standard output]")  # fmt: skip
+              "circuit); graphml, gexf, cyjs, node-link or neuronpedia: a graph; of runs "
+              "neo4j-admin (CSV) or neo4j-admin-parquet.  [default: what the suffix of --out "
+              "says]")  # fmt: skip
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path),
+              help="Of runs a new folder.  [default: standard output]")  # fmt: skip
 @min_strength_option
 @target_option
 @source_option
 @min_share_option
-def export(what: str, store: str | None, run: str | None, out: Path | None, **options: Any) -> None:
+def export(
+    what: str,
+    folders: tuple[Path, ...],
+    store: str | None,
+    run: str | None,
+    out: Path | None,
+    **options: Any,
+) -> None:
     """Write features, interactions or a circuit, with labels, for other programs.
+
+    Or write whole runs, from their folders, for the import that a Neo4j server brings: several
+    times as fast as 'lib-graph ingest', but the server must be stopped, and the import replaces
+    all that its database holds.
 
     \b
     lib-graph export interactions --format parquet --out interactions.parquet
     lib-graph export circuit --target output/5 --out circuit.gexf
+    lib-graph export runs my-run other-run --format neo4j-admin --out import
     """  # noqa: D301  \b is click's mark
     from queries.export import format_of
     from queries.graph import open_graph
 
     if typed := given(*USELESS[what]):
         raise UsageError(f"{' and '.join(typed)} cannot be used for {what}. Leave it out.")
+    if what == "runs":
+        _export_runs(folders, options["format"], out)
+        return
+    if folders:
+        raise UsageError(f"{what} come from a store. Give --run, and no folder.")
     options["format"] = format_of(out, options["format"])
     if what == "circuit" and options["target"] is None:
         raise UsageError("A circuit needs an end. Give --target LAYER/INDEX.")
@@ -77,6 +104,24 @@ def export(what: str, store: str | None, run: str | None, out: Path | None, **op
                 _export(graph, what, file, **options)
             click.echo(f"Wrote {out}.", err=True)
         say_run(graph.run.id, graph.run.name, graph.run.base)
+
+
+def _export_runs(folders: tuple[Path, ...], format: str | None, out: Path | None) -> None:
+    """Write run folders for neo4j-admin, and say what to do with them."""
+    from ingest.offline import write_import
+
+    if format not in IMPORTS:
+        raise UsageError(
+            f"Runs are written as {' or '.join(map(str, IMPORTS))}. Give one with --format."
+        )
+    if out is None:
+        raise UsageError("Runs are written into a new folder. Give --out FOLDER.")
+    report = write_import(folders, out, format=IMPORTS[format], progress=progress())
+    click.echo(f"{report}\nWith the server stopped:  {report.command}")
+    again = "\n".join(
+        f"  lib-graph ingest {shlex.quote(str(each))} --store neo4j" for each in folders
+    )
+    click.echo(f"Then start it, and check it and add its indexes:\n{again}")
 
 
 def _export(

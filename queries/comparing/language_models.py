@@ -18,7 +18,7 @@ from lib_graph.analysis.measuring.study import (
     required_edges,
     sparsities,
 )
-from lib_graph.analysis.reopening import Reopened, in_bases_of, reopened_network
+from lib_graph.analysis.reopening import Reopened, in_bases_of, reopened, reopened_network
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
 from lib_graph.data.text import Text
@@ -132,14 +132,21 @@ def study(
         runs = {}
         for case in cases:
             _say(progress, 0, case)
-            options = Options(basis=case.basis, seed=case.seed)
-            runs[case] = build(
-                subject, out / case.name, options, name=case.name, replace=replace,
-                progress=progress,
-            )  # fmt: skip
+            runs[case] = _run(case, subject, out / case.name, replace, progress)
         network = _Network(subject, runs)
         answers.append(_answers(network, out, budget, partitions, null, replace, progress))
     return Study(*(pd.concat(frames, ignore_index=True) for frames in zip(*answers, strict=True)))
+
+
+def _run(case: StudyCase, subject: Subject, folder: Path, replace: bool, progress: Progress) -> Run:
+    """Return the run of a case; one that is there is taken without the network being cut again."""
+    if not replace and (folder / "manifest.json").exists():
+        run = Run.open(folder)
+        if (run.manifest.basis, run.manifest.seed) == (case.basis, case.seed):
+            reopened(run, subject)
+            return run
+    options = Options(basis=case.basis, seed=case.seed)
+    return build(subject, folder, options, name=case.name, replace=replace, progress=progress)
 
 
 def _check(models: Sequence[str], bases: Sequence[str], seeds: int) -> None:

@@ -5,4 +5,5 @@ MATCH (:Run {id: $run, status: 'complete'})
 MATCH (c:Circuit {id: $id})
 WHERE c.run = $run
 RETURN c.query AS query, c.interactions AS interactions, c.score AS score, c.baseline AS baseline,
-       c.random_score AS random_score, c.metric AS metric, c.created AS created
+       c.random_score AS random_score, c.metric AS metric,
+       c.answers AS answers, c.created AS created

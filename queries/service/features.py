@@ -68,20 +68,22 @@ def examples(
 ) -> Response:
     """Return the inputs on which a feature is largest, and most negative; images are PNG in base64.
 
-    They are in the run's folder; `advice` says what brings them where there are none.
+    They are in the run's folder; `advice` says what brings them where there are none, and
+    `findable` that a job can.
     """
     place = _feature(graph, feature)
     run = _folder_of_features(service, graph)
     if run is None:
         names = f"run {graph.run.base or graph.run.id}"
         advice = f"The folder of {names} is not at hand. Start the service with --folder."
-        return answer(graph.run, {"examples": None, "advice": advice})
+        return answer(graph.run, {"examples": None, "advice": advice, "findable": False})
     if not (run.path / NAME).exists():
         advice = f"There are none yet: lib-graph examples {run.path}"
-        return answer(graph.run, {"examples": None, "advice": advice})
+        findable = run.id == graph.run.id
+        return answer(graph.run, {"examples": None, "advice": advice, "findable": findable})
     found = read_examples(run, layer=place.layer.name, index=place.index)
     found = found[found["rank"].abs() <= limit]
-    return answer(graph.run, {"examples": records_of(found), "advice": None})
+    return answer(graph.run, {"examples": records_of(found), "advice": None, "findable": False})
 
 
 @router.get("/labels", response_model=Answered)
@@ -124,6 +126,15 @@ def matches(
     """Return the features of other runs that are like one: the named query 'matches'."""
     place = _feature(graph, feature)
     table = graph.query("matches", feature=str(place), min_correlation=min_correlation, k=k)
+    return answer(graph.run, table.records(), table.statements)
+
+
+@router.get("/matched", response_model=Answered)
+def matched(
+    graph: RunGraph, other: Annotated[str, Query(max_length=LONGEST, description="A run.")]
+) -> Response:
+    """Return the features of a run and of another that are most like each other."""
+    table = graph.matched(other)
     return answer(graph.run, table.records(), table.statements)
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import HTMLResponse
 
 from lib_graph.support import defaults
 from lib_graph.support.tables import records_of
@@ -22,13 +23,14 @@ from queries.service.asked import (
     Target,
     TheService,
 )
-from queries.service.saved_page import view_data
+from queries.service.saved_page import saved_page, view_data
 
 __all__ = ["router"]
 
 router = APIRouter()
 Page = Annotated[int, Query(ge=0, le=2**31)]
 Words = Annotated[str, Query(max_length=200)]
+OtherRun = Annotated[str | None, Query(max_length=1000, description="A run.")]
 
 
 @router.get("/runs", response_model=Answered)
@@ -109,3 +111,25 @@ def view(service: TheService, graph: RunGraph, share: Share = defaults.KEPT) -> 
     """
     found = graph.overview(share=share, ranked=service.ranked(graph))
     return answer(graph.run, view_data(found), found.statements)
+
+
+@router.get("/page", response_class=HTMLResponse)
+def page(service: TheService, graph: RunGraph, share: Share = defaults.KEPT) -> HTMLResponse:
+    """Return the page with this run's view in it, as one HTML file that needs no service."""
+    ranked = service.ranked(graph)
+    return HTMLResponse(saved_page(graph, ranked, service.communities(graph), share=share))
+
+
+@router.get("/unusual", response_model=Answered)
+def unusual(
+    graph: RunGraph,
+    against: OtherRun = None,
+    min_share: Share = defaults.MIN_SHARE,
+    min_importance: Share = defaults.LEAST_TARGET,
+    limit: Count = defaults.LIMIT,
+) -> Response:
+    """Return what a run of one input uses that the average does not: the verb 'unusual'."""
+    table = graph.unusual(
+        against=against, min_share=min_share, min_importance=min_importance, limit=limit
+    )
+    return answer(graph.run, table.records(), table.statements)

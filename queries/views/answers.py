@@ -10,6 +10,7 @@ from lib_graph.support.tables import records_of
 from lib_graph.support.view import View
 from queries.asking.tables import Table
 from queries.views.cells import fixed_cell, number_cell, text_cell
+from queries.views.scores import scores_line
 
 if TYPE_CHECKING:
     from queries.circuits.circuit import Circuit
@@ -145,24 +146,14 @@ def circuit_view(circuit: Circuit) -> View:
 
 def _tested(circuit: Circuit) -> str:
     if circuit.scores:
-        found = circuit.scores
-        return (
-            f"{(found.metric or 'score').capitalize()} of the circuit {number_cell(found.score)}, "
-            f"of the whole model {number_cell(found.baseline)}, of random circuits of this size "
-            f"{number_cell(found.random_score)}."
-        )
+        return scores_line(circuit.file())
     if circuit.name is None:
-        return "Not tested: --save it first."
-    name = shlex.quote(circuit.name)
-    return f"Not tested. To test it:\n{_test_commands(name)}"
+        return "Not tested: --save NAME keeps it, and then\n" + _test_command("NAME")
+    return "Not tested. To test it, RUN being the run folder:\n" + _test_command(circuit.name)
 
 
-def _test_commands(name: str) -> str:
-    return (
-        f"  lib-graph circuits export {name} --out circuit.json\n"
-        "  lib-graph ablate RUN circuit circuit.json --out circuit.json\n"
-        "  lib-graph circuits import circuit.json"
-    )
+def _test_command(name: str) -> str:
+    return f"  lib-graph ablate RUN circuit --saved {shlex.quote(name)}"
 
 
 def circuits_view(table: Table) -> View:
@@ -174,13 +165,16 @@ def circuits_view(table: Table) -> View:
             text_cell(row["features"]),
             text_cell(row["interactions"]),
             *(number_cell(row[name]) for name in numbers[2:]),
+            text_cell(row["metric"]),
         )
         for row in table.records()
     ]
     below = "" if rows else "There is no saved circuit. 'lib-graph circuit --save NAME' saves one."
     if any(row[3] == "" for row in rows):
-        below = f"Those without a score are not tested. To test one:\n{_test_commands('NAME')}"
-    return View(("name", *numbers), rows, frozenset(numbers), frozenset(["name"]), below=below)
+        below = f"Those without a score are not tested. To test one:\n{_test_command('NAME')}"
+    return View(
+        ("name", *numbers, "metric"), rows, frozenset(numbers), frozenset(["name"]), below=below
+    )
 
 
 def comparison_view(found: Comparison) -> View:

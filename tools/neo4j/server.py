@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Server", "ServerError", "cache", "missing_tools", "start"]
+__all__ = ["Server", "ServerError", "bind", "cache", "import_files", "missing_tools", "start"]
 
 HERE = Path(__file__).parent
 POM = HERE / "pom.xml"
@@ -55,6 +56,7 @@ class Server:
     password: str
     process: subprocess.Popen[bytes]
     gds: bool = False
+    bound: bool = False
     username = USERNAME
 
     @property
@@ -77,14 +79,17 @@ class Server:
 
     def start_again(self) -> None:
         """Start the server that was stopped or killed, with the data it has."""
-        self.process = _launch(self.home, self.gds)
+        self.process = _launch(self.home, self.gds, self.bound)
 
 
-def start(home: Path, password: str, port: int = 0, *, gds: bool = False) -> Server:
+def start(
+    home: Path, password: str, port: int = 0, *, gds: bool = False, bound: bool = False
+) -> Server:
     """Return a server that runs on the data in `home`, which is made if it is not there.
 
-    Port 0 takes a free one. The password counts only for a new home. Raises ServerError if the
-    jars cannot be had or the server does not start.
+    Port 0 takes a free one. The password counts only for a new home. A server that is `bound` is
+    killed when this process is gone, however that ended. Raises ServerError if the jars cannot be
+    had or the server does not start.
     """
     fetch_jars(gds)
     for folder in ("conf", "data", "import", "plugins"):
@@ -93,7 +98,21 @@ def start(home: Path, password: str, port: int = 0, *, gds: bool = False) -> Ser
     _write_settings(home, port, gds)
     if not (home / "data" / "dbms" / "auth.ini").exists():
         _set_first_password(home, password)
-    return Server(home, port, password, _launch(home, gds), gds)
+    return Server(home, port, password, _launch(home, gds, bound), gds, bound)
+
+
+def import_files(home: Path, folder: Path) -> str:
+    """Replace the database in `home` by the files of a folder with `import.args`.
+
+    Returns what the importer says. The server must not run; a home that is not there is made.
+    Raises ServerError if the import fails, after which the database cannot be used.
+    """
+    fetch_jars()
+    for name in ("conf", "data", "import", "plugins"):
+        (home / name).mkdir(parents=True, exist_ok=True)
+    return _admin(
+        home, ["database", "import", "full", "neo4j", "@import.args", "--verbose"], folder
+    )
 
 
 def fetch_jars(gds: bool = False) -> Path:
@@ -150,17 +169,23 @@ def _write_settings(home: Path, port: int, gds: bool) -> None:
 
 
 def _set_first_password(home: Path, password: str) -> None:
-    command = ["java", "-cp", f"{fetch_jars()}/*", "org.neo4j.cli.AdminTool", "dbms"]
+    _admin(home, ["dbms", "set-initial-password", password], home)
+
+
+def _admin(home: Path, arguments: list[str], where: Path) -> str:
+    """Run neo4j-admin in the folder `where` and return what it says."""
+    tool = "org.neo4j.cli.AdminTool"
     done = subprocess.run(
-        [*command, "set-initial-password", password],
+        [*JAVA, "-cp", f"{fetch_jars()}/*", tool, *arguments],
         env={**os.environ, "NEO4J_HOME": str(home), "NEO4J_CONF": str(home / "conf")},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=where,
     )  # fmt: skip
     if done.returncode != 0:
-        raise ServerError(f"The first password was refused:\n{done.stdout[-2000:]}")
+        raise ServerError(f"neo4j-admin {' '.join(arguments[:2])} failed:\n{done.stdout[-2000:]}")
+    return done.stdout
 
 
-def _launch(home: Path, gds: bool) -> subprocess.Popen[bytes]:
+def _launch(home: Path, gds: bool, bound: bool) -> subprocess.Popen[bytes]:
     """Start the server and wait until it answers."""
     log = home / "console.log"
     command = [*JAVA, "-cp", f"{fetch_jars(gds)}/*", "org.neo4j.server.CommunityEntryPoint"]
@@ -169,6 +194,8 @@ def _launch(home: Path, gds: bool) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             command, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
         )  # its own session: Ctrl-C must not stop it before its clients
+    if bound:
+        bind(process.pid, f"--home-dir={home}")
     try:
         _wait_until_started(process, log)
     except BaseException:
@@ -176,6 +203,18 @@ def _launch(home: Path, gds: bool) -> subprocess.Popen[bytes]:
         process.wait()
         raise
     return process
+
+
+def bind(process: int, mark: str) -> None:
+    """Let a process be killed when this one is gone, if `mark` then is in its command line.
+
+    A shell waits for the end of a pipe whose other end nobody but this process has.
+    """
+    here, _there = os.pipe()  # which stays open as long as this process lives
+    kill = f"ps -o args= -p {process} | grep -qF -e {shlex.quote(mark)} && kill -9 {process}"
+    wait = f"exec 3<&0; {{ read _ <&3; {kill}; }} >/dev/null 2>&1 &"
+    subprocess.run(["sh", "-c", wait], stdin=here, start_new_session=True, check=True)
+    os.close(here)
 
 
 def _wait_until_started(process: subprocess.Popen[bytes], log: Path) -> None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from lib_graph.analysis.ablation.masks import MaskedSection
 from lib_graph.analysis.ablation.scored import LinearBasis, ScoredBatch
-from lib_graph.analysis.reopening import Reopened, passes_of, reopened_network
+from lib_graph.analysis.reopening import Reopened, passes_of, refuse_stand_ins, reopened_network
 from lib_graph.building.accumulating import accumulate
 from lib_graph.building.job import first_samples
 from lib_graph.building.origin import tensors_sha256
@@ -73,10 +74,12 @@ class Bench:
         run's folder until results are written there or `close` is called: an ablation that was cut
         off goes on.
 
-        Raises UsageError if the network comes with nothing to score it on or for too little memory,
+        Raises UsageError if the network comes with nothing to score it on, for too little memory,
+        or if transcoders stand in,
         ModelError if labels do not fit its outputs, and what `reopened_network` does.
         """
         found = reopened_network(run, subject, dtype, device)
+        refuse_stand_ins(found, "ablate")
         evaluation = _evaluation(run, found, dtype)
         bases, chosen = _linear(found.bases), Metric(metric or evaluation.metric)
         _check(found, evaluation)
@@ -143,7 +146,10 @@ class Bench:
         if len(self) * places <= answers:
             return self
         samples = max(answers // places, 1)
-        chosen = torch.linspace(0, len(self) - 1, samples).round().long()
+        return self.selected(torch.linspace(0, len(self) - 1, samples).round().long())
+
+    def selected(self, chosen: Int[Tensor, " n"]) -> Bench:
+        """Return a bench on some of the samples, by their numbers."""
         counted = self.evaluation.counted
         evaluation = replace(
             self.evaluation,

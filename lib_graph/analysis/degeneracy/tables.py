@@ -17,7 +17,7 @@ from lib_graph.analysis.degeneracy.firing import Firing
 from lib_graph.analysis.degeneracy.gauges import gauges_of
 from lib_graph.analysis.degeneracy.measured import FreeMap, Measured
 from lib_graph.analysis.degeneracy.spaces import Space
-from lib_graph.analysis.reopening import Reopened, passes_of, reopened_network
+from lib_graph.analysis.reopening import Reopened, passes_of, refuse_stand_ins, reopened_network
 from lib_graph.errors import UsageError
 from lib_graph.method.moments import Moments
 from lib_graph.networks import Subject
@@ -62,11 +62,12 @@ def degeneracy_of(
     bytes that this may take; where it was cut off, it goes on.
 
     Raises what `lib_graph.analysis.reopening.reopened_network` does, UsageError for a share that is
-    none or too little memory.
+    none, too little memory, or where transcoders stand in.
     """
     if not 0 <= share < 1:
         raise UsageError(f"share is {share}; it is a share of the inputs, 0 to 1.")
     found, cutoffs = reopened_network(run, subject, device=device), run.manifest.cutoffs
+    refuse_stand_ins(found, "degeneracy")
     passes = passes_of(run, "degeneracy", graph_of(run), progress)
     measured = Measured.of(found, passes, memory)
     moments, read = measured.moments(), measured.read_spaces(cutoffs["tau_lib"])

@@ -1,4 +1,4 @@
-"""How well the words around a position predict a feature there (docs/method.md §17)."""
+"""How well the words around a position predict a feature there (docs/method.md §18)."""
 
 from __future__ import annotations
 

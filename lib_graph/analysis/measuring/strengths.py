@@ -1,4 +1,4 @@
-"""The interaction strengths of a run for each sample by itself (docs/method.md §17)."""
+"""The interaction strengths of a run for each sample by itself (docs/method.md §18)."""
 
 from __future__ import annotations
 

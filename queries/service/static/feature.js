@@ -1,8 +1,11 @@
 // The panel of one feature: what it is, its inputs and outputs, its examples, its label.
 
 import { get, put } from "./api.js";
+import { progress, start } from "./jobs.js";
+import { toggleFold } from "./modules.js";
+import { snapshot } from "./snapshot.js";
 import { change, state } from "./state.js";
-import { byId, cypherBlock, element, number, percent, short, sign } from "./words.js";
+import { byId, cypherBlock, element, number, percent, runOf, short, sign } from "./words.js";
 
 const panel = byId("feature");
 const LENGTH = 25;
@@ -12,19 +15,45 @@ export async function showFeature(page) {
     panel.replaceChildren(element("p", { class: "soft" }, "Hover over a feature to see its neighbours; click it to see what it is."));
     return;
   }
-  const asked = state.selected, run = state.run;
+  if (state.selected.startsWith("block:")) return showBlock(page);
+  const asked = state.selected, run = runOf(asked);
   const answer = await get("/feature", { run, feature: asked, limit: LENGTH });
-  if (asked !== state.selected || run !== state.run) return;
+  if (asked !== state.selected) return;
   const found = answer.data;
   panel.replaceChildren(
     heading(found), facts(found), label(found, page),
     ends("Inputs", found.inputs, "source"), ends("Outputs", found.outputs, "target"),
     element("h3", {}, "Examples"), element("div", { id: "examples" }, "…"),
-    cypherBlock(answer.statements),
+    element("div", { id: "alike" }), cypherBlock(answer.statements),
   );
   nameModule(page);
-  showExamples(asked, run);
+  await Promise.all([showExamples(asked, run), snapshot ? null : showAlike(asked, run)]);
 }
+
+// A block: what is folded into it.
+function showBlock(page) {
+  const node = page.graph.nodes.get(state.selected);
+  if (!node) { panel.replaceChildren(element("p", { class: "soft" }, "This block is not folded any more.")); return; }
+  const what = node.module ? `module:${node.module}` : `layer:${node.layer}`;
+  const members = node.members.map((each) => element("li", {}, element("button", { class: "link", onclick: () => change({ selected: each.id, folded: state.folded.filter((x) => x !== what) }) }, short(each.id), each.label ? ` · ${each.label}` : "")));
+  panel.replaceChildren(
+    element("div", { class: "row" }, element("h2", { class: "grow" }, `${node.name} of ${node.layer}`), element("button", { id: "unfold-block", onclick: () => toggleFold(what) }, "Unfold")),
+    element("p", { class: "soft" }, `${node.members.length} features as one block: its strengths are sums, its shares are of all that flows into it.`),
+    element("ul", { class: "members" }, ...members));
+}
+
+// Features of other runs that 'lib-graph match' found to be like this one.
+async function showAlike(asked, run) {
+  const place = byId("alike");
+  try {
+    const { data } = await get("/matches", { run, feature: asked, k: 5 });
+    if (!place.isConnected || !data.length) return;
+    const rows = data.map((each) => element("tr", {}, element("td", {}, nameOf(each)), element("td", { class: "n" }, `r = ${number(each.correlation)}`)));
+    place.replaceChildren(element("h3", {}, "Like it in other runs"), element("table", {}, element("tbody", {}, ...rows)));
+  } catch (error) { place.textContent = error.message; }
+}
+
+const nameOf = (match) => `${match.run_name}: ${short(match.counterpart)}${match.label ? ` · ${match.label}` : ""}`;
 
 function heading(found) {
   const pinned = state.pins.includes(found.id);
@@ -57,7 +86,7 @@ function label(found, page) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     try {
-      const { data } = await put("/labels", { run: state.run }, { feature: found.id, label: text.value });
+      const { data } = await put("/labels", { run: runOf(found.id) }, { feature: found.id, label: text.value });
       text.value = data.label;
       said.textContent = data.kept_in.length > 1 ? "Kept in store and folder." : "Kept in the store alone.";
       page.relabel(found.id, data.label);
@@ -83,9 +112,25 @@ async function showExamples(asked, run) {
   try {
     const { data } = await get("/examples", { run, feature: asked });
     if (!place.isConnected) return;
-    place.replaceChildren(...(data.examples ? data.examples.map(example) : [element("p", { class: "soft" }, data.advice)]));
+    place.replaceChildren(...(data.examples ? data.examples.map(example) : [element("p", { class: "soft" }, data.advice), data.findable ? finding(asked, run, place) : ""]));
     if (data.examples?.length === 0) place.append(element("p", { class: "soft" }, "It is 0 on all of the data."));
   } catch (error) { place.textContent = error.message; }
+}
+
+// A button that finds the examples of all features: it takes the network.
+function finding(asked, run, place) {
+  const told = element("div");
+  const find = element("button", { id: "find-examples", onclick: async () => {
+    find.disabled = true;
+    try {
+      await start({ kind: "examples" }, (job) => {
+        told.replaceChildren(progress(job, "Looking for examples"));
+        find.disabled = job.state === "running";
+        if (job.state === "done" && place.isConnected) showExamples(asked, run);
+      });
+    } catch (error) { told.textContent = error.message; find.disabled = false; }
+  } }, "Find them");
+  return element("div", {}, find, told);
 }
 
 function example(row) {

@@ -1,19 +1,25 @@
-// The features and interactions that are on the page, each once, and where they stand.
+// The features and interactions that are on the page, each once, and what is drawn of them: nodes
+// are features, or blocks of those that are folded; links are the interactions between nodes.
+
+import { place } from "./places.js";
 
 export class Graph {
   constructor(layers) {
-    this.layers = layers;
+    this.rows = [...layers];  // of each run that is shown: its layers
+    this.changes = 0;
     this.features = new Map();
     this.interactions = new Map();
     this.modules = new Map();
     this.colours = {};
+    this.matches = [];  // features of the two runs that are alike
+    this.arrange(0, 0, { order: "index", folded: [], filter: {} });
   }
 
   // Take over what the service sent as columns.
-  take(view) {
+  take(view, row = 0) {
     const f = view.features, e = view.interactions;
     for (let i = 0; i < f.id.length; i++)
-      this.addFeature(Object.fromEntries(Object.keys(f).map((name) => [name, f[name][i]])));
+      this.addFeature({ ...Object.fromEntries(Object.keys(f).map((name) => [name, f[name][i]])), row });
     for (let i = 0; i < e.source.length; i++)
       this.addInteraction({
         source: f.id[e.source[i]], target: f.id[e.target[i]], strength: e.strength[i],
@@ -21,74 +27,120 @@ export class Graph {
       });
   }
 
-  addFeature(row) { if (!this.features.has(row.id)) this.features.set(row.id, { ...row, x: 0, y: 0, r: 3 }); }
+  // Something has changed, so that it has to be arranged anew.
+  touch() { this.changes++; }
+
+  addFeature(row) {
+    if (this.features.has(row.id)) return;
+    this.features.set(row.id, { row: 0, ...row, x: 0, y: 0, r: 3 });
+    this.touch();
+  }
 
   addInteraction(row) {
-    if (this.features.has(row.source) && this.features.has(row.target))
-      this.interactions.set(`${row.source}>${row.target}`, row);
+    if (!this.features.has(row.source) || !this.features.has(row.target)) return;
+    this.interactions.set(`${row.source}>${row.target}`, row);
+    this.touch();
   }
 
   module(id) { return this.modules.get(id) ?? 0; }
 
   colour(id) { return this.colours[this.module(id)] ?? "#9A9A9A"; }
 
-  neighbours(id) {
-    const found = new Set();
-    for (const each of this.interactions.values()) {
-      if (each.source === id) found.add(each.target);
-      if (each.target === id) found.add(each.source);
+  // The block that a feature is folded into, or null.
+  block(feature, folded) {
+    const module = this.module(feature.id), layer = feature.layer_index;
+    if (folded.has(`layer:${feature.layer}`)) return { id: `block:${feature.row}:${layer}`, name: "all", module: 0 };
+    if (feature.row === 0 && module && folded.has(`module:${module}`)) return { id: `block:0:${layer}:${module}`, name: `module ${module}`, module };
+    return null;
+  }
+
+  // Decide what is drawn, and where: nodes, links, columns. `version` tells what was decided.
+  arrange(width, height, { order, folded, filter }) {
+    const version = JSON.stringify([this.changes, width, height, order, folded, filter]);
+    if (version === this.version) return;
+    this.version = version;
+    const away = new Set(folded), degrees = this.degrees(), kept = (each) => fits(each, filter, degrees);
+    this.nodes = new Map();
+    this.home = new Map();  // of each feature that is shown: its node
+    for (const each of this.features.values()) {
+      if (!kept(each)) continue;
+      const block = this.block(each, away);
+      if (!block) { each.colour = this.colour(each.id); this.nodes.set(each.id, each); this.home.set(each.id, each); continue; }
+      const { row, layer, layer_index } = each;
+      if (!this.nodes.has(block.id)) this.nodes.set(block.id, { ...block, row, layer, layer_index, index: -1, members: [], importance: 0, colour: block.module ? this.colours[block.module] : "#9A9A9A" });
+      const node = this.nodes.get(block.id);
+      node.members.push(each);
+      node.importance += each.importance ?? 0;
+      node.label = `${node.members.length} features`;
+      this.home.set(each.id, node);
+    }
+    this.link();
+    place(this, width, height, order);
+  }
+
+  degrees() {
+    const found = new Map();
+    for (const each of this.interactions.values())
+      for (const end of [each.source, each.target]) found.set(end, (found.get(end) ?? 0) + 1);
+    return found;
+  }
+
+  // The links between nodes: what several interactions between two blocks carry is summed up, its
+  // share is of all that flows into the features of the block.
+  link() {
+    const sums = new Map(), totals = this.inflow();
+    this.shown = 0;
+    for (const [key, each] of this.interactions) {
+      const from = this.home.get(each.source), to = this.home.get(each.target);
+      if (!from || !to) continue;
+      if (from.row === 0) this.shown++;
+      const pair = from.members || to.members ? `${from.id}>${to.id}` : key;
+      const sum = sums.get(pair) ?? { key: pair, from, to, strength: 0, effect: null, share: null };
+      sum.strength += each.strength;
+      if (each.effect !== null) sum.effect = (sum.effect ?? 0) + each.effect;
+      sum.share = from.members || to.members ? null : each.share;
+      sums.set(pair, sum);
+    }
+    this.links = [...sums.values()];
+    this.beside = new Map();
+    for (const each of this.links) {
+      if (each.share === null && totals.get(each.to.id)) each.share = each.strength / totals.get(each.to.id);
+      for (const end of [each.from.id, each.to.id]) {
+        if (!this.beside.has(end)) this.beside.set(end, []);
+        this.beside.get(end).push(each);
+      }
+    }
+  }
+
+  // All that flows into each node: a feature's is strength over share of any of its interactions.
+  inflow() {
+    const of = new Map(), found = new Map();
+    for (const each of this.interactions.values()) if (each.share) of.set(each.target, each.strength / each.share);
+    for (const [feature, total] of of) {
+      const node = this.home.get(feature);
+      if (node) found.set(node.id, (found.get(node.id) ?? 0) + total);
     }
     return found;
   }
 
-  // Give each feature its place: a column per layer, from the top in the order that was asked for.
-  place(width, height, order) {
-    const columns = this.layers.map(() => []);
-    for (const each of this.features.values()) columns[each.layer_index]?.push(each);
-    const most = Math.max(1, ...columns.map((column) => column.length));
-    const left = 34, right = 34, top = 46, bottom = 16;
-    this.width = Math.max(width, left + right + 58 * (columns.length - 1));
-    this.height = Math.max(height, top + bottom + 5.5 * most);
-    this.columns = columns.map((column, index) => {
-      column.sort((a, b) => this.compare(a, b, order));
-      const x = left + (index * (this.width - left - right)) / Math.max(columns.length - 1, 1);
-      const room = this.height - top - bottom;
-      const step = Math.min(44, room / Math.max(column.length, 1));
-      const first = top + (room - step * column.length) / 2;
-      const largest = Math.max(...column.map((each) => each.importance ?? 0), 0);
-      column.forEach((each, row) => {
-        each.x = x;
-        each.y = first + step * (row + 0.5);
-        const part = largest > 0 && each.importance !== null ? each.importance / largest : 0.25;
-        each.r = Math.min(step * 0.48, 2.5 + 5 * Math.sqrt(part));
-      });
-      return { x, step, layer: this.layers[index], shown: column };
-    });
+  neighbours(id) {
+    return new Set((this.beside.get(id) ?? []).map((each) => (each.from.id === id ? each.to.id : each.from.id)));
   }
 
-  compare(a, b, order) {
-    if (order === "module") {
-      const by = (this.module(a.id) || 1e9) - (this.module(b.id) || 1e9);
-      if (by) return by;
+  // What stands out if these features and interactions do: nodes, and keys of links.
+  among(features, interactions) {
+    const nodes = new Set([...features].map((id) => this.home.get(id)?.id).filter(Boolean));
+    const links = new Set();
+    for (const pair of interactions) {
+      const each = this.interactions.get(pair);
+      const from = each && this.home.get(each.source), to = each && this.home.get(each.target);
+      if (from && to) links.add(from.members || to.members ? `${from.id}>${to.id}` : pair);
     }
-    if (order === "label") {
-      const by = (a.label ? 0 : 1) - (b.label ? 0 : 1) || (a.label ?? "").localeCompare(b.label ?? "", "en", { numeric: true });
-      if (by) return by;
-    }
-    if (order !== "index") {
-      const by = (b.importance ?? 0) - (a.importance ?? 0);
-      if (by) return by;
-    }
-    return a.index - b.index;
+    return { nodes, links };
   }
+}
 
-  // The feature nearest to a point, within so many pixels.
-  at(x, y, reach = 14) {
-    let best = null, least = reach * reach;
-    for (const each of this.features.values()) {
-      const distance = (each.x - x) ** 2 + (each.y - y) ** 2;
-      if (distance < least) { least = distance; best = each; }
-    }
-    return best;
-  }
+function fits(feature, { layer, role, degree, labelled }, degrees) {
+  return (!layer || feature.layer === layer) && (!role || feature.role === role)
+    && (!degree || (degrees.get(feature.id) ?? 0) >= degree) && (!labelled || Boolean(feature.label));
 }

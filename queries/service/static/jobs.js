@@ -24,6 +24,14 @@ export function follow(job, shown) {
 
 export const cancel = (id) => remove(`/jobs/${id}`);
 
+// How far a job is, and a way to end it; or how it ended.
+export function progress(job, doing) {
+  const running = job.state === "running", said = job.lines.at(-1) ?? "";
+  const words = running ? `${doing}: ${said || "the network is loaded"} … ` : job.state === "failed" ? said || "It failed." : "Cancelled.";
+  const stop = element("button", { type: "button", onclick: () => cancel(job.id) }, "Cancel");
+  return element("p", { class: "soft", role: "status" }, words, running ? stop : "");
+}
+
 export async function latest(kind, run) {
   const { data } = await get("/jobs");
   return data.filter((job) => job.kind === kind && job.run === run).at(-1);

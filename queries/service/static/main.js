@@ -1,23 +1,27 @@
 // The page: what is shown follows from the state, and every change of it comes through here.
 
 import { get } from "./api.js";
+import { showControls } from "./controls.js";
 import { showCypher } from "./cypher.js";
-import { asPng, asSvg, hover, redraw } from "./drawing.js";
-import { nameModule, showFeature, togglePin } from "./feature.js";
+import { redraw } from "./drawing.js";
+import { nameModule, showFeature } from "./feature.js";
+import { showFilters } from "./filters.js";
 import { Graph } from "./graph.js";
 import { readModules, showModules } from "./modules.js";
 import { showPaths } from "./paths.js";
 import { showPinned } from "./pinned.js";
+import { listen } from "./pointer.js";
+import { showRuns } from "./runs.js";
 import { listenToSearch } from "./search.js";
 import { snapshot } from "./snapshot.js";
-import { change, state, undo, watch } from "./state.js";
-import { byId, count, percent, save, short } from "./words.js";
+import { change, state, watch } from "./state.js";
+import { byId, count, percent, runOf, short } from "./words.js";
 
-const canvas = byId("drawing"), stage = byId("stage"), tip = byId("tip");
-const PANELS = { feature: showFeature, paths: showPaths, modules: showModules, pinned: showPinned, cypher: showCypher };
+const canvas = byId("drawing"), stage = byId("stage");
+const PANELS = { feature: showFeature, paths: showPaths, modules: showModules, pinned: showPinned, runs: showRuns, cypher: showCypher };
 
 export const page = {
-  graph: new Graph([]), run: null, view: null, modules: null, lit: null,
+  graph: new Graph([]), run: null, runs: [], view: null, other: null, modules: null, lit: null,
 
   trouble(error) {
     byId("trouble").textContent = error?.message ?? "";
@@ -41,7 +45,7 @@ export const page = {
 
   // Features that a view of the strongest interactions leaves out are asked for.
   async fetch(ids) {
-    const missing = [...new Set(ids)].filter((id) => !this.graph.features.has(id));
+    const missing = [...new Set(ids)].filter((id) => !this.graph.features.has(id) && runOf(id) === this.run.id);
     const layers = new Set(missing.map((id) => short(id).replace(/\/\d+$/, "")));
     const wanted = new Set(missing);
     for (const layer of layers) {
@@ -57,52 +61,88 @@ export const page = {
   relabel(id, label) {
     const feature = this.graph.features.get(id);
     if (feature) feature.label = label;
+    this.graph.touch();
     this.draw();
   },
 
   look() {
-    return { width: state.width, lit: this.lit ?? this.around(), pins: new Set(state.pins), selected: state.selected, isolated: state.module };
+    const { lit } = this;
+    return {
+      width: state.width, lit: lit ? this.graph.among(lit.features, lit.interactions) : this.around(),
+      pins: new Set(state.pins), selected: state.selected, isolated: state.module,
+    };
   },
 
   around() {
-    if (!this.graph.features.has(state.selected)) return null;
-    const interactions = [...this.graph.interactions].filter(([, each]) => each.source === state.selected || each.target === state.selected);
-    return { features: this.graph.neighbours(state.selected).add(state.selected), interactions: new Set(interactions.map(([key]) => key)) };
+    const node = this.graph.home.get(state.selected) ?? this.graph.nodes.get(state.selected);
+    if (!node) return null;
+    const links = new Set((this.graph.beside.get(node.id) ?? []).map((each) => each.key));
+    return { nodes: this.graph.neighbours(node.id).add(node.id), links };
   },
 
   draw() {
-    this.graph.place(stage.clientWidth, stage.clientHeight - 4, state.order);
-    redraw(this.graph, this.look());
-    const shown = `showing ${count(this.graph.features.size)} of ${count(this.view.features_of)} features, ${count(this.graph.interactions.size)} of ${count(this.view.interactions_of)} interactions`;
-    const more = this.view.cut ? `; ${percent(this.view.kept)} of the strength, the most that is drawn at once` : `; ${percent(this.view.kept)} of the strength`;
-    byId("counts").textContent = shown + more;
+    const { layer, role, degree, labelled } = state;
+    const filter = { layer, role, degree, labelled: Boolean(labelled) };
+    this.graph.arrange(stage.clientWidth, stage.clientHeight - 4, { order: state.order, folded: state.folded, filter });
+    const drawn = redraw(this.graph, this.look());
+    this.sayCounts(Object.values(filter).some(Boolean));
+    return drawn;
+  },
+
+  sayCounts(filtered) {
+    const features = [...this.graph.home.keys()].filter((id) => this.graph.features.get(id).row === 0).length;
+    const shown = `showing ${count(features)} of ${count(this.view.features_of)} features, ${count(this.graph.shown)} of ${count(this.view.interactions_of)} interactions`;
+    const parts = [`; ${percent(this.view.kept)} of the strength`];
+    if (this.view.cut) parts.push(", the most that is drawn at once");
+    if (filtered) parts.push(", of which those that pass the filter");
+    if (this.other) parts.push(`. Below it ${this.other.name}; dashed lines join features that are alike`);
+    byId("counts").textContent = shown + parts.join("");
     canvas.setAttribute("aria-label", `${shown}, in ${this.graph.columns.length} layers. Search lists features by name.`);
   },
 };
 
 async function readView() {
-  const answer = await get("/view", { run: state.run, share: state.share / 100 });
+  const asked = { share: state.share / 100 };
+  const answer = await get("/view", { run: state.run, ...asked });
+  page.run = answer.run;
   const graph = new Graph(page.layers);
   Object.assign(graph, { modules: page.graph.modules, colours: page.graph.colours });
   graph.take(answer.data);
-  Object.assign(page, { graph, view: answer.data, lit: null, run: answer.run });
+  page.other = null;
+  if (state.other) await readOther(graph, asked).catch((error) => page.trouble(error));
+  Object.assign(page, { graph, view: answer.data, lit: null });
+  const whole = (id) => (id && !id.startsWith("block:") && !page.runs.some((run) => run.id === runOf(id)) ? `${page.run.id}/${id}` : id);
+  Object.assign(state, { selected: whole(state.selected), pins: state.pins.map(whole) });
   await page.fetch([state.selected, ...state.pins].filter(Boolean));
   byId("kept").textContent = `${state.share} %`;
 }
 
+// Another run below this one, and which of their features are alike.
+async function readOther(graph, asked) {
+  const [layers, view, matches] = await Promise.all([
+    get("/layers", { run: state.other }), get("/view", { run: state.other, ...asked }),
+    get("/matched", { run: state.run, other: state.other }),
+  ]);
+  graph.rows.push(layers.data);
+  graph.take(view.data, 1);
+  graph.matches = matches.data;
+  page.other = view.run;
+}
+
 async function readRun() {
   const { data } = await get("/runs");
+  page.runs = data.runs;
   const choice = byId("run");
   choice.replaceChildren(...data.runs.map((run) => Object.assign(document.createElement("option"), { value: run.id, textContent: `${run.name} · ${run.basis} · ${run.id}` })));
   const named = (run) => state.run && (run.id.startsWith(state.run) || run.name === state.run);
   if (!data.runs.some(named)) {
     const lost = state.run && new Error(`The run ${state.run} is not here (any longer). This is another.`);
-    const its = lost ? { selected: "", pins: [] } : {};
+    const its = lost ? { selected: "", pins: [], other: "" } : {};
     await change({ run: data.chosen, ...its }, { undoable: false });
     page.trouble(lost);
   }
   choice.value = data.runs.find(named)?.id ?? "";
-  page.layers = (await get("/layers", { run: state.run })).data;
+  page.layers = [(await get("/layers", { run: state.run })).data];
   page.graph = new Graph(page.layers);
   page.modules = null;
 }
@@ -110,6 +150,7 @@ async function readRun() {
 async function start() {
   await readRun();
   await readView();
+  showFilters(page);
   page.draw();
   await showTab();
   await readModules(page);
@@ -120,125 +161,36 @@ async function start() {
 
 function showTab() {
   for (const tab of document.querySelectorAll("[role=tab]")) {
-    tab.setAttribute("aria-selected", String(tab.dataset.tab === state.tab));
-    byId(tab.dataset.tab).hidden = tab.dataset.tab !== state.tab;
+    const chosen = tab.dataset.tab === state.tab;
+    tab.setAttribute("aria-selected", String(chosen));
+    tab.tabIndex = chosen ? 0 : -1;
+    byId(tab.dataset.tab).hidden = !chosen;
   }
   return Promise.resolve(PANELS[state.tab]?.(page)).catch((error) => page.trouble(error));
 }
 
-function controls() {
-  for (const name of ["order", "width"]) byId(name).value = state[name];
-  byId("share").value = state.share;
-  byId("kept").textContent = `${state.share} %`;
-}
-
 let started = false;
+const PLACED = ["source", "target"];  // the panel of paths asks them itself
 watch(async (changed) => {
   if (!started) return;
   page.trouble(null);
-  controls();
+  showControls();
   try {
     if (changed.includes("run")) return await start();
-    if (changed.includes("share")) await readView();
+    if (changed.includes("share") || changed.includes("other")) await readView();
+    if (changed.includes("resolution")) await readModules(page);
     if (changed.includes("selected")) { page.lit = null; await page.fetch([state.selected].filter(Boolean)); }
-    if (changed.includes("pins") && state.tab !== "pinned") page.lit = null;
-    if (changed.includes("pins") && !state.pins.length) page.lit = null;
+    if (changed.includes("pins") && (state.tab !== "pinned" || !state.pins.length)) page.lit = null;
     page.draw();
-    if (!(changed.includes("source") && changed.length <= 2)) await showTab();
+    if (!changed.every((name) => PLACED.includes(name))) await showTab();
   } catch (error) { page.trouble(error); }
 });
 
-function pointer(event) {
-  const box = canvas.getBoundingClientRect();
-  return page.graph.at(event.clientX - box.left, event.clientY - box.top);
-}
-
-let hovered = null;
-canvas.addEventListener("pointermove", (event) => {
-  const feature = pointer(event);
-  if (feature === hovered) return;
-  hovered = feature;
-  hover(page.graph, feature, page.look());
-  tip.hidden = !feature;
-  if (!feature) return;
-  tip.textContent = `${short(feature.id)}${feature.label ? `\n${feature.label}` : ""}\n${page.graph.neighbours(feature.id).size} neighbours shown`;
-  tip.style.left = `${Math.min(feature.x + 12, stage.scrollLeft + stage.clientWidth - 160)}px`;
-  tip.style.top = `${feature.y + 10}px`;
-});
-canvas.addEventListener("pointerleave", () => {
-  if (!hovered) return;
-  hovered = null;
-  tip.hidden = true;
-  hover(page.graph, null, page.look());
-});
-canvas.addEventListener("click", (event) => {
-  const feature = pointer(event);
-  hovered = null;
-  if (feature && event.shiftKey) togglePin(feature.id);
-  else change({ selected: feature?.id ?? "", tab: feature ? "feature" : state.tab });
-});
-
-function step(by) {
-  const feature = page.graph.features.get(state.selected);
-  if (!feature) return;
-  const column = page.graph.columns[feature.layer_index].shown;
-  change({ selected: column[(column.indexOf(feature) + by + column.length) % column.length].id, tab: "feature" });
-}
-
-function follow(end, other) {
-  const found = [...page.graph.interactions.values()].filter((each) => each[other] === state.selected);
-  const best = found.sort((a, b) => (b.share ?? 0) - (a.share ?? 0))[0];
-  if (best) change({ selected: best[end], tab: "feature" });
-}
-
-const fullScreen = () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen());
-const KEYS = {
-  "/": () => byId("search").focus(), Escape: () => { page.lit = null; change({ selected: "", module: 0 }); },
-  p: () => state.selected && togglePin(state.selected), z: undo, f: fullScreen, "?": () => byId("keys").showModal(),
-  ArrowUp: () => step(-1), ArrowDown: () => step(1), ArrowLeft: () => follow("source", "target"), ArrowRight: () => follow("target", "source"),
-};
-addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input, textarea, select, dialog");
-  if (typing || event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key]) return;
-  event.preventDefault();
-  KEYS[event.key]();
-});
-
-function theme(name) {
-  document.documentElement.dataset.theme = name;
-  byId("theme").textContent = name === "dark" ? "Light" : "Dark";
-}
-
-// A page in a notebook's frame remembers nothing.
-function remembered(name, value) {
-  try {
-    if (value !== undefined) localStorage.setItem(name, value);
-    return localStorage.getItem(name);
-  } catch { return null; }
-}
-
-theme(remembered("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
-byId("theme").addEventListener("click", () => {
-  const name = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
-  remembered("theme", name);
-  theme(name);
-  page.draw();
-});
-byId("help").addEventListener("click", KEYS["?"]);
-byId("full").addEventListener("click", fullScreen);
-byId("undo").addEventListener("click", undo);
-byId("run").addEventListener("change", (event) => change({ run: event.target.value, selected: "", pins: [], source: "", target: "", module: 0 }));
-byId("share").addEventListener("input", (event) => { byId("kept").textContent = `${event.target.value} %`; });
-byId("share").addEventListener("change", (event) => change({ share: Number(event.target.value) }));
-for (const name of ["order", "width"]) byId(name).addEventListener("change", (event) => change({ [name]: event.target.value }));
-for (const tab of document.querySelectorAll("[role=tab]")) tab.addEventListener("click", () => change({ tab: tab.dataset.tab }, { undoable: false }));
-byId("svg").addEventListener("click", () => save("lib-graph.svg", asSvg(page.graph, page.look()), "image/svg+xml"));
-byId("png").addEventListener("click", async () => save("lib-graph.png", await asPng(page.graph, page.look()), "image/png"));
+for (const tab of ["paths", "runs", "cypher"]) document.querySelector(`[data-tab=${tab}]`).hidden = Boolean(snapshot);
 new ResizeObserver(() => { if (page.view) page.draw(); }).observe(stage);
+listen(page);
 listenToSearch(page);
-
-for (const tab of ["paths", "cypher"]) document.querySelector(`[data-tab=${tab}]`).hidden = Boolean(snapshot);
-controls();
+showControls();
 try {
   await start();
 } catch (error) { page.trouble(error); }

@@ -28,6 +28,33 @@ export class CanvasPen {
     c.globalAlpha = 1;
   }
 
+  block(at, radius, fill, edge, width, opacity) {
+    const c = this.context;
+    c.globalAlpha = opacity;
+    c.beginPath();
+    c.roundRect(at.x - 15, at.y - radius, 30, 2 * radius, 4);
+    c.fillStyle = fill;
+    c.fill();
+    c.strokeStyle = edge;
+    c.lineWidth = width;
+    c.stroke();
+    c.globalAlpha = 1;
+  }
+
+  line(a, b, colour, width, opacity) {
+    const c = this.context;
+    c.globalAlpha = opacity;
+    c.strokeStyle = colour;
+    c.lineWidth = width;
+    c.setLineDash([4, 3]);
+    c.beginPath();
+    c.moveTo(a.x, a.y);
+    c.lineTo(b.x, b.y);
+    c.stroke();
+    c.setLineDash([]);
+    c.globalAlpha = 1;
+  }
+
   text(x, y, words, colour, size, anchor, halo) {
     const c = this.context;
     c.font = `${size}px system-ui, sans-serif`;
@@ -61,6 +88,14 @@ export class SvgPen {
 
   dot(at, radius, fill, edge, width, opacity, name) {
     this.parts.push(`<circle class="feature" cx="${short(at.x)}" cy="${short(at.y)}" r="${short(radius)}" fill="${fill}" stroke="${edge}" stroke-width="${width}" opacity="${short(opacity)}"><title>${escaped(name)}</title></circle>`);
+  }
+
+  block(at, radius, fill, edge, width, opacity, name) {
+    this.parts.push(`<rect class="block" x="${short(at.x - 15)}" y="${short(at.y - radius)}" width="30" height="${short(2 * radius)}" rx="4" fill="${fill}" stroke="${edge}" stroke-width="${width}" opacity="${short(opacity)}"><title>${escaped(name)}</title></rect>`);
+  }
+
+  line(a, b, colour, width, opacity) {
+    this.parts.push(`<path class="match" d="M${short(a.x)} ${short(a.y)}L${short(b.x)} ${short(b.y)}" fill="none" stroke="${colour}" stroke-width="${width}" stroke-dasharray="4 3" opacity="${short(opacity)}"/>`);
   }
 
   text(x, y, words, colour, size, anchor, halo) {

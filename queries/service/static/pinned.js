@@ -2,7 +2,8 @@
 
 import { get, post, remove } from "./api.js";
 import { togglePin } from "./feature.js";
-import { cancel, follow, latest, scores, start } from "./jobs.js";
+import { cancel, follow, latest, progress, scores, start } from "./jobs.js";
+import { snapshot } from "./snapshot.js";
 import { change, state } from "./state.js";
 import { byId, count, cypherBlock, element, number, save, short } from "./words.js";
 
@@ -10,7 +11,7 @@ const panel = byId("pinned");
 
 export async function showPinned(page) {
   const own = element("div"), saved = element("div", { id: "saved" });
-  panel.replaceChildren(own, saved);
+  panel.replaceChildren(own, snapshot ? "" : saved);
   await Promise.all([showSet(own, page), showSaved(saved, page)]);
 }
 
@@ -31,14 +32,14 @@ async function showSet(place, page) {
     const answer = await post("/circuit", { run: state.run }, { features: state.pins });
     const circuit = answer.data;
     page.light(circuit.features.map((each) => each.id), circuit.interactions);
-    place.append(element("p", { id: "between" }, `${count(circuit.interactions.length)} interactions between them.`), actions(circuit, page), scoring(circuit), cypherBlock(answer.statements));
+    place.append(element("p", { id: "between" }, `${count(circuit.interactions.length)} interactions between them.`), actions(circuit, page), snapshot ? "" : scoring(circuit), cypherBlock(answer.statements));
   } catch (error) { place.append(element("p", { class: "soft", id: "between" }, error.message)); }
 }
 
 function actions(circuit, page) {
   const name = element("input", { type: "text", id: "name", placeholder: "name", "aria-label": "Name of the circuit", maxlength: 200 });
   const said = element("span", { class: "soft", role: "status" });
-  const keep = element("form", { class: "row" }, name, element("button", {}, "Save"),
+  const keep = element("form", { class: "row" }, name, element("button", { hidden: Boolean(snapshot) }, "Save"),
     element("button", { type: "button", id: "json", onclick: () => save("circuit.json", JSON.stringify(circuit, null, 1), "application/json") }, "JSON"), said);
   keep.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -88,9 +89,7 @@ function tell(job, key, place) {
     if (known.has(key)) place.replaceChildren(scores(known.get(key)));
     return;
   }
-  const stop = element("button", { type: "button", onclick: () => cancel(job.id) }, "Cancel");
-  const said = job.lines.at(-1) ?? "the network is loaded";
-  place.replaceChildren(element("p", { class: "soft" }, job.state === "running" ? `Scoring: ${said} … ` : job.state === "failed" ? said : "Cancelled.", running ? stop : ""));
+  place.replaceChildren(progress(job, "Scoring"));
 }
 
 async function showSaved(place, page) {

@@ -5,7 +5,8 @@ import { snapshot } from "./snapshot.js";
 
 const START = {
   run: "", share: snapshot ? Math.round(100 * snapshot.share) : 80, order: "importance", width: "share", tab: "feature", selected: "",
-  pins: [], source: "", target: "", module: 0,
+  pins: [], source: "", target: "", module: 0, folded: [], resolution: 1, other: "",
+  layer: "", role: "", degree: 0, labelled: 0,
 };
 
 export const state = read();
@@ -13,7 +14,7 @@ const steps = [];
 const watchers = [];
 
 function read() {
-  const given = new URLSearchParams(location.hash.slice(1));
+  const given = new URLSearchParams(location.hash.slice(1) || document.documentElement.dataset.state);
   const found = { ...START };
   for (const [name, value] of Object.entries(START)) {
     if (!given.has(name)) continue;
@@ -31,13 +32,18 @@ function list(text) {
   } catch { return []; }  // of a link that was cut, or mistyped
 }
 
-function write() {
+// The view as it stands in the address, after the #.
+export function address() {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(START)) {
     const text = (x) => (Array.isArray(x) ? JSON.stringify(x) : String(x));
     if (text(state[name]) !== text(value)) query.set(name, text(state[name]));
   }
-  try { history.replaceState(null, "", query.size ? `#${query}` : location.pathname); }
+  return String(query);
+}
+
+function write() {
+  try { history.replaceState(null, "", address() ? `#${address()}` : location.pathname); }
   catch { /* a page in a notebook's frame has no address */ }
 }
 

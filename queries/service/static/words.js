@@ -16,6 +16,8 @@ export const byId = (id) => document.getElementById(id);
 // A feature as the command line prints it: its id without the run.
 export const short = (id) => id.slice(id.indexOf("/") + 1);
 
+export const runOf = (id) => id.slice(0, id.indexOf("/"));
+
 export function number(value) {
   if (value === null || value === undefined) return "";
   if (value === 0) return "0";

@@ -3,7 +3,11 @@
 import json
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
+import ingest
+import queries
 from lib_graph.analysis.reopening import reopened
 from lib_graph.errors import ConflictError
 from lib_graph.run import Run
@@ -93,3 +97,38 @@ def test_what_cannot_be_used_is_one_line(place, tmp_path, capsys, options, code,
     assert lib_graph("build", place / "model", "--out", tmp_path / "run", "-q", *options) == code
     (line,) = capsys.readouterr().err.splitlines()
     assert words in line
+
+
+@pytest.mark.slow
+def test_a_run_over_transcoders(place, tmp_path, capsys):
+    """A folder of circuit-tracer's: which MLP each one is of, it says itself."""
+    torch.manual_seed(0)
+    set_of_two = tmp_path / "set"
+    set_of_two.mkdir()
+    (set_of_two / "config.yaml").write_text("feature_input_hook: mlp.hook_in\n")
+    for i in range(2):
+        parts = {"W_enc": torch.randn(5, 16), "W_dec": torch.randn(5, 16) / 9,
+                 "b_enc": torch.randn(5), "b_dec": torch.zeros(16)}  # fmt: skip
+        save_file(parts, set_of_two / f"layer_{i}.safetensors")
+    (place / "short.txt").write_text("a b c d e f g h " * 8)
+    asked = ["--granularity", "mlp", "--context", "6", "--tokens", "60", "--basis", set_of_two]
+    assert lib_graph("build", place / "model", "--text", place / "short.txt", "--out",
+                     tmp_path / "run", "--force", *asked) == 0  # fmt: skip
+    said = capsys.readouterr().err
+    words = "circuit-tracer, relu transcoder, 5 features at mlp_in.1; writes to blocks.1.hook_mlp"
+    assert words in said
+    run = Run.open(tmp_path / "run")
+    assert [layer.name for layer in run.layers] == ["mlp_in.0", "mlp_in.1", "output"]
+    assert [layer.width for layer in run.layers] == [5 + 1 + 16 + 16] * 2 + [11]
+    errors = run.features[run.features.role == "error"]
+    assert errors[["layer", "index"]].to_numpy().tolist() == [["mlp_in.0", 6], ["mlp_in.1", 6]]
+    shares = run.interactions[run.interactions.source > 0].groupby(["target_layer", "target"])
+    assert shares.share.sum().round(9).eq(1).all()
+    found = reopened(run)
+    assert found.stand_ins["mlp_in.0"].features == 5
+    assert ingest.load(run, tmp_path / "graph.kgl").features == sum(x.features for x in run.layers)
+    with queries.open_graph(tmp_path / "graph.kgl") as graph:
+        paths = graph.paths(target="output/3", k=3).to_pandas()
+        rows = graph.features(layer="mlp_in.1").to_pandas()
+    assert len(paths) >= 3
+    assert rows.role.tolist().count("error") == 1

@@ -7,16 +7,21 @@ import torch
 
 from lib_graph.building.options import Options
 from lib_graph.building.origin import origin_of, run_id, tensors_sha256
+from lib_graph.method.basis import RawBasis
+from lib_graph.method.transcoder import Transcoder
 
 MADE_FROM = {
     "model": "m", "data": "d", "layers": {"a": "0:in", "b": "output"}, "biases": ["x", "y"],
-    "options": Options(),
+    "options": Options(), "computed": "lib",
 }  # fmt: skip
 OTHERS = {
     "model": "other",
     "data": "other",
     "layers": {"b": "0:in", "a": "output"},
     "biases": ["x"],
+    "computed": "pca",
+    "bases": {"a": RawBasis(2)},
+    "stand_ins": {"a": Transcoder(*[torch.ones(1, 1)] * 4, "relu")},
 }
 
 
@@ -26,9 +31,7 @@ def test_all_that_the_numbers_follow_from_counts(name):
     assert run_id(other) != run_id(origin_of(**MADE_FROM))
 
 
-@pytest.mark.parametrize(
-    "change", [{"basis": "pca"}, {"rule": "trapezoid"}, {"tau_pca": 1e-3}, {"dtype": "float32"}]
-)
+@pytest.mark.parametrize("change", [{"rule": "trapezoid"}, {"tau_pca": 1e-3}, {"dtype": "float32"}])
 def test_options_count(change):
     other = origin_of(**{**MADE_FROM, "options": dataclasses.replace(Options(), **change)})
     assert run_id(other) != run_id(origin_of(**MADE_FROM))

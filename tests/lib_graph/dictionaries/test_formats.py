@@ -1,6 +1,7 @@
 """Every layout, as its library's source writes and reads it; and what content cannot decide."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -256,13 +257,46 @@ def test_weights_that_transformer_lens_centred(tmp_path):
         by_layer(read_here, layers, Hooks())
 
 
-def test_a_transcoder_is_no_basis(tmp_path):
+@pytest.mark.parametrize(
+    ("hook", "at", "words"),
+    [
+        ("blocks.0.mlp.hook_in", "0.ln:in", r"layer 'x' is at 0\.ln:in"),
+        ("blocks.0.hook_resid_mid", "0.ln:in", "stands in for norm and MLP together"),
+        ("blocks.0.mlp.hook_in", "0.mlp:in", None),
+        ("blocks.7.mlp.hook_in", "0.ln:in", None),  # not of this network, and asked for
+    ],
+)
+def test_a_transcoder_goes_where_it_reads(hook, at, words, tmp_path):
     from lib_graph.dictionaries.fitting import Wanted, by_layer
     from lib_graph.dictionaries.hooks import Hooks
 
+    names = {"blocks.0.mlp.hook_in": ["0.mlp:in"], "blocks.0.hook_resid_mid": ["0.ln:in"]}
     place, _ = writers.saelens_skip(tmp_path)
-    with pytest.raises(UsageError, match="it says what another point will be"):
-        by_layer([(Wanted(place, "x"), read(place))], {"x": "0:in"}, Hooks())
+    found = [replace(each, hook=hook) for each in read(place)]
+    asked = [(Wanted(place, "x"), found)], {"x": at}, Hooks(names, centred=True)
+    if words is None:
+        assert by_layer(*asked) == {"x": found[0]}
+        return
+    with pytest.raises(UsageError, match=words):
+        by_layer(*asked)
+
+
+@pytest.mark.parametrize("hook", ["blocks.0.mlp.hook_in", "blocks.0.attn.hook_in"])
+def test_what_reads_behind_a_norm_that_was_folded_is_refused(hook, tmp_path):
+    """On the residual stream folding changes nothing."""
+    from lib_graph.dictionaries.fitting import Wanted, by_layer
+    from lib_graph.dictionaries.hooks import Hooks
+
+    def asked(folder, hook, fold):
+        (tmp_path / folder).mkdir()
+        metadata = {"hook_name": hook, "model_from_pretrained_kwargs": {"fold_ln": fold}}
+        place = writers.saelens(tmp_path / folder, {"metadata": metadata}, BASE)
+        return by_layer([(Wanted(place, "x"), read(place))], {"x": "0:in"}, Hooks())
+
+    assert asked("plain", hook, False)["x"].hook == hook
+    assert asked("stream", "blocks.0.hook_resid_pre", True)["x"].hook
+    with pytest.raises(UsageError, match="whose norms TransformerLens had folded"):
+        asked("folded", hook, True)
 
 
 def test_a_yaml_with_tags_is_data(tmp_path):

@@ -209,6 +209,7 @@ def test_several_places_for_several_layers(subject, tmp_path):
     [
         (made("topk", 2, 0), "x={}", "for 2 coordinates; the layer has 3"),
         (made("topk", 3, 0), "x={}", "Basis of layer 'hidden' not found"),
+        (made("topk", 3, 0), "lib|x={}", "'lib' follows from the features of later layers"),
         (made("topk", 3, 0), "z={}", "Layer 'z' not found. Closest"),
         (made("topk", 3, 0), "{}", "holds nothing of a layer of the network"),
     ],
@@ -222,13 +223,13 @@ def test_bases_are_checked_before_anything_is_computed(
     monkeypatch.setattr("lib_graph.building.job.cut_or_recorded", cut_anyway)
     file = write(tmp_path / "file", "else", held)
     with pytest.raises(UsageError, match=words):
-        build(subject, tmp_path / "run", Options(basis=(place.format(file),)))
+        build(subject, tmp_path / "run", Options(basis=tuple(place.format(file).split("|"))))
 
 
 def test_options_say_what_does_not_go_together(tmp_path):
     with pytest.raises(UsageError, match="format 'openai' says how to read a place"):
         Options(format="openai")
-    with pytest.raises(UsageError, match="Basis 'lib' goes with no other"):
-        Options(basis=("lib", str(tmp_path)))
+    with pytest.raises(UsageError, match="Basis 'lib' is for all layers without a place, and so"):
+        Options(basis=("pca", "lib", str(tmp_path)))
     with pytest.raises(UsageError, match=r"There are no bases at 'nowhere/x.pt'"):
         Options(basis=("x=nowhere/x.pt",))

@@ -162,6 +162,7 @@ def test_examples_need_the_folder(api: Api, run: Run) -> None:
     assert found == {
         "examples": None,
         "advice": f"There are none yet: lib-graph examples {run.path}",
+        "findable": True,
     }
 
 

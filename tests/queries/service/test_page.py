@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import uvicorn
-from playwright.sync_api import Page, Response
+from playwright.sync_api import Page
 
-import queries
-from ingest.store import open_store
-from lib_graph.run import Run
 from queries.pictures.figures import module_colours
-from queries.service.app import make_service
-from queries.service.held import Served
-from queries.service.serving import listening, make_door
 from tests.browsers import browser
-from tests.loaded import load_once
+from tests.queries.service.sites import Site, count_line, first, opened, place, serving, watched
 from tests.synthetic import random_run
 
 PATHS = 20
@@ -27,90 +18,17 @@ pytestmark = pytest.mark.slow
 __all__ = ["browser"]
 
 
-@dataclass(frozen=True)
-class Site:
-    """A service that runs, and the run that it serves."""
-
-    where: str
-    run: Run
-    graph: queries.Graph
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("page")
-    run = random_run(folder / "run", (12, 9, 10, 4), seed=7)
-    with open_store(folder / "graph.kgl") as store:
-        load_once(store, run)
-    file = str(folder / "graph.kgl")
-    with Served(file, None, [folder]) as served, listening("127.0.0.1", 0) as taken:
-        port = taken.getsockname()[1]
-        app = make_service(served, make_door("127.0.0.1", port))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
-        thread.start()
-        with queries.open_graph(file) as graph:
-            yield Site(f"http://127.0.0.1:{port}/", run, graph)
-        server.should_exit = True
-        thread.join()
+    with serving(folder, [random_run(folder / "run", (12, 9, 10, 4), seed=7)]) as served:
+        yield served
 
 
 @pytest.fixture
 def page(browser, site: Site) -> Iterator[Page]:
-    """The page, opened; that it said no error and asked no other host is checked at the end."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
-    shown, wrong = context.new_page(), []
-    shown.set_default_timeout(10_000)
-    shown.on("pageerror", lambda error: wrong.append(str(error)))
-    shown.on("response", lambda reply: wrong.append(reply.url) if is_missing(reply) else None)
-    shown.on(
-        "request",
-        lambda asked: (
-            wrong.append(asked.url)
-            if not asked.url.startswith((site.where, "blob:", "data:"))
-            else None
-        ),
-    )
-    opened(shown, site.where)
-    yield shown
-    context.close()
-    assert wrong == []
-
-
-def is_missing(reply: Response) -> bool:
-    """Return whether a part of the page is not there; the service may refuse what it is asked."""
-    return reply.status >= 400 and "/api/v1/" not in reply.url
-
-
-def opened(page: Page, where: str) -> None:
-    page.goto("about:blank")
-    page.goto(where)
-    page.wait_for_selector("html[data-ready]")
-
-
-def place(page: Page, feature: str) -> tuple[float, float]:
-    """Return where a feature stands in the window."""
-    found = page.evaluate(
-        """id => { const at = window.page.graph.features.get(id);
-        const box = document.getElementById("drawing").getBoundingClientRect();
-        return [box.left + at.x, box.top + at.y]; }""",
-        feature,
-    )
-    return found[0], found[1]
-
-
-def count_line(site: Site, share: float) -> str:
-    found = site.graph.overview(share=share)
-    return (
-        f"showing {len(found.features)} of {found.features_of} features, "
-        f"{len(found.interactions)} of {found.interactions_of} interactions"
-    )
-
-
-def first(site: Site, layer: str = "layer/1") -> str:
-    """Return a feature that the page shows at first."""
-    features = site.graph.overview().features
-    return str(features["id"][features["layer"] == layer].iloc[0])
+    with watched(browser, site.where) as shown:
+        yield shown
 
 
 @pytest.mark.parametrize("share", [80, 30, 100])
@@ -241,7 +159,7 @@ def test_modules_have_the_colours_of_all_pictures(page, site):
     shown = page.evaluate("window.page.graph.colours")
     assert {int(key): value for key, value in shown.items()} == colours
     assert page.locator("#modules [data-module]").count() == len(found)
-    page.locator("#modules [data-module='1'] button").click()
+    page.locator("#modules [data-module='1'] .alone").click()
     page.wait_for_selector("#all")
     assert "module=1" in page.url
 

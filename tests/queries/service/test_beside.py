@@ -1,0 +1,67 @@
+"""What the service says of two runs: features that are alike, and an input over the average."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import ingest
+import queries
+from lib_graph.run import Run
+from tests.queries.service.conftest import Api
+from tests.synthetic import random_matches, random_run
+
+pytestmark = pytest.mark.slow
+
+
+def test_features_of_two_runs_that_are_each_others_best(
+    api: Api, run: Run, store_target: str, tmp_path: Path
+) -> None:
+    other = random_run(tmp_path / "other", (6, 5, 4, 3), seed=9, name="other")
+    found = random_matches(run, other)
+    for each in (run, other):
+        ingest.load(each, store_target, replace=True)
+    rows = api.data("/matched", run=run.id, other="other")
+    best = found[(found["rank"] == 1) & (found["other_rank"] == 1)]
+    columns = ("layer", "index", "other_index", "correlation")
+    expected = {
+        (f"{run.id}/{layer}/{index}", f"{other.id}/{layer}/{other_index}"): pytest.approx(r)
+        for layer, index, other_index, r in zip(*(best[name] for name in columns), strict=True)
+    }
+    assert {(row["source"], row["target"]): row["correlation"] for row in rows} == expected
+    sizes = [abs(row["correlation"]) for row in rows]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(api.data("/matched", run="other", other=run.id)) == len(rows)
+
+
+def test_a_run_and_one_over_its_features_have_the_same(
+    api: Api, run: Run, store_target: str, tmp_path: Path
+) -> None:
+    trace = random_run(tmp_path / "trace", (6, 5, 4, 3), seed=8, name="input 3", base=run.id)
+    ingest.load(trace, store_target)
+    rows = api.data("/matched", run=run.id, other="input 3")
+    ids = queries.open_graph(store_target, run.id).features().frame["id"]
+    assert [row["source"] for row in rows] == list(ids)
+    assert all(re.sub(run.id, trace.id, row["source"]) == row["target"] for row in rows)
+    assert {row["correlation"] for row in rows} == {1.0}
+    unusual = queries.open_graph(store_target, trace.id).unusual(limit=7, min_share=0.01)
+    assert api.data("/unusual", run=trace.id, limit=7, min_share=0.01) == unusual.records()
+
+
+def test_what_cannot_be_put_beside(api: Api, run: Run) -> None:
+    status, line = api.failure("/matched", run=run.id, other=run.id)
+    assert status == 422
+    assert "cannot be matched with itself" in line
+    assert api.failure("/matched", other="nope")[0] == 404
+    status, line = api.failure("/unusual", run=run.id)
+    assert status == 422
+    assert "is an average over data" in line
+
+
+def test_the_page_as_one_file_is_that_of_python(api: Api, run: Run, store_target: str) -> None:
+    reply = api.client.get("/api/v1/page", params={"share": 0.5})
+    assert reply.headers["content-type"].startswith("text/html")
+    page = queries.open_graph(store_target, run.id).show(share=0.5)
+    assert reply.text == page.html
