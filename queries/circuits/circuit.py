@@ -57,6 +57,12 @@ class Circuit(Displayed):
     def __len__(self) -> int:
         return len(self.interactions)
 
+    @property
+    def pasted(self) -> Statement:
+        """A statement that shows the circuit as a graph, to be pasted into Neo4j Browser."""
+        parameters = {"run": self.run, "pairs": [list(pair) for pair in self.pairs()]}
+        return Statement(read_text("browser/circuit_of"), parameters)
+
     def pairs(self) -> list[tuple[str, str]]:
         """Return the interactions as (source id, target id)."""
         return list(zip(self.interactions["source"], self.interactions["target"], strict=True))

@@ -62,6 +62,11 @@ class Paths(Displayed):
     def __len__(self) -> int:
         return len(self.paths)
 
+    @property
+    def pasted(self) -> Statement | None:
+        """The statement that walks, to be pasted into Neo4j Browser."""
+        return self.statements[-1] if self.statements else None
+
     def records(self) -> list[Record]:
         """Return a row per path: strength, cost, path, shares, labels."""
         return [
