@@ -30,6 +30,7 @@ def ablate(run: Run, *, metric: str = "accuracy") -> pd.DataFrame:
             rows.append({**common, "kind": "edges_required", **required})
     circuit = {"kind": "circuit", "run": run.id, "basis": "lib", "edges": 7, "nodes": 5}
     rows.append({**circuit, "score": 0.5, "baseline": BASELINE, "random_score": 0.1})
+    rows = [{**row, "metric": metric} for row in rows]
     types = {"edges": "Int64", "nodes": "Int64", "delta": "float64"}
     frame = pd.DataFrame(rows, columns=ABLATION.names).astype(types)
     write_rows(run.path / TABLE, ABLATION, [frame], {**graph_of(run), "metric": metric})

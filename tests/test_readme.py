@@ -117,8 +117,10 @@ def test_features_circuits_and_questions(folder):
     assert "Strongest inputs" in label
     (unusual,) = (out for line, out in printed.items() if line.startswith("lib-graph unusual"))
     assert len(unusual.splitlines()) > 1
-    (scored,) = (out for line, out in printed.items() if "circuits import" in line)
-    assert "40" in scored
+    (scored,) = (
+        out for line, out in printed.items() if "--saved five" in line and "ablate" in line
+    )
+    assert "40 interactions" in scored
     (hubs,) = (out for line, out in printed.items() if "query hubs" in line)
     assert "ln2.0/" in hubs
     for picture in ("ablation.svg", "five.svg"):

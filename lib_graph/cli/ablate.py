@@ -1,4 +1,4 @@
-"""`lib-graph ablate RUN nodes|edges|circuit`."""
+"""`lib-graph ablate RUN nodes|edges`, and what `ablate RUN circuit` shares with them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from lib_graph.cli.options import resources
 from lib_graph.cli.output import Output, output_options
 from lib_graph.errors import ConflictError, UsageError
 from lib_graph.support import defaults
-from lib_graph.support.texts import json_text
 from lib_graph.support.view import View
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from lib_graph.run import Run
     from lib_graph.support.tables import Frame
 
-__all__ = ["ablate"]
+__all__ = ["ablate", "benches", "scoring"]
 
 Function = Callable[..., Any]
 
@@ -45,7 +44,7 @@ def ablate(context: click.Context, run: Path) -> None:
     context.obj.run = run
 
 
-def _scoring(function: Function) -> Function:
+def scoring(function: Function) -> Function:
     """Add the options that all ablations share."""
     for option in (
         click.option("--replace", is_flag=True, help="Forget ablations of other data or metrics."),
@@ -74,7 +73,7 @@ def _curves(function: Function) -> Function:
 
 @command(epilog="Example: lib-graph ablate my-run nodes --against my-run-pca")
 @_curves
-@_scoring
+@scoring
 @output_options
 @click.pass_obj
 def nodes(
@@ -94,13 +93,13 @@ def nodes(
     from lib_graph.analysis.ablation import ablate_nodes, write_ablation
     from lib_graph.support.tables import Frame
 
-    benches = list(_benches(settings.run, against, metric, taken))
+    opened = list(benches(settings.run, against, metric, taken))
     rows = pd.concat(
-        [ablate_nodes(bench, layers=layers, seed=seed, progress=progress()) for bench in benches],
+        [ablate_nodes(bench, layers=layers, seed=seed, progress=progress()) for bench in opened],
         ignore_index=True,
     )
-    write_ablation(benches[0], rows, replace=replace)
-    for bench in benches:
+    write_ablation(opened[0], rows, replace=replace)
+    for bench in opened:
         bench.close()
     output.emit(Frame(rows), partial(_view, kind="node_curve", size="nodes"))
 
@@ -110,7 +109,7 @@ def nodes(
     "--delta", default=defaults.DELTA, show_default=True, help="By how much the score may be worse."
 )
 @_curves
-@_scoring
+@scoring
 @output_options
 @click.pass_obj
 def edges(
@@ -135,93 +134,27 @@ def edges(
     from lib_graph.analysis.ablation import ablate_edges, write_ablation, write_masks
     from lib_graph.support.tables import Frame
 
-    benches = list(_benches(settings.run, against, metric, taken))
+    opened = list(benches(settings.run, against, metric, taken))
     found = [
         ablate_edges(bench, layers=layers, delta=delta, seed=seed, progress=progress())
-        for bench in benches
+        for bench in opened
     ]
     rows = pd.concat([each.rows for each in found], ignore_index=True)
-    write_ablation(benches[0], rows, replace=replace)
-    write_masks(benches[0], pd.concat([each.masks for each in found]), replace=replace)
-    for bench in benches:
+    write_ablation(opened[0], rows, replace=replace)
+    write_masks(opened[0], pd.concat([each.masks for each in found]), replace=replace)
+    for bench in opened:
         bench.close()
     output.emit(Frame(rows), partial(_view, kind="edges_required", size="edges"))
 
 
-@command(epilog="Example: lib-graph ablate my-run circuit --keep-score 0.01 --out circuit.json")
-@click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "--keep-score", type=float, metavar="DELTA",
-    help="Instead of a FILE: find a small circuit whose score is worse by at most DELTA.",
-)  # fmt: skip
-@click.option(
-    "--rank",
-    default=defaults.RANK,
-    show_default=True,
-    help="What --keep-score ranks interactions by: strength or share.",
-)
-@click.option(
-    "--draws", default=defaults.DRAWS, show_default=True, help="Random circuits of the same size."
-)
-@click.option("--out", type=click.Path(path_type=Path), help="Write the circuit with its scores.")
-@_scoring
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: the circuit, with its scores.")
-@click.pass_obj
-def circuit(
-    settings: Any,
-    /,
-    file: Path | None,
-    keep_score: float | None,
-    rank: Any,
-    draws: int,
-    out: Path | None,
-    metric: str | None,
-    seed: int,
-    replace: bool,
-    as_json: bool,
-    **taken: Any,
-) -> None:
-    """Keep a whole circuit, in all sections at once, and nothing else.
-
-    FILE is a circuit as 'lib-graph export circuit --format json' writes it. Random circuits have as
-    many interactions in each section. A circuit that leads to one answer cannot score on accuracy
-    over all answers.
-    """
-    from lib_graph.analysis.ablation import (
-        ablate_circuit,
-        smallest_circuit,
-        write_ablation,
-    )
-    from lib_graph.run.circuit import read_circuit
-
-    if (file is None) == (keep_score is None):
-        raise UsageError("Name a circuit's FILE, or let --keep-score find one: one of the two.")
-    given = None if file is None else read_circuit(file)
-    (bench,) = _benches(settings.run, None, metric, taken)
-    how: dict[str, Any] = {"draws": draws, "seed": seed, "progress": progress()}
-    if keep_score is not None:
-        given = smallest_circuit(bench, keep_score, rank=rank, progress=progress())
-    assert given is not None
-    score = ablate_circuit(bench, given, **how)
-    result = given.scored(score.scores())
-    if out is not None:
-        result.write(out)
-    write_ablation(bench, score.row(bench), replace=replace)
-    if as_json:
-        click.echo(json_text(result.json_value(), indent=1))
-        return
-    click.echo(f"{score.edges} interactions between {score.nodes} features")
-    for name, value in (
-        ("with the circuit alone", score.score),
-        ("the whole network", score.baseline),
-        (f"random circuits ({draws})", score.random_score),
-    ):
-        click.echo(f"  {score.metric}, {name}: {value:.6g}")
-
-
-def _benches(
+def benches(
     path: Path, against: Path | None, metric: str | None, taken: Mapping[str, Any]
 ) -> Iterable[Bench]:
+    """Yield the bench of a run, and that of another one that it is held against.
+
+    Raises UsageError if that is the run itself, ConflictError if it is of another network, and what
+    `Run.open` and `Bench.of` do.
+    """
     from lib_graph.analysis.ablation import Bench
     from lib_graph.run import Run
 
@@ -254,5 +187,5 @@ def _view(found: Frame, *, kind: str, size: str) -> View:
     return View(columns, rows, frozenset(columns[2:]))
 
 
-for _each in (nodes, edges, circuit):
+for _each in (nodes, edges):
     ablate.add_command(_each)

@@ -24,7 +24,13 @@ __all__ = ["check", "check_kinds", "declared"]
 logger = logging.getLogger(__name__)
 
 ROUGH = 1e-4  # what float32 can differ by
-FORMS = ("second_moment", "interactions", "narrowed", "masked")  # of a kind, computed from its F
+FORMS = (
+    "values",
+    "second_moment",
+    "interactions",
+    "narrowed",
+    "masked",
+)  # of a kind, computed from its F
 
 
 @torch.no_grad()

@@ -41,6 +41,11 @@ class Tail(Kind):
         whole = self.whole(f)
         return None if whole is None else whole[..., self.whole_width - self.width :]
 
+    def values(self, f: Float[Tensor, "n s d"]) -> Float[Tensor, "n t e"] | None:
+        """Return F(f), with no derivative."""
+        whole = self.whole.values(f)
+        return None if whole is None else whole[..., self.whole_width - self.width :]
+
     def _extended(self, rotation: Float[Tensor, "e r"]) -> Float[Tensor, "whole r"]:
         """Return Π C."""
         rows = rotation[:]

@@ -37,6 +37,10 @@ class Kind:
         """Return F(f)."""
         return None
 
+    def values(self, f: Float[Tensor, "n s d"]) -> Float[Tensor, "n t e"] | None:
+        """Return F(f) as fast as can be; no derivative can be taken of it."""
+        return self(f)
+
     def second_moment(
         self,
         f: Float[Tensor, "n s d"],

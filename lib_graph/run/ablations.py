@@ -39,6 +39,7 @@ ABLATION = pa.schema(
         ("baseline", pa.float64()),
         ("random_score", pa.float64()),
         ("delta", pa.float64()),  # of edges required: by how much the score may be worse
+        ("metric", pa.string()),  # what the three scores are
     ]
 )
 MASKS = pa.schema(
@@ -59,7 +60,8 @@ def read_ablation(run: Run) -> pd.DataFrame:
 
     Raises RunError if there is none, if it is damaged, or if it is of another graph.
     """
-    return read_rows(run, run.path / TABLE, ABLATION)
+    rows = read_rows(run, run.path / TABLE, ABLATION)
+    return rows.fillna({"metric": ablation_metric(run)})  # folders of before rows had their own
 
 
 def ablation_metric(run: Run) -> str:

@@ -9,7 +9,7 @@ and strength; the rest may be left out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,15 +23,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "EFFECT",
     "FEATURE_COLUMNS",
     "INTERACTION_COLUMNS",
     "SCORES",
+    "AnswerScores",
     "CircuitFeature",
     "CircuitFile",
     "CircuitInteraction",
+    "PairScores",
     "Scores",
     "read_circuit",
 ]
+
+
+EFFECT = "effect kept on its answers"
+"""The metric of a circuit that leads to some of the answers"""
 
 
 class _Record(BaseModel):
@@ -64,18 +71,51 @@ class CircuitInteraction(_Record):
     target_label: str = ""
 
 
+class PairScores(_Record):
+    """How a circuit says of inputs, one answer after the other, "it is this one".
+
+    `pairs` is the number of pairs of an input and an answer. `effect_kept` is the circuit's effect
+    on the answers' logits as a share of the whole network's (docs/method.md §13), the accuracies
+    are of "is it this answer". All but `pairs` are null where there are none.
+    """
+
+    pairs: int
+    effect_kept: float | None
+    random_effect_kept: float | None
+    accuracy: float | None
+    baseline_accuracy: float | None
+    random_accuracy: float | None
+
+
+class AnswerScores(_Record):
+    """A circuit that leads to `answers`, on the inputs whose answer each is and on the others."""
+
+    answers: tuple[int, ...]
+    own: PairScores
+    others: PairScores
+
+    def scores(self) -> Scores:
+        """Return the three numbers that stand for it: the effect kept on the circuit's answers."""
+        kept, random = self.own.effect_kept, self.own.random_effect_kept
+        assert kept is not None
+        assert random is not None
+        return Scores(kept, 1.0, random, EFFECT, self)
+
+
 @dataclass(frozen=True)
 class Scores:
     """What a test of a circuit found: the model's score when only the circuit is left of it.
 
     `baseline` is the score of the whole model, `random_score` that of random circuits of the same
-    size. `metric` says what the score is, such as accuracy.
+    size. `metric` says what the score is: accuracy, cross-entropy, or EFFECT where the circuit
+    leads to some answers only, and then `answers` has the rest.
     """
 
     score: float
     baseline: float
     random_score: float
     metric: str | None = None
+    answers: AnswerScores | None = None
 
 
 FEATURE_COLUMNS = tuple(CircuitFeature.model_fields)
@@ -87,7 +127,7 @@ class CircuitFile(_Record):
     """Features and interactions of one run, how they were found, and how well they do alone.
 
     `query` says how the circuit was found. `name` is null until it is saved, `score`, `baseline`
-    and `random_score` until it is tested.
+    and `random_score` until it is tested, `answers` where it was tested over all answers.
     """
 
     run: str
@@ -97,6 +137,7 @@ class CircuitFile(_Record):
     baseline: float | None = None
     random_score: float | None = None
     metric: str | None = None
+    answers: AnswerScores | None = None
     features: tuple[CircuitFeature, ...] = ()
     interactions: tuple[CircuitInteraction, ...]
 
@@ -126,7 +167,7 @@ class CircuitFile(_Record):
             query=dict(query),
             features=tuple(CircuitFeature(**row) for row in records_of(nodes)),
             interactions=tuple(CircuitInteraction(**row) for row in records_of(edges)),
-            **(asdict(scores) if scores else {}),
+            **(vars(scores) if scores else {}),
         )
 
     def pairs(self) -> list[tuple[str, str]]:
@@ -137,11 +178,11 @@ class CircuitFile(_Record):
         """Return the scores, None where the circuit was not tested."""
         if self.score is None or self.baseline is None or self.random_score is None:
             return None
-        return Scores(self.score, self.baseline, self.random_score, self.metric)
+        return Scores(self.score, self.baseline, self.random_score, self.metric, self.answers)
 
     def scored(self, scores: Scores) -> CircuitFile:
         """Return the circuit with other scores."""
-        return self.model_copy(update=asdict(scores))
+        return self.model_copy(update=vars(scores))
 
     def json_value(self) -> dict[str, Any]:
         """Return all of it as JSON has it."""

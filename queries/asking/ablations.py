@@ -20,7 +20,8 @@ __all__ = ["Ablations", "find_ablations"]
 class Ablations:
     """The rows of a run's ablation.parquet (columns of ABLATION), by layer.
 
-    Those of another run are of the same network in another basis. `metric` is what scores are.
+    Those of another run are of the same network in another basis. `metric` is what scores are, but
+    for those of circuits that lead to some answers: each row names its own.
     """
 
     run: str
@@ -43,6 +44,7 @@ def find_ablations(reader: Reader, layers: Sequence[StoredLayer]) -> Ablations |
     frame = pd.DataFrame(found["rows"], columns=ABLATION.names)
     scores = dict.fromkeys(("score", "baseline", "random_score", "delta"), "float64")
     frame = frame.astype({"edges": "Int64", "nodes": "Int64", **scores})
+    frame["metric"] = frame["metric"].fillna(found["metric"])
     order = {layer.name: layer.index for layer in layers}
     frame = frame.sort_values("layer", key=lambda names: names.map(order), kind="stable")
     return Ablations(reader.run, found["metric"], frame, reader.statements)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import combinations
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lib_graph.errors import ConflictError, NotFoundError, UsageError
-from lib_graph.run.circuit import SCORES, Scores, read_circuit
+from lib_graph.run.circuit import SCORES, AnswerScores, CircuitFile, Scores, read_circuit
 from lib_graph.support.tables import Record
 from queries.asking.reader import Reader
 from queries.asking.statements import Statement, read_text
@@ -87,10 +87,9 @@ class SavedCircuits:
             raise NotFoundError("circuit", name, list(self.table().frame["name"]), ADVICE)
         (row,) = rows
         pairs = [_pair(text, self._run) for text in row["interactions"]]
-        circuit = self._circuit(reader, name, json.loads(row["query"]), pairs)
-        tested = row["score"] is not None
-        scores = Scores(*(row[key] for key in SCORES)) if tested else None
-        return dataclasses.replace(circuit, scores=scores)
+        found = json.loads(row["query"]), pairs, row["features"]
+        circuit = self._circuit(reader, name, *found)
+        return dataclasses.replace(circuit, scores=_scores(row))
 
     def save(self, circuit: Circuit, name: str, *, replace: bool = False) -> Circuit:
         """Store a circuit under a name and return it as it is stored now.
@@ -104,7 +103,7 @@ class SavedCircuits:
             self._write(circuit, name)
         elif self._holds(name, circuit):
             if circuit.scores:
-                self._execute("score_circuit", id=self._id(name), **asdict(circuit.scores))
+                self._execute("score_circuit", id=self._id(name), **_noted(circuit.scores))
         elif replace:
             self._write(circuit, name)
         else:
@@ -113,6 +112,19 @@ class SavedCircuits:
                 "--replace it."
             )
         return self.load(name)
+
+    def score(self, name: str, tested: CircuitFile) -> None:
+        """Note what a test found of the circuit that is saved under a name.
+
+        Raises ConflictError if another circuit was saved under it meanwhile.
+        """
+        scores = tested.scores()
+        if scores is None or set(self.load(name).pairs()) != set(tested.pairs()):
+            raise ConflictError(
+                f"Under {name!r} there is not the circuit that was tested: it was saved anew "
+                "meanwhile. Test it again."
+            )
+        self._execute("score_circuit", id=self._id(name), **_noted(scores))
 
     def import_file(
         self, path: str | Path, *, name: str | None = None, replace: bool = False
@@ -153,10 +165,15 @@ class SavedCircuits:
         return Comparison(Table(named), pd.DataFrame(pairs, columns=PAIR_COLUMNS), statements)
 
     def _circuit(
-        self, reader: Reader, name: str, query: Any, pairs: list[tuple[str, str]]
+        self,
+        reader: Reader,
+        name: str,
+        query: Any,
+        pairs: list[tuple[str, str]],
+        features: Sequence[str] = (),
     ) -> Circuit:
         """Return the circuit of these interactions; raise if the graph does not have them all."""
-        circuit = circuit_from_pairs(reader, query, pairs)
+        circuit = circuit_from_pairs(reader, query, pairs, features)
         if missing := sorted(set(pairs) - set(circuit.pairs())):
             source, target = missing[0]
             raise ConflictError(
@@ -193,7 +210,7 @@ class SavedCircuits:
             "query": json.dumps(dict(circuit.query)),
             "interactions": _texts(circuit),
             "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            **(asdict(circuit.scores) if circuit.scores else {}),
+            **(_noted(circuit.scores) if circuit.scores else {}),
         }
         features = circuit.features["id"].tolist()
 
@@ -218,6 +235,22 @@ class SavedCircuits:
 
     def _reader(self) -> Reader:
         return Reader(self._store, self._run)
+
+
+def _noted(scores: Scores) -> Record:
+    """Return scores as a store keeps them: those of some answers are a text of JSON."""
+    answers = scores.answers and scores.answers.model_dump_json()
+    return {**vars(scores), "answers": answers}
+
+
+def _scores(row: Record) -> Scores | None:
+    """Return what a store keeps of a circuit's scores."""
+    if row["score"] is None:
+        return None
+    known = {key: row[key] for key in SCORES}
+    if known["answers"] is not None:
+        known["answers"] = AnswerScores.model_validate_json(known["answers"])
+    return Scores(**known)
 
 
 def _texts(circuit: Circuit) -> list[str]:

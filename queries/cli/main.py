@@ -42,7 +42,7 @@ VERBS = {
         "lib_graph.cli.degeneracy:degeneracy",
         "Ranks, units in step, and free parameters of a run's network.",
     ),
-    "ablate": ("lib_graph.cli.ablate:ablate", "Score the network with a part of its graph."),
+    "ablate": ("queries.cli.ablate:ablate", "Score the network with a part of its graph."),
     "basis": ("lib_graph.cli.basis:basis", "Write a run's bases as other libraries read them."),
     "match": ("lib_graph.cli.match:match", "Find the features of two runs that are alike."),
     "ingest": ("ingest.cli:ingest", "Load a run folder into a graph store."),

@@ -18,7 +18,7 @@ __all__ = ["ablation_part"]
 SCORES = ("score", "baseline", "random_score")
 TABLES = (  # kind, title, columns, folded
     ("edges_required", "Interactions required", ("layer", "basis", "delta", "edges"), False),
-    ("circuit", "Circuits", ("edges", "nodes"), False),
+    ("circuit", "Circuits", ("metric", "edges", "nodes"), False),
     ("node_curve", "All numbers: features kept", ("layer", "basis", "nodes"), True),
     ("edge_curve", "All numbers: interactions kept", ("layer", "basis", "edges"), True),
 )
@@ -54,7 +54,8 @@ def _blocks(found: Ablations) -> list[Block]:
     for kind, title, columns, folded in TABLES:
         rows = found.of_kind(kind)
         if len(rows):
-            blocks.append(Grid(f"{title} ({found.metric})", _view(rows, columns), folded))
+            of = "" if "metric" in columns else f" ({found.metric})"
+            blocks.append(Grid(f"{title}{of}", _view(rows, columns), folded))
     return blocks
 
 

@@ -10,10 +10,11 @@ from lib_graph.support.tables import records_of
 from lib_graph.support.view import View
 from queries.asking.tables import Table
 from queries.views.cells import fixed_cell, number_cell, text_cell
+from queries.views.scores import scores_line
 
 if TYPE_CHECKING:
     from queries.circuits.circuit import Circuit
-    from queries.circuits.paths import Paths
+    from queries.circuits.paths import Path, Paths
     from queries.circuits.saved import Comparison
 
 __all__ = [
@@ -115,7 +116,7 @@ def paths_view(paths: Paths) -> View:
         (
             number_cell(path.strength),
             fixed_cell(path.cost),
-            ARROW.join(_ends([short_id(feature) for feature in path.path])),
+            ARROW.join(_ends(_named_end(path))),
             " ".join(_ends([fixed_cell(share) for share in path.shares])),
         )
         for path in paths.paths
@@ -124,6 +125,12 @@ def paths_view(paths: Paths) -> View:
     if any(len(path.path) > LONG for path in paths.paths):
         below = "Of these paths only the ends are shown: --json, --csv and --parquet have all."
     return View(columns, rows, frozenset(["strength", "cost", "shares"]), below=below)
+
+
+def _named_end(path: Path) -> list[str]:
+    """Return the features of a path, the last with its label: of an answer, its token or class."""
+    *before, last = map(short_id, path.path)
+    return [*before, f"{last} {path.labels[-1] or ''}".strip()]
 
 
 def _ends(parts: list[str]) -> list[str]:
@@ -135,6 +142,9 @@ def _ends(parts: list[str]) -> list[str]:
 
 def circuit_view(circuit: Circuit) -> View:
     """Return the interactions of a circuit, and what is known of how well it explains the model."""
+    if not len(circuit) and len(circuit.features):  # a saved one: pinned, and apart
+        view = features_view(Table(circuit.features))
+        return replace(view, below="No interaction leads from one of these to another.")
     view = interactions_view(circuit)
     if not len(circuit):
         hint = " Try a smaller --min-share." if "min_share" in circuit.query else ""
@@ -145,24 +155,14 @@ def circuit_view(circuit: Circuit) -> View:
 
 def _tested(circuit: Circuit) -> str:
     if circuit.scores:
-        found = circuit.scores
-        return (
-            f"{(found.metric or 'score').capitalize()} of the circuit {number_cell(found.score)}, "
-            f"of the whole model {number_cell(found.baseline)}, of random circuits of this size "
-            f"{number_cell(found.random_score)}."
-        )
+        return scores_line(circuit.file())
     if circuit.name is None:
-        return "Not tested: --save it first."
-    name = shlex.quote(circuit.name)
-    return f"Not tested. To test it:\n{_test_commands(name)}"
+        return "Not tested: --save NAME keeps it, and then\n" + _test_command("NAME")
+    return "Not tested. To test it, RUN being the run folder:\n" + _test_command(circuit.name)
 
 
-def _test_commands(name: str) -> str:
-    return (
-        f"  lib-graph circuits export {name} --out circuit.json\n"
-        "  lib-graph ablate RUN circuit circuit.json --out circuit.json\n"
-        "  lib-graph circuits import circuit.json"
-    )
+def _test_command(name: str) -> str:
+    return f"  lib-graph ablate RUN circuit --saved {shlex.quote(name)}"
 
 
 def circuits_view(table: Table) -> View:
@@ -174,13 +174,16 @@ def circuits_view(table: Table) -> View:
             text_cell(row["features"]),
             text_cell(row["interactions"]),
             *(number_cell(row[name]) for name in numbers[2:]),
+            text_cell(row["metric"]),
         )
         for row in table.records()
     ]
     below = "" if rows else "There is no saved circuit. 'lib-graph circuit --save NAME' saves one."
     if any(row[3] == "" for row in rows):
-        below = f"Those without a score are not tested. To test one:\n{_test_commands('NAME')}"
-    return View(("name", *numbers), rows, frozenset(numbers), frozenset(["name"]), below=below)
+        below = f"Those without a score are not tested. To test one:\n{_test_command('NAME')}"
+    return View(
+        ("name", *numbers, "metric"), rows, frozenset(numbers), frozenset(["name"]), below=below
+    )
 
 
 def comparison_view(found: Comparison) -> View:

@@ -10,6 +10,7 @@ __all__ = [
     "fixed_cell",
     "list_cell",
     "number_cell",
+    "percent_cell",
     "share_cell",
     "spread_cell",
     "text_cell",
@@ -49,6 +50,21 @@ def share_cell(share: float | None, places: int = 0) -> str:
     ('12%', '12.3%')
     """
     return "" if share is None else f"{share:.{places}%}"
+
+
+def percent_cell(share: float | None) -> str:
+    """Return a part of a whole in percent, in as many digits as it needs; – for none.
+
+    >>> [percent_cell(x) for x in (1.0, 0.8349, 0.0123, 0.00012, 0.0, -0.5, 0.9999, None)]
+    ['100 %', '83 %', '1.2 %', '0.012 %', '0 %', '-50 %', '99.99 %', '–']
+    """
+    if share is None:
+        return "–"
+    percent = 100 * share
+    rounded = f"{percent:.0f}" if abs(percent) >= 10 else f"{percent:.2g}"
+    if rounded in ("100", "-100") and abs(percent) < 99.995:
+        rounded = f"{percent:.2f}"
+    return f"{rounded} %"
 
 
 def spread_cell(mean: float | None, deviation: float | None) -> str:

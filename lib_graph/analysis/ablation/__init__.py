@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lib_graph.analysis.ablation.answering import answers_of
 from lib_graph.analysis.ablation.bench import Bench
 from lib_graph.analysis.ablation.circuits import CircuitScore, ablate_circuit, smallest_circuit
 from lib_graph.analysis.ablation.curves import EdgeAblation, ablate_edges, ablate_nodes
@@ -16,6 +17,7 @@ __all__ = [
     "ablate_circuit",
     "ablate_edges",
     "ablate_nodes",
+    "answers_of",
     "edges_together",
     "nodes_together",
     "read_ablation",

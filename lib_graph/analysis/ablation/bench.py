@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from lib_graph.analysis.ablation.masks import MaskedSection
@@ -145,7 +146,10 @@ class Bench:
         if len(self) * places <= answers:
             return self
         samples = max(answers // places, 1)
-        chosen = torch.linspace(0, len(self) - 1, samples).round().long()
+        return self.selected(torch.linspace(0, len(self) - 1, samples).round().long())
+
+    def selected(self, chosen: Int[Tensor, " n"]) -> Bench:
+        """Return a bench on some of the samples, by their numbers."""
         counted = self.evaluation.counted
         evaluation = replace(
             self.evaluation,

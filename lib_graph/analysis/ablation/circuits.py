@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,15 +11,16 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from lib_graph.analysis.ablation.answering import Masks, score_answers
 from lib_graph.analysis.ablation.bench import Bench
 from lib_graph.analysis.ablation.bisection import bisect, check_reachable
 from lib_graph.analysis.ablation.circuit_json import Ranks, circuit_of, ranks_of
 from lib_graph.analysis.ablation.curves import RANDOM_ANSWERS, table_of
-from lib_graph.analysis.ablation.masks import Edges, MaskedSection, edges_of
+from lib_graph.analysis.ablation.masks import Edges, edges_of, masked
 from lib_graph.analysis.ablation.scored import ScoredBatch
 from lib_graph.data.evaluation import Total
 from lib_graph.errors import NotFoundError, UsageError
-from lib_graph.run.circuit import CircuitFile, Scores
+from lib_graph.run.circuit import AnswerScores, CircuitFile, Scores
 from lib_graph.support import defaults
 from lib_graph.support.progress import USUAL, Progress
 
@@ -42,7 +43,8 @@ class CircuitScore:
 
     `edges` counts interactions, those of the constant features left out, `nodes` the features that
     they are between. `random_score` is the mean over circuits with as many interactions in each
-    section.
+    section. Where the circuit leads to some answers only, the three are the effect kept on them
+    (`lib_graph.analysis.ablation.answering`), and `answers` has all that was found.
     """
 
     edges: int
@@ -51,54 +53,60 @@ class CircuitScore:
     baseline: float
     random_score: float
     metric: str
+    answers: AnswerScores | None = None
 
     def row(self, bench: Bench) -> pd.DataFrame:
         """Return this as a row of ablation.parquet."""
-        names = ("edges", "nodes", "score", "random_score")
+        names = ("edges", "nodes", "score", "baseline", "random_score", "metric")
         return table_of(
             bench, [{"kind": "circuit", **{name: getattr(self, name) for name in names}}]
         )
 
     def scores(self) -> Scores:
         """Return the scores alone, as a circuit's file holds them."""
-        return Scores(self.score, self.baseline, self.random_score, self.metric)
+        return Scores(self.score, self.baseline, self.random_score, self.metric, self.answers)
 
 
 def ablate_circuit(
     bench: Bench,
     circuit: CircuitFile,
     *,
+    answers: Sequence[int] = (),
     draws: int = defaults.DRAWS,
     seed: int = defaults.SEED,
     progress: Progress = USUAL,
 ) -> CircuitScore:
-    """Return the scores of a circuit.
+    """Return the scores of a circuit: over all answers, or with `answers` on these alone.
 
     In every section each feature is computed from the sources that the circuit keeps, which were
     computed so themselves; all else is at its mean. The constant features are always kept. Random
-    circuits are drawn `draws` times and scored on up to RANDOM_ANSWERS answers.
+    circuits are drawn `draws` times and scored on up to RANDOM_ANSWERS answers. `answers_of` says
+    which answers a circuit claims.
 
-    Raises UsageError if the circuit is empty or of another run, or if nothing is drawn;
-    ConflictError if an interaction is not in the run or has another strength there.
+    Raises UsageError if the circuit is empty or of another run, if nothing is drawn, or if no data
+    have one of the answers; ConflictError if an interaction is not in the run or has another
+    strength there.
     """
     if draws < 1:
         raise UsageError(f"{draws} random circuits give no score. Draw at least 1.")
     edges = edges_of(bench.run)
     chosen = ranks_of(bench.run, edges, circuit)
     generator = torch.Generator().manual_seed(seed)
-    sampled = bench.sampled(RANDOM_ANSWERS)
     sizes = {layer: len(ranks) for layer, ranks in chosen.items()}
+    kept = {layer: edges[layer].mask(chosen[layer]) for layer in edges}
+    random = [
+        {
+            layer: edges[layer].mask(edges[layer].shuffled(generator)[:n])
+            for layer, n in sizes.items()
+        }
+        for _ in range(draws)
+    ]
     with progress.stage("circuit", draws + 1) as advance:
-        score = masked_score(bench, {layer: edges[layer].mask(chosen[layer]) for layer in edges})
-        advance(1)
-        random = []
-        for _ in range(draws):
-            masks = {
-                layer: edges[layer].mask(edges[layer].shuffled(generator)[:n])
-                for layer, n in sizes.items()
-            }
-            random.append(masked_score(sampled, masks))
-            advance(1)
+        if answers:
+            found = score_answers(bench, answers, kept, random, advance)
+            scores = found.scores()
+        else:
+            scores = _over_all_answers(bench, kept, random, advance)
     nodes = {
         (layer, index)
         for own in edges.values()
@@ -108,22 +116,32 @@ def ablate_circuit(
     return CircuitScore(
         edges=sum(sizes.values()),
         nodes=len(nodes),
-        score=score,
-        baseline=bench.baseline,
-        random_score=sum(random) / draws,
-        metric=bench.metric.name,
+        score=scores.score,
+        baseline=scores.baseline,
+        random_score=scores.random_score,
+        metric=scores.metric or bench.metric.name,
+        answers=scores.answers,
     )
 
 
-def masked_score(bench: Bench, masks: Mapping[str, Tensor]) -> float:
+def _over_all_answers(
+    bench: Bench, kept: Masks, random: Sequence[Masks], advance: Callable[[int], None]
+) -> Scores:
+    score = masked_score(bench, kept)
+    advance(1)
+    sampled, drawn = bench.sampled(RANDOM_ANSWERS), []
+    for masks in random:
+        drawn.append(masked_score(sampled, masks))
+        advance(1)
+    return Scores(score, bench.baseline, sum(drawn) / len(drawn), bench.metric.name)
+
+
+def masked_score(bench: Bench, masks: Masks) -> float:
     """Return the score with a mask in every section, by the name of its source layer."""
-    first, *_, last = bench.network.layers
+    last = bench.network.layers[-1]
 
     def scoring(scored: ScoredBatch) -> list[Total]:
-        features = scored.features(first)
-        for section in bench.network.sections:
-            features = MaskedSection.of(scored, section, features)(masks[section.source.name])
-        return [scored.total(last, features)]
+        return [scored.total(last, masked(scored, masks))]
 
     return bench.scores("circuit", [*masks.values()], scoring)[0]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from lib_graph.analysis.ablation.bench import Bench
-from lib_graph.analysis.ablation.bisection import bisect, check_reachable
-from lib_graph.analysis.ablation.masks import Edges, MaskedSection, edges_of
+from lib_graph.analysis.ablation.bisection import Required, required
+from lib_graph.analysis.ablation.masks import MaskedSection, edges_of
 from lib_graph.analysis.ablation.scored import ScoredBatch
 from lib_graph.data.evaluation import Total
 from lib_graph.errors import NotFoundError, UsageError
@@ -20,7 +20,15 @@ from lib_graph.run.ablations import ABLATION, MASKS
 from lib_graph.support import defaults
 from lib_graph.support.progress import USUAL, Progress
 
-__all__ = ["RANDOM_ANSWERS", "EdgeAblation", "ablate_edges", "ablate_nodes", "node_counts"]
+__all__ = [
+    "RANDOM_ANSWERS",
+    "EdgeAblation",
+    "ablate_edges",
+    "ablate_nodes",
+    "node_counts",
+    "required_rows",
+    "table_of",
+]
 
 RANDOM_ANSWERS = 512  # that random masks are scored on: their scores need fewer digits
 
@@ -105,7 +113,7 @@ class EdgeAblation:
     @property
     def required(self) -> dict[str, int]:
         """The number of edges required in each section, by the name of its source layer."""
-        found = self.rows[self.rows["kind"] == "edges_required"]
+        found = self.rows[self.rows["kind"] == "edges_required"].drop_duplicates("layer")
         return dict(zip(found["layer"].tolist(), found["edges"].astype(int).tolist(), strict=True))
 
 
@@ -114,6 +122,7 @@ def ablate_edges(
     *,
     layers: Iterable[str] | None = None,
     delta: float = defaults.DELTA,
+    also: Sequence[float] = (),
     seed: int = defaults.SEED,
     progress: Progress = USUAL,
 ) -> EdgeAblation:
@@ -121,8 +130,10 @@ def ablate_edges(
 
     The n are 0, all, and those that bisection tries on its way to the number required: that at
     which the score is worse than the network's by at most `delta`. `layers` are the sections, by
-    their source (default: all). `random_score`: the first n interactions in a random
-    order, on up to RANDOM_ANSWERS answers.
+    their source (default: all). With `also`, other losses allowed, there is a row `edges_required`
+    for each of them too, and what was scored for one serves all; `required` and `masks` are those
+    of `delta`. `random_score`: the first n interactions in a random order, on up to RANDOM_ANSWERS
+    answers.
 
     Raises NotFoundError for a layer without interactions, UsageError if not even all interactions
     keep the score, with the difference.
@@ -136,22 +147,16 @@ def ablate_edges(
         for layer in chosen:
             own = edges[layer.name]
             score, at_random = _scorer(bench, layer), _scorer(sampled, layer)
-            scores, required = _edges_required(bench, own, score, delta)
-            curve = [("edge_curve", n) for n in sorted(scores)] + [("edges_required", required)]
+            found = required(
+                lambda n, score=score, own=own: score(own.strongest(n)),  # type: ignore[misc]
+                len(own), [delta, *also], metric=bench.metric, baseline=bench.baseline,
+                what=f"the interactions out of {layer.name!r}",
+                entries=(own.source.width + 1) * (own.target.width + own.target.first_index),
+            )  # fmt: skip
             shuffled = own.shuffled(generator)
-            random = {n: at_random(own.mask(shuffled[:n])) for n in sorted(scores)}
-            rows += [
-                {
-                    "kind": kind,
-                    "layer": layer.name,
-                    "edges": n,
-                    "score": scores[n],
-                    "random_score": random[n],
-                    "delta": delta if kind == "edges_required" else None,
-                }
-                for kind, n in curve
-            ]
-            masks.append(own.table.iloc[:required])
+            random = {n: at_random(own.mask(shuffled[:n])) for n in sorted(found.scores)}
+            rows += required_rows("edge", "edges", layer.name, found, random)
+            masks.append(own.table.iloc[: found.numbers[delta]])
             advance(1)
     return EdgeAblation(table_of(bench, rows), pd.concat(masks)[MASKS.names].reset_index(drop=True))
 
@@ -175,26 +180,6 @@ def _scorer(bench: Bench, layer: Layer) -> Callable[[Tensor], float]:
     return score
 
 
-def _edges_required(
-    bench: Bench, edges: Edges, score: Callable[[Tensor], float], delta: float
-) -> tuple[dict[int, float], int]:
-    """Return all scores that were looked at, and the number of edges required."""
-    scores: dict[int, float] = {}
-
-    def scored(n: int) -> float:
-        n = min(n, len(edges))
-        if n not in scores:
-            scores[n] = score(edges.strongest(n))
-        return scores[n]
-
-    what = f"the interactions out of {edges.source.name!r}"
-    check_reachable(bench.metric, delta, scored(len(edges)), bench.baseline, what)
-    scored(0)
-    entries = (edges.source.width + 1) * (edges.target.width + edges.target.first_index)
-    required = bisect(lambda n: bench.metric.loss(scored(n), bench.baseline) <= delta, entries)
-    return scores, min(required, len(edges))
-
-
 def _chosen(bench: Bench, names: Iterable[str] | None, known: Sequence[str]) -> list[Layer]:
     layers = {layer.name: layer for layer in bench.network.layers if layer.name in known}
     for name in (names := list(layers if names is None else names)):
@@ -203,9 +188,34 @@ def _chosen(bench: Bench, names: Iterable[str] | None, known: Sequence[str]) -> 
     return [layers[name] for name in names]
 
 
+def required_rows(
+    kind: str,
+    size: str,
+    layer: str | None,
+    found: Required,
+    random: Mapping[int, float],
+    constant: int = 0,
+) -> list[dict[str, object]]:
+    """Return the rows of a curve, and of what is required at each loss; `constant` count beside."""
+    curve: list[tuple[str, int, float | None]] = [(f"{kind}_curve", n, None) for n in random]
+    curve += [(f"{size}_required", n, delta) for delta, n in found.numbers.items()]
+    return [
+        {
+            "kind": name,
+            "layer": layer,
+            size: n + constant,
+            "score": found.scores[n],
+            "random_score": random[n],
+            "delta": delta,
+        }
+        for name, n, delta in curve
+    ]
+
+
 def table_of(bench: Bench, rows: Sequence[dict[str, object]]) -> pd.DataFrame:
     """Return rows as a table with the columns of ABLATION."""
     run = bench.run
-    common = {"run": run.id, "basis": run.manifest.basis, "baseline": bench.baseline}
+    common = {"run": run.id, "basis": run.manifest.basis, "baseline": bench.baseline,
+              "metric": bench.metric.name}  # fmt: skip
     frame = pd.DataFrame([{**common, **row} for row in rows], columns=ABLATION.names)
     return frame.astype({"edges": "Int64", "nodes": "Int64", "delta": "float64"})

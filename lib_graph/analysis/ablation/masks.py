@@ -24,7 +24,7 @@ from lib_graph.method.ends import Ends
 from lib_graph.method.network import Constants, Section
 from lib_graph.run import LayerInfo, Run
 
-__all__ = ["Edges", "MaskedSection", "edges_of"]
+__all__ = ["Edges", "MaskedSection", "edges_of", "masked"]
 
 Mask = Bool[Tensor, "r next_r"]
 
@@ -87,6 +87,14 @@ def edges_of(run: Run) -> dict[str, Edges]:
         if layer.name not in found:
             raise RunError(f"Nothing flows out of layer {layer.name!r}: no edges can be kept.")
     return found
+
+
+def masked(scored: ScoredBatch, masks: Mapping[str, Mask]) -> Float[Tensor, "n t r"]:
+    """Return the last layer's features with a mask in every section, by its source layer's name."""
+    features = scored.features(scored.network.layers[0])
+    for section in scored.network.sections:
+        features = MaskedSection.of(scored, section, features)(masks[section.source.name])
+    return features
 
 
 @dataclass(eq=False)

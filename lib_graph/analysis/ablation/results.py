@@ -26,7 +26,7 @@ def write_ablation(bench: Bench, rows: pd.DataFrame, *, replace: bool = False) -
     """
     keys = ["run", "kind", "layer"]
     if (rows["kind"] == "circuit").all():
-        keys += ["edges", "nodes"]
+        keys += ["edges", "nodes", "metric"]
     _merge(bench, TABLE, ABLATION, rows, keys, replace=replace)
     bench.close()
 

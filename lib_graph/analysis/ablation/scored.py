@@ -54,10 +54,15 @@ class ScoredBatch:
         return self.bases[layer.name].coordinates(self.batch.activations[layer.index])
 
     @property
+    def outputs(self) -> Float[Tensor, "n t v"]:
+        """What the network answers as it is."""
+        last = self.network.sections[-1]
+        return last(self.batch.activations[last.source.index], self.batch.constants)
+
+    @property
     def whole(self) -> Total:
         """What the network scores as it is."""
-        last = self.network.sections[-1]
-        return self._scored(last(self.batch.activations[last.source.index], self.batch.constants))
+        return self._scored(self.outputs)
 
     def total(
         self,
@@ -77,7 +82,8 @@ class ScoredBatch:
         section, *others = self.network.sections[layer.index :]
         values = narrowed(section, Ends(inverse, basis.origin))(features, constants)
         for each in others:
-            values = each(values, constants)
+            fast = each.kind.values(values)
+            values = each(values, constants) if fast is None else fast
         return self._scored(values)
 
     def _scored(self, outputs: Float[Tensor, "n t v"]) -> Total:

@@ -10,7 +10,7 @@ Scores are shared by all the deltas, and by later calls on the same bench.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from lib_graph.analysis.ablation.bench import Bench
-from lib_graph.analysis.ablation.bisection import bisect, check_reachable
+from lib_graph.analysis.ablation.bisection import required
 from lib_graph.analysis.ablation.circuits import first_of, masked_score, ranked
-from lib_graph.analysis.ablation.curves import RANDOM_ANSWERS, table_of
+from lib_graph.analysis.ablation.curves import RANDOM_ANSWERS, required_rows, table_of
 from lib_graph.analysis.ablation.masks import edges_of
 from lib_graph.analysis.ablation.narrowing import narrowed
 from lib_graph.analysis.ablation.scored import ScoredBatch
@@ -33,7 +33,6 @@ from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["edges_together", "nodes_score", "nodes_together"]
 
-Score = Callable[[int], float]
 Kept = Mapping[str, Tensor]
 """layer → the numbers of the features that are kept"""
 
@@ -70,9 +69,14 @@ def edges_together(
         masks = {name: own.mask(shuffled[name][: sizes[name]]) for name, own in edges.items()}
         return masked_score(sampled, masks)
 
-    with progress.stage("edges together", len(deltas)) as advance:
-        scores, required = _required(bench, "the graph", score, len(order), deltas, advance)
-        return _rows(bench, "edge", "edges", scores, at_random, required)
+    with progress.stage("edges together", 1) as advance:
+        found = required(
+            score, len(order), deltas, metric=bench.metric, baseline=bench.baseline,
+            what="the graph",
+        )  # fmt: skip
+        advance(1)
+        random = {n: at_random(n) for n in sorted(found.scores)}
+    return table_of(bench, required_rows("edge", "edges", None, found, random))
 
 
 def nodes_together(
@@ -109,16 +113,14 @@ def nodes_together(
         drawn = {name: shuffled[name][: len(each)].sort().values for name, each in kept(n).items()}
         return nodes_score(sampled, drawn)
 
-    with progress.stage("nodes together", len(deltas)) as advance:
-        scores, required = _required(
-            bench,
-            "the features",
-            lambda n: nodes_score(bench, kept(n)),
-            len(order),
-            deltas,
-            advance,
-        )
-        return _rows(bench, "node", "nodes", scores, at_random, required, constant=len(layers))
+    with progress.stage("nodes together", 1) as advance:
+        found = required(
+            score, len(order), deltas, metric=bench.metric, baseline=bench.baseline,
+            what="the features",
+        )  # fmt: skip
+        advance(1)
+        random = {n: at_random(n) for n in sorted(found.scores)}
+    return table_of(bench, required_rows("node", "nodes", None, found, random, len(layers)))
 
 
 def nodes_score(bench: Bench, kept: Kept) -> float:
@@ -154,55 +156,3 @@ def _by_share(bench: Bench, layers: Sequence[Layer]) -> Tensor:
         numbers = torch.arange(len(importance))
         found.append(torch.stack([torch.full_like(numbers, layer.index), numbers], 1))
     return torch.cat(found)[torch.cat(shares).argsort(descending=True, stable=True).cpu()]
-
-
-def _required(
-    bench: Bench,
-    what: str,
-    score: Score,
-    most: int,
-    deltas: Sequence[float],
-    advance: Callable[[int], None],
-) -> tuple[dict[int, float], dict[float, int]]:
-    """Return the scores of 0, of `most`, and of all that bisection tried, and what is required."""
-    scores = {n: score(n) for n in (0, most)}
-    found = {}
-
-    def known(n: int) -> float:
-        if n not in scores:
-            scores[n] = score(n)
-        return scores[n]
-
-    for delta in deltas:
-        check_reachable(bench.metric, delta, scores[most], bench.baseline, what)
-        found[delta] = bisect(
-            lambda n, delta=delta: bench.metric.loss(known(n), bench.baseline) <= delta,  # type: ignore[misc]
-            most,
-        )
-        advance(1)
-    return scores, found
-
-
-def _rows(
-    bench: Bench,
-    kind: str,
-    size: str,
-    scores: Mapping[int, float],
-    at_random: Score,
-    required: Mapping[float, int],
-    constant: int = 0,
-) -> pd.DataFrame:
-    random = {n: at_random(n) for n in sorted(scores)}
-    curve: list[tuple[str, int, float | None]] = [(f"{kind}_curve", n, None) for n in random]
-    curve += [(f"{size}_required", n, delta) for delta, n in required.items()]
-    rows: list[dict[str, object]] = [
-        {
-            "kind": name,
-            size: n + constant,
-            "score": scores[n],
-            "random_score": random[n],
-            "delta": delta,
-        }
-        for name, n, delta in curve
-    ]
-    return table_of(bench, rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float
@@ -64,6 +65,21 @@ class Attention(Kind):
         if self.b_o is not None:
             written = written + self.b_o
         return f[:, self.outputs] + written if self.residual else written
+
+    def values(self, f: Float[Tensor, "n s d"]) -> Float[Tensor, "n t d"]:
+        """Return F(f) by torch's fused attention."""
+        q, k, v = (partial(_mapped, *heads.side_by_side) for heads in self._maps().values())
+        n = f if self.norm is None else self.norm(f)
+        written = self._fused(q, k, v, self.w_o)(n)
+        if self.b_o is not None:
+            written = written + self.b_o
+        return f[:, self.outputs] + written if self.residual else written
+
+    def _fused(self, q: Narrow, k: Narrow, v: Narrow, out: Float[Tensor, "h e m"]) -> Narrow:
+        """Return what the heads write for given maps to queries, keys and values."""
+        return NarrowAttention(
+            q, k, v, out, self.positions, self._scale(), self.outputs, self._visible
+        )
 
     def _visible(self, positions: int) -> Bool[Tensor, "t s"]:
         """Return which positions each output position sees in an input of some length."""
@@ -167,9 +183,7 @@ class Attention(Kind):
         if out.shape[-1] < out.shape[-2]:
             heads["w_v"] = heads["w_v"].read_along(out)
         q, k, v = (inside.affine(*each.side_by_side) for each in heads.values())
-        attend = NarrowAttention(
-            q, k, v, out, self.positions, self._scale(), self.outputs, self._visible
-        )
+        attend = self._fused(q, k, v, out)
         if not self.residual:
             return lambda c: attend(scaled(c)) + bias
         straight = ends.straight(bias)
@@ -208,6 +222,11 @@ class Attention(Kind):
         (keys, _, size), values = self.w_k.shape, self.w_v.shape[-1]
         among = {name: keys * each for name, each in self.positions.gauges(size).items()}
         return {"basis of W_V and W_O per head": len(self.w_v) * values**2} | among
+
+
+def _mapped(weight: Tensor, bias: Tensor | None, n: Tensor) -> Tensor:
+    """Return n W + b."""
+    return n @ weight if bias is None else n @ weight + bias
 
 
 def _same(x: Tensor) -> Tensor:

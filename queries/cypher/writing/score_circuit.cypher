@@ -4,6 +4,7 @@
 // :param baseline => 1.0
 // :param random_score => 0.02
 // :param metric => 'accuracy'
+// :param answers => null
 MATCH (c:Circuit {id: $id})
 SET c.score = $score, c.baseline = $baseline, c.random_score = $random_score,
-    c.metric = $metric
+    c.metric = $metric, c.answers = $answers

@@ -90,8 +90,8 @@ def test_a_circuit_is_found_written_and_tested_again(folder, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["circuit"], 2, "one of the two"),
-        (["circuit", "c.json", "--keep-score", "0.1"], 2, "one of the two"),
+        (["circuit"], 2, "one of the three"),
+        (["circuit", "c.json", "--keep-score", "0.1"], 2, "one of the three"),
         (["circuit", "/none.json"], 2, "'/none.json' cannot be read: No such file or directory"),
         (["circuit", "--keep-score", "0.1", "--rank", "size"], 2, "Rank 'size' not found"),
         (["circuit", "--keep-score", "1"], 2, "Without any interaction the accuracy is already"),

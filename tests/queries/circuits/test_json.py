@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from lib_graph.run import Run
-from lib_graph.run.circuit import CircuitFile
+from lib_graph.run.ablations import read_ablation
+from lib_graph.run.circuit import EFFECT, CircuitFile
 from queries.cli.main import main
 
 NETWORK = """
@@ -87,5 +88,38 @@ def test_a_circuit_that_a_verb_writes_is_read_by_all_that_read_one(
     assert verb("ablate", "run", "circuit", out.name, "--draws", "1", "--json", "-q") == 0
     scored = json.loads(capsys.readouterr().out)
     assert scored["score"] is not None
-    tested = ("score", "baseline", "random_score", "metric")
+    tested = ("score", "baseline", "random_score", "metric", "answers")
     assert scored == {**written, **{name: scored[name] for name in tested}}
+    ends = [each["target"] for each in written["interactions"]]
+    some = len({end for end in ends if "/output/" in end})
+    assert (scored["metric"] == EFFECT) == (scored["answers"] is not None) == (some == 1)
+
+
+@pytest.mark.slow
+def test_a_saved_circuit_is_tested_in_one_step(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(place)
+    monkeypatch.delenv("LIB_GRAPH_STORE", raising=False)
+    assert verb("circuit", "--target", "output/1", "-k", "2", "--save", "one") == 0
+    assert "lib-graph ablate RUN circuit --saved one" in capsys.readouterr().out
+    assert (
+        verb("ablate", "run", "circuit", "--saved", "one", "--draws", "1", "--out", "1.json") == 0
+    )
+    shown = capsys.readouterr()
+    assert "Where output/1" in shown.out
+    assert f"Run {Run.open('run').id} (" in shown.err
+    assert verb("circuits", "show", "one", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(Path("1.json").read_text())
+    assert verb("circuits") == 0
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("one ")]
+    assert line.endswith(EFFECT)
+    assert verb("ablate", "run", "circuit", "--saved", "one", "--draws", "1",
+                "--metric", "accuracy", "--json") == 0  # fmt: skip
+    over_all = json.loads(capsys.readouterr().out)
+    assert (over_all["metric"], over_all["answers"]) == ("accuracy", None)
+    rows = read_ablation(Run.open("run"))
+    assert set(rows.loc[rows["kind"] == "circuit", "metric"]) == {EFFECT, "accuracy"}
+    assert verb("ablate", "run", "circuit", "--saved", "none") == 2
+    assert verb("ablate", "run", "circuit", "1.json", "--store", "x.kgl") == 2
+    assert "--store is where a circuit is --saved" in capsys.readouterr().err

@@ -220,7 +220,7 @@ def test_the_verbs(graph: queries.Graph, store_target: str, cli: Cli, tmp_path: 
     assert cli("circuits", "export", "nine", "--out", file, *at).code == 0
     file.write_text(json.dumps({**json.loads(file.read_text()), **dataclasses.asdict(SCORES)}))
     imported = cli("circuits", "import", file, *at)
-    numbers = "Accuracy of the circuit 0.75, of the whole model 1, of random circuits of this size"
+    numbers = "Accuracy of the circuit alone 0.75, of the whole network 1, of random circuits of"
     assert numbers in imported.out
     assert numbers in cli("circuits", "show", "nine", *at).out
     assert json.loads(cli("circuits", "show", "nine", "--json", *at).out) == json.loads(

@@ -191,6 +191,17 @@ def test_edge_curves_and_the_number_required(bench):
 
 
 @pytest.mark.slow
+def test_several_losses_in_one_go_are_each_on_its_own(transformer):
+    one, other = (ablate_edges(transformer, delta=delta) for delta in (0.05, 0.5))
+    both = ablate_edges(transformer, delta=0.05, also=[0.5])
+    assert both.required == one.required
+    assert both.masks.equals(one.masks)
+    found = both.rows[both.rows["kind"] == "edges_required"]
+    assert found[found["delta"] == 0.5]["edges"].tolist() == list(other.required.values())
+    assert not both.rows.query("kind == 'edge_curve'").duplicated(["layer", "edges"]).any()
+
+
+@pytest.mark.slow
 def test_random_masks_are_drawn_from_the_seed(transformer):
     first, again, other = (
         ablate_edges(transformer, layers=["ln2.0"], delta=0.05, seed=seed).rows

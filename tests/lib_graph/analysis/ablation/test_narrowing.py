@@ -81,3 +81,9 @@ def test_narrow_is_the_section_itself(name, kept, columns):
     truth = kind(coordinates @ directions + offset)
     truth = truth if toward is None else truth @ toward
     assert torch.allclose(found, truth, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_values_are_those_that_have_a_derivative(name):
+    f = drawn(3, S, D)
+    assert torch.allclose(KINDS[name].values(f), KINDS[name](f), rtol=1e-12, atol=1e-12)
