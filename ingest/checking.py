@@ -17,22 +17,26 @@ from numpy.typing import NDArray
 
 from lib_graph.errors import RunError
 from lib_graph.run import Run
-from lib_graph.run.schema import FEATURES, INTERACTIONS
+from lib_graph.run.schema import INTERACTIONS
 
 __all__ = ["SectionRules", "check_columns", "check_features"]
 
 FEATURES_FILE, INTERACTIONS_FILE = "features.parquet", "interactions.parquet"
 ROLES = ("feature", "constant", "variance", "error", "output")
+NODE_ROLES = ("feature", "embedding", "error", "bias", "logit")
+"""Of the nodes in a prompt's graph"""
 SHARE_ERROR = 1e-9  # of a share that is strength over sum, which only rounding may change
 LARGEST_SUM = 1e308
 
 Mask = NDArray[np.bool_]
+Places = NDArray[np.int64]
 Numbers = NDArray[np.float64]
 
 
 def check_columns(run: Run) -> None:
     """Raise RunError if the tables have not the columns of a run folder."""
-    for name, schema in ((FEATURES_FILE, FEATURES), (INTERACTIONS_FILE, INTERACTIONS)):
+    columns = run.manifest.feature_columns
+    for name, schema in ((FEATURES_FILE, columns), (INTERACTIONS_FILE, INTERACTIONS)):
         if not pq.read_schema(run.path / name).equals(schema):
             raise RunError(f"{_file(run, name)} has other columns than {schema.names}. {_AGAIN}")
 
@@ -46,10 +50,12 @@ def check_features(run: Run) -> None:
     if found != expected:
         raise RunError(f"The features in {_file(run, FEATURES_FILE)} are not those of its manifest."
                        f" {_AGAIN}")  # fmt: skip
+    prompt = run.manifest.prompt is not None
+    roles, place = (NODE_ROLES, ["index"]) if prompt else (ROLES, ["layer_index", "index"])
     rules = [
         ("a run that is not the manifest's", _mask(features.run != run.id)),
-        ("an index that is there before or negative", _double(features)),
-        (f"a role that is none of {', '.join(ROLES)}", _mask(~features.role.isin(ROLES))),
+        ("an index that is there before or negative", _double(features, place)),
+        (f"a role that is none of {', '.join(roles)}", _mask(~features.role.isin(roles))),
     ]
     for name in ("importance", "variance"):
         value = features[name].to_numpy(dtype=np.float64)
@@ -73,6 +79,8 @@ class SectionRules:
     """By layer: whether an index is a feature, the constant ones counted."""
     constants: Sequence[Mask]
     """By layer: whether an index is a constant feature."""
+    skips: bool
+    """Whether interactions may skip layers; all of them are one section then."""
 
     @classmethod
     def of(cls, run: Run) -> SectionRules:
@@ -85,21 +93,22 @@ class SectionRules:
             constant[rows["index"]] = rows.role == "constant"
             features.append(known)
             constants.append(constant)
-        return cls(run, features, constants)
+        return cls(run, features, constants, run.manifest.prompt is not None)
 
-    def check(self, section: pd.DataFrame, so_far: float) -> int:
-        """Return the index of the source layer of a section, by source and target.
+    def check(self, section: pd.DataFrame, so_far: float) -> tuple[Places, Places]:
+        """Return the numbers of the layers of each row's source and target.
 
         so_far: the sum of the strengths of the sections before. Raises RunError for the first rule
         that a row breaks, naming the first row that does.
         """
-        names = [layer.name for layer in self.run.layers]
-        layer = names.index(section.source_layer.min())  # by which `Run.sections` chose it
-        for rule, broken in self._places(section, layer, names):
+        source_layer, target_layer = (
+            self._layers(section[name]) for name in ("source_layer", "target_layer")
+        )
+        for rule, broken in self._places(section, source_layer, target_layer):
             self._refuse(section, rule, broken)
-        for rule, broken in self._numbers(section, layer, so_far):
+        for rule, broken in self._numbers(section, source_layer, target_layer, so_far):
             self._refuse(section, rule, broken)
-        return layer
+        return source_layer, target_layer
 
     def check_count(self, interactions: int) -> None:
         """Raise RunError if the file has rows that are in no section of the run."""
@@ -110,37 +119,50 @@ class SectionRules:
                 f"is in no layer of the run but the last. {_AGAIN}"
             )
 
-    def _places(self, section: pd.DataFrame, layer: int, names: list[str]) -> list[_Broken]:
+    def _layers(self, names: pd.Series[Any]) -> Places:
+        """Return the numbers of layers, -1 for a name that none has."""
+        known = {layer.name: layer.index for layer in self.run.layers}
+        found = names.map(known).fillna(-1).to_numpy()
+        return found.astype(np.int64)
+
+    def _places(self, section: pd.DataFrame, layer: Places, target_layer: Places) -> list[_Broken]:
         """Return the rules on what a row is about, which come before those on its numbers."""
         source, target = section.source, section.target
-        following = names[layer + 1]
+        if self.skips:
+            another, outside, where = layer < 0, target_layer <= layer, "in no later layer"
+        else:
+            first = self.run.layers[layer.max()]  # `Run.sections` chose the section by it
+            another, outside = layer != first.index, target_layer != first.index + 1
+            where = f"outside the next layer, {self.run.layers[first.index + 1].name!r}"
         whole = source.notna() & target.notna()
         return [
             ("a run that is not the manifest's", _mask(section.run != self.run.id)),
-            ("a source in another layer", _mask(section.source_layer != names[layer])),
-            (f"a target outside the next layer, {following!r}",
-             _mask(section.target_layer != following)),
+            ("a source in another layer", another),
+            (f"a target {where}", outside),
             ("no source or no target", _mask(~whole)),
             ("a source that is no feature of the run",
-             _mask(~whole) | ~_are(self.features[layer], source)),
+             _mask(~whole) | ~_are_in(self.features, layer, source)),
             ("a target that is no feature of the run",
-             _mask(~whole) | ~_are(self.features[layer + 1], target)),
-            ("a constant feature as its target", _are(self.constants[layer + 1], target)),
+             _mask(~whole) | ~_are_in(self.features, target_layer, target)),
+            ("a constant feature as its target", _are_in(self.constants, target_layer, target)),
             ("a source and a target that are there before",
-             _mask(section.duplicated(["source", "target"]))),
+             _mask(section.duplicated(["source", "target_layer", "target"]))),
         ]  # fmt: skip
 
-    def _numbers(self, section: pd.DataFrame, layer: int, so_far: float) -> list[_Broken]:
+    def _numbers(
+        self, section: pd.DataFrame, layer: Places, target_layer: Places, so_far: float
+    ) -> list[_Broken]:
         strength, stderr, effect, share = (
             section[name].to_numpy(dtype=np.float64)
             for name in ("strength", "stderr", "effect", "share")
         )
-        constant = _are(self.constants[layer], section.source)
+        constant = _are_in(self.constants, layer, section.source)
+        widest = max(map(len, self.features))
+        place = target_layer * widest + section.target.to_numpy(dtype=np.int64)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             total = so_far + np.cumsum(strength)
             counted = np.where(constant, 0.0, strength)
-            into = np.bincount(section.target, weights=counted)[section.target]
-            expected = counted / into
+            expected = counted / np.bincount(place, counted)[place]
             far = ~(np.abs(share - expected) <= SHARE_ERROR * expected + np.spacing(0.0))
         return [
             ("a strength that is not a positive number", ~((strength > 0) & np.isfinite(strength))),
@@ -174,8 +196,8 @@ def _file(run: Run, name: str) -> str:
     return repr(str(Path(run.path) / name))
 
 
-def _double(features: pd.DataFrame) -> Mask:
-    double = features.duplicated(["layer_index", "index"]) | (features["index"] < 0)
+def _double(features: pd.DataFrame, place: list[str]) -> Mask:
+    double = features.duplicated(place) | (features["index"] < 0)
     return _mask(double)
 
 
@@ -184,6 +206,15 @@ def _are(known: Mask, index: pd.Series[Any]) -> Mask:
     at = index.to_numpy(dtype=np.float64)
     inside = (at >= 0) & (at < len(known))
     found: Mask = inside & known[np.where(inside, at, 0).astype(np.int64)]
+    return found
+
+
+def _are_in(known: Sequence[Mask], layer: Places, index: pd.Series[Any]) -> Mask:
+    """Return whether each index is one of those that are known of its layer."""
+    found = np.zeros(len(layer), dtype=np.bool_)
+    for number in np.unique(layer[layer >= 0]):
+        here = layer == number
+        found[here] = _are(known[number], index[here])
     return found
 
 

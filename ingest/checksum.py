@@ -13,22 +13,23 @@ Words = NDArray[np.uint64]
 
 
 def interaction_checksum(
-    layer_index: int,
+    layer_index: int | NDArray[np.integer[Any]],
     source: NDArray[np.integer[Any]],
     target: NDArray[np.integer[Any]],
     strength: NDArray[np.float64],
 ) -> int:
     """Return the sum, modulo 2⁶⁴, of a hash of each (layer, source, target, strength).
 
-    `layer_index` is the source's. Any change of one bit of one strength, and any row that is
-    missing, double, or at another place, changes the sum (but for one chance in 2⁶⁴). The sums of
-    several sections add up to that of all of them.
+    `layer_index` is the source's, of all rows or of each. Any change of one bit of one strength,
+    and any row that is missing, double, or at another place, changes the sum (but for one chance in
+    2⁶⁴). The sums of several sections add up to that of all of them.
 
     >>> one, two = np.array([1]), np.array([2])
     >>> f"{interaction_checksum(0, one, two, np.array([0.5])):016x}"
     'fa56c8fc99ff0350'
     """
-    place = _mix(source.astype(np.uint64) + _mix(np.full(len(source), layer_index, np.uint64)))
+    layer = np.broadcast_to(layer_index, source.shape).astype(np.uint64)
+    place = _mix(source.astype(np.uint64) + _mix(layer))
     rows = _mix(_mix(place + target.astype(np.uint64)) + strength.view(np.uint64))
     return int(np.add.reduce(rows, dtype=np.uint64))
 

@@ -19,7 +19,7 @@ store_option = click.option(
 )
 
 
-@command(short_help="Load a run folder into a graph store.")
+@command(short_help="Load a run folder, or attribution graphs, into a graph store.")
 @click.argument("run", type=click.Path(path_type=Path))
 @store_option
 @click.option("--replace", is_flag=True, help="Take these numbers if the store has others.")
@@ -28,13 +28,28 @@ def ingest(run: Path, store: str | None, replace: bool) -> None:
 
     A second load changes nothing; one that was cut off goes on where it stopped.
 
+    RUN may also be an attribution graph of circuit-tracer, Neuronpedia and others (a JSON file,
+    packed by gzip or not), or a folder of such: each becomes a run of its own.
+
     \b
     lib-graph ingest runs/modular-addition
     lib-graph ingest runs/modular-addition --store neo4j://localhost
+    lib-graph ingest graphs/dallas-austin.json
     """  # noqa: D301  \b is click's mark
-    from ingest.loading import load
+    if (run / "manifest.json").exists() or not run.exists() or _is_unfinished(run):
+        from ingest.loading import load
 
-    click.echo(str(load(run, store, replace=replace, progress=progress())))
+        click.echo(str(load(run, store, replace=replace, progress=progress())))
+        return
+    from ingest.graph_loading import load_graphs
+
+    for report in load_graphs(run, store, replace=replace, progress=progress()):
+        click.echo(str(report))
+
+
+def _is_unfinished(folder: Path) -> bool:
+    """Return whether a folder has what a build leaves before it is done."""
+    return (folder.is_dir() and any(folder.glob("*.parquet"))) or any(folder.glob(".partial*"))
 
 
 @command(short_help="Bring a store of an older lib-graph up to date.")

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 from ingest.checking import SectionRules, check_columns, check_features
 from ingest.checksum import interaction_checksum
 from ingest.potentials import Hops, potentials
-from ingest.schema import GRAPH_VERSION
+from ingest.schema import FEATURE, GRAPH_VERSION, NODE, NodeTable
+from ingest.store.columns import Stamp, stamp
 from ingest.store.shares import positive
 from lib_graph.errors import RunError
 from lib_graph.run import Run
@@ -34,6 +36,13 @@ class Contents:
     interactions: int
     checksum: int
     strength_total: float
+    state: Stamp
+    """Of `file`, as it was when it was read."""
+
+    @property
+    def file(self) -> Path:
+        """Where the interactions are."""
+        return self.run.path / "interactions.parquet"
 
     @classmethod
     def of(cls, run: Run) -> Contents:
@@ -47,6 +56,11 @@ class Contents:
             raise RunError(
                 f"The tables in {str(run.path)!r} cannot be read ({error}). Build the run again."
             ) from error
+
+    @property
+    def table(self) -> NodeTable:
+        """What its features are in the graph."""
+        return FEATURE if self.run.manifest.prompt is None else NODE
 
     def feature_nodes(self, stored_as: str) -> pd.DataFrame:
         """Return the Feature nodes of the run under the id `stored_as`."""
@@ -76,6 +90,7 @@ class Contents:
             "model": manifest.model.name,
             "basis": manifest.basis,
             "base": manifest.base,
+            "prompt": manifest.prompt and manifest.prompt.text,
             "features": sum(layer.features for layer in self.run.layers),
             "interactions": self.interactions,
             "strength_total": self.strength_total,
@@ -83,40 +98,38 @@ class Contents:
             "manifest": (self.run.path / "manifest.json").read_text(encoding="utf-8"),
         }
 
-    def sections(self) -> Iterator[tuple[int, pd.DataFrame]]:
-        """Yield the source layer's index and the interactions of each section, with their cost.
+    def sections(self) -> Iterator[pd.DataFrame]:
+        """Yield the interactions of each section, with their cost.
 
         Share and cost are NaN where the source is constant.
         """
-        index = {layer.name: layer.index for layer in self.run.layers}
         for section in self.run.sections():
             share = positive(section.share.to_numpy())
-            cost = 0.0 - np.log(share)
-            yield index[section.source_layer.iloc[0]], section.assign(share=share, cost=cost)
+            yield section.assign(share=share, cost=0.0 - np.log(share))
 
 
 def _read(run: Run) -> Contents:
+    state = stamp(run.path / "interactions.parquet")
     check_columns(run)
     check_features(run)
     rules = SectionRules.of(run)
-    nothing = Hops(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0))
-    hops = [nothing] * len(run.layers)
-    checksum, so_far, strengths = 0, 0.0, []
+    checksum, so_far, strengths, hops = 0, 0.0, [], []
     for section in run.sections():
-        layer = rules.check(section, so_far)
+        layers = rules.check(section, so_far)
         source, target = section.source.to_numpy(), section.target.to_numpy()
         strength, share = section.strength.to_numpy(), section.share.to_numpy()
         shared = ~np.isnan(share)
         cost = 0.0 - np.log(positive(share[shared]))
-        hops[layer] = Hops(source[shared], target[shared], cost)
-        checksum = (checksum + interaction_checksum(layer, source, target, strength)) % 2**64
+        ends = [end[shared] for end in (layers[0], source, layers[1], target)]
+        hops.append(Hops(ends[0], ends[1], ends[2], ends[3], cost))
+        checksum = (checksum + interaction_checksum(layers[0], source, target, strength)) % 2**64
         so_far += float(strength.sum())
         strengths.append(strength)
     count = sum(len(strength) for strength in strengths)
     rules.check_count(count)
-    features = _with_potentials(_features(run), hops[:-1])
+    features = _with_potentials(_features(run), hops)
     total = math.fsum(itertools.chain(*strengths))  # rounded once: the order does not matter
-    return Contents(run, features, count, checksum, total)
+    return Contents(run, features, count, checksum, total, state)
 
 
 def _features(run: Run) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from ingest.contents import Contents
 from ingest.deleting import delete_run, staged
 from ingest.filling import Filling
 from ingest.matches import note_matches
+from ingest.pins import note_pins
 from ingest.replacing import take_place
 from ingest.store import using_store
 from ingest.store.protocol import GraphStore
@@ -86,8 +87,8 @@ def load(
         with graph.writing():
             check_versions(graph.name, stored_versions(graph))
             outcome = _bring(graph, contents, replace, progress)
-            graph.keep_interactions(run.id, run.path / "interactions.parquet")
-            noted = [note_ablations(graph, run), note_matches(graph, run)]
+            graph.keep_interactions(run.id, contents.file, contents.state)
+            noted = [note(graph, run) for note in (note_ablations, note_matches, note_pins)]
             if any(noted) and outcome == "unchanged":
                 outcome = "updated"
         features = sum(layer.features for layer in run.layers)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ingest.contents import Contents
 from ingest.schema import (
     CONSTANT,
-    FEATURE,
     FEEDS,
     HAS_FEATURE,
     HAS_LAYER,
@@ -26,6 +26,8 @@ __all__ = ["PIECE_ROWS", "Piece", "pieces"]
 
 PIECE_ROWS = 10_000
 STRENGTHS = (INTERACTS, CONSTANT)
+ENDS = ("source", "target")
+Ids = NDArray[np.object_]
 
 
 @dataclass(frozen=True)
@@ -83,22 +85,31 @@ def pieces(contents: Contents, stored_as: str) -> Iterator[Piece]:
     for start in range(0, len(features), PIECE_ROWS):
         rows = features[start : start + PIECE_ROWS]
         owned = _pairs((stored_as + "/" + rows.layer).to_numpy(), rows.id)
-        yield Piece(((FEATURE, rows),), ((HAS_FEATURE, owned),))
-    for layer, section in contents.sections():
-        ids = [_by_index(features[features.layer_index == index]) for index in (layer, layer + 1)]
+        yield Piece(((contents.table, rows),), ((HAS_FEATURE, owned),))
+    ids = {str(layer): _by_index(rows) for layer, rows in features.groupby("layer")}
+    for section in contents.sections():
+        ends = {end: _ids(ids, section[f"{end}_layer"], section[end]) for end in ENDS}
+        section = section.assign(**ends)
         constant = section.share.isna()
         for table, kept in ((CONSTANT, section[constant]), (INTERACTS, section[~constant])):
             for start in range(0, len(kept), PIECE_ROWS):
-                rows = kept[start : start + PIECE_ROWS]
-                rows = rows.assign(source=ids[0][rows.source], target=ids[1][rows.target])
-                yield Piece((), ((table, rows),))
+                yield Piece((), ((table, kept[start : start + PIECE_ROWS]),))
+
+
+def _ids(ids: dict[str, Ids], layer: pd.Series, index: pd.Series) -> Ids:
+    """Return the ids of features that are named by layer and index."""
+    found = np.empty(len(layer), dtype=object)
+    for name in layer.unique():
+        here = (layer == name).to_numpy()
+        found[here] = ids[name][index.to_numpy()[here]]
+    return found
 
 
 def _pairs(source: object, target: pd.Series) -> pd.DataFrame:
     return pd.DataFrame({"source": source, "target": target.to_numpy()})
 
 
-def _by_index(features: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+def _by_index(features: pd.DataFrame) -> Ids:
     """Return the ids of one layer's features, at their indices."""
     ids = np.full(int(features["index"].max()) + 1, None, dtype=object)
     ids[features["index"]] = features.id

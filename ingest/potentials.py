@@ -14,11 +14,19 @@ __all__ = ["Hops", "potentials"]
 
 @dataclass(frozen=True)
 class Hops:
-    """The interactions of one section that have a cost, as arrays of equal length."""
+    """Interactions that have a cost, as arrays of equal length, by layer of their source."""
 
+    source_layer: NDArray[np.integer[Any]]
     source: NDArray[np.integer[Any]]
+    target_layer: NDArray[np.integer[Any]]
     target: NDArray[np.integer[Any]]
     cost: NDArray[np.float64]
+
+    def by_layer(self) -> list[Hops]:
+        """Return the hops out of each layer."""
+        cuts = np.flatnonzero(np.diff(self.source_layer)) + 1
+        columns = zip(*(np.split(column, cuts) for column in vars(self).values()), strict=True)
+        return [Hops(*part) for part in columns]
 
 
 def potentials(
@@ -26,35 +34,32 @@ def potentials(
 ) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
     """Return `(cost_from_inputs, cost_to_outputs)`: per layer, an array by feature index.
 
-    The cost of a path is the sum of the costs −ln share of its interactions. A feature of the
-    first layer has cost_from_inputs 0, one of the last layer cost_to_outputs 0; NaN where no path
-    leads. `widths[i]` is one more than the largest feature index of layer i, and `constants[i]`
-    are the indices of its constant features, which have neither.
+    `sections` are all hops in the order of the layers, each to any later layer. The cost of a path
+    is the sum of the costs −ln share of its interactions. A feature of the first layer has
+    cost_from_inputs 0, one of the last layer cost_to_outputs 0; NaN where no path leads.
+    `widths[i]` is one more than the largest feature index of layer i, and `constants[i]` are the
+    indices of its constant features, which have neither.
 
-    >>> hops = Hops(np.array([0, 1]), np.array([0, 0]), np.array([2.0, 1.0]))
+    >>> places = np.array([0, 0]), np.array([0, 1]), np.array([1, 1]), np.array([0, 0])
+    >>> hops = Hops(*places, np.array([2.0, 1.0]))
     >>> potentials([2, 1], [hops], [[], []])
     ([array([0., 0.]), array([1.])], [array([2., 1.]), array([0.])])
     """
-    forward = [np.zeros(widths[0])]
-    for section, width in zip(sections, widths[1:], strict=True):
-        forward.append(_relax(forward[-1], section.source, section.target, section.cost, width))
-    backward = [np.zeros(widths[-1])]
-    for section, width in zip(reversed(sections), widths[-2::-1], strict=True):
-        backward.append(_relax(backward[-1], section.target, section.source, section.cost, width))
-    return _finish(forward, constants), _finish(backward[::-1], constants)
-
-
-def _relax(
-    known: NDArray[np.float64],
-    start: NDArray[np.integer[Any]],
-    end: NDArray[np.integer[Any]],
-    cost: NDArray[np.float64],
-    width: int,
-) -> NDArray[np.float64]:
-    """Return the least of `known[start] + cost` at each end, infinity where nothing arrives."""
-    least = np.full(width, np.inf)
-    np.minimum.at(least, end, known[start] + cost)
-    return least
+    first = np.concatenate([[0], np.cumsum(widths)])  # of each layer among all features
+    forward, backward = (np.full(int(first[-1]), np.inf) for _ in range(2))
+    forward[: first[1]] = backward[first[-2] :] = 0.0
+    placed = [
+        (first[hops.source_layer] + hops.source, first[hops.target_layer] + hops.target, hops.cost)
+        for section in sections
+        for hops in section.by_layer()
+    ]
+    for source, target, cost in placed:
+        np.minimum.at(forward, target, forward[source] + cost)
+    for source, target, cost in reversed(placed):
+        np.minimum.at(backward, source, backward[target] + cost)
+    return tuple(  # type: ignore[return-value]
+        _finish(np.split(least, first[1:-1]), constants) for least in (forward, backward)
+    )
 
 
 def _finish(

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lib_graph.run.prompt import NODE_COLUMNS
+
 __all__ = [
     "CHECKPOINT",
     "CIRCUIT",
@@ -33,6 +35,7 @@ __all__ = [
     "IN_COMMUNITY",
     "LAYER",
     "MATCHES",
+    "NODE",
     "NODES",
     "RUN",
     "UNUSED_INDEXES",
@@ -72,6 +75,7 @@ RUN = NodeTable(
         "model",
         "basis",
         "base",
+        "prompt",  # that of an attribution graph, null for a run over data
         "status",  # loading | complete | deleting
         "features",
         "interactions",
@@ -94,7 +98,7 @@ FEATURE = NodeTable(
         "layer",
         "layer_index",
         "index",
-        "role",  # feature | constant | variance | output
+        "role",  # feature | constant | variance | output; of a prompt's graph: lib_graph.run.prompt
         "importance",
         "variance",
         "label",
@@ -102,6 +106,9 @@ FEATURE = NodeTable(
         "cost_to_outputs",  # least cost of a path to the last layer, null where there is none
     ),
 )
+NODE = NodeTable("Feature", (*FEATURE.properties, *NODE_COLUMNS.names))
+"""A feature of a run of one prompt: a node of an attribution graph."""
+
 COMMUNITY = NodeTable(
     "Community", ("id", "run", "method", "resolution", "seed", "index", "size", "span")
 )
@@ -167,6 +174,7 @@ CONSTRAINTS = tuple(
 FEATURE_INDEXES = (  # a text uses one only if it asks for all that the index is on
     "CREATE INDEX feature_run IF NOT EXISTS FOR (n:Feature) ON (n.run)",
     "CREATE INDEX feature_layer IF NOT EXISTS FOR (n:Feature) ON (n.run, n.layer_index)",
+    "CREATE INDEX feature_number IF NOT EXISTS FOR (n:Feature) ON (n.depth, n.number)",
 )
 UNUSED_INDEXES = (  # of version 1: no text used them, and they cost half of a load
     "DROP INDEX interacts_strength IF EXISTS",

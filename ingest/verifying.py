@@ -155,7 +155,12 @@ def _differences(both: pd.DataFrame, *numbers: str) -> list[Difference]:
 
 def _strength_difference(graph: GraphStore, contents: Contents, stored_as: str) -> Difference:
     names = [*(layer.name for layer in contents.run.layers), "no layer"]
-    expected = dict(contents.sections())
+    skips = contents.run.manifest.prompt is not None
+    expected = {
+        names.index(str(layer)): rows
+        for section in contents.sections()
+        for layer, rows in section.groupby("source_layer")
+    }
     worst: Difference | None = None
     for layer, stored in _sections(graph, contents, stored_as):
         section = expected.get(layer, stored[:0])[["source", "target", "strength"]]
@@ -165,7 +170,8 @@ def _strength_difference(graph: GraphStore, contents: Contents, stored_as: str) 
         relative = _relative(both.strength, both.strength_stored)
         at = int(relative.argmax())
         if relative[at] > max(0.0, _size(worst)):
-            ends = f"{names[layer]}/{both.source[at]} > {names[layer + 1]}/{both.target[at]}"
+            after = "" if skips else f"{names[layer + 1]}/"
+            ends = f"{names[layer]}/{both.source[at]} > {after}{both.target[at]}"
             worst = Difference(float(relative[at]), f"the strength of {ends}")
     return worst or Difference(1.0, "the number of interactions")
 

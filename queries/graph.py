@@ -84,7 +84,7 @@ class Graph(Closing, Displayed):
         self.store = store
         self.run = run
         self._close = close
-        self._known = Reader(store, run.id)
+        self._known = Reader(store, run.id, skips=run.prompt is not None)
 
     def __repr__(self) -> str:
         return f"Graph({self.store.name!r}, run={self.run.id!r})"

@@ -42,6 +42,7 @@ __all__ = [
 
 FORMAT = 1
 INDEX = "index.json"
+STORED = ("strength", "stderr", "effect", "share")
 Stamp = list[int]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -133,6 +134,8 @@ class Columns:
 
         Of 'strength', 'stderr', 'effect', 'share' and 'cost'; NaN where there is no value.
         """
+        if self.skips:
+            return self._out_of(layer, names)
         read = ["share" if name == "cost" else name for name in names]
         with self._reading:
             table = self._interactions.read_row_groups(
@@ -150,6 +153,39 @@ class Columns:
             self.rows(end)[column[name]] for name, end in (("source", layer), ("target", layer + 1))
         )
         return SomeInteractions(source, target, values)
+
+    def into(self, layer: int, *names: str) -> SomeInteractions:
+        """Return the interactions into a layer, as `section` does those out of one."""
+        if not self.skips:
+            return self.section(layer - 1, *names)
+        part = self._all.take(self.layer[self._all.target] == layer)
+        return SomeInteractions(part.source, part.target, {name: part[name] for name in names})
+
+    @cached_property
+    def skips(self) -> bool:
+        """Whether interactions may skip layers: the run is a prompt's graph."""
+        return "node" in self._features.column_names
+
+    def _out_of(self, layer: int, names: tuple[str, ...]) -> SomeInteractions:
+        """Return `section` of a run whose interactions skip layers, all of which are read once."""
+        first, end = np.searchsorted(self.layer[self._all.source], [layer, layer + 1])
+        part = self._all.take(np.arange(first, end))
+        return SomeInteractions(part.source, part.target, {name: part[name] for name in names})
+
+    @cached_property
+    def _all(self) -> SomeInteractions:
+        """All interactions by layer of the source. An index is that of one feature of the run."""
+        with self._reading:
+            table = self._interactions.read(
+                columns=["source", "target", *STORED], use_threads=False
+            )
+        column = {name: table[name].to_numpy() for name in table.column_names}
+        column["share"] = positive(column["share"])
+        index = self._features["index"].to_numpy()
+        row = np.zeros(index.max() + 1, np.int64)
+        row[index] = np.arange(len(index))
+        values = {name: column[name] for name in STORED} | {"cost": 0.0 - np.log(column["share"])}
+        return SomeInteractions(row[column["source"]], row[column["target"]], values)
 
     @cached_property
     def _rows(self) -> dict[int, Ints]:
@@ -213,7 +249,7 @@ class NoColumns:
     def columns(self) -> None:
         """Return None: there are none."""
 
-    def keep_interactions(self, run: str, file: Path) -> None:
+    def keep_interactions(self, run: str, file: Path, state: Stamp) -> None:
         """Keep nothing: the graph has them."""
 
 

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ingest.schema import FEATURE, RUN
+from ingest.schema import FEATURE, NODE, RUN
 from ingest.store.columns import FORMAT, INDEX, KeptRuns, Stamp, read_kept, stamp
 from ingest.store.protocol import Row
 from lib_graph.support.files import whole_file
 
 __all__ = ["Keeping"]
 
+CHANGED = (
+    "The folder of run %s was written anew while it was loaded, so its columns are left out, and "
+    "questions about it are slower. When %s is done: lib-graph ingest %s"
+)
+logger = logging.getLogger(__name__)
 Execute = Callable[[str, Mapping[str, Any]], list[Row]]
 TYPES = {
-    **dict.fromkeys(("layer_index", "index"), "int64"),
+    **dict.fromkeys(("layer_index", "index", "depth", "position", "number"), "int64"),
     **dict.fromkeys(("importance", "variance", "cost_from_inputs", "cost_to_outputs"), "float64"),
+    **dict.fromkeys(("activation", "influence", "probability"), "float64"),
 }
 
 
@@ -31,7 +38,10 @@ def _all(label: str, properties: Iterable[str], match: str, order: str) -> str:
 RUN_ROWS = [name for name in RUN.properties if not name.startswith("strength_")]
 RUNS = _all("Run", (n for n in RUN_ROWS if n != "manifest"), "", "loaded DESC, id DESC")
 LAYERS = _all("Layer", ("index", "name", "width", "features"), " {run: $run}", "index")
-FEATURES = _all("Feature", FEATURE.properties, " {run: $run}", "layer_index, index")
+FEATURES = {
+    table: _all("Feature", table.properties, " {run: $run}", "layer_index, index")
+    for table in (FEATURE, NODE)
+}
 
 
 class Keeping:
@@ -57,7 +67,7 @@ class Keeping:
         """Note what is kept of the file as it is, before a writer changes it."""
         before = self.read()
         self._before = {} if before is None else before.files
-        self._given: dict[str, Path] = {}
+        self._given: dict[str, tuple[Path, Stamp]] = {}
         self._touched: set[str] | None = set()
 
     def read(self) -> KeptRuns | None:
@@ -74,9 +84,9 @@ class Keeping:
         """Return whether the interactions of a run are kept, and are still those in the graph."""
         return run in self._given or self._known(run) is not None
 
-    def keep(self, run: str, file: Path) -> None:
-        """Take a copy of a run folder's interactions for the run that was loaded from them."""
-        self._given[run] = file
+    def keep(self, run: str, file: Path, state: Stamp) -> None:
+        """Take a copy of a run folder's interactions, which the run had in that state of them."""
+        self._given[run] = file, state
 
     def touch(self, run: str | None) -> None:
         """Forget the interactions of a run, or (None) of all: they may no longer be the same."""
@@ -93,7 +103,7 @@ class Keeping:
         files = {
             str(run["id"]): {
                 "layers": execute(LAYERS, {"run": run["id"]}),
-                "features": self._write_features(execute(FEATURES, {"run": run["id"]})),
+                "features": self._write_features(execute, run),
                 "interactions": self._interactions(str(run["id"])),
             }
             for run in runs
@@ -107,12 +117,15 @@ class Keeping:
             if file.name not in known:
                 file.unlink(missing_ok=True)
 
-    def _write_features(self, rows: list[Row]) -> str:
+    def _write_features(self, execute: Execute, run: Row) -> str:
+        """Write the features of a run, and return the name of the file."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        table = FEATURE if run["prompt"] is None else NODE
+        rows = execute(FEATURES[table], {"run": run["id"]})
         schema = pa.schema(
-            (name, pa.type_for_alias(TYPES.get(name, "string"))) for name in FEATURE.properties
+            (name, pa.type_for_alias(TYPES.get(name, "string"))) for name in table.properties
         )
         path = self._folder / f"features-{uuid.uuid4().hex}.parquet"
         with whole_file(path) as temporary:
@@ -124,9 +137,14 @@ class Keeping:
         if run not in self._given:
             return self._known(run)
         path = self._folder / f"interactions-{uuid.uuid4().hex}.parquet"
+        file, state = self._given[run]
         with whole_file(path) as temporary:
-            shutil.copyfile(self._given[run], temporary)
-        return path.name
+            shutil.copyfile(file, temporary)
+        if stamp(file) == state:
+            return path.name
+        path.unlink()
+        logger.warning(CHANGED, run, file.parent, file.parent)
+        return None
 
     def _known(self, run: str) -> str | None:
         """Return the name of the file that was kept before, if nothing has changed since."""

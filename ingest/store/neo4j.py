@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -15,6 +13,7 @@ import neo4j
 from neo4j.exceptions import DriverError, IncompleteCommit, Neo4jError, ServiceUnavailable
 
 from ingest.schema import CONSTRAINTS, FEATURE_INDEXES, UNUSED_INDEXES
+from ingest.store.answering import misunderstood
 from ingest.store.bulk import ServerTransaction
 from ingest.store.closing import Closing
 from ingest.store.columns import NoColumns
@@ -40,7 +39,6 @@ CONNECT_LIMIT_S = 5.0
 WAIT_LIMIT_S = 30.0  # for a server that was there and is gone
 PAUSE_S = 0.5
 SYSTEM = "system"
-NO_TLS = ("UNEXPECTED_EOF_WHILE_READING", "WRONG_VERSION_NUMBER")  # as OpenSSL says it
 WAITING = "%s does not answer: %s. Waiting for it, up to %.0f s ..."
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -117,7 +115,7 @@ class Neo4jStore(NoColumns, Closing):
 
     def write(self, cypher: str, parameters: Parameters | None = None) -> WriteResult:
         """Run a user's text that may write."""
-        with self._session() as session:
+        with self._errors(), self._session() as session:
             result = session.run(cypher, dict(parameters or {}))
             rows = plain_rows(result)
             counters = vars(result.consume().counters)
@@ -162,7 +160,7 @@ class Neo4jStore(NoColumns, Closing):
         while True:
             with self._errors():
                 try:
-                    with self._driver.session(database=self._database) as session:
+                    with self._session() as session:
                         return work(session)
                 except (Neo4jError, DriverError) as error:
                     if not _may_pass(error) or time.monotonic() > end:
@@ -182,10 +180,10 @@ class Neo4jStore(NoColumns, Closing):
                 raise _error(self._name, error) from error
             raise
 
-    @contextmanager
-    def _session(self) -> Iterator[neo4j.Session]:
-        with self._errors(), self._driver.session(database=self._database) as session:
-            yield session
+    def _session(self) -> neo4j.Session:
+        """Return a session that sees what this store has written, whichever server it asks."""
+        manager = self._driver.execute_query_bookmark_manager
+        return self._driver.session(database=self._database, bookmark_manager=manager)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -214,11 +212,7 @@ def _error(name: str, error: Exception) -> StoreError:
             "happened before you do it again."
         )
     if isinstance(error, ServiceUnavailable):
-        first = _first(error)
-        if isinstance(first, ssl.SSLError) and first.reason in NO_TLS:
-            plain = re.sub(r"\+s(sc)?://", "://", name)
-            return StoreUnavailableError(f"{name!r} answers, but without TLS. Use {plain}")
-        return unreachable(name, _cause(error))
+        return misunderstood(name, _first(error)) or unreachable(name, _cause(error))
     return StoreUnavailableError(f"{name!r} cannot be used: {one_line(error)}.")
 
 

@@ -18,8 +18,6 @@ from pydantic import ValidationError
 from lib_graph.errors import NotFoundError, RunError
 from lib_graph.run.labels import read_labels, write_label
 from lib_graph.run.schema import (
-    DATA_FILES,
-    FEATURES,
     INTERACTIONS,
     SCHEMA_VERSION,
     FeatureId,
@@ -46,10 +44,15 @@ class Run(Displayed):
     def open(cls, path: str | Path) -> Run:
         """Return the run in a folder, its files checked against the manifest.
 
-        Raises RunError if the manifest is missing or unreadable, or if a file is missing,
-        damaged, or from another build.
+        Raises RunError if there is no folder, if the manifest is missing or unreadable, or if a
+        file is missing, damaged, or from another build.
         """
         path = Path(path)
+        if path.is_file():
+            raise RunError(
+                f"{str(path)!r} is a file, not a run folder. An attribution graph comes without "
+                "its network: 'lib-graph ingest' takes it, and nothing can be traced or ablated."
+            )
         if not path.is_dir():
             raise RunError(f"There is no run folder {str(path)!r}. 'lib-graph build' makes one.")
         manifest = _read_manifest(path / "manifest.json")
@@ -76,11 +79,14 @@ class Run(Displayed):
 
     @cached_property
     def features(self) -> pd.DataFrame:
-        """All features (columns of FEATURES), by layer and index.
+        """All features (columns of FEATURES, of a prompt also NODE_COLUMNS), by layer and index.
 
         A label that somebody has written (`label`) stands in place of the one that was computed.
         """
-        frame = _frame(pq.read_table(self.path / "features.parquet", schema=FEATURES))
+        columns = self.manifest.feature_columns
+        frame = _frame(pq.read_table(self.path / "features.parquet", schema=columns))
+        if "number" in frame:  # of some nodes there is none
+            frame = frame.astype({"number": "Int64", "depth": "Int64"})
         if labels := read_labels(self.path):
             ids = frame.run + "/" + frame.layer + "/" + frame["index"].astype(str)
             written = ids.map(labels)
@@ -122,8 +128,11 @@ class Run(Displayed):
     def sections(self) -> Iterator[pd.DataFrame]:
         """Yield the interactions of one section after the other, in the order of the layers.
 
-        Holds one section in memory at a time.
+        Holds one section in memory at a time. Where interactions skip layers, all are one section.
         """
+        if self.manifest.prompt is not None:
+            yield self.interactions
+            return
         with pq.ParquetFile(self.path / "interactions.parquet") as file:
             layers = [row_group_layer(file, group) for group in range(file.num_row_groups)]
             for layer in self.layers[:-1]:
@@ -172,7 +181,7 @@ def _read_manifest(path: Path) -> Manifest:
     except (ValidationError, UnicodeDecodeError, json.JSONDecodeError) as error:
         reason = str(error).splitlines()
         raise RunError(f"{str(path)!r} cannot be read ({' '.join(reason[:2])}). {AGAIN}") from error
-    if missing := [name for name in DATA_FILES if name not in manifest.files]:
+    if missing := [name for name in manifest.data_files if name not in manifest.files]:
         raise RunError(f"{str(path)!r} does not name {missing}. {AGAIN}")
     return manifest
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from lib_graph.errors import UsageError
 from lib_graph.run.config import BuildConfig
+from lib_graph.run.prompt import NODE_COLUMNS, PromptInfo
 
 __all__ = [
     "DATA_FILES",
@@ -183,7 +184,10 @@ class DataInfo(_Record):
 
 
 class Manifest(_Record):
-    """What manifest.json holds."""
+    """What manifest.json holds. `prompt` is that of an attribution graph, None of a run over data.
+
+    A run of a prompt has no bases, and its interactions may skip layers (`lib_graph.run.prompt`).
+    """
 
     schema_version: Literal[1]
     run_id: str
@@ -197,9 +201,20 @@ class Manifest(_Record):
     data: DataInfo
     basis: str
     base: str | None
+    prompt: PromptInfo | None = None
     layers: tuple[LayerInfo, ...]
     cutoffs: dict[str, float]
     timings: dict[str, float]
     checks: dict[str, float]
     notes: tuple[str, ...] = ()
     files: dict[str, str]
+
+    @property
+    def data_files(self) -> tuple[str, ...]:
+        """The files without which the folder is no run."""
+        return DATA_FILES if self.prompt is None else DATA_FILES[1:]
+
+    @property
+    def feature_columns(self) -> pa.Schema:
+        """The columns of features.parquet."""
+        return FEATURES if self.prompt is None else pa.schema([*FEATURES, *NODE_COLUMNS])

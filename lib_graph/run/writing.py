@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from lib_graph.errors import RunError
 from lib_graph.run.folder import Run
 from lib_graph.run.kept import Origin, kept_as
-from lib_graph.run.schema import DATA_FILES, FEATURES, INTERACTIONS, SCHEMA_VERSION, Manifest
+from lib_graph.run.prompt import NODE_COLUMNS
+from lib_graph.run.schema import FEATURES, INTERACTIONS, SCHEMA_VERSION, Manifest
 from lib_graph.support.files import file_sha256, whole_file, write_json
 
 __all__ = ["write_features", "write_interactions", "write_manifest", "write_rows"]
@@ -26,8 +27,9 @@ def write_manifest(path: Path, fields: dict[str, Any]) -> Run:
 
     `fields` is all of Manifest but `schema_version` and `files`, which are filled in here.
     """
-    files = {name: file_sha256(path / name) for name in DATA_FILES}
-    manifest = Manifest(schema_version=SCHEMA_VERSION, files=files, **fields)
+    manifest = Manifest(schema_version=SCHEMA_VERSION, files={}, **fields)
+    files = {name: file_sha256(path / name) for name in manifest.data_files}
+    manifest = manifest.model_copy(update={"files": files})
     write_json(path / "manifest.json", manifest.model_dump(mode="json"))
     return Run(path, manifest)
 
@@ -58,8 +60,9 @@ def write_rows(
 
 
 def write_features(path: Path, frame: pd.DataFrame, origin: Origin) -> None:
-    """Write features.parquet."""
-    write_rows(path, FEATURES, [frame], origin)
+    """Write features.parquet; where the features are nodes of a prompt's graph, as such."""
+    nodes = NODE_COLUMNS if "node" in frame else ()
+    write_rows(path, pa.schema([*FEATURES, *nodes]), [frame], origin)
 
 
 def write_interactions(path: Path, sections: Iterator[pd.DataFrame], origin: Origin) -> None:

@@ -23,16 +23,20 @@ __all__ = ["Reader"]
 
 
 class Reader:
-    """Runs texts on one run of a store. `statements` is what it ran, in that order."""
+    """Runs texts on one run of a store. `statements` is what it ran, in that order.
 
-    def __init__(self, store: GraphStore, run: str) -> None:
+    `skips` says that the run's interactions may skip layers.
+    """
+
+    def __init__(self, store: GraphStore, run: str, *, skips: bool = False) -> None:
         self.store = store
         self.run = run
+        self.skips = skips
         self._statements: list[Statement] = []
 
     def again(self) -> Reader:
         """Return a reader of the same run that has run nothing yet; it shares what is known."""
-        reader = Reader(self.store, self.run)
+        reader = Reader(self.store, self.run, skips=self.skips)
         if "layers" in vars(self):
             vars(reader)["layers"] = self.layers
         return reader

@@ -33,6 +33,8 @@ class RunInfo:
     created: str
     loaded: str | None
     schema_version: int
+    prompt: str | None = None
+    """That of an attribution graph, None of a run over data"""
 
 
 def list_runs(store: GraphStore, *, unfinished: bool = False) -> list[RunInfo]:
@@ -64,9 +66,9 @@ def runs_table(store: GraphStore, *, unfinished: bool = False) -> Table:
 def choose_run(runs: Sequence[RunInfo], wanted: str | None = None) -> RunInfo:
     """Return the run with this id, name or beginning of an id.
 
-    By default the first of `runs` that is no trace: those are of one input, and are named. Raises
-    NotFoundError if there is none, UsageError if several fit, or if all are traces and no name is
-    given.
+    By default the first of `runs` that is over data: those of one input are named. Where there is
+    none, the first attribution graph. Raises NotFoundError if there is none, UsageError if several
+    fit, or if all are traces and no name is given.
 
     >>> def run(id, name):
     ...     return RunInfo(id, name, "m", "lib", None, "complete", 1, 1, "2026", "2026", 2)
@@ -75,15 +77,16 @@ def choose_run(runs: Sequence[RunInfo], wanted: str | None = None) -> RunInfo:
     ('seed 0', 'seed 0', '01ffffffffff')
     """
     if wanted is None:
-        found = next((run for run in runs if run.base is None), None)
-        if found is None and runs:
+        over_data = [run for run in runs if run.base is None and run.prompt is None]
+        graphs = [run for run in runs if run.prompt is not None]
+        if over_data or graphs:
+            return (over_data or graphs)[0]
+        if runs:
             raise UsageError(
                 "All runs here are of one input, and no such run is meant unless it is named. Name "
                 f"one, such as {runs[0].id} ({runs[0].name})."
             )
-        if found is None:
-            raise NotFoundError("run", "newest", [], "Load one with 'lib-graph ingest RUN'.")
-        return found
+        raise NotFoundError("run", "newest", [], "Load one with 'lib-graph ingest RUN'.")
     for fits in (
         [run for run in runs if run.id == wanted],
         [run for run in runs if run.name == wanted],
@@ -105,7 +108,7 @@ def _kept_rows(kept: KeptRuns, unfinished: bool) -> list[dict[str, Any]]:
         for run in kept.runs
         if unfinished or run["status"] == "complete"
     ]
-    return [{name: run[name] for name in names} for run in rows]
+    return [{name: run.get(name) for name in names} for run in rows]
 
 
 def _text(unfinished: bool) -> str:

@@ -28,6 +28,11 @@ class Table(Displayed):
     frame: pd.DataFrame
     statements: tuple[Statement, ...] = ()
 
+    @property
+    def pasted(self) -> Statement | None:
+        """The statement that gives these rows, to be pasted into Neo4j Browser."""
+        return self.statements[-1] if self.statements else None
+
     def json_value(self) -> list[Record]:
         """Return what JSON shows: `records()`."""
         return self.records()

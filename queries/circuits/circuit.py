@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lib_graph.errors import UsageError
+from lib_graph.run import FeatureId
 from lib_graph.run.circuit import (
     FEATURE_COLUMNS,
     INTERACTION_COLUMNS,
@@ -56,6 +57,12 @@ class Circuit(Displayed):
     def __len__(self) -> int:
         return len(self.interactions)
 
+    @property
+    def pasted(self) -> Statement:
+        """A statement that shows the circuit as a graph, to be pasted into Neo4j Browser."""
+        parameters = {"run": self.run, "pairs": [list(pair) for pair in self.pairs()]}
+        return Statement(read_text("browser/circuit_of"), parameters)
+
     def pairs(self) -> list[tuple[str, str]]:
         """Return the interactions as (source id, target id)."""
         return list(zip(self.interactions["source"], self.interactions["target"], strict=True))
@@ -94,8 +101,10 @@ class Circuit(Displayed):
 def circuit_from_shares(reader: Reader, source: End, target: End, *, min_share: float) -> Circuit:
     """Return all that lies on a path from `source` to `target` whose every share is large enough.
 
-    It is found from the target backwards, a layer at a time, and then pruned from the source
-    forwards. Raises UsageError if `min_share` is no share or the ends are in the wrong order.
+    It is found from the target backwards, a layer of targets at a time, and then pruned from the
+    source forwards.
+
+    Raises UsageError if `min_share` is no share or the ends are in the wrong order.
     """
     if not 0 <= min_share <= 1:
         raise UsageError(f"The least share is {min_share}. Give a number from 0 to 1.")
@@ -104,34 +113,46 @@ def circuit_from_shares(reader: Reader, source: End, target: End, *, min_share: 
             f"No circuit leads from '{source.place}' to '{target.place}': the layer of the first "
             "must come before the layer of the second."
         )
-    reached = target.ids(reader.run)
+    numbers = {layer.name: layer.index for layer in reader.layers}
+    wanted = {target.layer: target.ids(reader.run)}
     sections = []
-    for _ in range(target.layer - source.layer):
-        section = reader.frame(
-            read_text("interactions_into"), targets=sorted(reached), min_share=min_share
-        )
+    for layer in range(target.layer, source.layer, -1):
+        into = read_text("interactions_into")
+        section = reader.frame(into, targets=sorted(wanted.get(layer, ())), min_share=min_share)
         sections.append(section)
-        reached = set(section["source"])
-    reached = source.ids(reader.run) & reached
+        for feature in set(section["source"]):
+            wanted.setdefault(numbers[FeatureId.parse(feature).layer], set()).add(feature)
+    reached = source.ids(reader.run)
     kept = []
     for section in reversed(sections):
         on_a_path = section[section["source"].isin(reached)]
         kept.append(on_a_path)
-        reached = set(on_a_path["target"])
+        reached |= set(on_a_path["target"])
     query = {"source": str(source.place), "target": str(target.place), "min_share": min_share}
     return _circuit(reader, query, stacked(kept))
 
 
 def circuit_from_pairs(
-    reader: Reader, query: Mapping[str, Any], pairs: Sequence[tuple[str, str]]
+    reader: Reader,
+    query: Mapping[str, Any],
+    pairs: Sequence[tuple[str, str]],
+    features: Sequence[str] = (),
 ) -> Circuit:
-    """Return the circuit of the interactions (source id, target id)."""
+    """Return the circuit of the interactions (source id, target id), and of features beside them.
+
+    features: ids, of which the ends of the interactions may be some.
+    """
     found = reader.frame(read_text("interactions_between"), pairs=[list(pair) for pair in pairs])
-    return _circuit(reader, query, found)
+    return _circuit(reader, query, found, features)
 
 
-def _circuit(reader: Reader, query: Mapping[str, Any], interactions: pd.DataFrame) -> Circuit:
-    ids = sorted({*interactions["source"], *interactions["target"]})
+def _circuit(
+    reader: Reader,
+    query: Mapping[str, Any],
+    interactions: pd.DataFrame,
+    beside: Sequence[str] = (),
+) -> Circuit:
+    ids = sorted({*interactions["source"], *interactions["target"], *beside})
     features = reader.frame(read_text("features_by_id"), ids=ids)[list(FEATURE_COLUMNS)]
     labels = dict(zip(features["id"], features["label"], strict=True))
     layers = dict(zip(features["id"], features["layer_index"], strict=True))

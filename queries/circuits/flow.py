@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from queries.circuits.between import NONE, Between, Logs
+from queries.circuits.between import NONE, Between, Logs, Mask
 
-__all__ = ["Flow", "Mask", "Ways", "best_ways", "flow_in"]
-
-Mask = NDArray[np.bool_]
+__all__ = ["Flow", "Ways", "best_ways", "flow_in"]
 
 
 @dataclass(frozen=True, eq=False)
 class Flow:
-    """What flows in a circuit, by layer: ψ from the starts, φ to the ends."""
+    """What flows in a circuit, by feature: ψ from the starts, φ to the ends."""
 
-    from_starts: list[Logs]
-    to_ends: list[Logs]
+    from_starts: Logs
+    to_ends: Logs
 
 
 @dataclass(frozen=True, eq=False)
 class Ways:
-    """The best ways into each feature and out of it by features outside a circuit, by layer.
+    """The best ways into each feature and out of it by features outside a circuit.
 
     A way in begins in the circuit or at a start and counts ψ of where it begins; a way out counts
     φ of where it ends. `flow` is ψ and φ, of features outside the circuit the best way itself.
     """
 
-    into: list[Logs]
-    out: list[Logs]
+    ground: Between
+    into: Logs
+    out: Logs
     flow: Flow
 
     def gained(self, now: Flow) -> tuple[float, float]:
@@ -40,53 +37,45 @@ class Ways:
 
         Whatever has joined the circuit since has gained over the best way that there was.
         """
-        then = self.flow
+        then, inner, outer = self.flow, ~self.ground.ends, ~self.ground.starts
         return (
-            _largest_gain(now.from_starts[:-1], then.from_starts),
-            _largest_gain(now.to_ends[1:], then.to_ends[1:]),
+            _largest_gain(now.from_starts[inner], then.from_starts[inner]),
+            _largest_gain(now.to_ends[outer], then.to_ends[outer]),
         )
 
 
-def flow_in(ground: Between, kept: Sequence[Mask]) -> Flow:
+def flow_in(ground: Between, kept: Mask) -> Flow:
     """Return the flow in the circuit of the interactions `kept`."""
-    from_starts = [np.zeros(len(ground.features[0]))]
-    to_ends = [np.zeros(len(ground.features[-1]))]
-    numbers = [np.flatnonzero(each) for each in kept]
-    for section, own in zip(ground.sections, numbers, strict=True):
-        flow = np.full(section.targets, NONE)
-        through = from_starts[-1][section.source[own]] + section.logs[own]
-        np.logaddexp2.at(flow, section.target[own], through)
-        from_starts.append(flow)
-    for section, own in zip(ground.sections[::-1], numbers[::-1], strict=True):
-        flow = np.full(section.sources, NONE)
-        through = to_ends[-1][section.target[own]] + section.logs[own]
-        np.logaddexp2.at(flow, section.source[own], through)
-        to_ends.append(flow)
-    return Flow(from_starts, to_ends[::-1])
+    from_starts = np.where(ground.starts, 0.0, NONE)
+    to_ends = np.where(ground.ends, 0.0, NONE)
+    for _, edges in ground.into:
+        own = edges.start + np.flatnonzero(kept[edges])
+        through = from_starts[ground.source[own]] + ground.logs[own]
+        np.logaddexp2.at(from_starts, ground.target[own], through)
+    for _, out in reversed(ground.out_of):
+        own = out[kept[out]]
+        through = to_ends[ground.target[own]] + ground.logs[own]
+        np.logaddexp2.at(to_ends, ground.source[own], through)
+    return Flow(from_starts, to_ends)
 
 
-def best_ways(ground: Between, joins: Sequence[Mask], flow: Flow) -> Ways:
+def best_ways(ground: Between, joins: Mask, flow: Flow) -> Ways:
     """Return the best ways through what is not in a circuit.
 
-    joins: by layer, at which features a way can begin or end.
+    joins: at which features a way can begin or end.
     """
-    into = [np.full(len(ground.features[0]), NONE)]
-    from_starts, to_ends = [flow.from_starts[0]], [flow.to_ends[-1]]
-    for section, join, known in zip(ground.sections, joins[1:], flow.from_starts[1:], strict=True):
-        into.append(section.best_into(from_starts[-1][None])[0])
-        from_starts.append(np.where(join, known, into[-1]))
-    out = [np.full(len(ground.features[-1]), NONE)]
-    for section, join, known in zip(
-        ground.sections[::-1], joins[-2::-1], flow.to_ends[-2::-1], strict=True
-    ):
-        out.append(section.best_out(to_ends[-1]))
-        to_ends.append(np.where(join, known, out[-1]))
-    return Ways(into, out[::-1], Flow(from_starts, to_ends[::-1]))
+    into, out = (np.full(len(ground.layer), NONE) for _ in range(2))
+    from_starts = np.where(ground.starts, flow.from_starts, NONE)
+    to_ends = np.where(ground.ends, flow.to_ends, NONE)
+    for number, (here, _) in enumerate(ground.into):
+        into[here] = ground.best_into(number, from_starts[None])[0]
+        from_starts[here] = np.where(joins[here], flow.from_starts[here], into[here])
+    for number, (here, _) in reversed([*enumerate(ground.out_of)]):
+        out[here] = ground.best_out(number, to_ends)
+        to_ends[here] = np.where(joins[here], flow.to_ends[here], out[here])
+    return Ways(ground, into, out, Flow(from_starts, to_ends))
 
 
-def _largest_gain(now: Sequence[Logs], then: Sequence[Logs]) -> float:
-    gains = (
-        float((new[new > NONE] - old[new > NONE]).max(initial=0.0))
-        for new, old in zip(now, then, strict=False)
-    )
-    return max(gains, default=0.0)
+def _largest_gain(now: Logs, then: Logs) -> float:
+    known = now > NONE
+    return float((now[known] - then[known]).max(initial=0.0))

@@ -7,7 +7,7 @@ from typing import Any
 from lib_graph.errors import UsageError
 from queries.asking.ends import End
 from queries.asking.reader import Reader
-from queries.circuits.between import Between, read_between
+from queries.circuits.between import Between, feature_ids, read_between
 from queries.circuits.circuit import Circuit, circuit_from_pairs
 from queries.circuits.detours import Growth
 
@@ -30,42 +30,37 @@ def grow_circuit(reader: Reader, source: End, target: End, *, size: int) -> Circ
             f"No circuit leads from '{source.place}' to '{target.place}': the layer of the first "
             "must come before the layer of the second."
         )
-    if size < (least := target.layer - source.layer):
+    ground = read_between(reader, source, target)
+    least = Growth(ground).shortest() or 1
+    if size < least:
         raise UsageError(
             f"The size is {size}. Ask for at least {least}: so many interactions has a path from "
             f"'{source.place}' to '{target.place}'."
         )
-    ground = read_between(reader, source, target)
     query: dict[str, Any] = {"source": str(source.place), "target": str(target.place), "size": size}
     pairs, more = _grown(ground, size)
     if len(pairs) < size:
         ends = f"from '{source.place}' to '{target.place}'"
         query["shortfall"] = _shortfall(ends, size, len(pairs), len(ground), more)
-    names = [f"{reader.run}/{each.name}" for each in reader.layers[source.layer :]]
-    ids = [(f"{names[n]}/{s}", f"{names[n + 1]}/{t}") for n, s, t in pairs]
-    return circuit_from_pairs(reader, query, ids)
+    ids = feature_ids(reader, ground)
+    named = [(ids[start], ids[end]) for start, end in pairs]
+    return circuit_from_pairs(reader, query, named)
 
 
-def _grown(ground: Between, size: int) -> tuple[list[tuple[int, int, int]], int | None]:
-    """Return section, source and target of all interactions of a circuit that grew to `size`.
+def _grown(ground: Between, size: int) -> tuple[list[tuple[int, int]], int | None]:
+    """Return source and target of all interactions of a circuit that grew to `size`.
 
     And how many more at least it could have taken in next; None where it has all there are.
     """
     growth = Growth(ground)
     if len(ground) <= size:
-        for kept in growth.kept:
-            kept[:] = True
+        growth.kept[:] = True
     else:
         while detour := growth.best(size - len(growth)):
             growth.add(detour)
     more = growth.shortest() if len(growth) < min(size, len(ground)) else None
-    pairs = [
-        (layer, int(here[section.source[number]]), int(there[section.target[number]]))
-        for layer, (section, kept) in enumerate(zip(ground.sections, growth.kept, strict=True))
-        for here, there in [ground.features[layer : layer + 2]]
-        for number in kept.nonzero()[0]
-    ]
-    return pairs, more
+    ends = ground.source[growth.kept].tolist(), ground.target[growth.kept].tolist()
+    return list(zip(*ends, strict=True)), more
 
 
 def _shortfall(ends: str, size: int, found: int, everything: int, more: int | None) -> str:

@@ -8,7 +8,8 @@ last layer and to the first; between other ends it is computed first, layer by l
 
 Paths whose costs agree to 10 decimals are equally strong. Of those, the first by their ids come
 first, compared from the first feature on; where the walk is backwards (the target is not the whole
-last layer, the source is the whole first), from the last feature back.
+last layer, the source is the whole first), from the last feature back. Where interactions skip
+layers, `queries.circuits.skipping` finds the paths.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from lib_graph.support.tables import Record
 from queries.asking.ends import End
 from queries.asking.reader import Reader
 from queries.asking.statements import Statement, read_text
+from queries.circuits.skipping import strongest_between
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -59,6 +61,11 @@ class Paths(Displayed):
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    @property
+    def pasted(self) -> Statement | None:
+        """The statement that walks, to be pasted into Neo4j Browser."""
+        return self.statements[-1] if self.statements else None
 
     def records(self) -> list[Record]:
         """Return a row per path: strength, cost, path, shares, labels."""
@@ -121,7 +128,10 @@ def find_paths(reader: Reader, source: End, target: End, *, k: int, layers: int)
             f"No path leads from '{source.place}' to '{target.place}': the layer of the first must "
             "come before the layer of the second."
         )
-    found = _by_stored_costs(reader, source, target, k, layers)
+    if reader.skips:
+        found: list[Record] | None = strongest_between(reader, source, target, k)
+    else:
+        found = _by_stored_costs(reader, source, target, k, layers)
     if found is None:
         found = _by_own_costs(reader, source, target, k)
     paths = (Path(**{key: _frozen(x) for key, x in row.items()}) for row in found)

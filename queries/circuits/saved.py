@@ -87,7 +87,8 @@ class SavedCircuits:
             raise NotFoundError("circuit", name, list(self.table().frame["name"]), ADVICE)
         (row,) = rows
         pairs = [_pair(text, self._run) for text in row["interactions"]]
-        circuit = self._circuit(reader, name, json.loads(row["query"]), pairs)
+        found = json.loads(row["query"]), pairs, row["features"]
+        circuit = self._circuit(reader, name, *found)
         return dataclasses.replace(circuit, scores=_scores(row))
 
     def save(self, circuit: Circuit, name: str, *, replace: bool = False) -> Circuit:
@@ -164,10 +165,15 @@ class SavedCircuits:
         return Comparison(Table(named), pd.DataFrame(pairs, columns=PAIR_COLUMNS), statements)
 
     def _circuit(
-        self, reader: Reader, name: str, query: Any, pairs: list[tuple[str, str]]
+        self,
+        reader: Reader,
+        name: str,
+        query: Any,
+        pairs: list[tuple[str, str]],
+        features: Sequence[str] = (),
     ) -> Circuit:
         """Return the circuit of these interactions; raise if the graph does not have them all."""
-        circuit = circuit_from_pairs(reader, query, pairs)
+        circuit = circuit_from_pairs(reader, query, pairs, features)
         if missing := sorted(set(pairs) - set(circuit.pairs())):
             source, target = missing[0]
             raise ConflictError(

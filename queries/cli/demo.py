@@ -76,7 +76,7 @@ def demo(out: Path, answer: int) -> None:
 
     _step("The paths were found by this Cypher, which Neo4j Browser runs as it is:",
           f"lib-graph paths --target {target} -k {PATHS} {at} --show-cypher")  # fmt: skip
-    print_statements(paths.statements[-1:])
+    print_statements((), paste=paths.pasted)
     click.echo(_next(run, store, target))
 
 

@@ -64,7 +64,8 @@ class AnswerOutput:
         The run that it is of is named on stderr, and in what programs read.
         """
         if self.show_cypher:
-            print_statements(answer.statements, err=True)
+            paste = getattr(answer, "pasted", None)  # what lib-graph itself puts together has none
+            print_statements(answer.statements, paste=paste, err=True)
         if run is None:
             self.plain.emit(answer, view)
             return
@@ -92,10 +93,19 @@ class _OfRun:
         return frame
 
 
-def print_statements(statements: Sequence[Statement], *, err: bool = False) -> None:
-    """Print Cypher texts with their parameters, ready for Neo4j Browser."""
-    for statement in statements:
-        click.echo(statement.for_browser() + "\n", err=err)
+def print_statements(
+    statements: Sequence[Statement], *, paste: Statement | None = None, err: bool = False
+) -> None:
+    """Print Cypher texts with their parameters, ready for Neo4j Browser.
+
+    The one to paste there, which answers by itself, is marked; it need not be one that ran.
+    """
+    others = [each for each in statements if each is not paste]
+    for number, statement in enumerate(others, 1):
+        click.echo(f"// Step {number} of {len(others)}", err=err)
+        click.echo(f"{statement.for_browser()}\n", err=err)
+    if paste is not None:
+        click.echo(f"// Paste this into Neo4j Browser\n{paste.for_browser()}\n", err=err)
 
 
 def output_options(verb: F) -> F:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from ingest.store.columns import Columns, SomeInteractions
 from queries.columnar.rows import (
     Floats,
+    Ints,
     first_interactions,
     important,
     in_layer,
@@ -110,32 +113,41 @@ def label_flow(columns: Columns, *, layer: str | None, k: int) -> pd.DataFrame:
     """Twin of library/label_flow.cypher."""
     code, names = pd.factorize(columns.features["label"], sort=True)
     starts = in_layer(columns, layer)
-    parts = []
+    parts = [_flows(columns.section(-1, "strength"), code, names, 0, 0)]
     for number, section in zip(columns.layers, sections(columns, "strength"), strict=False):
         section = section.take(starts[section.source])
-        pair = code[section.source] * len(names) + code[section.target]
-        found, at, interactions = np.unique(pair, return_inverse=True, return_counts=True)
-        strength = np.bincount(at, section["strength"], minlength=len(found))
-        parts.append(
-            pd.DataFrame(
-                {
-                    "layer_index": np.full(len(found), int(number["index"])),
-                    "source_label": names[found // len(names)],
-                    "target_label": names[found % len(names)],
-                    "part": strength / strength.sum(),
-                    "strength": strength,
-                    "interactions": interactions,
-                }
-            )
-        )
+        ends = columns.layer[section.target]
+        for end in np.unique(ends):
+            part = section.take(ends == end)
+            parts.append(_flows(part, code, names, int(number["index"]), int(end)))
     layers = pd.Series([each["name"] for each in columns.layers])
     flows = pd.concat(parts, ignore_index=True).sort_values(
-        ["part", "layer_index", "source_label", "target_label"],
-        ascending=[False, True, True, True], ignore_index=True,
+        ["part", "layer_index", "end_index", "source_label", "target_label"],
+        ascending=[False, True, True, True, True], ignore_index=True,
     )[:k]  # fmt: skip
     flows = flows.assign(
         source_layer=layers[flows["layer_index"]].to_numpy(),
-        target_layer=layers[flows["layer_index"] + 1].to_numpy(),
+        target_layer=layers[flows["end_index"]].to_numpy(),
     )
     columns_in_order = "source_layer target_layer source_label target_label part strength"
     return flows[[*columns_in_order.split(), "interactions"]]
+
+
+def _flows(
+    section: SomeInteractions, code: Ints, names: pd.Index[Any], layer: int, end: int
+) -> pd.DataFrame:
+    """Return what flows from each label to each, from one layer to another."""
+    pair = code[section.source] * len(names) + code[section.target]
+    found, at, interactions = np.unique(pair, return_inverse=True, return_counts=True)
+    strength = np.bincount(at, section["strength"], minlength=len(found))
+    return pd.DataFrame(
+        {
+            "layer_index": np.full(len(found), layer),
+            "end_index": np.full(len(found), end),
+            "source_label": names[found // len(names)],
+            "target_label": names[found % len(names)],
+            "part": strength / strength.sum(),
+            "strength": strength,
+            "interactions": interactions,
+        }
+    )

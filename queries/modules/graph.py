@@ -49,8 +49,7 @@ def read_module_graph(
     features = features[~features["role"].isin(["constant", "output"])].reset_index(drop=True)
     node: dict[Any, Ints] = {}
     for layer, rows in features.groupby("layer_index"):
-        node[layer] = np.zeros(rows["index"].max() + 1, dtype=np.int64)
-        node[layer][rows["index"]] = rows.index
+        node[layer] = _by_index(features if reader.skips else rows)
     joined = [
         (first, second)
         for first, second in pairwise(layers)
@@ -70,6 +69,13 @@ def read_module_graph(
     return ModuleGraph(
         features[COLUMNS], WeightedGraph(len(features), source, target, weight), section
     )
+
+
+def _by_index(features: pd.DataFrame) -> Ints:
+    """Return the row of each index; where interactions skip layers, it is that of one feature."""
+    found = np.zeros(features["index"].max() + 1, dtype=np.int64)
+    found[features["index"]] = features.index
+    return found
 
 
 def _weight(strength: Floats, least: float | None) -> Floats:

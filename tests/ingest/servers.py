@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import socket
+import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 BOLT_4_4 = bytes([0, 0, 4, 4])
 HTTP = b"HTTP/1.1 400 Bad Request\r\n\r\n"
@@ -49,3 +52,40 @@ def nobody(scheme: str) -> Iterator[str]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"{scheme}://127.0.0.1:{taken.getsockname()[1]}"
+
+
+@contextmanager
+def with_tls(context: ssl.SSLContext) -> Iterator[str]:
+    """Yield the host of a server that hangs up on whoever does not begin with TLS."""
+
+    class Hello(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError), context.wrap_socket(self.request, server_side=True) as secure:
+                secure.recv(4096)
+
+    with _serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Hello)) as host:
+        yield host
+
+
+@contextmanager
+def web_page() -> Iterator[str]:
+    """Yield the host of a web page."""
+
+    class Quiet(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *values: object) -> None:
+            pass
+
+    with _serving(ThreadingHTTPServer(("127.0.0.1", 0), Quiet)) as host:
+        yield host
+
+
+@contextmanager
+def _serving(server: socketserver.TCPServer) -> Iterator[str]:
+    with server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join(10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable
@@ -220,6 +221,46 @@ def test_tls_where_there_is_none(
     line = fails(capsys, 3, "ingest", run.path, "--store", f"{scheme}://{host}")
     plain = scheme.partition("+")[0]
     assert line == f"Error: '{scheme}://{host}' answers, but without TLS. Use {plain}://{host}\n"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """A certificate that nobody has signed but itself."""
+    folder = tmp_path_factory.mktemp("certificate")
+    key, public = folder / "key.pem", folder / "public.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost",
+               "-keyout", str(key), "-out", str(public)]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(public, key)
+    return context
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["bolt", "neo4j"])
+def test_no_tls_where_there_must_be(
+    scheme: str, run: Run, certificate: ssl.SSLContext, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A Neo4j that requires TLS says nothing to who begins without, and hangs up."""
+    with servers.with_tls(certificate) as host:
+        line = fails(capsys, 3, "ingest", run.path, "--store", f"{scheme}://{host}")
+        assert (
+            f"'{scheme}://{host}' answers, but only with TLS. Use {scheme}+s://{host}, or" in line
+        )
+        line = fails(capsys, 3, "ingest", run.path, "--store", f"{scheme}+s://{host}")
+        assert "answers, but its certificate is not trusted: self-signed certificate. Use" in line
+        assert f"Use {scheme}+ssc://{host} if you know the server" in line
+
+
+@pytest.mark.slow
+def test_the_port_of_a_web_page(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ingest.store.neo4j.CONNECT_LIMIT_S", 0.5)
+    with servers.web_page() as host:
+        line = fails(capsys, 3, "ingest", run.path, "--store", f"neo4j://{host}")
+    assert f"'neo4j://{host}' answers, but as a web page" in line
+    assert line.endswith("use neo4j://127.0.0.1:7687\n")
 
 
 def test_the_database_of_the_server_itself(

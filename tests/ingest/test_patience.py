@@ -12,6 +12,7 @@ import pytest
 
 import ingest
 from ingest.store import GraphStore, Transaction, open_store
+from ingest.store.neo4j import Neo4jStore
 from lib_graph.errors import StoreUnavailableError, TransactionTooLargeError
 from lib_graph.run import Run
 from queries.doctor.checks import Asking
@@ -213,3 +214,22 @@ def _wait_for_login(server: Neo4j) -> None:
         except neo4j.exceptions.Neo4jError:
             done.wait(0.5)
     raise AssertionError("the login is still locked")
+
+
+def test_a_store_reads_what_it_has_written_wherever_it_reads(neo4j_target: str) -> None:
+    """Each session begins with the bookmarks of those before; one that is to come is waited for."""
+    with open_store(neo4j_target) as store:
+        assert isinstance(store, Neo4jStore)
+        store.transact(lambda transaction: transaction.execute("CREATE (:Run {id: 'a'})"))
+        with store._session() as session:
+            session.run("RETURN 1").consume()
+            after_one = session.last_bookmarks().raw_values
+        store.write("CREATE (:Run {id: 'b'})")
+        with store._session() as session:
+            session.run("RETURN 1").consume()
+            after_two = session.last_bookmarks().raw_values
+        assert after_one
+        assert after_two
+        assert after_one.isdisjoint(after_two)
+    with open_store(neo4j_target) as other, other._session() as session:  # type: ignore[attr-defined]
+        assert not session.last_bookmarks().raw_values

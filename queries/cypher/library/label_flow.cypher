@@ -18,14 +18,14 @@
 MATCH (:Run {id: $run, status: 'complete'})
 MATCH (s:Feature {run: $run})-[r:INTERACTS]->(t:Feature)
 WHERE $layer IS NULL OR s.layer = $layer
-WITH s.layer_index AS layer_index, s.layer AS source_layer, t.layer AS target_layer,
-     s.label AS source_label, t.label AS target_label, count(r) AS interactions,
-     sum(r.strength) AS strength
-WITH layer_index, source_layer, target_layer, sum(strength) AS total,
+WITH s.layer_index AS layer_index, t.layer_index AS end_index, s.layer AS source_layer,
+     t.layer AS target_layer, s.label AS source_label, t.label AS target_label,
+     count(r) AS interactions, sum(r.strength) AS strength
+WITH layer_index, end_index, source_layer, target_layer, sum(strength) AS total,
      collect({source: source_label, target: target_label, interactions: interactions,
               strength: strength}) AS flows
 UNWIND flows AS one
 RETURN source_layer, target_layer, one.source AS source_label, one.target AS target_label,
        one.strength / total AS part, one.strength AS strength, one.interactions AS interactions
-ORDER BY part DESC, layer_index, source_label, target_label
+ORDER BY part DESC, layer_index, end_index, source_label, target_label
 LIMIT $k

@@ -9,14 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queries.circuits.between import Between, between
+from queries.circuits.between import Between, Links, between
 from queries.circuits.detours import Growth
 from tests.queries.growth import Edge, Net
 
 
 @st.composite
 def nets(draw: st.DrawFn) -> Net:
-    """Draw networks of 3 to 12 layers with up to some hundred paths; shares often tie."""
+    """Draw networks of 3 to 12 layers with up to some hundred paths; shares often tie.
+
+    Some have interactions that skip layers.
+    """
     layers = draw(st.integers(3, 12))
     widest = 4 if layers < 5 else 3 if layers < 6 else 2
     widths = draw(st.lists(st.integers(1, widest), min_size=layers, max_size=layers))
@@ -30,6 +33,15 @@ def nets(draw: st.DrawFn) -> Net:
         for s in range(widths[layer])
         for t in range(widths[layer + 1])
     ]
+    if layers < 7 and draw(st.booleans()):
+        far = [
+            ((layer, s), (after, t))
+            for layer in range(layers)
+            for after in range(layer + 2, layers)
+            for s in range(widths[layer])
+            for t in range(widths[after])
+        ]
+        pairs += draw(st.lists(st.sampled_from(far), max_size=6, unique=True))
     gaps = draw(st.sets(st.sampled_from(pairs), max_size=len(pairs) // 3))
     ends = [
         frozenset((layer, index) for index in draw(st.sets(st.integers(0, width - 1), min_size=1)))
@@ -40,31 +52,19 @@ def nets(draw: st.DrawFn) -> Net:
 
 def ground_of(net: Net) -> Between:
     """Return what lies between the ends of a network."""
-    last = max(layer for layer, _ in net.ends)
-    sections = [
-        [(s[1], t[1], share) for (s, t), share in net.shares.items() if s[0] == layer]
-        for layer in range(last)
-    ]
-    arrays = [
-        (
-            np.array([source for source, _, _ in rows], dtype=np.int64),
-            np.array([target for _, target, _ in rows], dtype=np.int64),
-            np.array([float(share) for _, _, share in rows]),
-        )
-        for rows in sections
-    ]
-    return between(arrays, *({index for _, index in ends} for ends in (net.starts, net.ends)))
+    rows = np.array([(*s, *t) for s, t in net.shares], dtype=np.int64).reshape(-1, 4)
+    shares = np.array([float(share) for share in net.shares.values()])
+    ends = (
+        (min(layer for layer, _ in end), {index for _, index in end})
+        for end in (net.starts, net.ends)
+    )
+    return between(Links(*rows.T, shares), *ends)
 
 
-def edges(ground: Between, kept: list[np.ndarray]) -> set[Edge]:
-    return {
-        (
-            (layer, int(ground.features[layer][section.source[number]])),
-            (layer + 1, int(ground.features[layer + 1][section.target[number]])),
-        )
-        for layer, section in enumerate(ground.sections)
-        for number in np.flatnonzero(kept[layer])
-    }
+def edges(ground: Between, kept: np.ndarray) -> set[Edge]:
+    place = list(zip(ground.layer.tolist(), ground.index.tolist(), strict=True))
+    ends = ground.source[kept].tolist(), ground.target[kept].tolist()
+    return {(place[source], place[target]) for source, target in zip(*ends, strict=True)}
 
 
 @pytest.mark.slow
@@ -72,7 +72,7 @@ def edges(ground: Between, kept: list[np.ndarray]) -> set[Edge]:
 @given(net=nets(), data=st.data())
 def test_a_circuit_grows_by_the_best_detour_of_all(net: Net, data: st.DataObject) -> None:
     ground = ground_of(net)
-    least = len(ground.sections)
+    least = Growth(ground).shortest() or 1
     size = data.draw(st.integers(least, max(least, len(ground)) + 2), "size")
     growth = Growth(ground)
     for before, circuit in pairwise(net.grown(size)):
@@ -94,9 +94,10 @@ def test_nothing_better_is_left_out_of_a_wider_network() -> None:
     strengths = rng.lognormal(0, 2, (layers - 1, width, width))  # section, source, target
     shares = strengths / strengths.sum(axis=1, keepdims=True)
     everything = np.indices((width, width)).reshape(2, -1)
-    ground = between(
-        [(*everything, share.ravel()) for share in shares], range(width), range(0, width, 3)
-    )
+    layer = np.repeat(np.arange(layers - 1), width**2)
+    source, target = np.tile(everything, layers - 1)
+    every = Links(layer, source, layer + 1, target, shares.ravel())
+    ground = between(every, (0, range(width)), (layers - 1, range(0, width, 3)))
     growth = Growth(ground)
     for _ in range(80):
         most = 1 + int(rng.integers(layers)) if len(growth) else layers - 1

@@ -69,7 +69,11 @@ def write(store: GraphStore, graph: Drawn) -> None:
         np.array([[s, t, 0.0 - math.log(x)] for (s, t), x in section.items()]).reshape(-1, 3)
         for section in graph.shares
     ]
-    hops = [Hops(r[:, 0].astype(int), r[:, 1].astype(int), r[:, 2]) for r in rows]
+    hops = [
+        Hops(np.full(len(r), n), r[:, 0].astype(int), np.full(len(r), n + 1), r[:, 1].astype(int),
+             r[:, 2])
+        for n, r in enumerate(rows)
+    ]  # fmt: skip
     ahead, behind = potentials(graph.widths, hops, [[]] * len(graph.widths))
     features = [
         {
