@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from lib_graph.support.memory import highest_bytes
-
 __all__ = ["Figure", "Sample", "in_fresh_process", "repeated"]
 
 Sample = Mapping[str, float]
@@ -61,4 +59,6 @@ def in_fresh_process(function: Callable[..., Sample], *arguments: Any) -> tuple[
 
 
 def _with_peak(function: Callable[..., Sample], arguments: tuple[Any, ...]) -> tuple[Sample, float]:
+    from lib_graph.support.memory import highest_bytes  # it brings torch, which stores do without
+
     return function(*arguments), highest_bytes() / 1e9

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ingest.checking import SectionRules, check_columns, check_features
 from ingest.checksum import interaction_checksum
 from ingest.potentials import Hops, potentials
 from ingest.schema import FEATURE, GRAPH_VERSION, NODE, NodeTable
+from ingest.store.columns import Stamp, stamp
 from ingest.store.shares import positive
 from lib_graph.errors import RunError
 from lib_graph.run import Run
@@ -34,6 +36,13 @@ class Contents:
     interactions: int
     checksum: int
     strength_total: float
+    state: Stamp
+    """Of `file`, as it was when it was read."""
+
+    @property
+    def file(self) -> Path:
+        """Where the interactions are."""
+        return self.run.path / "interactions.parquet"
 
     @classmethod
     def of(cls, run: Run) -> Contents:
@@ -100,6 +109,7 @@ class Contents:
 
 
 def _read(run: Run) -> Contents:
+    state = stamp(run.path / "interactions.parquet")
     check_columns(run)
     check_features(run)
     rules = SectionRules.of(run)
@@ -119,7 +129,7 @@ def _read(run: Run) -> Contents:
     rules.check_count(count)
     features = _with_potentials(_features(run), hops)
     total = math.fsum(itertools.chain(*strengths))  # rounded once: the order does not matter
-    return Contents(run, features, count, checksum, total)
+    return Contents(run, features, count, checksum, total, state)
 
 
 def _features(run: Run) -> pd.DataFrame:

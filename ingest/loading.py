@@ -87,7 +87,7 @@ def load(
         with graph.writing():
             check_versions(graph.name, stored_versions(graph))
             outcome = _bring(graph, contents, replace, progress)
-            graph.keep_interactions(run.id, run.path / "interactions.parquet")
+            graph.keep_interactions(run.id, contents.file, contents.state)
             noted = [note(graph, run) for note in (note_ablations, note_matches, note_pins)]
             if any(noted) and outcome == "unchanged":
                 outcome = "updated"

@@ -18,6 +18,7 @@ from tests.lib_graph.dictionaries.writers import dictionary_learning, saelens_sk
 from tests.lib_graph.language_models import save_model
 from tests.lib_graph.nets import random_basis
 from tests.lib_graph.networks.training.test_mlp import bright_side, write_images
+from tests.synthetic import random_run
 from tests.test_readme import run
 from tests.traced import traced_once
 
@@ -47,6 +48,26 @@ def test_your_own_network(tmp_path, monkeypatch):
     names = {}
     exec(python, names)
     assert [layer.name for layer in names["run"].layers] == ["input", "3:in", "output"]
+
+
+def test_a_run_folder_is_asked_in_sql(tmp_path, monkeypatch):
+    made = random_run(tmp_path / "my-run", (5, 4, 3), seed=2)
+    monkeypatch.chdir(tmp_path)
+    (python,) = blocks("stores.md", "python duckdb")
+    names = {}
+    exec(python, names)
+    labels = made.features.set_index(["layer", "index"])["label"]
+    rows = made.interactions[made.interactions["source"] != 0]
+    found = {}
+    for row in rows.itertuples():
+        ends = labels[row.source_layer, row.source], labels[row.target_layer, row.target]
+        count, share = found.get(ends, (0, 0.0))
+        found[ends] = (count + 1, share + row.share)
+    flows = names["flows"].fetchall()
+    assert len(flows) == len(found) == 9
+    for source, target, count, share in flows:
+        assert found[source, target] == (count, pytest.approx(share))
+    assert [row[3] for row in flows] == sorted((row[3] for row in flows), reverse=True)
 
 
 def test_a_kind_of_your_own(tmp_path, monkeypatch):

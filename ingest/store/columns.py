@@ -249,7 +249,7 @@ class NoColumns:
     def columns(self) -> None:
         """Return None: there are none."""
 
-    def keep_interactions(self, run: str, file: Path) -> None:
+    def keep_interactions(self, run: str, file: Path, state: Stamp) -> None:
         """Keep nothing: the graph has them."""
 
 

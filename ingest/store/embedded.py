@@ -23,7 +23,7 @@ from ingest.schema import (
     FEATURE_INDEXES,
 )
 from ingest.store.closing import Closing
-from ingest.store.columns import KeptRuns
+from ingest.store.columns import KeptRuns, Stamp
 from ingest.store.keeping import Keeping
 from ingest.store.kglite_texts import column_of, rows_of, run_text
 from ingest.store.kglite_writing import Written
@@ -85,12 +85,12 @@ class EmbeddedStore(Closing):
         """Return the runs as columns, None inside `writing()` or where they are not up to date."""
         return None if self._written else self._columns.read()
 
-    def keep_interactions(self, run: str, file: Path) -> None:
-        """Copy the Parquet file that a run was loaded from, for `columns`."""
+    def keep_interactions(self, run: str, file: Path, state: Stamp) -> None:
+        """Copy the file that a run was loaded from, for `columns`, unless it has changed."""
         with self.writing():
             if not self._columns.has(run):
                 self._changing()
-                self._columns.keep(run, file)
+                self._columns.keep(run, file, state)
 
     def execute(self, cypher: str, parameters: Parameters | None = None) -> list[Row]:
         """Return the rows of a text that only reads."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +17,11 @@ from lib_graph.support.files import whole_file
 
 __all__ = ["Keeping"]
 
+CHANGED = (
+    "The folder of run %s was written anew while it was loaded, so its columns are left out, and "
+    "questions about it are slower. When %s is done: lib-graph ingest %s"
+)
+logger = logging.getLogger(__name__)
 Execute = Callable[[str, Mapping[str, Any]], list[Row]]
 TYPES = {
     **dict.fromkeys(("layer_index", "index", "depth", "position", "number"), "int64"),
@@ -61,7 +67,7 @@ class Keeping:
         """Note what is kept of the file as it is, before a writer changes it."""
         before = self.read()
         self._before = {} if before is None else before.files
-        self._given: dict[str, Path] = {}
+        self._given: dict[str, tuple[Path, Stamp]] = {}
         self._touched: set[str] | None = set()
 
     def read(self) -> KeptRuns | None:
@@ -78,9 +84,9 @@ class Keeping:
         """Return whether the interactions of a run are kept, and are still those in the graph."""
         return run in self._given or self._known(run) is not None
 
-    def keep(self, run: str, file: Path) -> None:
-        """Take a copy of a run folder's interactions for the run that was loaded from them."""
-        self._given[run] = file
+    def keep(self, run: str, file: Path, state: Stamp) -> None:
+        """Take a copy of a run folder's interactions, which the run had in that state of them."""
+        self._given[run] = file, state
 
     def touch(self, run: str | None) -> None:
         """Forget the interactions of a run, or (None) of all: they may no longer be the same."""
@@ -131,9 +137,14 @@ class Keeping:
         if run not in self._given:
             return self._known(run)
         path = self._folder / f"interactions-{uuid.uuid4().hex}.parquet"
+        file, state = self._given[run]
         with whole_file(path) as temporary:
-            shutil.copyfile(self._given[run], temporary)
-        return path.name
+            shutil.copyfile(file, temporary)
+        if stamp(file) == state:
+            return path.name
+        path.unlink()
+        logger.warning(CHANGED, run, file.parent, file.parent)
+        return None
 
     def _known(self, run: str) -> str | None:
         """Return the name of the file that was kept before, if nothing has changed since."""

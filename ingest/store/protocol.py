@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ingest.schema import NodeTable, RelationshipTable
-    from ingest.store.columns import KeptRuns
+    from ingest.store.columns import KeptRuns, Stamp
 
 __all__ = [
     "TOO_LONG",
@@ -103,8 +103,11 @@ class GraphStore(Protocol):
         """Return the runs as columns, None where the store keeps none that are up to date."""
         ...
 
-    def keep_interactions(self, run: str, file: Path) -> None:
-        """Take the Parquet file whose interactions a run has, where the store keeps columns."""
+    def keep_interactions(self, run: str, file: Path, state: Stamp) -> None:
+        """Take the Parquet file whose interactions a run has, where the store keeps columns.
+
+        state: of the file when the run was read from it; one that was written since is not taken.
+        """
         ...
 
     def execute(self, cypher: str, parameters: Parameters | None = None) -> list[Row]:

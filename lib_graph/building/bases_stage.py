@@ -17,6 +17,7 @@ from lib_graph.building.origin import run_id
 from lib_graph.building.samples import Samples
 from lib_graph.building.stand_ins import look_at_errors
 from lib_graph.cutting.composing import compose
+from lib_graph.cutting.points import OUTPUT
 from lib_graph.data.labelling import Label
 from lib_graph.dictionaries.bases_file import read_bases, write_bases
 from lib_graph.method.basis import (
@@ -191,22 +192,32 @@ def second_moment_of(job: Job, section: Section, next_basis: Basis) -> torch.Ten
 
 
 def _labels(job: Job, bases: Bases) -> dict[str, list[Label | None]]:
-    """Return labels of the features of all layers that are not raw."""
-    labeller = job.subject.labeller
+    """Return labels of the features of all layers that are not raw, and the names of outputs."""
+    labeller, named = job.subject.labeller, _named_outputs(job, bases)
     if labeller is None:
-        return {}
+        return named
     plan = replace(job.plan, keep="nowhere")
     samples = Samples(job.network, (labeller.inputs,), plan, device=job.device)
-    named = {
+    asked = {
         layer: job.basis(bases[layer.name])
         for layer in job.network.layers
         if not bases[layer.name].raw
     }
-    values: dict[str, list[torch.Tensor]] = {layer.name: [] for layer in named}
+    values: dict[str, list[torch.Tensor]] = {layer.name: [] for layer in asked}
     with job.passes.stage("labels", len(samples)) as advance:
         for batch in samples:
-            for layer, basis in named.items():
+            for layer, basis in asked.items():
                 coordinates = basis.coordinates(batch.activations[layer.index])
                 values[layer.name].append(coordinates.cpu())
             advance(1)
-    return {name: labeller(torch.cat(values.pop(name))) for name in list(values)}
+    return named | {name: labeller(torch.cat(values.pop(name))) for name in list(values)}
+
+
+def _named_outputs(job: Job, bases: Bases) -> dict[str, list[Label | None]]:
+    """Return the names of the module's outputs, where the last layer is these as they are."""
+    (name, point), basis = [*job.subject.layers.items()][-1], bases[job.network.layers[-1].name]
+    if job.subject.answers is None or point != OUTPUT or not basis.raw:
+        return {}
+    names = [*job.subject.answers()][: basis.features]
+    names += [None] * (basis.features - len(names))
+    return {name: [Label(text) if text else None for text in names]}

@@ -8,6 +8,7 @@ whole numbers, their labels.
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,15 +26,20 @@ from lib_graph.errors import NotFoundError, UsageError
 __all__ = ["LabelledImages", "read_images", "splits"]
 
 GREY, COLOUR = ("1", "L"), ("RGB", "RGBA", "P", "LA", "PA", "CMYK", "YCbCr", "HSV", "LAB")
+NAMES = b"names"  # of classes, in a table's metadata
 SPLITS = ("train", "test", "validation")
 
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Images of one size, grey (1 channel) or in colour (3: red, green, blue), and their labels."""
+    """Images of one size, grey (1 channel) or in colour (3: red, green, blue), and their labels.
+
+    `names` are those of the labels, from 0, where the files tell them.
+    """
 
     pixels: UInt8[Tensor, "n c h w"]
     labels: Int64[Tensor, " n"]
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -72,8 +78,10 @@ def read_images(folder: Path, split: str, label: str | None = None) -> LabelledI
         raise NotFoundError("split", split, files, f"It was to be in {str(folder)!r}.")
     images: list[Image.Image] = []
     labels: list[int] = []
+    names: tuple[str, ...] = ()
     for file in files[split]:
         table = _table(file, label)
+        names = names or _names(table)
         for row, (value, number) in enumerate(
             zip(table["image"].to_pylist(), table["label"].to_pylist(), strict=True)
         ):
@@ -89,7 +97,8 @@ def read_images(folder: Path, split: str, label: str | None = None) -> LabelledI
     mode = "L" if all(image.mode in GREY for image in images) else "RGB"
     pixels = np.stack([np.asarray(image.convert(mode)) for image in images])
     pixels = pixels[:, None] if mode == "L" else pixels.transpose(0, 3, 1, 2)
-    return LabelledImages(torch.from_numpy(np.ascontiguousarray(pixels)), torch.tensor(labels))
+    pixels = np.ascontiguousarray(pixels)
+    return LabelledImages(torch.from_numpy(pixels), torch.tensor(labels), names)
 
 
 def _table(file: Path, label: str | None) -> pa.Table:
@@ -108,10 +117,27 @@ def _table(file: Path, label: str | None) -> pa.Table:
         if label is None and len(numbers) > 1 and "label" not in numbers:
             raise UsageError(f"{str(file)!r} has several labels: {', '.join(numbers)}. Name one.")
         label = label or ("label" if "label" in numbers else numbers[0])
-        return pq.read_table(file, columns=[images[0], label]).rename_columns(["image", "label"])
+        table = pq.read_table(file, columns=[images[0], label])
+        return table.rename_columns(["image", "label"]).replace_schema_metadata(
+            {NAMES: json.dumps(_told_names(schema, label))}
+        )
     except (OSError, pa.ArrowInvalid) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"{str(file)!r} cannot be read as Parquet ({reason}).") from error
+
+
+def _told_names(schema: pa.Schema, label: str) -> list[str]:
+    """Return the names of classes that the `datasets` library has noted in a file, or nothing."""
+    try:
+        noted = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        names = noted["info"]["features"][label]["names"]
+    except (ValueError, KeyError, TypeError):
+        return []
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def _names(table: pa.Table) -> tuple[str, ...]:
+    return tuple(json.loads(table.schema.metadata[NAMES]))
 
 
 def _holds_images(kind: pa.DataType) -> bool:

@@ -16,10 +16,13 @@ CONSTANT = 1e-12  # of a feature's mean square: less variance is the rounding of
 
 @dataclass(frozen=True)
 class Label:
-    """A feature's label and the share of the feature's variance that it explains."""
+    """A feature's label and the share of the feature's variance that it explains.
+
+    The name of an output, a token or a class, explains nothing: its score is None.
+    """
 
     text: str
-    score: float
+    score: float | None = None
 
 
 class Labeller(Protocol):

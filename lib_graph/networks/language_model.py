@@ -183,7 +183,8 @@ def load(place: str, text: Text | None, granularity: str) -> Subject:
     rows = read_rows(text, tokenizer)
     _check_fit(rows, model.config, place)
     if text.file.suffix != ".safetensors":
-        subject = replace(subject, notation=Tokens(tokenizer))
+        tokens = Tokens(tokenizer)
+        subject = replace(subject, notation=tokens, answers=tokens.names)
     return replace(
         subject,
         inputs=(rows.tokens,),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -40,7 +40,8 @@ class Subject:
     nothing reach them from the others. `settings` are the options of the command line by which the
     data are found again. `notation` is how people write the inputs, `evaluation` what the network
     can be scored on, `loading` how a model of transformers was read, `hooks` what other
-    libraries call its points, and `stand_ins` the transcoders that stand in for the parts at
+    libraries call its points, `answers` gives the names of the module's outputs (tokens, classes),
+    None for one without, and `stand_ins` the transcoders that stand in for the parts at
     some of the layers.
     """
 
@@ -60,6 +61,7 @@ class Subject:
     loading: Loading | None = None
     hooks: Hooks = field(default_factory=Hooks)
     stand_ins: Mapping[str, Transcoder] = field(default_factory=dict)
+    answers: Callable[[], Sequence[str | None]] | None = None
 
     @classmethod
     def of(

@@ -28,6 +28,14 @@ class Tokens(Notation):
         """The number of each piece of text."""
         return self.tokenizer().get_vocab()
 
+    def names(self) -> list[str | None]:
+        """Return what each number of the vocabulary is called: ␣ is a space, ⏎ a new line."""
+        numbers = self.tokenizer().get_vocab()
+        found: list[str | None] = [None] * (1 + max(numbers.values(), default=-1))
+        for piece, number in numbers.items():
+            found[number] = _text(piece).replace(" ", "␣") or None
+        return found
+
     def write(self, sample: Sample, position: int | None) -> str:
         """Return the text of the tokens that count, one of them marked; ⏎ is a new line."""
         numbers = sample.inputs[0].tolist()

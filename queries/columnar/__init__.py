@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from queries.columnar import listing, strengths, sums
+from queries.columnar import listing, neighbours, strengths, sums
 from queries.columnar.walking import strongest_paths
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ TWINS: Mapping[str, Twin] = {
     **{name: getattr(listing, name) for name in listing.__all__},
     **{
         f"library/{name}": getattr(module, name)
-        for module in (strengths, sums)
+        for module in (neighbours, strengths, sums)
         for name in module.__all__
     },
 }

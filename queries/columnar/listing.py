@@ -15,6 +15,7 @@ from queries.columnar.rows import (
     first_interactions,
     interaction_frame,
     joined,
+    rows_with_ids,
     sections,
 )
 
@@ -57,7 +58,7 @@ def features(columns: Columns, *, layer: int | None) -> pd.DataFrame:
 
 def features_by_id(columns: Columns, *, ids: Sequence[str]) -> pd.DataFrame:
     """Twin of features_by_id.cypher: a row for each time an id is wanted."""
-    wanted = np.sort(_found(columns, ids))
+    wanted = np.sort(rows_with_ids(columns, ids))
     return columns.features.iloc[wanted][FEATURES].reset_index(drop=True)
 
 
@@ -165,7 +166,7 @@ def shares_into(columns: Columns, *, targets: Sequence[str]) -> pd.DataFrame:
 def costs_to_target(columns: Columns, *, next: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Twin of costs_to_target.cypher."""
     costs = {str(step["id"]): float(step["cost"]) for step in next}
-    rows = _found(columns, list(costs))
+    rows = rows_with_ids(columns, list(costs))
     known = np.full(len(columns.layer), np.nan)
     known[rows] = [costs[name] for name in columns.features["id"].to_numpy()[rows]]
     section = _into(columns, list(costs), "cost")
@@ -186,15 +187,9 @@ def _places(columns: Columns, layer: int | None, index: int | None) -> Bools:
     return kept
 
 
-def _found(columns: Columns, ids: Sequence[str]) -> Any:
-    """Return the rows of the features with these ids, those that are there, in their order."""
-    place = {name: row for row, name in enumerate(columns.ids.to_pylist())}
-    return np.array([place[name] for name in ids if name in place], dtype=np.int64)
-
-
 def _into(columns: Columns, targets: Sequence[str], *names: str) -> SomeInteractions:
     """Return the interactions into some features."""
-    rows = _found(columns, targets)
+    rows = rows_with_ids(columns, targets)
     wanted = np.zeros(len(columns.layer), dtype=bool)
     wanted[rows] = True
     parts = [columns.section(-1, *names)]

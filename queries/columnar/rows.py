@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ __all__ = [
     "in_layer",
     "interaction_frame",
     "joined",
+    "rows_with_ids",
     "sections",
     "sorted_features",
     "summed",
@@ -96,6 +97,12 @@ def first_interactions(
     by = np.concatenate([np.zeros(0), *(by for _, by in found)])
     order = np.lexsort((rank[everything.target], rank[everything.source], by))[:k]
     return everything.take(order)
+
+
+def rows_with_ids(columns: Columns, ids: Sequence[str]) -> Ints:
+    """Return the rows of the features with these ids, those that are there, in their order."""
+    place = {name: row for row, name in enumerate(columns.ids.to_pylist())}
+    return np.array([place[name] for name in ids if name in place], dtype=np.int64)
 
 
 def joined(parts: list[SomeInteractions]) -> SomeInteractions:

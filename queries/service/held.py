@@ -33,6 +33,7 @@ class Held:
         self._answers: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()
         self._finding: dict[Hashable, threading.Lock] = {}
+        self._forgotten = 0  # times
 
     def get(self, key: Hashable, find: Callable[[], T]) -> T:
         """Return the answer of this key, found by `find` if it is not held.
@@ -49,17 +50,26 @@ class Held:
                     self._answers.move_to_end(key)
                     known: T = self._answers[key]
                     return known
-            found = find()
+                state = self._forgotten
+            try:
+                found = find()
+            except BaseException:
+                with self._lock:
+                    self._finding.pop(key, None)
+                raise
             with self._lock:
-                self._answers[key] = found
+                self._finding.pop(key, None)
+                if state == self._forgotten:  # else it was found in what has changed meanwhile
+                    self._answers[key] = found
                 while len(self._answers) > self._size:
-                    self._finding.pop(self._answers.popitem(last=False)[0], None)
+                    self._answers.popitem(last=False)
             return found
 
     def forget(self) -> None:
         """Let go of all answers: what they were found in has changed."""
         with self._lock:
             self._answers.clear()
+            self._forgotten += 1
 
 
 class Served(Closing):
@@ -99,6 +109,15 @@ class Served(Closing):
         Raises NotFoundError if there is none, UsageError if several fit.
         """
         return Graph(self._store, choose_run(list_runs(self._store), run or self._run))
+
+    def chosen(self) -> RunInfo:
+        """Return the run that is shown at first: the service's own, or another where it is gone.
+
+        Raises NotFoundError if there is none, UsageError if all are of one input.
+        """
+        runs = list_runs(self._store)
+        own = next((run for run in runs if run.id == self._run), None)
+        return own or choose_run(runs)
 
     def runs(self) -> list[RunInfo]:
         """Return the complete runs, the newest first."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from lib_graph.support import defaults
 from lib_graph.support.tables import records_of
-from queries.modules.communities import Method
+from queries.modules.communities import Communities, Method
 from queries.modules.graph import Weights
 from queries.service.answers import Answered, answer
 from queries.service.asked import RunGraph, TheService
@@ -21,33 +21,32 @@ Resolution = Annotated[float, Query(gt=0, le=1000, allow_inf_nan=False)]
 Seed = Annotated[int, Query(ge=0, lt=2**32)]
 
 
-@router.get("/communities", response_model=Answered)
-def communities(
+def found(
     service: TheService,
     graph: RunGraph,
     method: Method = defaults.METHOD,
     weights: Weights = defaults.WEIGHTS,
     resolution: Resolution = defaults.RESOLUTION,
     seed: Seed = defaults.SEED,
-) -> Response:
+) -> Communities:
+    """Return the modules that are asked about."""
+    return service.communities(
+        graph, method=method, weights=weights, resolution=resolution, seed=seed
+    )
+
+
+Found = Annotated[Communities, Depends(found)]
+
+
+@router.get("/communities", response_model=Answered)
+def communities(graph: RunGraph, found: Found) -> Response:
     """Return the modules of a run, the largest first, and their colours in all pictures."""
-    settings: dict[str, Any] = {"method": method, "weights": weights}
-    found = service.communities(graph, **settings, resolution=resolution, seed=seed)
     return answer(graph.run, communities_data(found), found.statements)
 
 
 @router.get("/supernodes", response_model=Answered)
-def supernodes(
-    service: TheService,
-    graph: RunGraph,
-    method: Method = defaults.METHOD,
-    weights: Weights = defaults.WEIGHTS,
-    resolution: Resolution = defaults.RESOLUTION,
-    seed: Seed = defaults.SEED,
-) -> Response:
+def supernodes(graph: RunGraph, found: Found) -> Response:
     """Return the graph of modules: each is one node, and what flows between two is one edge."""
-    settings: dict[str, Any] = {"method": method, "weights": weights}
-    found = service.communities(graph, **settings, resolution=resolution, seed=seed)
     flow = graph.module_flow(found)
     return answer(graph.run, flow.json_value(), flow.statements)
 

@@ -35,13 +35,10 @@ OtherRun = Annotated[str | None, Query(max_length=1000, description="A run.")]
 
 @router.get("/runs", response_model=Answered)
 def runs(service: TheService) -> Response:
-    """Return the complete runs of the store, the newest first.
-
-    `chosen` is the one that is meant where none is named.
-    """
-    chosen = service.graph()
-    table = chosen.runs()
-    data = {"store": service.name, "chosen": chosen.run.id, "runs": table.records()}
+    """Return the complete runs of the store, the newest first, and the one to be shown at first."""
+    chosen = service.chosen()
+    table = service.graph(chosen.id).runs()
+    data = {"store": service.name, "chosen": chosen.id, "runs": table.records()}
     return answer(None, data, table.statements)
 
 

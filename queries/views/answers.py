@@ -14,7 +14,7 @@ from queries.views.scores import scores_line
 
 if TYPE_CHECKING:
     from queries.circuits.circuit import Circuit
-    from queries.circuits.paths import Paths
+    from queries.circuits.paths import Path, Paths
     from queries.circuits.saved import Comparison
 
 __all__ = [
@@ -116,7 +116,7 @@ def paths_view(paths: Paths) -> View:
         (
             number_cell(path.strength),
             fixed_cell(path.cost),
-            ARROW.join(_ends([short_id(feature) for feature in path.path])),
+            ARROW.join(_ends(_named_end(path))),
             " ".join(_ends([fixed_cell(share) for share in path.shares])),
         )
         for path in paths.paths
@@ -125,6 +125,12 @@ def paths_view(paths: Paths) -> View:
     if any(len(path.path) > LONG for path in paths.paths):
         below = "Of these paths only the ends are shown: --json, --csv and --parquet have all."
     return View(columns, rows, frozenset(["strength", "cost", "shares"]), below=below)
+
+
+def _named_end(path: Path) -> list[str]:
+    """Return the features of a path, the last with its label: of an answer, its token or class."""
+    *before, last = map(short_id, path.path)
+    return [*before, f"{last} {path.labels[-1] or ''}".strip()]
 
 
 def _ends(parts: list[str]) -> list[str]:

@@ -7,6 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from tests.synthetic import random_run
 
 STRONGEST = "MATCH (:Feature {run: $run})-[r:INTERACTS]->() RETURN max(r.strength) AS s"
 DOUBLE = "MATCH (:Feature {run: $run})-[r:INTERACTS]->() SET r.strength = 2 * r.strength"
+FILE = "interactions.parquet"
 KILLED = """
 import os, signal, sys
 import ingest
@@ -141,6 +144,37 @@ def test_no_room_for_them_costs_no_run(
     assert not is_kept(file, run)
     assert ingest.load(run, file).outcome == "unchanged"
     assert is_kept(file, run)
+
+
+class BuiltAgain:
+    """Progress in which the run folder gets other numbers when all of it is in the store."""
+
+    def __init__(self, run: Run, other: Run) -> None:
+        self._run, self._other = run, other
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+        yield lambda done: None
+        os.replace(self._other.path / FILE, self._run.path / FILE)
+
+    def say(self, line: str) -> None:
+        pass
+
+
+def test_a_folder_that_is_built_again_meanwhile_is_noticed(
+    tmp_path: Path, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = random_run(tmp_path / "other", (3, 4, 2), seed=2, run_id=run.id)
+    wanted = sorted(run.interactions["strength"])
+    file = tmp_path / "graph.kgl"
+    ingest.load(run, file, progress=BuiltAgain(run, other))
+    assert "was written anew while it was loaded" in caplog.text
+    assert not is_kept(file, run)
+    with queries.open_graph(file) as graph:
+        found = graph.interactions(limit=1000, constants=True).frame["strength"]
+    assert sorted(found) == wanted
+    names = [each.name.partition("-")[0] for each in Path(f"{file}.columns").iterdir()]
+    assert sorted(names) == ["features", INDEX]
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ async function ask(method, path, parameters, body) {
   if (snapshot) return saved(method, path, parameters, body);
   const reply = await send(method, path, parameters, body);
   const answer = await reply.json();
-  if (!reply.ok) throw new Error(answer.error);
+  if (!reply.ok) throw Object.assign(new Error(answer.error), { status: reply.status });
   return answer;
 }
 

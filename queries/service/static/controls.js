@@ -2,7 +2,7 @@
 
 import { text } from "./api.js";
 import { asPng, asSvg } from "./drawing.js";
-import { page } from "./main.js";
+import { listRuns, page } from "./main.js";
 import { snapshot } from "./snapshot.js";
 import { address, change, state, undo } from "./state.js";
 import { byId, save } from "./words.js";
@@ -53,6 +53,7 @@ byId("png").addEventListener("click", async () => save("lib-graph.png", await as
 byId("help").addEventListener("click", () => byId("keys").showModal());
 byId("full").addEventListener("click", fullScreen);
 byId("undo").addEventListener("click", undo);
+byId("run").addEventListener("focus", () => listRuns().catch((error) => page.trouble(error)));
 byId("run").addEventListener("change", (event) => change({ run: event.target.value, selected: "", pins: [], source: "", target: "", module: 0, other: "", folded: [], layer: "", role: "" }));
 byId("share").addEventListener("input", (event) => { byId("kept").textContent = `${event.target.value} %`; });
 byId("share").addEventListener("change", (event) => change({ share: Number(event.target.value) }));

@@ -129,19 +129,27 @@ async function readOther(graph, asked) {
   page.other = view.run;
 }
 
-async function readRun() {
+const isNamed = (run) => state.run && (run.id.startsWith(state.run) || run.name === state.run);
+
+// The runs that the store has now.
+export async function listRuns() {
   const { data } = await get("/runs");
   page.runs = data.runs;
   const choice = byId("run");
   choice.replaceChildren(...data.runs.map((run) => Object.assign(document.createElement("option"), { value: run.id, textContent: `${run.name} · ${run.basis} · ${run.id}` })));
-  const named = (run) => state.run && (run.id.startsWith(state.run) || run.name === state.run);
-  if (!data.runs.some(named)) {
+  choice.value = data.runs.find(isNamed)?.id ?? "";
+  return data;
+}
+
+async function readRun() {
+  const data = await listRuns();
+  if (!data.runs.some(isNamed)) {
     const lost = state.run && new Error(`The run ${state.run} is not here (any longer). This is another.`);
     const its = lost ? { selected: "", pins: [], other: "" } : {};
     await change({ run: data.chosen, ...its }, { undoable: false });
+    byId("run").value = data.chosen;
     page.trouble(lost);
   }
-  choice.value = data.runs.find(named)?.id ?? "";
   page.layers = [(await get("/layers", { run: state.run })).data];
   page.graph = new Graph(page.layers);
   page.modules = null;
@@ -166,7 +174,15 @@ function showTab() {
     tab.tabIndex = chosen ? 0 : -1;
     byId(tab.dataset.tab).hidden = !chosen;
   }
-  return Promise.resolve(PANELS[state.tab]?.(page)).catch((error) => page.trouble(error));
+  return Promise.resolve(PANELS[state.tab]?.(page)).catch(failed);
+}
+
+// Say what went wrong; where the run itself is gone, show another.
+async function failed(error) {
+  page.trouble(error);
+  if (error.status !== 404) return;
+  const { runs } = await listRuns();
+  if (!runs.some(isNamed)) { started = false; try { await start(); } finally { started = true; } }
 }
 
 let started = false;
@@ -183,7 +199,7 @@ watch(async (changed) => {
     if (changed.includes("pins") && (state.tab !== "pinned" || !state.pins.length)) page.lit = null;
     page.draw();
     if (!changed.every((name) => PLACED.includes(name))) await showTab();
-  } catch (error) { page.trouble(error); }
+  } catch (error) { await failed(error).catch((last) => page.trouble(last)); }
 });
 
 for (const tab of ["paths", "runs", "cypher"]) document.querySelector(`[data-tab=${tab}]`).hidden = Boolean(snapshot);

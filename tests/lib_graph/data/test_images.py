@@ -1,6 +1,7 @@
 """Labelled images out of Parquet files of all sorts."""
 
 import io
+import json
 
 import numpy as np
 import pyarrow as pa
@@ -127,3 +128,21 @@ def test_images_of_several_sizes_or_of_16_bits_and_broken_files(tmp_path):
     (tmp_path / "train-0.parquet").write_bytes(b"PAR1 no more")
     with pytest.raises(UsageError, match="cannot be read as Parquet"):
         read_images(tmp_path, "train")
+
+
+@pytest.mark.parametrize(
+    ("noted", "names"),
+    [
+        ({"info": {"features": {"label": {"names": ["cat", "dog"]}}}}, ("cat", "dog")),
+        ({"info": {"features": {"label": {"dtype": "int64"}}}}, ()),
+        ([], ()),
+        (None, ()),
+    ],
+)
+def test_classes_have_the_names_that_the_files_tell(tmp_path, noted, names):
+    file = tmp_path / "train-0.parquet"
+    write_images(file, map(encoded, random_images(2, 3, 3)), [0, 1])
+    if noted is not None:
+        table = pq.read_table(file)
+        pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(noted)}), file)
+    assert read_images(tmp_path, "train").names == names

@@ -46,3 +46,7 @@ def test_a_prompt_is_read():
 def test_a_vocabulary_is_the_number_of_each_piece():
     assert NOTATION.vocabulary == Tokens(Tokenizer).vocabulary
     assert NOTATION.vocabulary["on"] == 3
+
+
+def test_each_number_has_the_name_of_its_piece():
+    assert NOTATION.names() == ["<s>", "␣once", "␣up", "on", "⏎", "␣time"]

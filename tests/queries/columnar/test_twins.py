@@ -42,7 +42,8 @@ def asked(name: str, run: Run) -> Iterator[dict[str, Any]]:
     numbers = range(len(run.layers))
     if name.startswith("library/"):
         names = [p.name for p in find_query(name.removeprefix("library/")).parameters]
-        wide = [VALUES[each] for each in names]
+        of_a_feature = {"feature": ids[::3], "first": ids[-2:], "second": ids[-3:]}
+        wide = [{**VALUES, **of_a_feature}[each] for each in names]
         yield from (dict(zip(names, row, strict=True)) for row in itertools.product(*wide))
     elif name in ("layers", "section_totals"):
         yield {}

@@ -30,12 +30,13 @@ class Site:
 
 
 @contextmanager
-def serving(folder: Path, runs: Sequence[Run]) -> Iterator[Site]:
+def serving(folder: Path, runs: Sequence[Run], port: int = 0) -> Iterator[Site]:
     """Serve runs that lie in a folder; the first is the one that is looked at."""
-    with open_store(folder / "graph.kgl") as store:
-        load_once(store, *runs)
     file = str(folder / "graph.kgl")
-    with Served(file, runs[0].id, [folder]) as served, listening("127.0.0.1", 0) as taken:
+    if not Path(file).exists():
+        with open_store(file) as store:
+            load_once(store, *runs)
+    with Served(file, runs[0].id, [folder]) as served, listening("127.0.0.1", port) as taken:
         port = taken.getsockname()[1]
         app = make_service(served, make_door("127.0.0.1", port))
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))

@@ -9,6 +9,7 @@ import pytest
 
 import ingest
 import queries
+from ingest.store import open_store
 from lib_graph.run import Run
 from tests.queries.service.conftest import Api
 from tests.synthetic import random_matches, random_run
@@ -65,3 +66,32 @@ def test_the_page_as_one_file_is_that_of_python(api: Api, run: Run, store_target
     assert reply.headers["content-type"].startswith("text/html")
     page = queries.open_graph(store_target, run.id).show(share=0.5)
     assert reply.text == page.html
+
+
+def test_a_run_that_is_half_loaded_is_not_there(api: Api, run: Run, store_target: str) -> None:
+    with queries.open_graph(store_target) as graph:
+        graph.write_cypher("MATCH (r:Run {id: $run}) SET r.status = 'loading'")
+    assert api.failure("/layers", run=run.id)[0] == 404
+    assert api.failure("/runs")[0] == 404
+    with open_store(store_target) as store:
+        store.write("MATCH (r:Run) SET r.status = 'complete'", {})
+    assert api.data("/runs")["chosen"] == run.id
+
+
+def test_a_circuit_of_a_graph_that_has_changed_says_what_to_do(
+    api: Api, run: Run, store_target: str
+) -> None:
+    with queries.open_graph(store_target) as graph:
+        circuit = graph.circuit(target="layer/3/1", min_share=0.02)
+        graph.circuits.save(circuit, "five")
+        source, target = circuit.pairs()[0]
+        graph.write_cypher(
+            "MATCH (a:Feature {id: $source})-[i:INTERACTS]->(b:Feature {id: $target}) DELETE i",
+            {"source": source, "target": target},
+        )
+    status, line = api.failure("/circuits/saved", name="five")
+    assert status == 409
+    assert "five" in line
+    reply = api.client.delete("/api/v1/circuits/saved", params={"name": "five"})
+    assert reply.status_code == 200
+    assert api.data("/circuits") == []

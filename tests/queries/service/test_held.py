@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+
+import pytest
 
 import ingest
 import queries
 from ingest.store import open_store
-from queries.service.held import Served
+from queries.service.held import Held, Served
 from tests.synthetic import random_run
 
 
@@ -21,3 +24,41 @@ def test_modules_have_the_labels_that_another_process_gave(tmp_path: Path) -> No
             graph.label("layer/1/2", "of another")
         labels = served.communities(served.graph()).to_pandas()["labels"]
         assert "of another" in [label for each in labels for label in each]
+
+
+def test_what_was_found_in_what_has_changed_meanwhile_is_not_kept() -> None:
+    held = Held(2)
+
+    def find() -> str:
+        held.forget()  # somebody writes while this is found
+        return "old"
+
+    assert held.get("key", find) == "old"
+    assert held.get("key", lambda: "new") == "new"
+    assert held.get("key", lambda: "newer") == "new"
+
+
+def test_many_who_ask_meanwhile_wait_for_one_who_finds() -> None:
+    held, found, start = Held(2), [], threading.Barrier(8)
+
+    def find() -> int:
+        found.append(1)
+        return len(found)
+
+    def ask() -> None:
+        start.wait()
+        assert held.get("key", find) == 1
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [1]
+
+
+def test_what_could_not_be_found_is_looked_for_again() -> None:
+    held = Held(2)
+    with pytest.raises(ZeroDivisionError):
+        held.get("key", lambda: 1 // 0)
+    assert held.get("key", lambda: 2) == 2
