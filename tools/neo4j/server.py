@@ -1,7 +1,9 @@
 """Start a real Neo4j server from Maven Central's jars: no Docker, no root, only java and mvn.
 
 It is the long-term version 5.26, which wants Java 17 or 21, or the one that LIB_GRAPH_NEO4J_VERSION
-names: 2026.08.1 wants Java 21 or newer, which is looked for beyond the one on the path. Used by `tools/neo4j/run` and by the tests. Needs nothing but Python's standard library.
+names: 2026.08.1 wants Java 21 or newer, which is looked for beyond the one on the path.
+
+Used by `tools/neo4j/run` and by the tests. Needs nothing but Python's standard library.
 """
 
 from __future__ import annotations
