@@ -16,7 +16,12 @@ import queries
 ROOT = Path(__file__).parents[1]
 
 # these run networks: `reproduce` and `demo` build, and compare with what was published
-WITH_TORCH = ("queries.comparing.reproduction", "queries.cli.reproduce", "queries.cli.demo")
+WITH_TORCH = (
+    "queries.comparing.reproduction",
+    "queries.comparing.language_models",
+    "queries.cli.reproduce",
+    "queries.cli.demo",
+)
 
 
 def modules(package):

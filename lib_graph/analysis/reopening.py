@@ -32,6 +32,7 @@ from lib_graph.support.progress import Progress
 __all__ = [
     "Reopened",
     "cut_again",
+    "in_bases_of",
     "passes_of",
     "refuse_stand_ins",
     "reopened",
@@ -164,6 +165,17 @@ def cut_again(
     bases = given_bases(run.path / "bases.safetensors", network.layers)
     moved = {name: basis.to(dtype, where) for name, basis in bases.items()}
     return Reopened(subject, network, moved, where)
+
+
+def in_bases_of(opened: Reopened, run: Run) -> Reopened:
+    """Return an open network in the bases of another run of the same network, data and layers.
+
+    Raises ConflictError if it is another network or other data, RunError if the bases do not fit.
+    """
+    reopened(run, opened.subject)
+    bases = given_bases(run.path / "bases.safetensors", opened.network.layers)
+    moved = {name: basis.to(opened.dtype, opened.device) for name, basis in bases.items()}
+    return replace(opened, bases=moved)
 
 
 def _loaded(manifest: Manifest) -> Subject:

@@ -1,7 +1,7 @@
 """Interaction strengths of each sample by itself, exact and as one random probe sees them.
 
 E_ij is a mean over samples; its uncertainty, and that of all that is said of a whole section,
-follows from what each sample gives (docs/method.md §17).
+follows from what each sample gives (docs/method.md §18).
 """
 
 from __future__ import annotations

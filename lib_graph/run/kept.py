@@ -58,6 +58,7 @@ class Kept:
 
 UNFINISHED = ".partial"  # the folder of what a build, or a trace, has not finished
 ABLATE = "ablate RUN edges"
+STUDY = "reproduce language-models MODEL --text TEXT"
 KEPT = (
     Kept("manifest.json", "the run", "build MODEL --out RUN"),
     Kept("bases.safetensors", "bases", "build MODEL --out RUN"),
@@ -67,6 +68,9 @@ KEPT = (
     Kept("examples.parquet", "examples", "examples RUN", of=("run", "bases")),
     Kept("ablation.parquet", "ablations", ABLATE, of=("run", "bases", "interactions")),
     Kept("masks.parquet", "masks", ABLATE, of=("run", "bases", "interactions")),
+    Kept("sparsity.parquet", "measures of sparsity", STUDY, of=("run", "bases", "interactions")),
+    Kept("required.parquet", "edges required", STUDY, of=("run", "bases", "interactions")),
+    Kept("predicted.parquet", "predictions", STUDY, of=("run", "bases")),
     Kept("matches-*.parquet", "matches", "match RUN OTHER", of=("bases",)),
 )
 

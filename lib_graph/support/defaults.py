@@ -25,6 +25,13 @@ DELTA: Final = 1e-3  # by which a score may be worse
 DRAWS: Final = 5  # random circuits
 RANK: Final = "strength"  # by which a small circuit is looked for
 
+# a study of language models (§18)
+LOSS: Final = 0.01  # of the cross-entropy
+ANSWERS: Final = 1016  # that a mask is scored on
+RESAMPLED: Final = 200  # draws of samples
+STUDIED: Final = 5120  # tokens
+TIMES: Final = 3  # seeds of a random basis, partitions, graphs without modules
+
 # networks that are trained
 MODULUS: Final = 113
 MAX_STEPS: Final = 20_000

@@ -1,4 +1,4 @@
-"""The verb that makes published results again: reproduce."""
+"""The verbs that answer a question of the papers' again: reproduce."""
 
 from __future__ import annotations
 
@@ -6,14 +6,24 @@ from pathlib import Path
 
 import click
 
-from lib_graph.cli.commands import command, progress
+from lib_graph.cli.commands import Command, progress
+from lib_graph.cli.listed import LISTED
 from lib_graph.cli.output import Output, output_options
+from lib_graph.support import defaults
 
 __all__ = ["reproduce"]
 
+replace_option = click.option(
+    "--replace", is_flag=True, help="Make all again, in place of what is there."
+)
 
-@command(short_help="Print our numbers beside published ones.")
-@click.argument("what", type=click.Choice(["modular-addition"]))
+
+@click.group()
+def reproduce() -> None:
+    """Answer the papers' questions again, and print our numbers beside theirs."""
+
+
+@reproduce.command("modular-addition", cls=Command)
 @click.option("--networks", metavar="FOLDER",
               type=click.Path(path_type=Path, exists=True, file_okay=False),
               help="Folder with seed0, seed1 and seed2 of the published networks, each with "
@@ -23,9 +33,9 @@ __all__ = ["reproduce"]
               type=click.Path(path_type=Path, file_okay=False),
               help="Folder for the runs and their store. What is there is not made "
               "again.")  # fmt: skip
-@click.option("--replace", is_flag=True, help="Make all again, in place of what is there.")
+@replace_option
 @output_options
-def reproduce(what: str, networks: Path | None, out: Path, replace: bool, output: Output) -> None:
+def modular_addition(networks: Path | None, out: Path, replace: bool, output: Output) -> None:
     """Print our numbers for modular addition beside those that the papers' authors published.
 
     Of the published networks, seeds 0 to 2, and of the model that comes with lib-graph, in the
@@ -54,3 +64,75 @@ def reproduce(what: str, networks: Path | None, out: Path, replace: bool, output
         )
     found = reproduce(out, networks, replace=replace, progress=progress())
     output.emit(found, reproduction_view)
+
+
+@reproduce.command("language-models", cls=Command)
+@click.argument("models", nargs=-1, required=True)
+@click.option(
+    "--text",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Of a language model: what it reads. A .txt, a .jsonl or .parquet with a column text, or "
+    ".safetensors with tokens.",
+)
+@click.option(
+    "--context", default=defaults.CONTEXT, show_default=True, help="Tokens in a row of the text."
+)
+@click.option(
+    "--tokens", default=defaults.STUDIED, show_default=True, help="Tokens to take of the text."
+)
+@click.option("--bases", type=LISTED, default="pca,lib,random,neuron", show_default=True,
+              help="By commas: pca, which is needed, lib, random, neuron, global.")  # fmt: skip
+@click.option(
+    "--seeds", default=defaults.TIMES, show_default=True, metavar="N", help="Of the basis random."
+)
+@click.option("--delta", default=defaults.LOSS, show_default=True,
+              help="By which share of itself the cross-entropy may be worse.")  # fmt: skip
+@click.option("--answers", default=defaults.ANSWERS, show_default=True,
+              help="Tokens that a mask is scored on.")  # fmt: skip
+@click.option("--draws", default=defaults.RESAMPLED, show_default=True,
+              help="Draws of sequences, for the intervals.")  # fmt: skip
+@click.option("--null", default=defaults.TIMES, show_default=True, metavar="N",
+              help="Q of N graphs without modules.")  # fmt: skip
+@click.option("--out", default="lib-graph-language-models", show_default=True,
+              type=click.Path(path_type=Path, file_okay=False),
+              help="Folder for the runs, results.json and the pictures. What is there is not made "
+              "again.")  # fmt: skip
+@replace_option
+@output_options
+def language_models(
+    models: tuple[str, ...],
+    text: Path,
+    context: int,
+    tokens: int,
+    bases: list[str],
+    seeds: int,
+    delta: float,
+    answers: int,
+    draws: int,
+    null: int,
+    out: Path,
+    replace: bool,
+    output: Output,
+) -> None:
+    """Ask whether LIB helps on language models: folders, or names on the hub.
+
+    In each basis: how sparse the interactions are at equal rank, exactly and as one random probe a
+    sequence would have shown it; how well the words around predict the features; how many edges
+    keep the cross-entropy, section by section and all at once; modules beside chance. It goes on
+    where it was interrupted. docs/language-models-results.md has the answer.
+
+    \b
+    lib-graph reproduce language-models examples/gpt-neo-8x64 --text stories.txt
+    lib-graph reproduce language-models roneneldan/TinyStories-1M --text stories.txt --tokens 20000
+    """  # noqa: D301  \b is click's mark
+    from lib_graph.data.text import Text
+    from queries.comparing.language_models import Budget, study, write_study
+    from queries.views.study import study_view
+
+    found = study(
+        models, Text(text, context, tokens), out, bases=bases, seeds=seeds,
+        budget=Budget(delta, answers, draws), null=null, replace=replace, progress=progress(),
+    )  # fmt: skip
+    write_study(found, out)
+    output.emit(found, study_view)

@@ -27,6 +27,8 @@ DIFFERING = {
     "--against": {"help", "type", "metavar"},  # a run's folder; a run in a store
     "--count": {"help", "default"},
     "--data": {"help", "type", "metavar"},  # a folder of images; a function; either
+    "--delta": {"help", "default"},  # of a score; a share of it
+    "--draws": {"help", "default"},  # of circuits; of samples
     "--format": {"help", "default"},  # of a place; of bases; of a graph or its rows
     "--json": {"help"},
     "--label": {"help", "metavar"},  # a column; a feature's
@@ -43,6 +45,7 @@ DIFFERING = {
     "--resolution": {"help", "default", "type", "metavar"},  # one; several
     "--seed": {"help"},
     "--seeds": {"help", "default"},  # none unless a table is asked for; one
+    "--tokens": {"default"},  # of a build; of a study, which makes several
     "--top": {"help"},
     "--write": {"help"},
 }

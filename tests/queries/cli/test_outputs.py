@@ -76,8 +76,9 @@ OF_A_FOLDER = {
     "ablate edges": Example("{own} edges --replace --delta 0.2"),
     "match": Example("{own} {twin}"),
 }
-# takes longer: comparing/test_reproduction.py; changes by the second: doctor/test_doctor.py
-ELSEWHERE = {"reproduce", "doctor"}
+# take longer: comparing/test_reproduction.py, test_language_models.py there; changes by the second:
+# doctor/test_doctor.py
+ELSEWHERE = {"reproduce modular-addition", "reproduce language-models", "doctor"}
 
 
 def commands(group: click.Group = cli, above: str = "") -> Iterator[tuple[str, click.Command]]:

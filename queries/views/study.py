@@ -1,0 +1,125 @@
+"""The answers of a study of language models as tables, for a terminal and for a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lib_graph.support.tables import records_of
+from lib_graph.support.view import View
+from queries.views.cells import fixed_cell, spread_cell, text_cell
+
+if TYPE_CHECKING:
+    from queries.comparing.study_tables import Study
+
+__all__ = ["markdown_tables", "study_view"]
+
+KEYS = ["network", "basis"]
+LEVELS = {
+    "for_90": "n90", "for_99": "n99", "gini": "Gini", "hoyer": "Hoyer", "effective": "effective",
+    "sources_90": "sources 90", "sources": "sources",
+}  # fmt: skip
+CONTRASTS = ("for_90", "effective", "sources", "gini")
+
+
+def study_view(study: Study) -> View:
+    """Return all tables of a study, one below the other."""
+    *others, (name, last) = tables(study).items()
+    above = [line for title, view in others for line in (f"{title}:", *view.lines(), "")]
+    return View(
+        last.columns, last.rows, last.numbers, above="\n".join([*above, f"{name}:"]),
+        below="In brackets: 95 % of draws of sequences. Against PCA: ratios, of Gini differences.",
+    )  # fmt: skip
+
+
+def markdown_tables(study: Study) -> dict[str, str]:
+    """Return the same tables in Markdown, by their titles."""
+    return {title: _markdown(view) for title, view in tables(study).items()}
+
+
+def tables(study: Study) -> Mapping[str, View]:
+    """Return the tables by their titles."""
+    return {
+        "Sparsity, means over sections": _levels(study.sparsity, LEVELS),
+        "Sparsity against PCA": _contrasts(study.contrasts),
+        "Error of one probe": _levels(study.sparsity, {"error": "median error of an edge"}),
+        "Edges required": _required(study.required),
+        "Modules": _modules(study.modules),
+        "Predicted by words": _levels(
+            study.predicted, {"auc": "AUC", "tokens": "effective tokens"}, bounds=True
+        ),
+    }
+
+
+def _levels(frame: pd.DataFrame, shown: Mapping[str, str], *, bounds: bool = False) -> View:
+    """Return a row per network and basis, a column per measure."""
+    exact = frame[(frame["how"] == "exact") & frame["measure"].isin(list(shown))]
+    rows = []
+    for key, own in exact.groupby(KEYS, sort=False):
+        found = {row["measure"]: row for row in records_of(own)}
+        cells = [
+            _bounded(found[name]) if bounds else _short(found[name]["value"]) for name in shown
+        ]
+        rows.append((*map(str, key), *cells))
+    return View((*KEYS, *shown.values()), rows, frozenset(shown.values()))
+
+
+def _contrasts(frame: pd.DataFrame) -> View:
+    """Return a row per network, basis and measure: exact, and as one probe shows it."""
+    chosen = frame[frame["measure"].isin(CONTRASTS)]
+    rows = []
+    for (network, basis, measure), own in chosen.groupby([*KEYS, "measure"], sort=False):
+        found = {row["how"]: row for row in records_of(own)}
+        cells = [_bounded(found[how]) for how in ("exact", "probed")]
+        rows.append((str(network), str(basis), LEVELS[str(measure)], *cells))
+    return View((*KEYS, "measure", "exact", "one probe"), rows, frozenset(["exact", "one probe"]))
+
+
+def _required(frame: pd.DataFrame) -> View:
+    """Return a row per network and basis: sums over sections, and all sections at once."""
+    rows = []
+    for key, own in frame.groupby(KEYS, sort=False):
+        sections, (every,) = own[own["kind"] == "section"], records_of(own[own["kind"] == "all"])
+        rows.append(
+            (
+                *map(str, key), str(int(sections["edges"].sum())), str(every["edges"]),
+                f"{every['share']:.1%}", fixed_cell(every["score"]), fixed_cell(every["baseline"]),
+                fixed_cell(every["random_score"]),
+            )
+        )  # fmt: skip
+    numbers = ("one section at a time", "all at once", "of all", "score", "network", "random")
+    return View((*KEYS, *numbers), rows, frozenset(numbers))
+
+
+def _modules(frame: pd.DataFrame) -> View:
+    rows = [
+        (
+            *(row[name] for name in (*KEYS, "weights")), fixed_cell(row["modularity"]),
+            spread_cell(row["null_mean"], row["null_sd"]), fixed_cell(row["stability"]),
+            text_cell(row["modules"]),
+        )
+        for row in records_of(frame)
+    ]  # fmt: skip
+    numbers = ("Q", "without modules", "stability", "modules")
+    return View((*KEYS, "weights", *numbers), rows, frozenset(numbers))
+
+
+def _bounded(row: Mapping[str, Any]) -> str:
+    """Return 0.95 [0.93, 0.98]."""
+    value, low, high = (row[name] for name in ("value", "low", "high"))
+    return _short(value) if low is None else f"{_short(value)} [{_short(low)}, {_short(high)}]"
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _markdown(view: View) -> str:
+    lines = [
+        view.columns,
+        ["---:" if x in view.numbers else "---" for x in view.columns],
+        *view.rows,
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,219 @@
+"""A study of a small language model, against what its runs say when asked one by one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import transformers
+from transformers import AutoModelForCausalLM
+
+import queries
+from lib_graph.analysis.ablation import read_ablation
+from lib_graph.data.text import Text
+from lib_graph.errors import NotFoundError, UsageError
+from lib_graph.run import Run
+from queries.comparing.language_models import Budget, Study, study, write_study
+from queries.comparing.runs import compare_runs
+from queries.pictures.study import PICTURES
+from queries.views.study import markdown_tables, study_view
+from tests.lib_graph.language_models import ENDS, WORDS, save_tokenizer
+from tests.queries.conftest import Answer
+
+pytestmark = pytest.mark.slow
+
+CONTEXT, ROWS = 12, 16
+BUDGET = Budget(delta=0.3, answers=55, draws=20)
+Arguments = dict[str, Any]
+
+
+class Said:
+    """Progress that keeps its lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    def stage(self, name: str, total: int) -> Any:
+        from lib_graph.support.progress import SILENT
+
+        self.lines.append(name)
+        return SILENT.stage(name, total)
+
+
+def story(generator: torch.Generator) -> list[int]:
+    """Words that follow each other in a round, but for every fifth."""
+    words = [2]
+    for jump in (torch.rand(400, generator=generator) < 0.2).tolist():
+        step = int(torch.randint(8, (1,), generator=generator)) if jump else 1
+        words.append(2 + (words[-1] - 2 + step) % 8)
+    return words
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Arguments:
+    """A network that has learnt something, and a text."""
+    folder = tmp_path_factory.mktemp("study")
+    generator = torch.Generator().manual_seed(0)
+    words = story(generator)
+    config = transformers.GPT2Config(
+        n_layer=1, n_embd=8, n_head=2, n_positions=CONTEXT, resid_pdrop=0.0, embd_pdrop=0.0,
+        attn_pdrop=0.0, **ENDS,
+    )  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = AutoModelForCausalLM.from_config(config)
+    optimizer = torch.optim.Adam(model.parameters(), 0.03)
+    rows = torch.tensor(words[: 33 * CONTEXT]).view(-1, CONTEXT)
+    for _ in range(60):
+        optimizer.zero_grad()
+        model(rows, labels=rows).loss.backward()
+        optimizer.step()
+    model.save_pretrained(folder / "tiny")
+    save_tokenizer(folder / "tiny")
+    (folder / "story.txt").write_text(" ".join(WORDS[word] for word in words))
+    text = Text(folder / "story.txt", CONTEXT, CONTEXT * ROWS)
+    return {"models": [str(folder / "tiny")], "text": text, "out": folder / "out",
+            "bases": ["pca", "lib", "random"], "seeds": 1, "budget": BUDGET, "partitions": 2,
+            "null": 2}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def found(given: Arguments) -> Study:
+    return study(**given)
+
+
+@pytest.fixture(scope="module")
+def runs(given: Arguments, found: Study) -> dict[str, Run]:
+    names = {"pca": "tiny-pca", "lib": "tiny-lib", "random 0": "tiny-random-0"}
+    return {basis: Run.open(given["out"] / name) for basis, name in names.items()}
+
+
+def value(frame: pd.DataFrame, **where: str) -> float:
+    for name, wanted in where.items():
+        frame = frame[frame[name] == wanted]
+    (one,) = frame["value"]
+    return float(one)
+
+
+def test_sparsity_is_what_the_runs_compared_say(
+    given: Arguments, found: Study, runs: dict[str, Run]
+) -> None:
+    graphs = [queries.open_graph(given["out"] / "lib-graph.kgl", run.id) for run in runs.values()]
+    top = min(layer.features for run in runs.values() for layer in run.layers[:-1])
+    layers = compare_runs(graphs, null=0, top=top).layers.dropna(subset="gini")
+    assert set(found.sparsity["basis"]) == set(runs)
+    for basis, run in runs.items():
+        own = layers[layers["run"] == run.id]
+        for measure in ("for_90", "gini", "hoyer", "effective", "sources"):
+            expected = own[measure].astype(float).mean()
+            mean = value(found.sparsity, basis=basis, measure=measure, how="exact")
+            assert mean == pytest.approx(expected, rel=1e-4)
+    base, lib = (layers[layers["run"] == runs[basis].id] for basis in ("pca", "lib"))
+    ratios = np.log(lib["sources"].to_numpy() / base["sources"].to_numpy())
+    ratio = value(found.contrasts, basis="lib", measure="sources", how="exact")
+    assert ratio == pytest.approx(np.exp(ratios.mean()), rel=1e-4)
+    gini = value(found.contrasts, basis="lib", measure="gini", how="exact")
+    assert gini == pytest.approx(
+        (lib["gini"].to_numpy() - base["gini"].to_numpy()).mean(), abs=1e-4
+    )
+
+
+def test_intervals_hold_the_value_and_one_probe_says_something_else(found: Study) -> None:
+    contrasts = found.contrasts
+    assert set(contrasts["basis"]) == {"lib", "random 0"}
+    assert (contrasts["low"] <= contrasts["high"]).all()
+    inside = contrasts["value"].between(contrasts["low"], contrasts["high"])
+    assert inside[contrasts["how"] == "exact"].mean() > 0.7
+    by = contrasts[contrasts["measure"] == "effective"].set_index(["basis", "how"])["value"]
+    assert by["lib", "exact"] != by["lib", "probed"]
+    errors = found.sparsity[found.sparsity["measure"] == "error"]["value"]
+    assert errors.between(0.05, 1).all()
+
+
+def test_edges_required_and_modules_are_those_of_the_runs(
+    given: Arguments, found: Study, runs: dict[str, Run]
+) -> None:
+    for basis, run in runs.items():
+        rows = read_ablation(run)
+        rows = rows[rows["kind"] == "edges_required"]
+        own = found.required[(found.required["basis"] == basis)]
+        sections, whole = own[own["kind"] == "section"], own[own["kind"] == "all"]
+        assert sections["edges"].tolist() == rows["edges"].tolist()
+        assert (sections["score"] <= sections["baseline"] * (1 + BUDGET.delta)).all()
+        assert whole["pairs"].item() == sections["pairs"].sum()
+        assert 0 < whole["edges"].item() <= whole["pairs"].item()
+        graph = queries.open_graph(given["out"] / "lib-graph.kgl", run.id)
+        modules = found.modules[found.modules["basis"] == basis]
+        assert set(modules["weights"]) == {"sqrt", "log"}
+        for row in modules.itertuples():
+            table = graph.module_table(weights=row.weights, resolutions=[1.0], seeds=2, null=2)
+            assert row.modularity == table.frame["modularity"].item()
+            assert row.null_mean == table.frame["null_mean"].item()
+
+
+def test_a_network_of_rounds_has_words_that_predict_its_features(found: Study) -> None:
+    auc = found.predicted[found.predicted["measure"] == "auc"]
+    assert (auc["value"] > 0.7).all()
+    assert set(auc["basis"]) == {"pca", "lib", "random 0"}
+
+
+def test_what_is_there_is_not_made_again(given: Arguments, found: Study) -> None:
+    files = {path: path.stat().st_mtime_ns for path in given["out"].rglob("*.parquet")}
+    assert {path.name for path in files} >= {"sparsity.parquet", "required.parquet",
+                                             "predicted.parquet"}  # fmt: skip
+    said = Said()
+    again = study(**given, progress=said)
+    assert again.json_value() == found.json_value()
+    assert {path: path.stat().st_mtime_ns for path in given["out"].rglob("*.parquet")} == files
+    asked = [line for line in said.lines if line.startswith("[")]
+    assert [line[:5] for line in asked] == [
+        f"[{n}/5]" for n in (1, 1, 1, 2, 3, 2, 3, 2, 3, 4, 4, 4, 5, 5, 5)
+    ]
+    assert "[2/5] Are the interactions sparser, and would one probe" in asked[3]
+
+
+def test_results_are_written_with_pictures_and_read_again(tmp_path: Path, found: Study) -> None:
+    write_study(found, tmp_path)
+    for name in PICTURES:
+        assert (tmp_path / f"{name}.svg").read_text().count("<path") > 5
+    read = Study.of_json(json.loads((tmp_path / "results.json").read_text()))
+    assert markdown_tables(read) == markdown_tables(found)
+    lines = study_view(found).lines()
+    assert lines[0].split()[:2] == ["network", "basis"]
+    table = markdown_tables(found)["Edges required"].splitlines()
+    assert len(table) == 2 + 3
+    assert table[2].startswith("| tiny | pca | ")
+
+
+def test_bad_input_is_one_line(
+    given: Arguments, tmp_path: Path, cli: Callable[..., Answer]
+) -> None:
+    file = given["text"].file
+    few = {**given, "text": Text(file, CONTEXT, 60), "out": tmp_path}
+    with pytest.raises(UsageError, match=r"60 tokens are too few .* 8 coordinates .* at least 96"):
+        study(**few)
+    with pytest.raises(NotFoundError, match="random"):
+        study(**{**given, "bases": ["pca", "randon"]})
+    with pytest.raises(UsageError, match="Add it to --bases"):
+        study(**{**given, "bases": ["lib"]})
+    with pytest.raises(UsageError, match="called the same"):
+        study(**{**given, "models": given["models"] * 2})
+    with pytest.raises(UsageError, match="seeds is 0"):
+        study(**{**given, "seeds": 0})
+    with pytest.raises(UsageError, match="delta is 2"):
+        Budget(delta=2)
+    with pytest.raises(UsageError, match="draws is 3"):
+        Budget(draws=3)
+    answer = cli("reproduce", "language-models", *given["models"], "--text", str(file),
+                 "--context", str(CONTEXT), "--tokens", "60", "--out", str(tmp_path))  # fmt: skip
+    assert answer.code == 2
+    assert "60 tokens are too few" in answer.err
