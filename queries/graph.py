@@ -18,12 +18,14 @@ from queries.asking.ends import End, find_end
 from queries.asking.library import ask, find_query
 from queries.asking.matching import matched_features
 from queries.asking.places import ADVICE, Place, StoredLayer, find_layer
+from queries.asking.prompts import PromptGraph, read_prompt
 from queries.asking.reader import Reader
 from queries.asking.runs import RunInfo, choose_run, list_runs, runs_table
 from queries.asking.statements import Statement, read_text
 from queries.asking.tables import Table
 from queries.circuits.chosen import circuit_among, circuit_of_named
 from queries.circuits.circuit import Circuit, circuit_from_pairs, circuit_from_shares
+from queries.circuits.distinct import distinct_paths
 from queries.circuits.growing import grow_circuit
 from queries.circuits.overview import Overview, Ranked, find_overview, rank_interactions
 from queries.circuits.paths import Paths, find_paths
@@ -107,6 +109,10 @@ class Graph(Closing, Displayed):
     def runs(self) -> Table:
         """Return all complete runs of the store, the newest first: the fields of RunInfo."""
         return runs_table(self.store)
+
+    def prompt(self) -> PromptGraph | None:
+        """Return the prompt and the nodes of an attribution graph; None for a run over data."""
+        return read_prompt(self._reader())
 
     def features(self, *, layer: str | None = None, sort: Sort = defaults.SORT) -> Table:
         """Return the features of a layer or of all: FEATURE_COLUMNS.
@@ -238,19 +244,23 @@ class Graph(Closing, Displayed):
         source: str | None = None,
         target: str | None = None,
         k: int = defaults.PATHS,
+        distinct: int | None = None,
         min_importance: float = defaults.MIN_IMPORTANCE,
     ) -> Paths:
         """Return the k strongest paths from one place to another, exactly.
 
         A path's strength is the product of its shares. source, target: places; by default the
         first and the last layer. Of a whole layer, features with less than `min_importance` times
-        its largest importance are left out as ends; every output of a raw layer counts.
+        its largest importance are left out as ends; every output of a raw layer counts. distinct:
+        of the paths at most so many take the same interaction (`queries.circuits.distinct`).
 
         Raises NotFoundError for a place that is not there and UsageError for one that cannot end
         a path.
         """
         reader = self._reader()
         start, end = self._ends(reader, source, target, min_importance)
+        if distinct is not None:
+            return distinct_paths(reader, start, end, k=k, most=distinct)
         return find_paths(reader, start, end, k=k, layers=len(self.layers))
 
     def circuit(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import networkx as nx
     import pandas as pd
 
-__all__ = ["Path", "Paths", "find_paths", "walk_text"]
+__all__ = ["Path", "Paths", "check_ends", "find_paths", "walk_text"]
 
 WIDER = 4  # how much more is asked for when too few of the paths end where they should
 TRIES = 2
@@ -121,13 +121,7 @@ def find_paths(reader: Reader, source: End, target: End, *, k: int, layers: int)
     come back where there are fewer. Raises UsageError if k < 1 or the ends are not in the order of
     the layers.
     """
-    if k < 1:
-        raise UsageError(f"The number of paths is {k}. Ask for at least 1.")
-    if source.layer >= target.layer:
-        raise UsageError(
-            f"No path leads from '{source.place}' to '{target.place}': the layer of the first must "
-            "come before the layer of the second."
-        )
+    check_ends(source, target, k)
     if reader.skips:
         found: list[Record] | None = strongest_between(reader, source, target, k)
     else:
@@ -137,6 +131,17 @@ def find_paths(reader: Reader, source: End, target: End, *, k: int, layers: int)
     paths = (Path(**{key: _frozen(x) for key, x in row.items()}) for row in found)
     query = {"source": str(source.place), "target": str(target.place), "paths": k}
     return Paths(tuple(paths), reader.statements, query)
+
+
+def check_ends(source: End, target: End, k: int) -> None:
+    """Raise UsageError if k < 1 or the ends are not in the order of the layers."""
+    if k < 1:
+        raise UsageError(f"The number of paths is {k}. Ask for at least 1.")
+    if source.layer >= target.layer:
+        raise UsageError(
+            f"No path leads from '{source.place}' to '{target.place}': the layer of the first must "
+            "come before the layer of the second."
+        )
 
 
 def _by_stored_costs(

@@ -99,14 +99,26 @@ def interactions(store: str | None, run: str | None, output: AnswerOutput, **opt
 @source_option
 @target_option
 @click.option("-k", default=defaults.PATHS, show_default=True, help="How many paths.")
+@click.option("--distinct", type=click.IntRange(0), metavar="M",
+              help="At most M of them through the same interaction; 0: as many as there are. "
+              "[default: 1 into a whole layer, 0 into a feature]")  # fmt: skip
 @min_importance_option
 @output_options
-def paths(store: str | None, run: str | None, output: AnswerOutput, **options: Any) -> None:
+def paths(
+    store: str | None,
+    run: str | None,
+    distinct: int | None,
+    output: AnswerOutput,
+    **options: Any,
+) -> None:
     """Find the k strongest paths, exactly. A path's strength is the product of its shares.
 
-    An end that is left out is the first or the last layer as a whole.
+    An end that is left out is the first or the last layer as a whole. The strongest paths into a
+    whole layer are often one chain that fans out at its end: --distinct leaves that out, and the
+    paths are still the strongest of those that keep to it.
 
     \b
+    lib-graph paths
     lib-graph paths --target output/5
     lib-graph paths --source ln1.0/1 --target output/5 -k 3 --show-cypher
     """  # noqa: D301  \b is click's mark
@@ -114,5 +126,8 @@ def paths(store: str | None, run: str | None, output: AnswerOutput, **options: A
     from queries.views.answers import paths_view
 
     with open_graph(store, run) as graph:
-        found = graph.paths(**options)
+        if distinct is None:
+            target = options["target"]
+            distinct = int(target is None or graph.place(target).index is None)
+        found = graph.paths(**options, distinct=distinct or None)
     output.emit(found, paths_view, graph.run)

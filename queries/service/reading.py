@@ -91,10 +91,16 @@ def paths(
     source: Source = None,
     target: Target = None,
     k: Annotated[int, Query(ge=1, le=1000)] = defaults.PATHS,
+    distinct: Annotated[int | None, Query(ge=1, le=1000)] = None,
     min_importance: Share = defaults.MIN_IMPORTANCE,
 ) -> Response:
-    """Return the k strongest paths from one place to another."""
-    found = graph.paths(source=source, target=target, k=k, min_importance=min_importance)
+    """Return the k strongest paths from one place to another.
+
+    distinct: at most so many of them take the same interaction.
+    """
+    found = graph.paths(
+        source=source, target=target, k=k, distinct=distinct, min_importance=min_importance
+    )
     data = {"query": dict(found.query), "paths": found.records()}
     return answer(graph.run, data, found.statements)
 

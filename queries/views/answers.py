@@ -122,6 +122,9 @@ def paths_view(paths: Paths) -> View:
         for path in paths.paths
     ]
     below = "" if rows else "There is no path between these ends."
+    if rows and "distinct" in paths.query:
+        most = paths.query["distinct"]
+        below = f"Each interaction is on at most {most} of these paths; --distinct 0 ends that."
     if any(len(path.path) > LONG for path in paths.paths):
         below = "Of these paths only the ends are shown: --json, --csv and --parquet have all."
     return View(columns, rows, frozenset(["strength", "cost", "shares"]), below=below)
