@@ -26,7 +26,7 @@ from lib_graph.method.linear_map import LinearMap
 from lib_graph.method.moments import InteractionMoments, counted_rows
 from lib_graph.method.question import Question
 from lib_graph.method.rules import Rule
-from lib_graph.support.devices import exact
+from lib_graph.support.devices import exact, temporary
 
 __all__ = ["Branch", "HiddenUnits", "affine"]
 
@@ -153,7 +153,8 @@ class HiddenUnits(Kind, ABC):
         f, readout = question.f, question.readout
         along, inward = self._along(f.flatten(0, 1), question.rule), self._inward()
         inward, out = question.inverse @ inward, self.w_out @ readout.rotation
-        for which, rows, f_hat in question.sources(max(1, ELEMENTS // (len(inward) * out.numel()))):
+        most = max(1, temporary(f, ELEMENTS) // (len(inward) * out.numel()))
+        for which, rows, f_hat in question.sources(most):
             c = inward[:, which]
             through = (c.mT[..., None] * out[:, None]).flatten(2).flatten(0, 1)  # bh jr
             attributions = (rows @ readout.rotation).expand(f.shape[:2].numel(), -1, -1).clone()

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lib_graph.support.devices import temporary
+
 __all__ = ["Ends", "Narrow", "in_blocks"]
 
 Narrow = Callable[[Float[Tensor, "n s k"]], Float[Tensor, "n t m"]]
@@ -70,9 +72,9 @@ def in_blocks(narrow: Narrow, width: int) -> Narrow:
     Large temporaries cost more than what is done with them: the C library gives their memory back
     to the system, which clears it for the next ones.
     """
-    rows = max(1, BLOCK // width)
 
     def blocks(c: Float[Tensor, "n s k"]) -> Float[Tensor, "n s m"]:
+        rows = max(1, temporary(c, BLOCK) // width)
         parts = [narrow(part) for part in c.flatten(0, 1).split(rows)]
         whole: Tensor = torch.cat(parts).unflatten(0, c.shape[:2])
         return whole

@@ -9,10 +9,20 @@ from torch import Tensor
 
 from lib_graph.errors import NotFoundError, UsageError
 
-__all__ = ["CPU", "DEVICES", "device_named", "devices_here", "exact", "sums_on"]
+__all__ = [
+    "CPU",
+    "DEVICES",
+    "device_named",
+    "devices_here",
+    "exact",
+    "on_card",
+    "sums_on",
+    "temporary",
+]
 
 DEVICES = ("cpu", "cuda", "mps")
 CPU = torch.device("cpu")
+ON_CARD = 1 << 26  # numbers of a temporary on a card: half a gigabyte in float64
 
 
 def device_named(name: str, dtype: torch.dtype) -> torch.device:
@@ -50,6 +60,23 @@ def devices_here() -> list[str]:
     """
     cuda = [f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())]
     return ["cpu", *cuda, *(["mps"] if torch.backends.mps.is_available() else [])]
+
+
+def on_card(device: torch.device) -> bool:
+    """Return whether a device has a memory of its own, and no small caches to fit."""
+    return device.type != "cpu"
+
+
+def temporary(like: Tensor, cached: int) -> int:
+    """Return how many numbers a temporary may have beside a tensor.
+
+    On a processor it is what stays in the caches; on a card, which is fast with large ones alone,
+    it is the same for all.
+
+    >>> temporary(torch.ones(1), 1 << 18)
+    262144
+    """
+    return max(cached, ON_CARD) if on_card(like.device) else cached
 
 
 def sums_on(device: torch.device) -> torch.device:

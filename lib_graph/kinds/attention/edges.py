@@ -15,13 +15,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lib_graph.kinds.attention.one_pass import KEY, QUERY, VALUE, AttentionPass
+from lib_graph.kinds.attention.one_pass import (
+    KEY,
+    QUERIES,
+    QUERIES_ON_CARD,
+    QUERY,
+    VALUE,
+    AttentionPass,
+)
 from lib_graph.kinds.attention.positions import Moving
 from lib_graph.kinds.attention.spans import spans
+from lib_graph.support.devices import on_card, temporary
 
 __all__ = ["output_tangents"]
 
-QUERIES = 64  # in a block: later sources of a causal pattern are not looked at
 ELEMENTS = 1 << 20  # of a temporary
 
 
@@ -38,15 +45,17 @@ def output_tangents(
     h, n, t, e = along_path[0][1].q.shape
     into = torch.einsum("jd,kdhe->khje", rows, inward)
     found = f_hat.new_zeros(len(rows), n, t, h, e)
-    queries = min(QUERIES, t)
-    each = queries * f_hat.shape[1] * len(rows)
+    queries = min(QUERIES_ON_CARD if on_card(f_hat.device) else QUERIES, t)
+    each = max(1, temporary(f_hat, ELEMENTS) // (queries * f_hat.shape[1] * len(rows)))
     for weight, here in along_path:
-        for samples, outputs, block in here.blocks(max(1, ELEMENTS // each), queries):
-            at = slice(int(block.sources[0]), int(block.sources[-1]) + 1)
+        for samples, outputs, block in here.blocks(
+            max(1, temporary(f_hat, ELEMENTS) // each), queries
+        ):
+            at = slice(block.sources.start, block.sources.stop)
             along, swing = weight * block.a * f_hat[samples, at], None
             if block.norm is not None:
                 swing = along * (block.norm.n_hat @ rows.T) / -rows.shape[1]
-            for heads in spans(0, h, block.pattern[0].numel() * len(rows)):
+            for heads in spans(0, h, block.pattern[0].numel() * len(rows), f_hat):
                 moved = _moved(block, heads, into[:, heads], along, swing)
                 found[:, samples, outputs, heads] += moved.permute(2, 1, 3, 0, 4)
     return found

@@ -22,14 +22,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from lib_graph.kinds.attention.one_pass import AttentionPass
+from lib_graph.kinds.attention.one_pass import QUERIES, QUERIES_ON_CARD, AttentionPass
 from lib_graph.kinds.attention.own import Own
 from lib_graph.kinds.attention.pairs import add_pairs
-from lib_graph.support.devices import exact
+from lib_graph.support.devices import exact, on_card, temporary
 
 __all__ = ["second_moment"]
 
-QUERIES = 64  # in a block: later sources of a causal pattern are not looked at
 ROWS = 512  # samples × queries in a block
 
 
@@ -50,8 +49,7 @@ def second_moment(
     H = (out @ out.T).unflatten(0, (h, e)).unflatten(2, (h, e)).transpose(1, 2)  # h g e e
     gram, straight = inward.new_zeros(3, h, e, 3, h, e), inward.new_zeros(3, h, e, e)
     by_norm = None if here.norm is None else _NormSums(inward)
-    queries = min(QUERIES, here.q.shape[2])
-    for _, _, block in here.counting(counted).blocks(max(1, ROWS // queries), queries):
+    for _, _, block in here.counting(counted).blocks(*_block(here)):
         own = Own.of(block)
         own.add_products(H, gram)
         straight += own.straight()
@@ -71,6 +69,15 @@ def second_moment(
         outputs = n * t if counted is None else counted.sum()
         moment += cross + cross.T + outputs * (next_rotation @ next_rotation.T)
     return exact(moment)
+
+
+def _block(here: AttentionPass) -> tuple[int, int]:
+    """Return samples and queries in a block."""
+    heads, _, queries, sources = here.pattern.shape
+    if not on_card(here.q.device):
+        return max(1, ROWS // min(QUERIES, queries)), min(QUERIES, queries)
+    queries = min(QUERIES_ON_CARD, queries)
+    return max(1, temporary(here.q, ROWS) // (heads * queries * sources)), queries
 
 
 def _mirrored(gram: Float[Tensor, "3 h e 3 h e"]) -> Float[Tensor, "3he 3he"]:

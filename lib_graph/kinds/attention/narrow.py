@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
@@ -58,7 +57,7 @@ class NarrowAttention:
 
     def __call__(self, c: Float[Tensor, "n s k"]) -> Float[Tensor, "n t m"]:
         """Return what the heads write, read along R."""
-        at, (heads, size, m) = torch.arange(c.shape[1], device=c.device), self.out.shape
+        at, (heads, size, m) = range(c.shape[1]), self.out.shape
         q = self.query(c[:, self.outputs])
         q, k = (_heads(x, q.shape[-1] // heads) for x in (q, self.key(c)))
         q, k = self.positions.rotate(q, at[self.outputs]), self.positions.rotate(k, at)

@@ -31,8 +31,7 @@ class Own:
     @classmethod
     def of(cls, here: AttentionPass) -> Own:
         """Return the blocks of a pass."""
-        t = torch.arange(len(here.own), device=here.q.device)
-        pattern = here.pattern[:, :, t, here.own, None]
+        pattern = here.pattern[..., here.own].diagonal(dim1=-2, dim2=-1)[..., None]
         return cls(
             pattern,
             here.positions.unrotate(here.q, here.queries),
@@ -62,7 +61,7 @@ class Own:
         for h in range(heads):
             seen = (b @ H[:, h]).transpose(0, 1) @ query[h].mT  # nt g e
             gram[KEY, :, :, QUERY, h] += q.mT @ seen.transpose(0, 1)
-            for g in spans(h, heads, by_row[0].numel()):
+            for g in spans(h, heads, by_row[0].numel(), by_row):
                 onto = (weighted[h].flatten(0, 1) @ H[h, g]).unflatten(1, (e, -1))
                 gram[QUERY, h, :, QUERY, g] += (
                     onto.flatten(2) @ by_row[g].flatten(2).mT
@@ -99,7 +98,7 @@ def _query_blocks(here: AttentionPass) -> Float[Tensor, "h n t e e"]:
     """Return Q_t = R_t Σ_u k_uᵀ b_tu."""
     e = here.q.shape[-1]
     blocks = []
-    for h in spans(0, len(here.q), here.k[0].numel() * e):
+    for h in spans(0, len(here.q), here.k[0].numel() * e, here.k):
         k, v, pattern = here.k[h], here.v[h], here.pattern[h]
         outer = (k[..., None] * v[..., None, :]).flatten(-2)
         found = (pattern @ outer).unflatten(-1, (e, e))

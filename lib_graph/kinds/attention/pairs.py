@@ -30,7 +30,7 @@ def add_pairs(
     heads, weight = len(here.q), here.a.square()
     carried = None if here.norm is None else _Carried(here, here.norm.m)
     for h in range(heads):
-        for g in spans(0, heads, here.pattern[0].numel()):
+        for g in spans(0, heads, here.pattern[0].numel(), here.pattern):
             pair = here.pattern[h] * here.pattern[g]
             X = _differences(here, H[h, g], h, g)
             received = pair.mT @ _with_ones(here.q[g])  # g n s (e + 1)

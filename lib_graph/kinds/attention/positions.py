@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from lib_graph.errors import ModelError
@@ -23,13 +23,11 @@ class Positions(Protocol):
         """Raise ModelError if inputs of this length have positions without a rotation."""
         ...
 
-    def rotate(self, x: Float[Tensor, "*n s e"], at: Int[Tensor, " s"]) -> Float[Tensor, "*n s e"]:
+    def rotate(self, x: Float[Tensor, "*n s e"], at: range) -> Float[Tensor, "*n s e"]:
         """Return x_s R_s for rows at the positions `at`."""
         ...
 
-    def unrotate(
-        self, x: Float[Tensor, "*n s e"], at: Int[Tensor, " s"]
-    ) -> Float[Tensor, "*n s e"]:
+    def unrotate(self, x: Float[Tensor, "*n s e"], at: range) -> Float[Tensor, "*n s e"]:
         """Return x_s R_sᵀ for rows at the positions `at`."""
         ...
 
@@ -38,7 +36,7 @@ class Positions(Protocol):
         q: Float[Tensor, "*n t e"],
         weights: Float[Tensor, "*n t s"],
         factor: Float[Tensor, "*n s 1"],
-        at: Int[Tensor, " s"],
+        at: range,
     ) -> Float[Tensor, "*n t e"]:
         """Return Σ_s weights_ts factor_s q_t R_sᵀ."""
         ...
@@ -48,7 +46,7 @@ class Positions(Protocol):
         q: Float[Tensor, "n t e"],
         others: Float[Tensor, "g n t e"],
         weights: Float[Tensor, "g n t s"],
-        at: Int[Tensor, " s"],
+        at: range,
     ) -> Float[Tensor, "g e e"]:
         """Return Σ_nts weights_ts (q_t R_sᵀ)ᵀ (other_t R_sᵀ) for each of the others."""
         ...
@@ -70,7 +68,7 @@ class Moving(NamedTuple):
     """
 
     value: Float[Tensor, "h n s e"]
-    at: Int[Tensor, " s"]
+    at: range
     along: Float[Tensor, "n s j"]
     into: Float[Tensor, "h j e"]
     swing: Float[Tensor, "n s j"] | None
@@ -84,25 +82,26 @@ class Moving(NamedTuple):
         return found
 
 
+@dataclass(frozen=True)
 class Fixed:
     """No rotation: R_s = 1."""
 
     def check(self, length: int) -> None:
         """Do nothing: any length will do."""
 
-    def rotate(self, x: Tensor, at: Tensor) -> Tensor:
+    def rotate(self, x: Tensor, at: range) -> Tensor:
         """Return x."""
         return x
 
-    def unrotate(self, x: Tensor, at: Tensor) -> Tensor:
+    def unrotate(self, x: Tensor, at: range) -> Tensor:
         """Return x."""
         return x
 
-    def spread(self, q: Tensor, weights: Tensor, factor: Tensor, at: Tensor) -> Tensor:
+    def spread(self, q: Tensor, weights: Tensor, factor: Tensor, at: range) -> Tensor:
         """Return q_t Σ_s weights_ts factor_s."""
         return q * (weights @ factor)
 
-    def products(self, q: Tensor, others: Tensor, weights: Tensor, at: Tensor) -> Tensor:
+    def products(self, q: Tensor, others: Tensor, weights: Tensor, at: range) -> Tensor:
         """Return Σ_nt (Σ_s weights_ts) q_tᵀ other_t."""
         weighted = q * weights.sum(-1, keepdim=True)
         found: Tensor = weighted.flatten(1, 2).mT @ others.flatten(1, 2)
@@ -142,25 +141,25 @@ class Rotary:
                 "shorter inputs."
             )
 
-    def rotate(self, x: Tensor, at: Tensor) -> Tensor:
+    def rotate(self, x: Tensor, at: range) -> Tensor:
         """Return x_s R_s."""
-        return _turned(x, self.cos[at], self.sin[at])
+        return _turned(x, self.cos[_rows(at)], self.sin[_rows(at)])
 
-    def unrotate(self, x: Tensor, at: Tensor) -> Tensor:
+    def unrotate(self, x: Tensor, at: range) -> Tensor:
         """Return x_s R_sᵀ."""
-        return _turned(x, self.cos[at], -self.sin[at])
+        return _turned(x, self.cos[_rows(at)], -self.sin[_rows(at)])
 
-    def spread(self, q: Tensor, weights: Tensor, factor: Tensor, at: Tensor) -> Tensor:
+    def spread(self, q: Tensor, weights: Tensor, factor: Tensor, at: range) -> Tensor:
         """Return q_t turned by the weighted sums of the tables."""
-        tables = torch.cat([self.cos[at], -self.sin[at]], -1)
+        tables = torch.cat([self.cos[_rows(at)], -self.sin[_rows(at)]], -1)
         cos, sin = (weights @ (factor * tables)).chunk(2, -1)
         return _turned(q, cos, sin)
 
-    def products(self, q: Tensor, others: Tensor, weights: Tensor, at: Tensor) -> Tensor:
+    def products(self, q: Tensor, others: Tensor, weights: Tensor, at: range) -> Tensor:
         """Return the products of each s, turned back on both sides, and summed."""
         e = q.shape[-1]
         parts = []
-        for g in spans(0, len(others), q.numel() * e):
+        for g in spans(0, len(others), q.numel() * e, q):
             outer = (q[..., :, None] * others[g, ..., None, :]).flatten(-2)
             at_s = weights[g].flatten(1, 2).mT @ outer.flatten(1, 2)  # g s (i j)
             by_row = at_s.unflatten(-1, (e, e)).transpose(1, 2)  # g i s j
@@ -181,6 +180,10 @@ class Rotary:
     def gauges(self, size: int) -> Mapping[str, int]:
         """Return what commutes with the rotations: a scale and a phase of each pair."""
         return {"scale and phase of each rotary pair of W_Q and W_K per head": size}
+
+
+def _rows(at: range) -> slice:
+    return slice(at.start, at.stop, at.step)
 
 
 def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

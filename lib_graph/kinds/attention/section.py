@@ -13,7 +13,7 @@ from torch import Tensor
 from lib_graph.kinds.attention.edges import output_tangents
 from lib_graph.kinds.attention.moment import second_moment
 from lib_graph.kinds.attention.narrow import Heads, NarrowAttention
-from lib_graph.kinds.attention.one_pass import AttentionPass, Normalised
+from lib_graph.kinds.attention.one_pass import AttentionPass, Normalised, Reach
 from lib_graph.kinds.attention.positions import Fixed, Positions
 from lib_graph.kinds.norm import Norm
 from lib_graph.kinds.tail import Tail, read_first, write_last
@@ -99,22 +99,22 @@ class Attention(Kind):
         if self.norm is not None:
             n_hat, a = self.norm.normalised(n)
             n = self.norm.scaled(n_hat, alpha)
-        sources = torch.arange(f.shape[1], device=f.device)
+        sources = range(f.shape[1])
         queries = sources[self.outputs]
         q = self._heads(n[:, self.outputs], self.w_q, self.b_q, alpha)
         k = self._heads(n, self.w_k, self.b_k, alpha)
         v = self._heads(n, self.w_v, self.b_v, alpha)
         q, k = self.positions.rotate(q, queries), self.positions.rotate(k, sources)
-        visible = self._visible(f.shape[1])
-        pattern = (self._scale() * q @ k.mT).masked_fill(~visible, -torch.inf).softmax(-1)
+        hidden = ~self._visible(f.shape[1])
+        pattern = (self._scale() * q @ k.mT).masked_fill(hidden, -torch.inf).softmax(-1)
         norm = None
         if n_hat is not None and self.norm is not None:
             gained = n_hat * self.norm.gain
             moved = [self._heads(gained, w) for w in (self.w_v, self.w_k, self.w_q)]
             norm = Normalised(n_hat, torch.stack(moved))
         return AttentionPass(
-            q, k, v, pattern, pattern @ v, a, norm, visible, queries, sources, self.positions,
-            self._scale(),
+            q, k, v, pattern, pattern @ v, a, norm, Reach(self.causal, self.window), queries,
+            sources, self.positions, self._scale(),
         )  # fmt: skip
 
     def _scale(self) -> float:

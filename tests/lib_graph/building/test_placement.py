@@ -1,9 +1,10 @@
 """What a pass computes stays on its device: tried without one, on tensors that have no numbers.
 
 Torch's fake tensors say where they are and refuse to meet those of another device, as real ones do.
-They have no numbers to decide by, and no way back without a driver: so only sections with a closed
-form for which no positions are looked up are tried here. On a real card `test_cuda.py` compares the
-numbers of all kinds.
+They have no numbers to decide by, and no way back without a driver. Interactions of `ln1.0` also
+take a derivative of the graph as it was traced, which names the processor that it was traced on.
+Sections of all kinds are tried in `kinds/test_on_card.py`; on a real card `test_cuda.py` compares
+numbers.
 """
 
 from __future__ import annotations
@@ -98,6 +99,7 @@ def job_there(job, batches):
 
 PASSES = {
     "means and Gram matrices": lambda job, _: tuple(moments_of(job).values()),
+    "Jacobian of ln1.0": lambda job, bases: moment(job, bases, 0),
     "Jacobian of ln2.0": lambda job, bases: moment(job, bases, 1),
     "Jacobian of unembed": lambda job, bases: moment(job, bases, 2),
     "interactions of ln2.0": lambda job, bases: (interactions(job, bases, 1),),

@@ -29,13 +29,14 @@ def measured(monkeypatch):
 
 
 @pytest.mark.slow
-def test_sections_that_are_alike_are_measured_once(measured):
-    _, llama = network("llama")
-    make_plan(llama, (tokens(),), 4, PLENTY, RULE)
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+def test_sections_that_are_alike_are_measured_once(measured, name):
+    _, model = network(name)
+    make_plan(model, (tokens(),), 4, PLENTY, RULE)
     ends = {source for source, _ in measured}
     assert len(measured) == 2 * len(ends)  # on two samples and on four
     assert len(ends) == 3  # attention, MLP, and the last norm with its map; of two blocks
-    assert len(llama.sections) == 5
+    assert len(model.sections) == 5
 
 
 @pytest.mark.slow
