@@ -183,7 +183,13 @@ def test_the_columns_say_what_the_graph_says(tmp_path: Path) -> None:
             (tmp_path / "graph.kgl.columns" / "index.json").unlink()
         with queries.open_graph(tmp_path / "graph.kgl") as graph:
             assert (graph.store.columns() is not None) == kept
-            found = [graph.query(name, **values).records() for name, values in asked]
+            middle = [graph.features(layer=layer).frame["id"].iloc[-1] for layer in ("3", "4")]
+            near = [("inputs_of", {}), ("outputs_of", {}), ("paths_through", {"k": 1000})]
+            ends = {"first": middle[0], "second": middle[1]}
+            about = [(name, {"feature": middle[0], **values}) for name, values in near]
+            every = [*asked, *about, ("shared_inputs", ends)]
+            found = [graph.query(name, **values).records() for name, values in every]
+            assert all(found[len(asked) :])
             found += [[table.records() for table in graph.sections()]]
             modules = graph.communities()
             answers.append((found, modules.records()))
