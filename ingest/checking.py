@@ -57,8 +57,10 @@ def check_features(run: Run) -> None:
         ("a run that is not the manifest's", _mask(features.run != run.id)),
         ("an index that is there before or negative", _double(features, place)),
         (f"a role that is none of {', '.join(roles)}", _mask(~features.role.isin(roles))),
-        ("a layer_index that is not its layer's",
-         layer_numbers(features.layer, _numbered(run)) != features.layer_index.to_numpy()),
+        (
+            "a layer_index that is not its layer's",
+            layer_numbers(features.layer, _numbered(run)) != features.layer_index.to_numpy(),
+        ),
     ]
     for name in ("importance", "variance"):
         value = features[name].to_numpy(dtype=np.float64)

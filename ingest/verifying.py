@@ -32,6 +32,7 @@ ORDER BY layer_index, index
 RELABEL = """
 UNWIND $rows AS row
 MATCH (f:Feature {id: row.id})
+WHERE f.run = $run
 SET f.label = row.label
 """
 INTERACTIONS = """
@@ -94,12 +95,12 @@ def update_labels(graph: GraphStore, contents: Contents, stored_as: str) -> int:
         for place, label in zip(changed.place, changed.label, strict=True)
     ]
     for start in range(0, len(rows), PIECE_ROWS):
-        graph.transact(partial(_relabel, rows=rows[start : start + PIECE_ROWS]))
+        graph.transact(partial(_relabel, run=stored_as, rows=rows[start : start + PIECE_ROWS]))
     return len(rows)
 
 
-def _relabel(transaction: Transaction, *, rows: list[Row]) -> None:
-    transaction.execute(RELABEL, {"rows": rows})
+def _relabel(transaction: Transaction, *, run: str, rows: list[Row]) -> None:
+    transaction.execute(RELABEL, {"run": run, "rows": rows})
 
 
 def _stored(graph: GraphStore, contents: Contents, stored_as: str) -> Iterator[pd.DataFrame]:
