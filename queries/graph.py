@@ -18,6 +18,7 @@ from queries.asking.ends import End, find_end
 from queries.asking.library import ask, find_query
 from queries.asking.matching import matched_features
 from queries.asking.places import ADVICE, Place, StoredLayer, find_layer
+from queries.asking.prompts import PromptGraph, read_prompt
 from queries.asking.reader import Reader
 from queries.asking.runs import RunInfo, choose_run, list_runs, runs_table
 from queries.asking.statements import Statement, read_text
@@ -108,6 +109,10 @@ class Graph(Closing, Displayed):
     def runs(self) -> Table:
         """Return all complete runs of the store, the newest first: the fields of RunInfo."""
         return runs_table(self.store)
+
+    def prompt(self) -> PromptGraph | None:
+        """Return the prompt and the nodes of an attribution graph; None for a run over data."""
+        return read_prompt(self._reader())
 
     def features(self, *, layer: str | None = None, sort: Sort = defaults.SORT) -> Table:
         """Return the features of a layer or of all: FEATURE_COLUMNS.

@@ -1,5 +1,6 @@
 """The commands and the Python of the pages in docs/, run as they stand there."""
 
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -93,7 +94,8 @@ def test_attribution_graphs(tmp_path):
         file = reference_data("formats/graphs") / f"{name}.json"
         shutil.copy(file, tmp_path / "my-graphs")
     printed = run("".join(blocks("formats.md", "sh graphs")).splitlines(), tmp_path)
-    loaded, paths, pinned, where, found = printed.values()
+    loaded, paths, pinned, where, _, found = printed.values()
+    assert json.loads((tmp_path / "again.json").read_text())["metadata"]["schema_version"] == 1
     assert loaded.count("Loaded run") == 2
     assert "logits/" in paths
     assert "say Austin" in pinned

@@ -76,7 +76,7 @@ def _features(graph: GraphFile) -> pd.DataFrame:
 
 def _extra(node: Node, number: int | None) -> str | None:
     """Return, as JSON, what the file says of a node beside its columns and what is as usual."""
-    layer = node.layer.partition(".")[0]
+    layer = node.layer if node.role in ENDS else str(node.depth[0])
     usual = usual_fields(node.role, layer, number, node.position, node.probability)
     kept = {
         key: value
@@ -85,7 +85,7 @@ def _extra(node: Node, number: int | None) -> str | None:
     }
     if as_label(node.label) != node.label:
         kept["clerp"] = node.label
-    return json_text(kept) if kept else None
+    return json_text(dict(sorted(kept.items()))) if kept else None
 
 
 def _same(one: Any, other: Any) -> bool:

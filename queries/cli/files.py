@@ -140,7 +140,8 @@ def _export(
     elif what == "interactions":
         export_interactions(graph, file, format=format, min_strength=min_strength)
     else:
-        export_circuit(graph.circuit(**circuit), file, format=format, run=graph.run)
+        found = graph.circuit(**circuit)
+        export_circuit(found, file, format=format, run=graph.run, prompt=graph.prompt())
 
 
 @command(short_help="Draw a circuit, the strongest paths, or a whole run.")

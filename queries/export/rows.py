@@ -14,16 +14,18 @@ import pandas as pd
 
 from lib_graph.run.circuit import INTERACTION_COLUMNS
 from lib_graph.support import defaults
-from lib_graph.support.tables import write_csv, write_json_rows, write_parquet
+from lib_graph.support.tables import Record, write_csv, write_json_rows, write_parquet
 from lib_graph.support.texts import json_text
 from queries.asking.tables import stacked
 from queries.circuits.circuit import Circuit
 from queries.export.drawn import DrawnGraph, draw
 from queries.export.formats import Format, format_of
 from queries.export.json_graphs import cytoscape, neuronpedia, node_link
+from queries.export.prompts import prompt_graph
 from queries.export.xml_graphs import write_gexf, write_graphml
 
 if TYPE_CHECKING:
+    from queries.asking.prompts import PromptGraph
     from queries.asking.runs import RunInfo
     from queries.graph import Graph
 
@@ -42,7 +44,7 @@ def export_features(graph: Graph, file: IO[bytes], *, format: Format) -> None:
         _write_rows([features], file, format)
     else:
         nothing = pd.DataFrame(columns=list(INTERACTION_COLUMNS))
-        _write_graph(draw(features, nothing, _about(graph.run)), file, format)
+        _write_drawn(graph, features, nothing, file, format)
 
 
 def export_interactions(
@@ -57,15 +59,34 @@ def export_interactions(
         _write_rows(sections, file, format)
     else:
         features, every = graph.features().frame, stacked(list(sections))
-        _write_graph(draw(features, every, _about(graph.run)), file, format)
+        _write_drawn(graph, features, every, file, format)
+
+
+def _write_drawn(
+    graph: Graph,
+    features: pd.DataFrame,
+    interactions: pd.DataFrame,
+    file: IO[bytes],
+    format: Format,
+) -> None:
+    if format == "neuronpedia" and (prompt := graph.prompt()) is not None:
+        _write_json(prompt_graph(prompt, features["id"], interactions), file)
+    else:
+        _write_graph(draw(features, interactions, _about(graph.run)), file, format)
 
 
 def export_circuit(
-    circuit: Circuit, file: IO[bytes], *, format: Format, run: RunInfo | None = None
+    circuit: Circuit,
+    file: IO[bytes],
+    *,
+    format: Format,
+    run: RunInfo | None = None,
+    prompt: PromptGraph | None = None,
 ) -> None:
     """Write a circuit: its interactions as rows, all of it as JSON or a graph.
 
-    `run` is what the store says of its run, which graphs tell.
+    `run` is what the store says of its run, which graphs tell; `prompt` what it says of an
+    attribution graph, which Neuronpedia's JSON is written from.
 
     Raises NotFoundError for a format that is none.
     """
@@ -73,6 +94,8 @@ def export_circuit(
         file.write(f"{json_text(circuit.json_value(), indent=1)}\n".encode())
     elif format in ROWS:
         _write_rows([circuit.interactions], file, format)
+    elif format == "neuronpedia" and prompt is not None:
+        _write_json(prompt_graph(prompt, circuit.features["id"], circuit.interactions), file)
     else:
         about = {"run": circuit.run, **(_about(run) if run else {}), "name": circuit.name}
         query = {key: value for key, value in circuit.query.items() if value is not None}
@@ -101,4 +124,8 @@ def _write_graph(graph: DrawnGraph, file: IO[bytes], format: Format) -> None:
         write_gexf(graph, file)
     else:
         make = {"cyjs": cytoscape, "node-link": node_link, "neuronpedia": neuronpedia}[format]
-        file.write(f"{json_text(make(graph), indent=1)}\n".encode())
+        _write_json(make(graph), file)
+
+
+def _write_json(value: Record, file: IO[bytes]) -> None:
+    file.write(f"{json_text(value, indent=1)}\n".encode())

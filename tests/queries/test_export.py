@@ -11,7 +11,6 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import networkx as nx
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -24,10 +23,11 @@ from lib_graph.run.circuit import INTERACTION_COLUMNS
 from lib_graph.support.tables import records_of, write_csv, write_json_rows, write_parquet
 from lib_graph.support.texts import json_text
 from queries.circuits.circuit import Circuit
-from queries.export import Format, export_circuit, format_of
+from queries.export import Format, format_of
 from queries.pictures.circuit import plot_circuit
 from queries.report.page import render
 from tests.loaded import load_once
+from tests.queries.awkward import AWKWARD, awkward_circuit, written
 from tests.queries.cli.test_reading import Cli
 from tests.synthetic import random_run
 
@@ -164,43 +164,9 @@ def test_frames_with_the_same_columns_are_one_file() -> None:
     assert [list(path) for path in found["path"]] == [["x"], ["y", "z"], []]
 
 
-AWKWARD = ["", "same", "same", "a\x00b\x1b[1m<&\"'>\ufffe", "Δ – ü", "yes\nno", "$x_{", "]]>"]
-
-
 @pytest.fixture(scope="module")
 def awkward() -> Circuit:
-    """A circuit with labels that no file likes, missing values and a constant."""
-    features = pd.DataFrame(
-        {
-            "id": [f"r/{layer}/{i}" for layer in "ab" for i in range(4)],
-            "layer": [layer for layer in "ab" for _ in range(4)],
-            "layer_index": [n for n in (0, 2) for _ in range(4)],
-            "index": [*range(4)] * 2,
-            "role": ["constant", *["feature"] * 7],
-            "importance": [np.nan, *np.linspace(1e-300, 3, 7)],
-            "variance": [np.nan, *np.linspace(0, 1, 7)],
-            "label": AWKWARD,
-        }
-    )
-    interactions = pd.DataFrame(
-        {
-            "source": ["r/a/0", "r/a/1", "r/a/1", "r/a/3"],
-            "target": ["r/b/0", "r/b/0", "r/b/3", "r/b/1"],
-            "strength": [1.5, 0.1, 2e-9, 7.0],
-            "stderr": [np.nan, 1e-310, 0.2, np.inf],
-            "effect": [-1.0, 0.25, np.nan, -3.0],
-            "share": [np.nan, 0.5, 0.25, 0.125],
-            "source_label": "",
-            "target_label": "",
-        }
-    )
-    return Circuit("r", {"target": "b/0\x07", "min_share": 0.1}, features, interactions)
-
-
-def written(circuit: Circuit, format: Format) -> bytes:
-    file = io.BytesIO()
-    export_circuit(circuit, file, format=format)
-    return file.getvalue()
+    return awkward_circuit()
 
 
 READERS: dict[str, Callable[[bytes], nx.DiGraph[str]]] = {

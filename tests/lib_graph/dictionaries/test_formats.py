@@ -1,8 +1,10 @@
 """Every layout, as its library's source writes and reads it; and what content cannot decide."""
 
 import json
+import zipfile
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -297,6 +299,27 @@ def test_what_reads_behind_a_norm_that_was_folded_is_refused(hook, tmp_path):
     assert asked("stream", "blocks.0.hook_resid_pre", True)["x"].hook
     with pytest.raises(UsageError, match="whose norms TransformerLens had folded"):
         asked("folded", hook, True)
+
+
+@pytest.mark.parametrize("name", ["params.npz", "ae.pt"])
+def test_an_archive_that_unpacks_out_of_all_proportion_is_refused(name, tmp_path, monkeypatch):
+    """A thousand times its size, which the bound says before anything of it is unpacked."""
+    zeros = np.zeros(1 << 20, np.float32)
+    if name == "params.npz":
+        np.savez_compressed(tmp_path / name, W_enc=zeros)
+    else:
+        torch.save({"encoder.weight": torch.from_numpy(zeros)}, tmp_path / "plain.pt")
+        with (
+            zipfile.ZipFile(tmp_path / "plain.pt") as plain,
+            zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as made,
+        ):
+            for each in plain.namelist():
+                made.writestr(each, plain.read(each))
+        (tmp_path / "plain.pt").unlink()
+    assert (tmp_path / name).stat().st_size < 20_000
+    monkeypatch.setattr("lib_graph.dictionaries.files.LEAST", 1 << 20)
+    with pytest.raises(RunError, match=r"it would unpack to 419\d{4} bytes"):
+        read(tmp_path)
 
 
 def test_a_yaml_with_tags_is_data(tmp_path):

@@ -72,28 +72,6 @@ def test_circuit_tracer_gets_the_same_features(name, tmp_path):
         assert torch.allclose(outputs([each.holds], [x])[0], recovered(held, x), atol=1e-5)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", DICTIONARIES)
-def test_saelens_own_loader(name, tmp_path):
-    """Not among what is installed for tests: it brings TransformerLens and its models."""
-    sae_lens = pytest.importorskip("sae_lens")
-    held, x = DICTIONARIES[name], inputs()
-    (file,) = write_dictionaries(tmp_path / "out", {"ln1.0": held}, "saelens", "m")
-    sae = sae_lens.SAE.load_from_disk(str(file.parent))
-    assert torch.allclose(sae.encode(x.float()).double(), held.coordinates(x), atol=1e-5)
-    assert torch.allclose(sae(x.float()).double(), recovered(held, x), atol=1e-5)
-
-
-@pytest.mark.slow
-def test_circuit_tracers_own_loader(tmp_path):
-    """Not among what is installed for tests, for the same reason."""
-    loading = pytest.importorskip("circuit_tracer.transcoder.single_layer_transcoder")
-    held, x = DICTIONARIES["jumprelu"], inputs()
-    (file,) = write_dictionaries(tmp_path / "out", {"ln1.0": held}, "circuit-tracer", "m")
-    found = loading.load_relu_transcoder(str(file), 0, device=torch.device("cpu"))
-    assert torch.allclose(found.encode(x.float()).double(), held.coordinates(x), atol=1e-5)
-
-
 @pytest.mark.parametrize(
     ("held", "format", "error", "words"),
     [

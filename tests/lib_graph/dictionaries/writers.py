@@ -126,6 +126,23 @@ def saelens_skip(folder):
     return folder, run
 
 
+def run_over_a_transcoder(folder):
+    """As `lib_graph.dictionaries.bases_file` has a layer at which a transcoder stands in."""
+    parts = {"rotation": torch.eye(3), "mean": torch.zeros(3), "transcoder_encoder": ENC,
+             "transcoder_encoder_bias": B, "transcoder_decoders": DEC[:, None],
+             "transcoder_decoder_bias": C, "transcoder_threshold": THETA,
+             "transcoder_skip": SKIP.T}  # fmt: skip
+    words = {"blocks.1.hook_resid_post.transcoder_activation": "jumprelu"}
+    named = {f"blocks.1.hook_resid_post.{name}": x for name, x in parts.items()}
+    save_file(same(named), folder / "bases.safetensors", words)
+
+    def run(x):
+        f = jump(x @ ENC + B)
+        return f, f @ DEC + C + x @ SKIP.T
+
+    return folder, run
+
+
 def dictionary_learning(folder, kind, tensors, **trainer):
     torch.save(tensors, folder / "ae.pt")
     trainer = {"dict_class": kind, "submodule_name": "resid_post_layer_1", **trainer}
@@ -289,7 +306,8 @@ WRITERS = {
     writer.__name__: writer
     for writer in (
         saelens_old, saelens_old_topk, saelens_finetuned, saelens_layer_norm, saelens_constant_norm,
-        saelens_skip, auto_encoder_new, batch_topk, matryoshka, sparsify_groupmax, gemma_scope_2,
+        saelens_skip, run_over_a_transcoder, auto_encoder_new, batch_topk, matryoshka,
+        sparsify_groupmax, gemma_scope_2,
         gemma_embedding, openai_relu, circuit_tracer_skip, llama_scope, goodfire, qwen_scope,
     )
 }  # fmt: skip
