@@ -21,6 +21,7 @@ from benchmarks.builds import measure_builds
 from benchmarks.cases import measure_build, measure_help, measure_store
 from benchmarks.measuring import Figure
 from benchmarks.modular_addition import measure_modular_addition
+from benchmarks.page import measure_page
 from benchmarks.sections import measure_sections
 from benchmarks.smollm2 import measure_smollm2
 from benchmarks.starting import measure_starting
@@ -29,7 +30,16 @@ from benchmarks.stores import SIZES, measure_stores
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 TABLE = re.compile(r"(?<=<!-- benchmark -->\n).*(?=<!-- /benchmark -->)", re.DOTALL)
 REPOSITORY = Path(__file__).parents[1]
-PARTS = ("command", "starting", "sections", "modular-addition", "builds", "smollm2", "stores")
+PARTS = (
+    "command",
+    "starting",
+    "sections",
+    "modular-addition",
+    "builds",
+    "smollm2",
+    "stores",
+    "page",
+)
 PACKAGES = ("torch", "neo4j", "kglite", "pandas")
 
 
@@ -53,7 +63,8 @@ def main(
     holds whole builds against the memory they announced, and `smollm2` makes the graph of a
     language model of 135M parameters, once, in
     about half an hour. `stores` loads runs of 110,000 and 2.25M interactions and asks about them,
-    with this code and with that of an older commit. The file keeps what other parts found on this
+    with this code and with that of an older commit; `page` opens the page of such a run in
+    Chromium. The file keeps what other parts found on this
     machine before. CPU seconds mean something on a quiet machine only: waiting threads count as
     busy.
     """
@@ -113,6 +124,9 @@ def _measure(part: str, repeat: int, neo4j: bool, large: bool) -> Iterator[list[
         with tempfile.TemporaryDirectory() as name:
             sizes = tuple(SIZES) if large else tuple(SIZES)[:-1]
             yield from measure_stores(Path(name), repeat, sizes)
+    elif part == "page":
+        with tempfile.TemporaryDirectory() as name:
+            yield measure_page(Path(name), repeat)
     else:
         yield from _measure_command(repeat, neo4j)
 

@@ -32,6 +32,7 @@ from ingest.schema import (
     HAS_LAYER,
     INTERACTS,
     LAYER,
+    NODE,
     RUN,
     NodeTable,
     RelationshipTable,
@@ -47,12 +48,23 @@ __all__ = ["ImportFormat", "ImportReport", "write_import"]
 
 ImportFormat = Literal["csv", "parquet"]
 ARGUMENTS = "import.args"
-LONGS = ("schema_version", "layer_index", "index", "width", "features", "interactions")
-DOUBLES = (
-    "importance", "variance", "cost_from_inputs", "cost_to_outputs", "strength_total",
-    "strength_stored", "strength", "stderr", "effect", "share", "cost",
-)  # fmt: skip
-NODES = (RUN, LAYER, FEATURE)
+TYPES: dict[str, tuple[str, pa.DataType]] = {
+    **dict.fromkeys(
+        ("schema_version", "layer_index", "index", "width", "features", "interactions"),
+        (":long", pa.int64()),
+    ),
+    **dict.fromkeys(("depth", "position", "number"), (":long", pa.int64())),
+    **dict.fromkeys(
+        (
+            "importance", "variance", "cost_from_inputs", "cost_to_outputs", "strength_total",
+            "strength_stored", "strength", "stderr", "effect", "share", "cost",
+            "activation", "influence", "probability",
+        ),
+        (":double", pa.float64()),
+    ),
+}  # fmt: skip
+"""property → how the importer is told its type, and the type of its column; all others are texts"""
+NODES = (RUN, LAYER, FEATURE, NODE)
 RELATIONSHIPS = (HAS_LAYER, FEEDS, HAS_FEATURE, INTERACTS, CONSTANT)
 LEAST_BUFFER = 4 << 20  # bytes that the importer takes for a field unless told
 
@@ -154,7 +166,8 @@ class _Tables:
 
     def name(self, table: NodeTable | RelationshipTable) -> str:
         """Return the name of a table's file."""
-        return f"{_name(table)}.{self.format}"
+        prompt = "OfPrompt" if table is NODE else ""  # Feature nodes too, with more properties
+        return f"{_name(table)}{prompt}.{self.format}"
 
     def write(self, table: NodeTable | RelationshipTable, frame: pd.DataFrame) -> None:
         """Add rows to the file of a table. NaN and None are null."""
@@ -188,12 +201,9 @@ def _schema(table: NodeTable | RelationshipTable) -> pa.Schema:
     for name in table.properties:
         if name == "id":
             fields.append(pa.field(f"id:ID({_name(table)})", pa.string()))
-        elif name in LONGS:
-            fields.append(pa.field(f"{name}:long", pa.int64()))
-        elif name in DOUBLES:
-            fields.append(pa.field(f"{name}:double", pa.float64()))
         else:
-            fields.append(pa.field(name, pa.string()))
+            mark, type = TYPES.get(name, ("", pa.string()))
+            fields.append(pa.field(f"{name}{mark}", type))
     return pa.schema(fields)
 
 

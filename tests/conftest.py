@@ -23,7 +23,9 @@ from tools.neo4j import server
 SETTINGS = [name for name in os.environ if name.startswith(("LIB_GRAPH_", "NEO4J_"))]
 GIVEN = {name: os.environ[name] for name in SETTINGS}
 SHORT_LIVED = "-XX:TieredStopAtLevel=1"  # a JVM that compiles quickly, not for long use
-KEPT = ("LIB_GRAPH_TEST_DATA", "LIB_GRAPH_NEO4J_CACHE", "NEO4J_TEST_URI")
+KEPT = (
+    "LIB_GRAPH_TEST_DATA", "LIB_GRAPH_NEO4J_CACHE", "LIB_GRAPH_NEO4J_VERSION", "NEO4J_TEST_URI",
+)  # fmt: skip
 
 
 @pytest.hookimpl(optionalhook=True)

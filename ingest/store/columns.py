@@ -236,7 +236,8 @@ class KeptRuns:
         if files is None or files["interactions"] is None:
             return None
         try:
-            features = pq.read_table(self.folder / files["features"], use_threads=False)
+            with pq.ParquetFile(self.folder / files["features"]) as file:
+                features = file.read(use_threads=False)
             interactions = pq.ParquetFile(self.folder / files["interactions"], memory_map=True)
         except (OSError, ValueError):  # damaged; or a writer has published another state meanwhile
             return None

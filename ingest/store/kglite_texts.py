@@ -10,7 +10,7 @@ from typing import Any
 
 import kglite
 
-from ingest.store.protocol import TOO_LONG, Bounds, Parameters, Row
+from ingest.store.protocol import TOO_LONG, WRITES, Bounds, Parameters, Row
 from lib_graph.errors import StoreError
 from lib_graph.support.texts import one_line
 
@@ -77,7 +77,7 @@ def kglite_errors() -> Iterator[None]:
     try:
         yield
     except kglite.ReadOnlyError as error:
-        raise StoreError("This text writes, and only reading is allowed. Add --write.") from error
+        raise StoreError(WRITES) from error
     except kglite.CypherTimeoutError as error:
         raise StoreError(TOO_LONG) from error
     except (kglite.KgError, ValueError, TypeError, OverflowError) as error:

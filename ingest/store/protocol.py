@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TOO_LONG",
+    "WRITES",
     "Bounds",
     "Capabilities",
     "GraphStore",
@@ -30,6 +31,7 @@ __all__ = [
     "WriteResult",
 ]
 
+WRITES = "This text writes, and only reading is allowed here."
 TOO_LONG = "The text took longer than it may. Ask for less, or begin it at an id."
 Row = dict[str, Any]
 Parameters = Mapping[str, Any]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ingest.store.protocol import TOO_LONG, Row
+from ingest.store.protocol import TOO_LONG, WRITES, Row
 from lib_graph.errors import StoreError, StoreUnavailableError, TransactionTooLargeError
 from lib_graph.support.texts import one_line
 
@@ -87,7 +87,7 @@ def refusal(name: str, code: str, message: str) -> StoreError:
             "Raise db.memory.transaction.max or db.transaction.timeout in neo4j.conf."
         )
     if kind == "AccessMode":
-        return StoreError("This text writes, and only reading is allowed. Add --write.")
+        return StoreError(WRITES)
     did = "refused the text" if code.startswith("Neo.ClientError") else "failed"
     return StoreError(f"{name!r} {did}: {one_line(message)}.")
 

@@ -11,15 +11,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from lib_graph.errors import UsageError
 from lib_graph.support.view import Rows, View
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 __all__ = ["Output", "output_options", "print_view"]
 
+PARQUET = (".parquet", ".pq")
 LEAST_WIDTH = 24  # of a column that is broken over lines
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -33,15 +37,20 @@ class Output:
     as_json: bool = False
     as_csv: bool = False
     parquet: Path | None = None
+    as_lines: bool = False
+    wide: bool = False
 
     def emit(self, rows: R, view: Callable[[R], View]) -> None:
         """Print rows in the way that was asked for; `view` makes their table."""
         from lib_graph.support.files import whole_file
-        from lib_graph.support.tables import write_csv, write_parquet
+        from lib_graph.support.tables import records_of, write_csv, write_parquet
         from lib_graph.support.texts import json_text
 
         if self.as_json:
             click.echo(json_text(rows.json_value(), indent=1))
+        elif self.as_lines:
+            for record in records_of(rows.to_pandas()):
+                click.echo(json_text(record))
         elif self.as_csv:
             write_csv([rows.to_pandas()], sys.stdout)
         elif self.parquet is not None:
@@ -50,7 +59,7 @@ class Output:
                 write_parquet([table], file)
             click.echo(f"Wrote {len(table):,} rows to {self.parquet}.", err=True)
         else:
-            print_view(view(rows))
+            print_view(view(rows), wide=self.wide)
 
 
 def output_options(verb: F) -> F:
@@ -58,39 +67,71 @@ def output_options(verb: F) -> F:
 
     @wraps(verb)
     def wrapped(
-        *args: Any, as_json: bool, as_csv: bool, parquet: Path | None, **kwargs: Any
+        *args: Any,
+        as_json: bool,
+        as_lines: bool,
+        as_csv: bool,
+        parquet: Path | None,
+        wide: bool,
+        **kwargs: Any,
     ) -> Any:
-        if as_json + as_csv + (parquet is not None) > 1:
-            raise UsageError("--json, --csv and --parquet exclude each other. Give one of them.")
-        return verb(*args, output=Output(as_json, as_csv, parquet), **kwargs)
+        if as_json + as_lines + as_csv + (parquet is not None) > 1:
+            raise UsageError(
+                "--json, --json-lines, --csv and --parquet exclude each other. Give one of them."
+            )
+        if parquet is not None and parquet.suffix not in PARQUET:
+            raise UsageError(
+                f"--parquet writes a Parquet file, and {str(parquet)!r} is called otherwise. Name "
+                f"it {str(parquet.with_suffix('.parquet'))!r}."
+            )
+        return verb(*args, output=Output(as_json, as_csv, parquet, as_lines, wide), **kwargs)
 
     for option in (
+        click.option("--wide", is_flag=True, help="A table as wide as its ids need."),
         click.option("--parquet", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
                      help="Write a Parquet file."),
         click.option("--csv", "as_csv", is_flag=True, help="Print CSV."),
+        click.option("--json-lines", "as_lines", is_flag=True, help="Print JSON, a line per row."),
         click.option("--json", "as_json", is_flag=True, help="Print JSON."),
     ):  # fmt: skip
         option(wrapped)
     return wrapped  # type: ignore[return-value]
 
 
-def print_view(view: View) -> None:
-    """Print a table for a person: with rules on a terminal, a line per row elsewhere."""
+def print_view(view: View, *, wide: bool = False) -> None:
+    """Print a table for a person: with rules on a terminal, a line per row elsewhere.
+
+    On a terminal no line is longer than it, unless `wide`: ids and numbers are folded too.
+    """
     if view.above:
         click.echo(view.above)
     if view.rows and sys.stdout.isatty():
-        _print_rich(view)
+        _print_rich(view, wide)
     elif view.rows:
         click.echo("\n".join(view.lines()))
     if view.below:
         click.echo(view.below)
 
 
-def _print_rich(view: View) -> None:
-    """Print to a terminal; a table whose numbers and ids need more width is that wide."""
-    from rich import box
+def _print_rich(view: View, wide: bool) -> None:
+    """Print to a terminal."""
     from rich.console import Console
     from rich.measure import Measurement
+
+    table = _rich_table(view, folded=False)
+    console = Console(highlight=False, markup=False)
+    options = console.options.update(max_width=1_000_000)
+    least = Measurement.get(console, options, table).minimum
+    if wide:
+        console.width = max(console.width, least)
+    elif least > console.width:
+        table = _rich_table(view, folded=True)
+    console.print(table)
+
+
+def _rich_table(view: View, *, folded: bool) -> Table:
+    """Return a table whose numbers and ids are whole, or `folded` where they do not fit."""
+    from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
@@ -99,13 +140,12 @@ def _print_rich(view: View) -> None:
         table.add_column(
             name,
             justify="right" if number else "left",
-            no_wrap=number or name in view.whole,
-            min_width=min(LEAST_WIDTH, max(len(row[i]) for row in (view.columns, *view.rows))),
+            no_wrap=(number or name in view.whole) and not folded,
+            min_width=None
+            if folded
+            else min(LEAST_WIDTH, max(len(row[i]) for row in (view.columns, *view.rows))),
             overflow="fold",
         )
     for row in view.rows:
         table.add_row(*row)
-    console = Console(highlight=False, markup=False)
-    options = console.options.update(max_width=1_000_000)
-    console.width = max(console.width, Measurement.get(console, options, table).minimum)
-    console.print(table)
+    return table

@@ -52,6 +52,11 @@ def load_subject(
     if python_file.is_place(str(model)):
         return python_file.load(str(model), data)
     folder = Path(model)
+    if folder.suffix == ".py" and folder.is_file():
+        raise UsageError(
+            f"{str(model)!r} is a Python file. Name the function in it that makes the network: "
+            f"'{model}:make_model'."
+        )
     config = read_json(folder)
     architecture = config.get("architecture", config.get("model_type"))
     if not isinstance(architecture, str) or architecture not in ADAPTERS:

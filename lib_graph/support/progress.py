@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -64,7 +65,14 @@ def _here() -> Progress:
 
 
 class ConsoleProgress:
-    """Progress on stderr: a live bar on a terminal, one plain line per finished stage elsewhere."""
+    """Progress on stderr: a live bar on a terminal, elsewhere a plain line per finished stage.
+
+    There a stage that takes more than `soon` seconds says how far it is, and every `again` seconds
+    from then on.
+    """
+
+    soon = 2.0
+    again = 60.0
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -83,10 +91,47 @@ class ConsoleProgress:
                 task = bars.add_task(escape(name), total=total)
                 yield lambda n: bars.advance(task, n)
         else:
-            yield lambda n: None
+            with self._told(name, total, start) as advance:
+                yield advance
         self.say(f"{name}: {time.perf_counter() - start:.1f} s")
+
+    @contextmanager
+    def _told(self, name: str, total: int, start: float) -> Iterator[Advance]:
+        """Say of a stage that takes long how far it is: soon, and then again and again."""
+        done, over = [0], threading.Event()
+
+        def advance(n: int) -> None:
+            done[0] += n
+
+        def tell() -> None:
+            wait = self.soon
+            while not over.wait(wait):
+                self.say(f"{name}: {_how_far(done[0], total, time.perf_counter() - start)}")
+                wait = self.again
+
+        teller = threading.Thread(target=tell, daemon=True)
+        teller.start()
+        try:
+            yield advance
+        finally:
+            over.set()
+            teller.join()
 
     def say(self, line: str) -> None:
         """Print one line to stderr."""
         self._console.print(line, markup=False, soft_wrap=True)
         sys.stderr.flush()
+
+
+def _how_far(done: int, total: int, seconds: float) -> str:
+    """Return how much of a stage is done, and how long the rest may take.
+
+    >>> _how_far(0, 8, 2.0), _how_far(2, 8, 30.0), _how_far(1, 2, 150.0)
+    ('0 %', '25 %, about 90 s left', '50 %, about 150 s left')
+    """
+    if not done or not total:
+        return "0 %"
+    left = seconds * (total - done) / done
+    return (
+        f"{min(done, total) / total:.0%}".replace("%", " %") + f", about {max(left, 0):.0f} s left"
+    )

@@ -40,7 +40,8 @@ STRENGTHS = ["source", "target", "strength", "stderr", "effect", "share"]
 class Circuit(Displayed):
     """Features and interactions of one run.
 
-    `features` has the columns FEATURE_COLUMNS, by layer and index; `interactions` has
+    `features` has the columns FEATURE_COLUMNS, by layer and index, and of an attribution graph
+    `position`; `interactions` has
     INTERACTION_COLUMNS, `source` and `target` being ids, by layer of the source and falling
     strength. `query` says how the circuit was found. `name` is None until it is saved, `scores`
     until it is tested.
@@ -154,6 +155,10 @@ def _circuit(
 ) -> Circuit:
     ids = sorted({*interactions["source"], *interactions["target"], *beside})
     features = reader.frame(read_text("features_by_id"), ids=ids)[list(FEATURE_COLUMNS)]
+    if reader.skips:
+        nodes = reader.rows(read_text("prompt_nodes"))
+        position = {node["id"]: node["position"] for node in nodes}
+        features = features.assign(position=features["id"].map(position))
     labels = dict(zip(features["id"], features["label"], strict=True))
     layers = dict(zip(features["id"], features["layer_index"], strict=True))
     table = interactions[STRENGTHS].assign(

@@ -22,7 +22,7 @@ from types import FrameType
 import click
 
 from lib_graph.cli.commands import Settings
-from lib_graph.errors import LibGraphError
+from lib_graph.errors import LibGraphError, NotFoundError
 
 __all__ = ["main"]
 
@@ -93,7 +93,8 @@ class _Verbs(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
-            return None
+            advice = "List them with 'lib-graph -h'."
+            raise NotFoundError("command", cmd_name, VERBS, advice)
         module, name = VERBS[cmd_name][0].split(":")
         found = getattr(importlib.import_module(module), name)
         assert isinstance(found, click.Command)

@@ -45,6 +45,7 @@ def serve(
     from queries.service.serving import serve as answer
 
     with Served(store, run, folders) as served, listening(host, port) as taken:
+        served.prepare()
         door = make_door(host, taken.getsockname()[1])
         where = address(door)
         click.echo(f"{served.name}: {where}  (Ctrl-C ends it)")

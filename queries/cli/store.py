@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lib_graph.cli.commands import command, progress, say_run
-from lib_graph.errors import UsageError
+from lib_graph.errors import StoreError, UsageError
 from queries.cli.options import AnswerOutput, output_options, run_options, store_option
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ingest.store import GraphStore
+    from ingest.store.protocol import Bounds
     from queries.asking.tables import Table
 
 __all__ = ["cypher", "delete"]
@@ -72,7 +75,7 @@ def cypher(
             found = _write(opened, text, parameters)
         else:
             bounds = Bounds(timeout or ANY_TIME, limit or ANY_ROWS)
-            frame = opened.frame(text, parameters, bounds)
+            frame = _read(opened, text, parameters, bounds)
             found = Table(frame, (Statement(text, parameters),))
     output.emit(found, table_view)
 
@@ -95,6 +98,17 @@ def parse_parameters(pairs: tuple[str, ...], texts: Collection[str] = ()) -> dic
             with contextlib.suppress(ValueError):
                 parameters[name] = json.loads(value)
     return parameters
+
+
+def _read(store: GraphStore, text: str, parameters: dict[str, Any], bounds: Bounds) -> pd.DataFrame:
+    from ingest.store.protocol import WRITES
+
+    try:
+        return store.frame(text, parameters, bounds)
+    except StoreError as error:
+        if str(error) == WRITES:
+            raise StoreError(f"{WRITES} --write lets it.") from error
+        raise
 
 
 def _write(store: GraphStore, text: str, parameters: dict[str, Any]) -> Table:

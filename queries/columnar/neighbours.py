@@ -7,7 +7,7 @@ import pandas as pd
 
 from ingest.store.columns import Columns, SomeInteractions
 from queries.columnar.rows import (
-    Ints,
+    Bools,
     important,
     interaction_frame,
     joined,
@@ -62,7 +62,7 @@ def shared_inputs(columns: Columns, *, first: str, second: str, k: int) -> pd.Da
 def paths_through(columns: Columns, *, feature: str, min_importance: float, k: int) -> pd.DataFrame:
     """Twin of library/paths_through.cypher."""
     into, out = _into(columns, feature, *THROUGH), _out_of(columns, feature, *THROUGH)
-    out = out.take(important(columns, min_importance)[out.target])
+    out = out.take(_as_important(columns, feature, min_importance)[out.target])
     i, o = np.indices((len(into), len(out))).reshape(2, -1)
     through = into["share"][i] * out["share"][o]
     order = np.lexsort((columns.rank[out.target[o]], columns.rank[into.source[i]], -through))[:k]
@@ -81,20 +81,32 @@ def paths_through(columns: Columns, *, feature: str, min_importance: float, k: i
 
 
 def _into(columns: Columns, feature: str, *names: str) -> SomeInteractions:
-    """Return the interactions into a feature, those out of the constant one left out."""
-    return _at(columns, feature, -1, *names)
+    """Return the interactions into a feature, those out of a constant one left out."""
+    parts = [columns.section(-1, *names)]
+    for row in rows_with_ids(columns, [feature]):
+        found = columns.into(int(columns.layer[row]), *names)
+        parts.append(found.take((found.target == row) & ~columns.constant[found.source]))
+    return joined(parts)
 
 
 def _out_of(columns: Columns, feature: str, *names: str) -> SomeInteractions:
     """Return the interactions out of a feature, none for a constant one."""
-    return _at(columns, feature, 0, *names)
-
-
-def _at(columns: Columns, feature: str, section: int, *names: str) -> SomeInteractions:
-    """Return a feature's interactions in its own section, or (−1) in the one before."""
     parts = [columns.section(-1, *names)]
     for row in rows_with_ids(columns, [feature]):
-        found = columns.section(int(columns.layer[row]) + section, *names)
-        end: Ints = found.target if section else found.source
-        parts.append(found.take((end == row) & ~columns.constant[found.source]))
+        found = columns.section(int(columns.layer[row]), *names)
+        parts.append(found.take((found.source == row) & ~columns.constant[found.source]))
     return joined(parts)
+
+
+def _as_important(columns: Columns, feature: str, least: float) -> Bools:
+    """Return which features have `least` of the largest importance in the layer after a feature's.
+
+    All where that layer has none that is known.
+    """
+    importance = columns.features["importance"].to_numpy(dtype=np.float64)
+    after = np.isin(columns.layer, columns.layer[rows_with_ids(columns, [feature])] + 1)
+    known = importance[after & ~np.isnan(importance)]
+    if not len(known):
+        return np.ones(len(importance), dtype=bool)
+    found: Bools = importance >= least * known.max()
+    return found

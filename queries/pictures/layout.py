@@ -1,7 +1,7 @@
 """Where the features of a circuit stand in a layered picture: a column per layer.
 
 Within a column, features of the same module stand together, and each near those that it interacts
-with most.
+with most. Nodes of an attribution graph stand by position in the prompt, in bands of rows.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ def lay_out(circuit: Circuit, membership: Mapping[str, int]) -> Layout:
         module=[membership.get(feature, 0) for feature in nodes["id"]],
         y=0.0,
     )
+    if "position" in nodes:
+        return _by_position(nodes, tuple(layers["layer"]))
     height = float(nodes["column"].value_counts().max())
     orders = [list(rows["id"]) for _, rows in nodes.groupby("column", sort=True)]
     y = {feature: at for order in orders for feature, at in zip(order, _rows(order, height))}  # noqa: B905
@@ -56,6 +58,16 @@ def lay_out(circuit: Circuit, membership: Mapping[str, int]) -> Layout:
             y.update(zip(order, _rows(order, height)))  # noqa: B905
     nodes["y"] = nodes["id"].map(y)
     return Layout(nodes.reset_index(drop=True), tuple(layers["layer"]), height)
+
+
+def _by_position(nodes: pd.DataFrame, columns: tuple[str, ...]) -> Layout:
+    """Return nodes of a prompt's graph: the first position on top, each as high as it has to be."""
+    nodes = nodes.reset_index(drop=True)
+    below = nodes.groupby(["position", "column"]).cumcount()
+    tall = below.groupby(nodes["position"]).max() + 1
+    above = tall.cumsum() - tall
+    y = (nodes["position"].map(above) + below).astype(float)
+    return Layout(nodes.assign(y=y), columns, float(tall.sum()))
 
 
 def _rows(order: list[str], height: float) -> list[float]:

@@ -35,7 +35,8 @@ def _sparsity(study: Study) -> Figure:
         for basis, curve in own.groupby("basis", sort=False):
             shares = curve["measure"].str.removeprefix(REACHED).astype(float)
             axes.plot(shares, curve["value"], **_style(str(basis)), label=str(basis))
-        axes.set(xscale="log", xlabel="share of the pairs, the strongest", ylim=(0, 1))
+        axes.set(xscale="log", ylim=(0, 1))
+        axes.set_xlabel("share of the pairs, the strongest", fontsize=FONT)
         _finish(axes, str(network), "part of the strength, mean of the sections")
     return figure
 

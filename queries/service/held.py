@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ingest.store import open_store
 from ingest.store.closing import Closing
-from lib_graph.errors import RunError
+from lib_graph.errors import LibGraphError, RunError
 from lib_graph.run import Run
 from queries.asking.runs import RunInfo, choose_run, list_runs
 from queries.circuits.overview import Ranked
@@ -89,6 +89,7 @@ class Served(Closing):
         self._run = None if run is None else choose_run(list_runs(self._store), run).id
         list_runs(self._store)
         self._writing = threading.Lock()
+        self._preparing: threading.Thread | None = None
         self.jobs = Jobs()
         self._held = Held(KEPT)
         self._opened: dict[tuple[Path, int], Run] = {}
@@ -101,6 +102,8 @@ class Served(Closing):
     def close(self) -> None:
         """Let go of the store, and end the jobs that run."""
         self.jobs.close()
+        if self._preparing is not None:
+            self._preparing.join()
         self._store.close()
 
     def graph(self, run: str | None = None) -> Graph:
@@ -135,6 +138,17 @@ class Served(Closing):
     def ranked(self, graph: Graph) -> Ranked:
         """Return the first interactions of a run, ranked once for every state of it."""
         return self._held.get(("ranked", *_load(graph)), graph.ranked)
+
+    def prepare(self) -> threading.Thread:
+        """Find what the page asks first, while a browser starts; return who does."""
+
+        def find() -> None:
+            with suppress(LibGraphError):  # whoever asks is told
+                self.ranked(self.graph(self.chosen().id))
+
+        self._preparing = threading.Thread(target=find, daemon=True)
+        self._preparing.start()
+        return self._preparing
 
     def communities(self, graph: Graph, **settings: Any) -> Communities:
         """Return the modules of a run, found once for every state of it and every setting."""

@@ -11,13 +11,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lib_graph.support.texts import json_text
 from queries.circuits.overview import Overview, Ranked
 from queries.graph import Graph
 from queries.modules.communities import Communities
 from queries.pictures.figures import module_colours
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["PAGE", "communities_data", "saved_page", "view_data"]
 
@@ -26,21 +29,33 @@ POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; "
     "img-src data: blob:"
 )
+DIGITS = 7
 IMPORT = re.compile(r'((?:from|import) )"\./([\w-]+\.js)"')
 
 
 def view_data(found: Overview) -> dict[str, Any]:
-    """Return an overview as it is sent: columns of values; ends are places among the features."""
+    """Return an overview as it is sent: columns of values; ends are places among the features.
+
+    Numbers that are drawn have DIGITS significant digits, so that a view is less than 1 MB.
+    """
     places = {feature: place for place, feature in enumerate(found.features["id"])}
     rows = found.interactions
     ends = {end: [places[feature] for feature in rows[end]] for end in ("source", "target")}
-    numbers = {name: rows[name].tolist() for name in ("strength", "effect", "share", "kept_at")}
+    numbers = {name: _short(rows[name]) for name in ("strength", "effect", "share")}
     scalars = ("share", "kept", "cut", "features_of", "interactions_of")
+    features = {name: _short(found.features[name]) for name in found.features.columns}
     return {
         **{name: getattr(found, name) for name in scalars},
-        "features": {name: found.features[name].tolist() for name in found.features.columns},
-        "interactions": {**ends, **numbers},
+        "features": features,
+        "interactions": {**ends, **numbers, "kept_at": rows["kept_at"].tolist()},
     }
+
+
+def _short(column: pd.Series[Any]) -> list[Any]:
+    """Return the values of a column, numbers that are not whole with fewer digits."""
+    if column.dtype.kind != "f":
+        return column.tolist()
+    return [float(f"{value:.{DIGITS}g}") for value in column.tolist()]
 
 
 def communities_data(found: Communities) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def _required(frame: pd.DataFrame) -> View:
                 fixed_cell(every["random_score"]),
             )
         )  # fmt: skip
-    numbers = ("one section at a time", "all at once", "of all", "score", "network", "random")
+    numbers = ("one section at a time", "all at once", "of all", "score", "baseline", "random")
     return View((*KEYS, *numbers), rows, frozenset(numbers))
 
 

@@ -21,6 +21,7 @@ from lib_graph.errors import ConflictError, RunError, UsageError
 from lib_graph.run import Run
 from tests.conftest import Neo4j
 from tests.ingest.graphs import Graph, dump, undated
+from tests.ingest.test_graph_files import run_of, small
 from tests.queries.conftest import Answer
 from tests.queries.conftest import cli as cli
 from tests.synthetic import random_matches, random_run
@@ -36,7 +37,9 @@ LABELS = ('a "quoted" one', "a, b; c", "back\\slash", "True", "NaN", "ünï – 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
-    """Two runs that are matched: labels of every kind and none, a manifest of 5 MB."""
+    """Two runs that are matched, with labels of every kind and none and a manifest of 5 MB; and
+    one of a prompt, whose features have more properties.
+    """
     folder = tmp_path_factory.mktemp("runs")
     first = random_run(folder / "first", (12, 9, 4), seed=1, name=NAME)
     for index, label in enumerate(LABELS):
@@ -47,7 +50,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
     path.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     second = random_run(folder / "second", (5, 3), seed=2, base=first.id, ties=True)
     random_matches(Run.open(first.path), second)
-    return [Run.open(first.path), second]
+    return [Run.open(first.path), second, run_of(small(), folder / "prompt")]
 
 
 @pytest.fixture
@@ -83,8 +86,8 @@ def test_an_import_gives_the_graph_of_a_load(
     with open_store(stopped.uri) as store:
         assert undated(dump(store)) == as_imported(loaded, format)
         assert store.execute("SHOW CONSTRAINTS") == []
-        did = ["updated", "unchanged"] if format == "csv" else ["relabelled", "relabelled"]
-        assert [ingest.load(run, store).outcome for run in runs] == did
+        did = [ingest.load(run, store).outcome for run in runs]
+        assert did[:2] == (["updated", "unchanged"] if format == "csv" else ["relabelled"] * 2)
         assert undated(dump(store)) == loaded
         assert len(store.execute("SHOW CONSTRAINTS")) == len(CONSTRAINTS)
         indexes = {row["name"] for row in store.execute("SHOW INDEXES")}
@@ -116,7 +119,10 @@ def test_null_is_nothing_and_an_empty_text_is_quoted(runs: list[Run], tmp_path: 
     header, *found = rows(tmp_path / "files" / "Feature.csv")
     assert header[:4] == ["id:ID(Feature)", "run", "layer", "layer_index:long"]
     assert [row[8] for row in found[1 : len(LABELS) + 1]] == list(LABELS)
-    assert len(found) == sum(len(run.features) for run in runs)
+    assert len(found) == sum(len(run.features) for run in runs[:2])
+    header, *found = rows(tmp_path / "files" / "FeatureOfPrompt.csv")
+    assert {"depth:long", "number:long", "activation:double", "token"} <= set(header)
+    assert len(found) == len(runs[2].features)
     assert rows(tmp_path / "files" / "Run.csv")[1][2] == NAME
 
 

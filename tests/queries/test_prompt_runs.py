@@ -18,6 +18,7 @@ import queries
 from ingest.graph_loading import load_graphs
 from ingest.store import GraphStore, open_store
 from queries.graph import Graph
+from queries.pictures.layout import lay_out
 from tests.prompts import random_graph
 from tests.queries.growth import Net
 from tests.synthetic import random_run
@@ -182,7 +183,13 @@ def test_the_columns_say_what_the_graph_says(tmp_path: Path) -> None:
             (tmp_path / "graph.kgl.columns" / "index.json").unlink()
         with queries.open_graph(tmp_path / "graph.kgl") as graph:
             assert (graph.store.columns() is not None) == kept
-            found = [graph.query(name, **values).records() for name, values in asked]
+            middle = [graph.features(layer=layer).frame["id"].iloc[-1] for layer in ("3", "4")]
+            near = [("inputs_of", {}), ("outputs_of", {}), ("paths_through", {"k": 1000})]
+            ends = {"first": middle[0], "second": middle[1]}
+            about = [(name, {"feature": middle[0], **values}) for name, values in near]
+            every = [*asked, *about, ("shared_inputs", ends)]
+            found = [graph.query(name, **values).records() for name, values in every]
+            assert all(found[len(asked) :])
             found += [[table.records() for table in graph.sections()]]
             modules = graph.communities()
             answers.append((found, modules.records()))
@@ -273,3 +280,17 @@ def test_a_graph_comes_without_its_network(cli: Callable[..., Any], tmp_path: Pa
         found = cli(*arguments)
         assert (found.code, found.out, found.err.count("\n")) == (1, "", 1)
         assert "An attribution graph comes without its network" in found.err
+
+
+def test_a_picture_has_a_band_of_rows_for_each_position(tmp_path: Path) -> None:
+    list(load_graphs(random_graph(tmp_path / "graph.json"), tmp_path / "graph.kgl"))
+    with queries.open_graph(tmp_path / "graph.kgl") as graph:
+        circuit = graph.circuit(target="logits", min_share=0.0)
+    layout = lay_out(circuit, {})
+    nodes = layout.nodes
+    assert nodes["position"].nunique() == 3
+    assert not nodes.duplicated(["column", "y"]).any()
+    rows = nodes.groupby("position")["y"].agg(["min", "max"])
+    assert (rows["min"].to_numpy()[1:] > rows["max"].to_numpy()[:-1]).all()
+    assert rows["max"].max() == layout.height - 1
+    assert "position" not in circuit.json_value()["features"][0]

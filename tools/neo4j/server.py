@@ -1,5 +1,8 @@
 """Start a real Neo4j server from Maven Central's jars: no Docker, no root, only java and mvn.
 
+It is the long-term version 5.26, which wants Java 17 or 21, or the one that LIB_GRAPH_NEO4J_VERSION
+names: 2026.08.1 wants Java 21 or newer, which is looked for beyond the one on the path.
+
 Used by `tools/neo4j/run` and by the tests. Needs nothing but Python's standard library.
 """
 
@@ -8,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -25,8 +29,9 @@ START_LIMIT_S = 120
 STOP_LIMIT_S = 60
 COPY_JARS = "org.apache.maven.plugins:maven-dependency-plugin:3.9.0:copy-dependencies"
 OPENED = ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
+OLDEST_JAVA = 21  # of versions after 5
 JAVA = [
-    "java", "-Xms256m", "-Xmx1g", "-XX:+UseG1GC", "-Dfile.encoding=UTF-8",
+    "-Xms256m", "-Xmx1g", "-XX:+UseG1GC", "-Dfile.encoding=UTF-8",
     "-Dio.netty.tryReflectionSetAccessible=true", "-Dlog4j2.disable.jmx=true",
     *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED),
     "--enable-native-access=ALL-UNNAMED",
@@ -40,6 +45,28 @@ class ServerError(Exception):
 def missing_tools() -> list[str]:
     """Return which of the programs that a server needs are not installed."""
     return [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
+
+
+def version() -> str:
+    """Return the version that is meant: LIB_GRAPH_NEO4J_VERSION, else the long-term one."""
+    return os.environ.get("LIB_GRAPH_NEO4J_VERSION") or "5.26.31"
+
+
+def java() -> str:
+    """Return the program that the version runs in.
+
+    Raises ServerError if a version after 5 is meant and no Java is new enough.
+    """
+    if version().startswith("5."):
+        return "java"
+    places = [Path(os.environ.get("JAVA_HOME", "/nowhere")), *Path("/usr/lib/jvm").glob("*")]
+    for program in ("java", *(str(place / "bin" / "java") for place in places)):
+        if shutil.which(program):
+            said = subprocess.run([program, "-version"], capture_output=True, text=True).stderr
+            found = re.search(r'version "(\d+)', said)
+            if found and int(found[1]) >= OLDEST_JAVA:
+                return program
+    raise ServerError(f"Neo4j {version()} needs Java {OLDEST_JAVA} or newer. Set JAVA_HOME.")
 
 
 def cache() -> Path:
@@ -123,7 +150,7 @@ def fetch_jars(gds: bool = False) -> Path:
     with (jars / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two test sessions may want them at once
         if not gds:
-            return _download(jars / "lib")
+            return _download(jars / f"lib-{version()}", f"-Dneo4j.version={version()}")
         _download(jars / "gds-plugins", "-P", "gds", "-DincludeGroupIds=org.neo4j.gds")
         return _download(jars / "lib-gds", "-P", "gds")
 
@@ -176,7 +203,7 @@ def _admin(home: Path, arguments: list[str], where: Path) -> str:
     """Run neo4j-admin in the folder `where` and return what it says."""
     tool = "org.neo4j.cli.AdminTool"
     done = subprocess.run(
-        [*JAVA, "-cp", f"{fetch_jars()}/*", tool, *arguments],
+        [java(), *JAVA, "-cp", f"{fetch_jars()}/*", tool, *arguments],
         env={**os.environ, "NEO4J_HOME": str(home), "NEO4J_CONF": str(home / "conf")},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=where,
     )  # fmt: skip
@@ -188,7 +215,8 @@ def _admin(home: Path, arguments: list[str], where: Path) -> str:
 def _launch(home: Path, gds: bool, bound: bool) -> subprocess.Popen[bytes]:
     """Start the server and wait until it answers."""
     log = home / "console.log"
-    command = [*JAVA, "-cp", f"{fetch_jars(gds)}/*", "org.neo4j.server.CommunityEntryPoint"]
+    main = "CommunityEntryPoint" if version().startswith("5.") else "Neo4jCommunity"
+    command = [java(), *JAVA, "-cp", f"{fetch_jars(gds)}/*", f"org.neo4j.server.{main}"]
     command += [f"--home-dir={home}", f"--config-dir={home / 'conf'}", "--console-mode"]
     with log.open("wb") as out:
         process = subprocess.Popen(

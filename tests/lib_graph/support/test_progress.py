@@ -1,5 +1,7 @@
 """What a person sees of a long computation, on stderr."""
 
+import threading
+
 import pytest
 from rich.console import Console
 
@@ -24,3 +26,26 @@ def test_a_bar_shows_the_name_as_it_is(capsys, layer):
     with progress.stage(f"Jacobian of {layer}", 2) as advance:
         advance(1)
     assert capsys.readouterr().err.count(f"Jacobian of {layer}") >= 2  # the bar, and the end
+
+
+def test_a_long_stage_says_how_far_it_is_where_there_is_no_terminal(capsys):
+    progress = ConsoleProgress()
+    progress.soon = progress.again = 0.01
+    said = threading.Event()
+    say = progress.say
+
+    def heard(line):
+        say(line)
+        said.set()
+
+    progress.say = heard
+    with progress.stage("Gram", 4) as advance:
+        assert said.wait(60)
+        advance(3)
+        said.clear()
+        assert said.wait(60)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Gram: 0 %"
+    assert any(line.startswith("Gram: 75 %, about ") for line in lines)
+    assert lines[-1].endswith(" s")
+    assert threading.active_count() == 1

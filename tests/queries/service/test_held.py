@@ -62,3 +62,18 @@ def test_what_could_not_be_found_is_looked_for_again() -> None:
     with pytest.raises(ZeroDivisionError):
         held.get("key", lambda: 1 // 0)
     assert held.get("key", lambda: 2) == 2
+
+
+def test_what_the_page_asks_first_is_found_beforehand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, file = random_run(tmp_path / "run", (6, 5, 4), seed=3), str(tmp_path / "graph.kgl")
+    ingest.load(run, file)
+    with Served(file) as served:
+        served.prepare().join()
+        monkeypatch.setattr(queries.Graph, "ranked", None)  # it is not found again
+        rows = served.ranked(served.graph()).rows
+    assert rows["strength"].sum() > 0
+    ingest.delete(run.id, file)
+    with Served(file) as served:
+        served.prepare().join()  # there is nothing to find, and nothing goes wrong
