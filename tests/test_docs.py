@@ -13,9 +13,9 @@ import lib_graph
 from lib_graph.kinds import Kind
 from lib_graph.method.interactions import interaction_moments
 from lib_graph.method.rules import Rule
-from lib_graph.networks import shipped_model
+from lib_graph.networks import load_subject, shipped_model
 from tests.data import reference_data
-from tests.lib_graph.dictionaries.writers import dictionary_learning, saelens_skip
+from tests.lib_graph.dictionaries.writers import dictionary_learning, saelens, saelens_skip
 from tests.lib_graph.language_models import save_model
 from tests.lib_graph.nets import random_basis
 from tests.lib_graph.networks.training.test_mlp import bright_side, write_images
@@ -165,6 +165,21 @@ def test_formats(tmp_path):
         exec(python, names)
     features, _ = expected(names["inputs"].float())
     assert torch.allclose(names["features"].float(), features, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_transcoder_that_stands_in(tmp_path):
+    """One that is the MLP itself: nothing is left to its error."""
+    shutil.copytree(shipped_model(), tmp_path / "my-model")
+    mlp = load_subject(tmp_path / "my-model").module.blocks[0].mlp
+    parts = {"W_enc": mlp.W_in, "b_enc": mlp.b_in, "W_dec": mlp.W_out, "b_dec": mlp.b_out}
+    (tmp_path / "my-mlp").mkdir()
+    saelens(tmp_path / "my-mlp", {"architecture": "transcoder"}, parts)
+    (commands,) = blocks("formats.md", "sh mlp")
+    run(commands.splitlines(), tmp_path)
+    found = lib_graph.Run.open(tmp_path / "mlp-run")
+    assert found.manifest.checks["transcoder_error.ln2.0"] < 1e-20
+    assert 0 < found.layers[0].features - 512 - 1 <= 128
 
 
 def write_sae(folder, width, point):

@@ -27,7 +27,7 @@ from lib_graph.cutting.copies import converted, in_precision
 from lib_graph.cutting.cuts import cut
 from lib_graph.cutting.points import is_point
 from lib_graph.cutting.recording import NOTICE, recorded
-from lib_graph.cutting.standing_in import marked, with_stand_ins
+from lib_graph.cutting.standing_in import kinds_beside, marked, with_stand_ins
 from lib_graph.cutting.survey import check_copy, finest
 from lib_graph.dictionaries.fitting import by_layer, read_wanted
 from lib_graph.errors import ModelError, UntraceableError
@@ -187,11 +187,11 @@ def cut_or_recorded(
         layer: each.to(finest(module, example), example[0].device)
         for layer, each in subject.stand_ins.items()
     }
+    kinds = None if subject.kinds is None else kinds_beside(subject.kinds(module), stand_ins)
     module, layers = with_stand_ins(module, subject.layers, stand_ins)
     wanted, form = tuple(layers.values()), subject.form
     common = [point for point in wanted if is_point(subject.module, point)]
     error = check_copy(module, subject.module, example, common, form)
-    kinds = None if subject.kinds is None else subject.kinds(module)
     options: Any = {"biases": biases, "kinds": kinds, "partial": partial, "form": form}
     try:
         network = cut(module, example, layers, **options)

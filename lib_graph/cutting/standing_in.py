@@ -17,11 +17,13 @@ from torch import Tensor, nn
 from lib_graph.cutting.arguments import first_number, mapped
 from lib_graph.cutting.copies import fresh
 from lib_graph.errors import UsageError
+from lib_graph.kinds import PositionLocal
 from lib_graph.method.activation import active
+from lib_graph.method.kind import Kind
 from lib_graph.method.network import Network, Transcoded
 from lib_graph.method.transcoder import Transcoder
 
-__all__ = ["StandIn", "marked", "part_of", "with_stand_ins"]
+__all__ = ["StandIn", "kinds_beside", "marked", "part_of", "with_stand_ins"]
 
 FEATURES = "features"
 
@@ -123,6 +125,22 @@ def with_stand_ins(
         setattr(module.get_submodule(parent), name, StandIn(part, transcoder))
         points[layer] = f"{path}.{FEATURES}:out"
     return module.eval(), points
+
+
+def kinds_beside(
+    kinds: Mapping[tuple[str, str], Kind], stand_ins: Mapping[str, Transcoder]
+) -> dict[tuple[str, str], Kind]:
+    """Return what is left of what sections are where transcoders stand in for parts.
+
+    Of the two sections that such a layer is the end of, no more than that nothing passes between
+    positions: a derivative is taken of the transcoder, which is local, in place of the part.
+    """
+    beside = {ends: not stand_ins.keys().isdisjoint(ends) for ends in kinds}
+    return {
+        ends: PositionLocal() if beside[ends] else kind
+        for ends, kind in kinds.items()
+        if kind.local or not beside[ends]
+    }
 
 
 def marked(network: Network, stand_ins: Mapping[str, Transcoder]) -> Network:

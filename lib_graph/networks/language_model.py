@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from lib_graph.cutting.standing_in import StandIn
 from lib_graph.data.evaluation import Evaluation
 from lib_graph.data.text import Text, TokenRows, read_rows
 from lib_graph.dictionaries.hooks import Hooks, block_hooks
@@ -98,7 +97,7 @@ def kinds(family: Family, module: nn.Module) -> Kinds:
     found[f"mlp_in.{blocks - 1}", "output"] = PositionLocal()
     for i in range(blocks):
         following = f"ln1.{i + 1}" if i + 1 < blocks else "ln_final"
-        attention, mlp = family.attention_kind(model, i), _mlp(family, model, i)
+        attention, mlp = family.attention_kind(model, i), family.mlp_kind(model, i)
         found |= {
             (f"ln1.{i}", f"ln2.{i}"): attention,
             (f"ln1.{i}", f"ln1_out.{i}"): PositionLocal(),
@@ -111,12 +110,6 @@ def kinds(family: Family, module: nn.Module) -> Kinds:
             (f"mlp_in.{i}", following): (mlp and mlp.beside_residual()) or PositionLocal(),
         }
     return {ends: kind for ends, kind in found.items() if kind is not None}
-
-
-def _mlp(family: Family, model: Any, index: int) -> Kind | None:
-    """Return what the MLP of a block is; None where it has no closed form, as by a transcoder."""
-    part = model.get_submodule(f"{family.blocks}.{index}.{family.mlp}")
-    return None if isinstance(part, StandIn) else family.mlp_kind(model, index)
 
 
 def _hooks(family: Family, model: nn.Module) -> Hooks:

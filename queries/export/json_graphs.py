@@ -11,7 +11,7 @@ from queries.export.drawn import DrawnGraph
 __all__ = ["cytoscape", "neuronpedia", "node_link"]
 
 PLACE = ("x", "y")
-TYPES = {"constant": "bias", "output": "logit"}
+TYPES = {"constant": "bias", "error": "mlp reconstruction error", "output": "logit"}
 """role → Neuronpedia's type of a node; features are what it calls transcoders"""
 
 
