@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lib_graph.building import plan
+from lib_graph.building import likeness, plan
 from lib_graph.building.build import build
 from lib_graph.building.plan import make_plan
 from lib_graph.cutting.cuts import cut
@@ -158,7 +158,7 @@ def test_the_plan_is_that_of_measuring_every_section(monkeypatch):
     little = plan.LIBRARIES + (3 << 20)
     arguments = llama, (tokens(),), 4096, little, RULE
     once = make_plan(*arguments)
-    monkeypatch.setattr(plan, "_likeness", lambda section, *_: id(section))
+    monkeypatch.setattr(likeness, "_likeness", lambda section, *_: id(section))
     every = make_plan(*arguments)
     assert (every.batch, every.chunk, every.keep) == (once.batch, once.chunk, once.keep)
     assert once.batch < 64  # the memory is what limits the batches
