@@ -18,6 +18,8 @@ from lib_graph.support import defaults
 from lib_graph.support.view import View
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from lib_graph.analysis.ablation import Bench
     from lib_graph.run import Run
     from lib_graph.support.tables import Frame
@@ -184,7 +186,31 @@ def _view(found: Frame, *, kind: str, size: str) -> View:
         (basis, layer, str(count), *(f"{score:.6g}" for score in scores))
         for basis, layer, count, *scores in shown[list(columns)].itertuples(index=False)
     ]
-    return View(columns, rows, frozenset(columns[2:]))
+    metric = shown["metric"].iloc[0]
+    told = [_sentence(rows, size) for _, rows in shown.groupby(["basis", "layer"], sort=False)]
+    below = "\n".join([f"score, baseline, random_score: {metric}.", *told])
+    return View(columns, rows, frozenset(columns[2:]), below=below)
+
+
+def _sentence(rows: pd.DataFrame, size: str) -> str:
+    """Return how few features of a layer, or interactions out of it, keep the score."""
+    from lib_graph.data.evaluation import Metric
+
+    first = rows.iloc[0]
+    where, metric = f"{first['layer']} ({first['basis']})", Metric(first["metric"])
+    if size == "edges":
+        kept = f"{first['edges']} interactions out of {where}"
+        return f"{kept} keep the {metric.name} within {first['delta']:g}."
+    losses = [metric.loss(score, first["baseline"]) for score in rows["score"]]
+    enough = [n for n, loss in zip(rows["nodes"], losses, strict=True) if loss <= defaults.DELTA]
+    if not enough:
+        return (
+            f"No number of features of {where} keeps the {metric.name} within {defaults.DELTA:g}."
+        )
+    return (
+        f"{enough[0]} of the {rows['nodes'].max()} features of {where} keep the {metric.name} "
+        f"within {defaults.DELTA:g}."
+    )
 
 
 for _each in (nodes, edges):

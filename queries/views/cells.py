@@ -39,8 +39,14 @@ def number_cell(value: float | None) -> str:
 
 
 def fixed_cell(value: float | None) -> str:
-    """Return 0.123, or nothing."""
-    return "" if value is None else f"{value:.3f}"
+    """Return 0.123, or nothing; what would read as 0 and is not, with the digits that count.
+
+    >>> fixed_cell(0.12345), fixed_cell(0.0), fixed_cell(0.00012), fixed_cell(None)
+    ('0.123', '0.000', '0.00012', '')
+    """
+    if value is None:
+        return ""
+    return f"{value:.2g}" if 0 < abs(value) < 0.0005 else f"{value:.3f}"
 
 
 def share_cell(share: float | None, places: int = 0) -> str:

@@ -16,7 +16,8 @@ PROGRAM = """
 import subprocess, sys
 from tools.neo4j.server import bind
 
-server = subprocess.Popen(["sleep", "61.25"])
+sleep = [sys.executable, "-c", "import time; time.sleep(61.25)"]
+server = subprocess.Popen([*sleep, "x" * 200, "--home-dir=/here"])
 bind(server.pid, sys.argv[1])
 print(server.pid, flush=True)
 sys.stdin.read()
@@ -36,12 +37,19 @@ def is_gone(process: int, within: float = 10.0) -> bool:
     return False
 
 
-@pytest.mark.parametrize(("mark", "ends"), [("61.25", True), ("--home-dir=/another", False)])
+@pytest.mark.parametrize(
+    ("mark", "ends"), [("--home-dir=/here", True), ("--home-dir=/another", False)]
+)
 def test_what_is_bound_ends_with_who_started_it(mark: str, ends: bool) -> None:
-    """But not another process that has come to the same id."""
+    """But not another process that has come to the same id; nor does a narrow terminal matter."""
     command = [sys.executable, "-c", PROGRAM, mark]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "80"},
     ) as starter:
         assert starter.stdout is not None
         server = int(starter.stdout.readline())

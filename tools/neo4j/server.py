@@ -239,7 +239,7 @@ def bind(process: int, mark: str) -> None:
     A shell waits for the end of a pipe whose other end nobody but this process has.
     """
     here, _there = os.pipe()  # which stays open as long as this process lives
-    kill = f"ps -o args= -p {process} | grep -qF -e {shlex.quote(mark)} && kill -9 {process}"
+    kill = f"ps -ww -o args= -p {process} | grep -qF -e {shlex.quote(mark)} && kill -9 {process}"
     wait = f"exec 3<&0; {{ read _ <&3; {kill}; }} >/dev/null 2>&1 &"
     subprocess.run(["sh", "-c", wait], stdin=here, start_new_session=True, check=True)
     os.close(here)

@@ -9,6 +9,7 @@ from lib_graph.analysis.ablation import read_ablation, smallest_kept
 from lib_graph.errors import ModelError
 from lib_graph.networks import load_subject
 from lib_graph.run import Run
+from lib_graph.support.defaults import DELTA
 from tests.lib_graph.cli.test_build import lib_graph
 
 FILE = """
@@ -57,7 +58,20 @@ def test_nodes_and_edges_in_two_bases_add_up(folder, capsys):
     assert list(smallest_kept(run)) == ["hidden"]
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["basis", "layer", "nodes", "score", "baseline", "random_score"]
-    assert [line.split()[:2] for line in lines[-2:]] == [["lib", "hidden"], ["pca", "hidden"]]
+    rows, (heading, *told) = lines[-5:-3], lines[-3:]
+    assert [line.split()[:2] for line in rows] == [["lib", "hidden"], ["pca", "hidden"]]
+    assert heading == "score, baseline, random_score: cross-entropy."
+    number = int(required["edges"].iloc[0])
+    assert (
+        told[0] == f"{number} interactions out of hidden (lib) keep the cross-entropy within 0.1."
+    )
+    curve = table[(table["kind"] == "node_curve") & (table["layer"] == "hidden")]
+    own = curve[curve["run"] == run.id]
+    enough = own[own["score"] - own["baseline"] <= DELTA]["nodes"].astype(int).min()
+    said = (
+        f"{enough} of the {int(own['nodes'].max())} features of hidden (lib) keep the cross-entropy"
+    )
+    assert any(line.startswith(said) for line in lines)
 
 
 @pytest.mark.slow
