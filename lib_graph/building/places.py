@@ -36,8 +36,8 @@ def computed_as(options: Options, found: Mapping[str, Found], layers: Sequence[s
     bases, stand_ins = _bases(found), stand_ins_of(found)
     if stand_ins and len(Rule.named(options.rule, options.points).nodes) > 1:
         raise UsageError(
-            f"Rule {options.rule!r} averages along a path, and the error of a transcoder is held as "
-            "it is on the data. Use the rule 'gradient'."
+            f"Rule {options.rule!r} averages along a path, and the error of a transcoder is held "
+            "as it is on the data. Use the rule 'gradient'."
         )
     if not bases:
         return options.computed or ("pca" if stand_ins else defaults.BASIS)
