@@ -20,6 +20,7 @@ from lib_graph.building.job import Job, prepare
 from lib_graph.building.options import Options
 from lib_graph.building.origin import run_id
 from lib_graph.data.text import Text
+from lib_graph.errors import UsageError
 from lib_graph.method.basis import LayerBasis
 from lib_graph.method.dictionary import Basis, Dictionary
 from lib_graph.method.network import Layer
@@ -29,8 +30,9 @@ from lib_graph.run.config import BuildConfig
 from lib_graph.run.kept import clear, finished
 from lib_graph.run.writing import write_manifest
 from lib_graph.support import defaults
-from lib_graph.support.devices import device_named
+from lib_graph.support.devices import device_named, on_card
 from lib_graph.support.files import locked
+from lib_graph.support.memory import format_bytes
 from lib_graph.support.processes import joined
 from lib_graph.support.progress import USUAL, Progress
 
@@ -49,6 +51,7 @@ def build(
     replace: bool = False,
     force: bool = False,
     device: str = defaults.DEVICE,
+    device_memory: int | None = None,
     progress: Progress = USUAL,
 ) -> Run:
     """Return the run of a network on its data, written to the folder `out`.
@@ -61,7 +64,8 @@ def build(
     paper or mlp, for layers; or a `Subject`. Stages
     that are there already, from the same weights, data and options, are not computed again. `name`
     is what people call the run (default: the subject's name and the basis). `force` takes given
-    bases even where they leave out more than the whole variance of a layer. Under torchrun all
+    bases even where they leave out more than the whole variance of a layer. Of a card's own
+    memory `device_memory` bytes may be taken (default: 80 % of what is free). Under torchrun all
     processes call this, and share the data; `out` has to be a folder that all of them see.
 
     >>> import lib_graph, tempfile, torch
@@ -75,15 +79,20 @@ def build(
 
     Raises ConflictError if the folder holds another run and `replace` is false, ModelError if the
     network cannot be cut or its activations are not finite, UsageError for options that do not fit
-    the network, and where data or layers are missing.
+    the network or the device, and where data or layers are missing.
     """
     options = options or Options()
     out = Path(out)
     where = device_named(device, options.torch_dtype)
+    if device_memory is not None and not on_card(where):
+        raise UsageError(
+            f"device_memory is {format_bytes(device_memory)}, but the device {device!r} has no "
+            "memory of its own. Give --memory, or another --device."
+        )
     world = joined(where)
     speaking = progress if world.first else USUAL
     subject = subject_of(model, data, layers, granularity)
-    job = prepare(subject, out, options, speaking, where, world)
+    job = prepare(subject, out, options, speaking, where, world, device_memory)
     with locked(out) if world.first else nullcontext():
         if replace and world.first:
             clear(out)

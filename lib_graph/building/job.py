@@ -109,6 +109,7 @@ def prepare(
     progress: Progress,
     device: torch.device = CPU,
     world: World = ALONE,
+    device_memory: int | None = None,
 ) -> Job:
     """Return the job of a build: a copy of the module, cut into sections, checked, and planned.
 
@@ -141,7 +142,7 @@ def prepare(
         network, example, *size, rule,
         features={name: basis.features for name, basis in given.items()}, top=options.top,
         sections=[compose(network.sections)] if computed == "global" else [],
-        processes=world.size, disk=_free(out),
+        processes=world.size, disk=_free(out), card=device_memory,
     )  # fmt: skip
     for line in () if subject.loading is None else subject.loading.lines():
         progress.say(line)

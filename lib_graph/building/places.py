@@ -16,6 +16,7 @@ from lib_graph.errors import UsageError
 from lib_graph.method.basis import LayerBasis
 from lib_graph.method.dictionary import Basis, Dictionary
 from lib_graph.method.network import Layer
+from lib_graph.method.rules import Rule
 from lib_graph.networks import Subject
 from lib_graph.support import defaults
 
@@ -29,9 +30,15 @@ def computed_as(options: Options, found: Mapping[str, Found], layers: Sequence[s
     where no place is given at all.
 
     Raises NotFoundError if a layer has no basis, and UsageError where LIB would have to follow from
-    a basis that is given, or nothing is left to compute.
+    a basis that is given, nothing is left to compute, or a rule averages along a path, on which the
+    error of a transcoder is not what it is on the data.
     """
     bases, stand_ins = _bases(found), stand_ins_of(found)
+    if stand_ins and len(Rule.named(options.rule, options.points).nodes) > 1:
+        raise UsageError(
+            f"Rule {options.rule!r} averages along a path, and the error of a transcoder is held "
+            "as it is on the data. Use the rule 'gradient'."
+        )
     if not bases:
         return options.computed or ("pca" if stand_ins else defaults.BASIS)
     if options.computed in ("lib", "global"):

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from lib_graph.building.likeness import unlike
 from lib_graph.errors import UsageError
 from lib_graph.method.basis import LayerBasis, RawBasis
 from lib_graph.method.interactions import interaction_moments
 from lib_graph.method.jacobians import closed_moment, second_moment
 from lib_graph.method.network import Batch, Network, Section
 from lib_graph.method.rules import Rule
+from lib_graph.support.devices import free_bytes, on_card
 from lib_graph.support.memory import format_bytes, highest_bytes, peak_bytes, resident_bytes
 
 __all__ = ["Plan", "make_plan", "plan_passes"]
@@ -23,12 +25,15 @@ __all__ = ["Plan", "make_plan", "plan_passes"]
 TABLES = 128 << 20  # what the libraries for tables take, which are loaded after the plan is made
 LIBRARIES = 512 << 20  # what the interpreter and the libraries take, whatever the network
 ROWS = 1024  # samples × positions in a batch: more do not fit the processor's caches
+CARD_ROWS = 1 << 15  # on a card, which is not busy with fewer
 WIDEST = 4096  # coordinates of a layer that may have a basis: a wider one is a vocabulary
 CHUNKS = (16, 8, 4, 2, 1)
+CARD_CHUNKS = (128, 64, 32, *CHUNKS)
 
 
-Keep = Literal["memory", "disk", "nowhere"]
+Keep = Literal["card", "memory", "disk", "nowhere"]
 KEPT = {
+    "card": "kept on the card",
     "memory": "kept in memory",
     "disk": "kept on disk",
     "nowhere": "computed again for every pass",
@@ -41,18 +46,21 @@ class Plan:
 
     Batches and chunks follow from the network, the data's size, the number of processes and the
     memory allowed alone, never from what the machine has free: the same build takes the same ones
-    everywhere.
+    everywhere. On a card (`card`: the bytes at its peak) what is allowed follows from what it has
+    free, unless that is said.
     """
 
     batch: int
     chunk: int
     keep: Keep
     peak: int
+    card: int | None = None
 
     def __str__(self) -> str:
+        card = "" if self.card is None else f", {format_bytes(self.card)} of the card's"
         return (
             f"batches of {self.batch} samples, chunks of {self.chunk} features, activations "
-            f"{KEPT[self.keep]}; about {format_bytes(self.peak)} of memory"
+            f"{KEPT[self.keep]}; about {format_bytes(self.peak)} of memory{card}"
         )
 
 
@@ -68,8 +76,12 @@ def make_plan(
     sections: Sequence[Section] = (),
     processes: int = 1,
     disk: int = 0,
+    card: int | None = None,
 ) -> Plan:
     """Return the plan for a build within `memory` bytes for each of the processes.
+
+    Where the example is on a card, that may take `card` bytes of its own (default: FREE of what it
+    has free), by which batches and chunks are then measured out.
 
     `features` says how many the layers have, by name, where that is known (else as many as they
     have coordinates), `top` how many of them interactions are computed for, the last layer's apart.
@@ -85,7 +97,7 @@ def make_plan(
     carried[network.layers[-1].name] = widths[network.layers[-1].name]
     every = (*network.sections, *sections)
     probes = _Probes.of(network, example)
-    different = [*{_likeness(s, probes.small, widths, carried): s for s in every}.values()]
+    different = unlike(every, probes.small, widths, carried)
     closed = [_has_closed_moment(section, probes.small, rule) for section in different]
 
     def takes(probe: Batch, chunk: int) -> int:
@@ -96,7 +108,7 @@ def make_plan(
 
     held = _result_bytes(network, carried)
     return _within(
-        memory, samples, processes, probes, takes, held, disk=disk,
+        memory, samples, processes, probes, takes, held, disk=disk, card=card,
         what="The build", instead=", or cut the network at more layers",
     )  # fmt: skip
 
@@ -158,38 +170,53 @@ def _within(
     rows: int | None = None,
     weights: int | None = None,
     keep: bool = True,
+    card: int | None = None,
     what: str = "This",
     instead: str = "",
 ) -> Plan:
     """Return the largest batches and chunks that fit, and where activations fit beside them."""
-    network = probes.network
+    network, device = probes.network, probes.small.activations[0].device
     *kept, last = (f[0].nbytes for f in probes.small.activations)
     activations, constants = sum(kept), _constant_bytes([probes.small, probes.large])
-    taken = LIBRARIES + (_weights_bytes(network) if weights is None else weights)
-    budget = memory - taken
-    for chunk in CHUNKS:
+    weights = _weights_bytes(network) if weights is None else weights
+    there = on_card(device)
+    host = memory - LIBRARIES - weights
+    taken, most = LIBRARIES + weights, memory
+    if there:
+        taken, most = weights, free_bytes(device) if card is None else card
+    budget = most - taken
+    for chunk in CARD_CHUNKS if there else CHUNKS:
         small, large = takes(probes.small, chunk), takes(probes.large, chunk)
         per_sample = max((large - small) // 2, 1) + activations + constants + last
         fixed = max(small - 2 * per_sample, 0) + held
         if fixed + per_sample <= budget:
             break
     else:
+        option = "--device-memory" if there else "--memory"
         raise UsageError(
             f"{what} needs at least {format_bytes(taken + fixed + per_sample)} of memory, "
-            f"not {format_bytes(memory)}. Give it more with --memory{instead}."
+            f"not {format_bytes(most)}. Give it more with {option}{instead}."
         )
     positions = max(layer.positions for layer in network.layers)
-    most = samples // processes
-    batch = min((budget - fixed) // per_sample, max((rows or ROWS) // positions, 1), most)
+    each = -(-samples // processes)
+    wanted = CARD_ROWS if there else rows or ROWS
+    batch = min((budget - fixed) // per_sample, max(wanted // positions, 1), samples // processes)
     batch = 1 << (int(batch).bit_length() - 1)
     working = fixed + batch * per_sample
-    each = -(-samples // processes)
-    where: Keep = "nowhere"
-    if keep and working + each * (activations + constants) <= budget:
-        where, working = "memory", working + each * (activations + constants)
-    elif keep and samples * activations < disk and working + each * constants <= budget:
-        where, working = "disk", working + each * constants
-    return Plan(batch, chunk, where, max(resident_bytes() + TABLES + working, highest_bytes()))
+    whole, tables = each * (activations + constants), each * constants
+    left = budget - working
+    off_card = host if there else left
+    places: list[tuple[Keep, bool, int]] = [
+        ("card", there and whole <= left, whole),
+        ("memory", whole <= off_card, whole),
+        ("disk", samples * activations < disk and tables <= off_card, tables),
+    ]
+    fitting = ((place, size) for place, fits, size in places if keep and fits)
+    where, beside = next(fitting, ("nowhere", 0))
+    on_card_too = beside if where == "card" else 0
+    on_host = (0 if there else working) + beside - on_card_too
+    peak = max(resident_bytes() + TABLES + on_host, highest_bytes())
+    return Plan(batch, chunk, where, peak, taken + working + on_card_too if there else None)
 
 
 def _held_bytes(parts: Sequence[object]) -> int:
@@ -218,25 +245,6 @@ def _constant_bytes(probes: Sequence[Batch]) -> int:
 
 def _repeat(x: Tensor, n: int) -> Tensor:
     return x[:1].expand(n, *x.shape[1:]).contiguous()
-
-
-def _likeness(
-    section: Section, probe: Batch, widths: Mapping[str, int], carried: Mapping[str, int]
-) -> Hashable:
-    """Return what is the same for sections that take the same memory, as far as can be told."""
-    ends = section.source, section.target
-    features = [(layer.shapes, widths[layer.name], carried[layer.name]) for layer in ends]
-    known = section.kind(probe.activations[section.source.index]) is not None
-    return *features, _form(section.kind) if known else tuple(layer.index for layer in ends)
-
-
-def _form(value: Any) -> Hashable:
-    """Return what a kind is, but for the numbers in its tensors."""
-    if isinstance(value, Tensor):
-        return (*value.shape, value.dtype)
-    if is_dataclass(value):
-        return type(value), tuple(_form(getattr(value, field.name)) for field in fields(value))
-    return repr(value)
 
 
 def _has_closed_moment(section: Section, probe: Batch, rule: Rule) -> bool:

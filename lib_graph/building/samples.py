@@ -71,6 +71,8 @@ class Samples:
         return replace(batch, counted=counted, start=start)
 
     def _stored(self, number: int, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
+        if self.plan.keep == "card":
+            return tensors
         tensors = [tensor.to(CPU).contiguous() for tensor in tensors]
         if self.plan.keep == "memory":
             return tensors

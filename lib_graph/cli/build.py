@@ -135,6 +135,8 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 @click.option("--probes", type=int, help="Where there is no closed form, estimate the bases from "
               "so many random directions.")  # fmt: skip
 @resources
+@click.option("--device-memory", metavar="SIZE", help="What may be taken of a card's own memory; "
+              "batches follow from it.  [default: 80 % of what is free]")  # fmt: skip
 @click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Also find N examples at "
               "either end of each feature.")  # fmt: skip
 @click.option("--replace", is_flag=True, help="Overwrite another run in the folder.")
@@ -158,6 +160,7 @@ def build(
     force: bool,
     memory: int,
     device: str,
+    device_memory: str | None,
     **given: Any,
 ) -> None:
     """Compute features and interaction strengths of the network MODEL.
@@ -177,6 +180,7 @@ def build(
     """  # noqa: D301  \b is click's mark
     from lib_graph.building.build import build as build_run
     from lib_graph.building.options import Options
+    from lib_graph.support.memory import parse_bytes
 
     examples = given.pop("examples")
     text = _text(**{name: given.pop(name) for name in ("text", "context", "tokens", "padding")})
@@ -189,6 +193,7 @@ def build(
     run = build_run(
         model, out, options, data=text or data, layers=layers, granularity=granularity, name=name,
         replace=replace, force=force, device=device, progress=progress(),
+        device_memory=None if device_memory is None else parse_bytes(device_memory),
     )  # fmt: skip
     if os.environ.get("RANK", "0") != "0":
         return

@@ -15,6 +15,7 @@ __all__ = [
     "device_named",
     "devices_here",
     "exact",
+    "free_bytes",
     "on_card",
     "sums_on",
     "temporary",
@@ -22,6 +23,7 @@ __all__ = [
 
 DEVICES = ("cpu", "cuda", "mps")
 CPU = torch.device("cpu")
+FREE = 0.8  # of the memory of a card that nothing has taken
 ON_CARD = 1 << 26  # numbers of a temporary on a card: half a gigabyte in float64
 
 
@@ -65,6 +67,13 @@ def devices_here() -> list[str]:
 def on_card(device: torch.device) -> bool:
     """Return whether a device has a memory of its own, and no small caches to fit."""
     return device.type != "cpu"
+
+
+def free_bytes(device: torch.device) -> int:
+    """Return what may be taken of a card's memory where nobody says: FREE of what is free."""
+    if device.type == "mps":
+        return int(FREE * torch.mps.recommended_max_memory())
+    return int(FREE * torch.cuda.mem_get_info(device)[0])
 
 
 def temporary(like: Tensor, cached: int) -> int:

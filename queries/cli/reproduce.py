@@ -124,7 +124,7 @@ def language_models(
 
     \b
     lib-graph reproduce language-models examples/gpt-neo-8x64 --text stories.txt
-    lib-graph reproduce language-models roneneldan/TinyStories-1M --text stories.txt --tokens 20000
+    lib-graph reproduce language-models gpt2 --text stories.txt --tokens 20000
     """  # noqa: D301  \b is click's mark
     from lib_graph.data.text import Text
     from queries.comparing.language_models import Budget, study, write_study

@@ -15,6 +15,7 @@ from lib_graph.analysis.ablation.scored import LinearBasis, ScoredBatch
 from lib_graph.analysis.reopening import Reopened, passes_of, refuse_stand_ins, reopened_network
 from lib_graph.building.accumulating import accumulate
 from lib_graph.building.job import first_samples
+from lib_graph.building.likeness import unlike
 from lib_graph.building.origin import tensors_sha256
 from lib_graph.building.passes import Passes
 from lib_graph.building.plan import LIBRARIES, plan_passes
@@ -92,12 +93,12 @@ class Bench:
             return ScoredBatch.of(found.network, bases, chosen, evaluation, batch)
 
         plan = plan_passes(
-            [found.network], example, samples, memory, _parts(found.network, scored), rows=ROWS,
+            [found.network], example, samples, memory, _parts(found, example, scored), rows=ROWS,
             beside=beside if columns else 0,
         )  # fmt: skip
         data = Samples(found.network, evaluation.inputs, plan, device=found.device, last=False)
         passes = passes_of(run, "ablate", {}, SILENT)
-        columns = columns and plan.keep == "memory"
+        columns = columns and plan.keep in ("card", "memory")
         bench = cls(run, found.network, bases, evaluation, chosen, data, passes, columns)
         origin = {**bench.origin, "dtype": str(dtype)}
         return replace(bench, passes=replace(passes, origin=origin))
@@ -216,9 +217,15 @@ def _linear(bases: Mapping[str, Basis]) -> dict[str, LinearBasis]:
 
 
 def _parts(
-    network: Network, scored: Callable[[Batch], ScoredBatch]
+    found: Reopened, example: Sequence[Tensor], scored: Callable[[Batch], ScoredBatch]
 ) -> Sequence[Callable[[Batch, int], tuple[Total, ...]]]:
-    """Return what ablations do with a batch, at the most."""
+    """Return what ablations do with a batch, at the most: at the first of all like sections.
+
+    What runs on behind it is all that does behind the others.
+    """
+    network, features = found.network, {x: basis.features for x, basis in found.bases.items()}
+    sections = unlike(network.sections, network.run(*(x[:1] for x in example)), features)
+    numbers = [section.source.index for section in sections]
 
     def node(layer: int) -> Callable[[Batch, int], tuple[Total, ...]]:
         def of(batch: Batch, _: int) -> tuple[Total, ...]:
@@ -236,7 +243,7 @@ def _parts(
 
         return torch.no_grad()(of)
 
-    return [*map(node, range(len(network.layers))), *map(edge, range(len(network.sections)))]
+    return [*map(node, [*numbers, len(network.sections)]), *map(edge, numbers)]
 
 
 def _columns_bytes(found: Reopened, samples: int) -> int:

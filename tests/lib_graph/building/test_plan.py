@@ -4,9 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from lib_graph.building import plan
+from lib_graph.building import likeness, plan
+from lib_graph.building.build import build
 from lib_graph.building.plan import make_plan
 from lib_graph.cutting.cuts import cut
+from lib_graph.errors import UsageError
+from lib_graph.kinds import Attention, GatedMLP, Norm
+from lib_graph.method.network import Layer, Network, Section
 from lib_graph.method.rules import Rule
 from tests.lib_graph.language_models import network, tokens
 
@@ -82,6 +86,72 @@ def test_sections_of_other_positions_are_measured_each(measured):
     assert count(measured, chain, x) == 3
 
 
+@pytest.fixture
+def on_a_card(monkeypatch):
+    """The processor, taken for a card that has 1 GiB to take."""
+    monkeypatch.setattr(plan, "on_card", lambda _: True)
+    monkeypatch.setattr(plan, "free_bytes", lambda _: 1 << 30)
+
+
+def test_a_card_takes_large_batches_and_keeps_activations_where_they_fit(on_a_card):
+    chain, x = deep(2)
+    found = make_plan(chain, (x,), 4096, PLENTY, RULE)
+    assert (found.batch, found.chunk, found.keep) == (4096, 128, "card")
+    assert found.card is not None
+    assert "kept on the card" in str(found)
+    less = make_plan(chain, (x,), 4096, PLENTY, RULE, card=found.card // 4)
+    assert less.card is not None
+    assert less.card <= found.card // 4
+    assert less.batch < found.batch
+    assert less.keep == "memory"
+
+
+def test_what_fits_nowhere_is_kept_nowhere():
+    chain, x = deep(2)
+    little = plan.LIBRARIES + (1 << 20)
+    found = [make_plan(chain, (x,), 1 << 16, little, RULE, disk=disk) for disk in (0, 1 << 40)]
+    assert [each.keep for each in found] == ["nowhere", "disk"]
+
+
+def test_a_card_that_is_too_small_is_one_line(on_a_card):
+    chain, x = deep(2)
+    with pytest.raises(UsageError, match=r"not 1000 B\. Give it more with --device-memory"):
+        make_plan(chain, (x,), 16, PLENTY, RULE, card=1000)
+
+
+def test_a_processor_has_no_memory_of_a_card_s(tmp_path):
+    with pytest.raises(UsageError, match=r"device_memory is 1 KiB, but the device 'cpu' has no"):
+        build(nn.Linear(2, 2), tmp_path / "run", data=torch.ones(2, 2), device_memory=1024)
+
+
+def deep(blocks):
+    """Attention and a gated MLP behind norms, so many times, all of them with other weights."""
+    layers, sections = [Layer(0, "0", ((5, 8),))], []
+    for number in range(2 * blocks):
+        torch.manual_seed(number)
+        norm = Norm(torch.rand(8), None, 1e-5, False)
+        heads = (torch.randn(2, 8, 4) for _ in range(3))
+        attention = Attention(*heads, torch.randn(2, 4, 8), norm=norm)
+        mlp = GatedMLP(*(torch.randn(8, 9) for _ in range(2)), torch.randn(9, 8), "silu", norm)
+        kind = mlp if number % 2 else attention
+        layers.append(Layer(number + 1, str(number + 1), ((5, 8),)))
+
+        def function(tensors, parameters, constants, kind=kind):
+            return [kind(tensors[0])]
+
+        sections.append(Section(*layers[-2:], function, {}, (), kind))
+    return Network(tuple(layers), tuple(sections), lambda x: ([x], ())), torch.randn(4, 5, 8)
+
+
+def test_thirty_blocks_take_as_many_measurements_as_two(measured):
+    few, many = deep(2), deep(30)
+    assert len(many[0].sections) == 60
+    for chain, x in (few, many):
+        measured.clear()
+        make_plan(chain, (x,), 16, PLENTY, RULE)
+        assert len(measured) == 4  # attention and the MLP, each on two samples and on four
+
+
 def count(measured, chain, x, **options):
     """How many of the sections a plan measures."""
     measured.clear()
@@ -95,7 +165,7 @@ def test_the_plan_is_that_of_measuring_every_section(monkeypatch):
     little = plan.LIBRARIES + (3 << 20)
     arguments = llama, (tokens(),), 4096, little, RULE
     once = make_plan(*arguments)
-    monkeypatch.setattr(plan, "_likeness", lambda section, *_: id(section))
+    monkeypatch.setattr(likeness, "_likeness", lambda section, *_: id(section))
     every = make_plan(*arguments)
     assert (every.batch, every.chunk, every.keep) == (once.batch, once.chunk, once.keep)
     assert once.batch < 64  # the memory is what limits the batches

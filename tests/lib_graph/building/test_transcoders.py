@@ -309,6 +309,11 @@ def test_what_cannot_stand_in_is_refused(tmp_path):
         build(tmp_path, f"output={place}", layers=["first=1.mlp:in", "output"])
     with pytest.raises(UsageError, match=r"Two transcoders are to stand in for '1\.mlp'"):
         build(tmp_path, f"a={place}", f"b={place}", layers=["a=1.mlp:in", "b=1.mlp:out", "output"])
+    with pytest.raises(UsageError, match="'trapezoid' averages along a path"):
+        lib_graph.build(
+            module(), tmp_path / "run", lib_graph.Options(f"first={place}", rule="trapezoid"),
+            data=data(), layers=LAYERS,
+        )  # fmt: skip
     assert not (tmp_path / "run").exists()
 
 

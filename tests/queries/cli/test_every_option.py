@@ -43,6 +43,7 @@ DIFFERING = {
     "--param": {"help"},
     "--replace": {"help"},
     "--resolution": {"help", "default", "type", "metavar"},  # one; several
+    "--saved": {"help"},
     "--seed": {"help"},
     "--seeds": {"help", "default"},  # none unless a table is asked for; one
     "--tokens": {"default"},  # of a build; of a study, which makes several
