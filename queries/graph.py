@@ -31,9 +31,10 @@ from queries.circuits.overview import Overview, Ranked, find_overview, rank_inte
 from queries.circuits.paths import Paths, find_paths
 from queries.circuits.saved import SavedCircuits
 from queries.circuits.unusual import find_other, unusual_interactions
-from queries.modules.communities import Communities, Method, find_communities, write_communities
+from queries.modules.communities import Communities, find_communities, write_communities
 from queries.modules.flow import ModuleFlow, module_flow
 from queries.modules.graph import Weights
+from queries.modules.modularity import Method
 from queries.modules.table import ModuleTable, module_table
 
 if TYPE_CHECKING:
@@ -333,11 +334,13 @@ class Graph(Closing, Displayed):
         weights: Weights = defaults.WEIGHTS,
         resolution: float = defaults.RESOLUTION,
         seed: int = defaults.SEED,
+        null: int = 0,
     ) -> Communities:
         """Return the modules of the run: groups of features that interact more than by chance.
 
         method: 'leiden' or 'louvain'. weights: 'sqrt' (√strength), or 'log', which needs edge
-        ablations. resolution: larger gives more and smaller modules.
+        ablations. resolution: larger gives more and smaller modules. null: so many graphs without
+        modules say what Q chance gives (`chance`).
         """
         return find_communities(
             self._reader(),
@@ -346,6 +349,7 @@ class Graph(Closing, Displayed):
             weights=weights,
             resolution=resolution,
             seed=seed,
+            null=null,
         )
 
     def module_table(
