@@ -55,9 +55,9 @@ class Communities:
     """The modules of a run, the largest first, numbered from 1.
 
     `modularity` is Q at `resolution`, `modularity_at_1` is Q at 1, `chance` the Q at `resolution`
-    that is found in the same way in graphs without modules, where that was asked for. `features` has
-    a row for each clustered feature: id, layer, layer_index, index, label, importance, community
-    (the module's number).
+    that is found in the same way in graphs without modules, where that was asked for. `features`
+    has a row for each clustered feature: id, layer, layer_index, index, label, importance,
+    community (the module's number).
     """
 
     run: str

@@ -48,8 +48,8 @@ def test_modularity_stands_beside_that_of_chance() -> None:
 def test_labels_that_do_not_tell_modules_apart_are_numbered() -> None:
     one = found(1.0)
     same = tuple(
-        replace(each, size=2, labels=(("k=15", share),))
-        for each, share in zip(one.communities, (0.75, 1.0))
+        replace(one.communities[i], size=2, labels=(("k=15", share),))
+        for i, share in enumerate((0.75, 1.0))
     )
     view = communities_view(replace(one, communities=(*same, one.communities[2])))
     assert [row[-1] for row in view.rows] == ["k=15 (75%) #1", "k=15 (100%) #2"]
