@@ -334,7 +334,7 @@ class Graph(Closing, Displayed):
         weights: Weights = defaults.WEIGHTS,
         resolution: float = defaults.RESOLUTION,
         seed: int = defaults.SEED,
-        null: int = 0,
+        null: int = defaults.UNSHUFFLED,
     ) -> Communities:
         """Return the modules of the run: groups of features that interact more than by chance.
 

@@ -50,6 +50,7 @@ METHOD: Final = "leiden"
 WEIGHTS: Final = "sqrt"
 RESOLUTION: Final = 1.0
 SHUFFLED: Final = 10  # graphs without modules
+UNSHUFFLED: Final = 0  # the same, where Python asks for modules alone
 CHANCE_UP_TO: Final = 100_000  # interactions of a run whose modules are held against chance unasked
 SEEDS: Final = 10  # partitions that are compared
 SEEDS_EACH: Final = 1  # the same, of each of several runs

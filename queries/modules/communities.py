@@ -120,7 +120,7 @@ def find_communities(
     weights: Weights,
     resolution: float,
     seed: int,
-    null: int = 0,
+    null: int,
 ) -> Communities:
     """Return the modules of a run, beside `null` graphs without modules.
 
@@ -150,7 +150,7 @@ def find_communities(
     )
 
 
-def check_settings(method: str, resolution: float, seed: int, null: int = 0) -> None:
+def check_settings(method: str, resolution: float, seed: int, null: int) -> None:
     """Raise UsageError for a method, resolution, seed or number of graphs that cannot be used."""
     if method not in METHODS:
         raise UsageError(f"There is no method {method!r}. Take 'leiden' or 'louvain'.")

@@ -86,9 +86,9 @@ def module_table(
     if not resolutions:
         raise UsageError("There is no resolution. Give one or more.")
     for resolution in resolutions:
-        check_settings(method, resolution, seed)
-    if seeds < 1 or null < 0:
-        raise UsageError(f"{seeds} seeds and {null} shuffled graphs: take at least 1 and 0.")
+        check_settings(method, resolution, seed, null)
+    if seeds < 1:
+        raise UsageError(f"{seeds} seeds: take at least 1.")
     graph = read_module_graph(reader, layers, weights)
     graphs = shuffled_graphs(graph, seed, null)
     rows = [
