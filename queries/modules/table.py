@@ -88,7 +88,7 @@ def module_table(
     for resolution in resolutions:
         check_settings(method, resolution, seed, null)
     if seeds < 1:
-        raise UsageError(f"{seeds} seeds: take at least 1.")
+        raise UsageError(f"{seeds} seeds cannot be compared. Take at least 1.")
     graph = read_module_graph(reader, layers, weights)
     graphs = shuffled_graphs(graph, seed, null)
     rows = [

@@ -231,7 +231,7 @@ def test_what_is_no_range_is_a_clear_error(text: str) -> None:
         ({"resolutions": []}, "no resolution"),
         ({"resolutions": [1.0, 0.0]}, "above 0"),
         ({"seeds": 0}, "at least 1"),
-        ({"null": -1}, "at least 1 and 0"),
+        ({"null": -1}, "Take 0 or more"),
         ({"weights": "cube"}, "'sqrt' or 'log'"),
     ],
 )
