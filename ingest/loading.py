@@ -26,6 +26,7 @@ from ingest.versions import check_versions, stored_versions
 from lib_graph.errors import ConflictError
 from lib_graph.run import Run
 from lib_graph.support.progress import USUAL, Progress
+from lib_graph.support.texts import counted
 
 __all__ = ["LoadReport", "load"]
 
@@ -53,8 +54,8 @@ class LoadReport:
 
     def __str__(self) -> str:
         return (
-            f"{_DID[self.outcome]} run {self.run_id}: {self.features:,} features, "
-            f"{self.interactions:,} interactions, in {self.store}."
+            f"{_DID[self.outcome]} run {self.run_id}: {counted(self.features, 'feature')}, "
+            f"{counted(self.interactions, 'interaction')}, in {self.store}."
         )
 
     @property

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["json_text", "one_line", "printable"]
+__all__ = ["counted", "json_text", "one_line", "printable"]
 
 REPLACED = "\ufffd"
 NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -23,6 +23,15 @@ def printable(text: str) -> str:
     ('a�b�[1m�', 'tab\tline\nAustin – Δ')
     """
     return NOT_XML.sub(REPLACED, text)
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things, with the plural unless there is one.
+
+    >>> counted(1, "feature"), counted(3136, "interaction")
+    ('1 feature', '3,136 interactions')
+    """
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def one_line(text: object) -> str:

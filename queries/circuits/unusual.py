@@ -27,6 +27,11 @@ def find_other(store: GraphStore, run: RunInfo, against: str | None) -> RunInfo:
     are others.
     """
     runs = list_runs(store)
+    if against is None and run.prompt is not None:
+        raise UsageError(
+            f"Run {run.id} ({run.name}) is the attribution graph of one prompt, which has no "
+            "average to be held against. Give --run a run of one input ('lib-graph trace')."
+        )
     if against is None and run.base is None:
         raise UsageError(
             f"Run {run.id} ({run.name}) is an average over data. Give --run a run of one input "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from lib_graph.support.files import whole_file
@@ -14,6 +15,13 @@ from queries.report.features import features_part, spectra_part
 from queries.report.flow import circuits_part, interactions_part, paths_part
 from queries.report.modules import modules_part
 from queries.report.page import render
+from queries.report.prompt import (
+    prompt_circuits,
+    prompt_interactions,
+    prompt_layers,
+    prompt_part,
+    prompt_title,
+)
 from queries.report.run import layers_part, run_part
 from queries.report.source import Source
 from queries.views.answers import queries_view
@@ -29,6 +37,8 @@ def write_report(source: Source, path: str | Path, *, progress: Progress = USUAL
     """
     run = source.manifest
     about = f"What lib-graph found in the network {run.model.name}, in the basis {run.basis}."
+    if run.prompt is not None:
+        about = prompt_title(source, run.prompt)
     page = render(run.name, about, report_parts(source, progress=progress))
     with whole_file(Path(path)) as temporary:
         temporary.write_bytes(page.encode("utf-8", "replace"))
@@ -36,8 +46,29 @@ def write_report(source: Source, path: str | Path, *, progress: Progress = USUAL
 
 def report_parts(source: Source, *, progress: Progress = USUAL) -> list[Chapter]:
     """Return the parts of a report, in their order."""
-    communities = source.graph.communities()
-    makers = (
+    makers = _makers(source)
+    parts = []
+    with progress.stage("report", len(makers)) as advance:
+        for make in makers:
+            parts.append(make(source))
+            advance(1)
+    return parts
+
+
+def _makers(source: Source) -> tuple[Callable[[Source], Chapter], ...]:
+    """Return what makes each part; an attribution graph has fewer, and says some otherwise."""
+    communities, prompt = source.graph.communities(), source.manifest.prompt
+    if prompt is not None:
+        return (
+            lambda source: prompt_part(source, prompt),
+            prompt_layers,
+            prompt_interactions,
+            lambda source: paths_part(source, communities),
+            lambda source: prompt_circuits(source, communities),
+            lambda source: modules_part(source, communities),
+            _questions,
+        )
+    return (
         run_part,
         layers_part,
         spectra_part,
@@ -49,12 +80,6 @@ def report_parts(source: Source, *, progress: Progress = USUAL) -> list[Chapter]
         lambda source: modules_part(source, communities),
         _questions,
     )
-    parts = []
-    with progress.stage("report", len(makers)) as advance:
-        for make in makers:
-            parts.append(make(source))
-            advance(1)
-    return parts
 
 
 def _questions(source: Source) -> Chapter:

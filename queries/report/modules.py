@@ -38,6 +38,9 @@ def modules_part(source: Source, communities: Communities) -> Chapter:
 
 def _blocks(source: Source, communities: Communities) -> tuple[Block, ...]:
     graph = source.graph
+    order, first = "the most important at the top", "the most important features"
+    if graph.run.prompt is not None:  # whose features have no importance
+        order, first = "in the order of their positions", "features"
     found = communities_view(communities)
     sections = [section.frame for section in graph.sections()]
     flow = module_flow_view(graph.module_flow(communities))
@@ -45,9 +48,9 @@ def _blocks(source: Source, communities: Communities) -> tuple[Block, ...]:
         Grid("How good they are", module_table_view(graph.module_table())),
         Grid("What is in them", _first(found)),
         picture("modules", lambda: draw_modules(communities, limit=KEYS),
-                "Features of each layer, the most important at the top, with their modules."),
+                f"Features of each layer, {order}, with their modules."),
         picture("strengths", lambda: draw_strengths(communities, sections, limit=KEYS),
-                "Strengths between the most important features, ordered by module."),
+                f"Strengths between {first}, ordered by module."),
         Grid("What flows between them, by share", _first(flow), folded=True),
     )  # fmt: skip
 

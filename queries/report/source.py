@@ -42,7 +42,7 @@ class Source:
         where = "" if self.store is None else f" --store {shlex.quote(self.store)}"
         return f"lib-graph {text} --run {self.graph.run.id}{where}"
 
-    def ingest(self) -> str:
-        """Return the command that brings the run into the store."""
+    def ingest(self, what: str | None = None) -> str:
+        """Return the command that brings the run into the store, or `what` that it is made of."""
         where = "" if self.store is None else f" --store {shlex.quote(self.store)}"
-        return f"lib-graph ingest {self.path}{where}"
+        return f"lib-graph ingest {what or self.path}{where}"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lib_graph.support.tables import records_of
+from lib_graph.support.texts import counted
 from lib_graph.support.view import View
 from queries.asking.tables import Table
 from queries.views.cells import fixed_cell, number_cell, text_cell
@@ -152,13 +153,15 @@ def circuit_view(circuit: Circuit) -> View:
     if not len(circuit):
         hint = " Try a smaller --min-share." if "min_share" in circuit.query else ""
         return replace(view, below=f"There is no such path.{hint}")
-    size = f"{len(circuit.features)} features and {len(circuit)} interactions."
-    return replace(view, below=f"{size} {_tested(circuit)}")
+    size = f"{counted(len(circuit.features), 'feature')} and {counted(len(circuit), 'interaction')}"
+    return replace(view, below=f"{size}. {_tested(circuit)}")
 
 
 def _tested(circuit: Circuit) -> str:
     if circuit.scores:
         return scores_line(circuit.file())
+    if "position" in circuit.features:  # of an attribution graph, whose network is not at hand
+        return "Not tested: the network of an attribution graph is not at hand."
     if circuit.name is None:
         return "Not tested: --save NAME keeps it, and then\n" + _test_command("NAME")
     return "Not tested. To test it, RUN being the run folder:\n" + _test_command(circuit.name)
