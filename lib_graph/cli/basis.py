@@ -36,7 +36,7 @@ def basis(run: Path, out: Path, format: str, layers: tuple[str, ...]) -> None:
 
     \b
     lib-graph basis my-run --out my-saes
-    lib-graph basis my-run --layer ln1.0 --layer ln1.1 --format circuit-tracer --out my-set
+    lib-graph basis my-run --layer ln1.0 --format circuit-tracer --out my-set
     """  # noqa: D301  \b is click's mark
     from lib_graph.dictionaries.bases_file import read_bases
     from lib_graph.dictionaries.transcoders_file import read_transcoders

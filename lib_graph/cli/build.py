@@ -175,7 +175,7 @@ def build(
     \b
     lib-graph build models/seed0 --out runs/seed0-pca --basis pca
     lib-graph build gpt2 --text stories.txt --tokens 20000 --out gpt2-run
-    lib-graph build gpt2 --text stories.txt --granularity mlp --basis transcoders --out gpt2-mlps
+    lib-graph build gpt2 --text a.txt --granularity mlp --basis my-set --out mlps
     torchrun --nproc-per-node 2 -m lib_graph build my-model --out my-run
     """  # noqa: D301  \b is click's mark
     from lib_graph.building.build import build as build_run
