@@ -49,9 +49,10 @@ def _setting(*names: str, help: str) -> click.Option:
 
 
 def _no_color() -> click.Option:
-    def forbid(_context: click.Context, _parameter: click.Parameter, value: bool) -> None:
-        if value:
-            os.environ["NO_COLOR"] = "1"  # which Python's tracebacks and all else look at
+    def forbid(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+        if value or os.environ.get("NO_COLOR"):
+            context.color = False
+            os.environ["NO_COLOR"] = "1"  # which Python's tracebacks look at
 
     return click.Option(
         ["--no-color"], is_flag=True, expose_value=False, callback=forbid,
