@@ -30,7 +30,8 @@ LOSS: Final = 0.01  # of the cross-entropy
 ANSWERS: Final = 1016  # that a mask is scored on
 RESAMPLED: Final = 200  # draws of samples
 STUDIED: Final = 5120  # tokens
-TIMES: Final = 3  # seeds of a random basis, partitions, graphs without modules
+TIMES: Final = 3  # seeds of a random basis, partitions
+NULL: Final = 20  # graphs without modules
 
 # networks that are trained
 MODULUS: Final = 113
