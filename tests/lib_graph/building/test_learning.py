@@ -29,6 +29,9 @@ def network(samples: int = 400) -> Subject:
     return Subject.of(module, torch.randn(samples, 4, generator=generator), LAYERS)
 
 
+pytestmark = pytest.mark.slow  # tracing, which all of them need, takes a second
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("dictionaries") / "saes"
@@ -39,7 +42,7 @@ def test_what_is_written_is_read_with_the_same_features(folder):
     out, learned = folder
     assert sorted(path.name for path in out.iterdir()) == ["bases.safetensors", "training.json"]
     found = {each.hook: each.holds for each in read_dictionaries(out)}
-    assert list(found) == ["input", "hidden"]
+    assert sorted(found) == ["hidden", "input"]
     f = network().inputs[0].double()[None]
     assert torch.allclose(
         found["input"].coordinates(f),
@@ -48,7 +51,8 @@ def test_what_is_written_is_read_with_the_same_features(folder):
         atol=1e-6,
     )
     said = json.loads((out / "training.json").read_text())
-    assert said["expansion"] == 2 and said["layers"]["hidden"]["point"] == "2:in"
+    assert said["expansion"] == 2
+    assert said["layers"]["hidden"]["point"] == "2:in"
     assert said["layers"]["hidden"]["features"] == 10
     assert said["layers"]["input"]["trained_on"] == 360
     assert said["layers"]["input"]["explained"] == learned["input"].explained > 0.5
@@ -61,7 +65,7 @@ def test_a_build_takes_it(folder, tmp_path, prefix):
     computed = ("pca",) if prefix else ()
     options = lib_graph.Options(basis=(basis, *computed))
     run = lib_graph.build(network(), tmp_path / "run", options)
-    assert run.layer("hidden").features == 10
+    assert {layer.name: layer.features for layer in run.layers}["hidden"] == 10
     left = 1 - min(each.explained for each in learned.values())
     assert 0 < run.manifest.checks["left_out"] < left + 0.1
 
@@ -132,7 +136,7 @@ def test_what_is_refused_leaves_nothing(tmp_path, case):
 def test_no_room_on_disk_is_said_before_training(tmp_path, monkeypatch):
     usage = type("Usage", (), {"free": 100})
     monkeypatch.setattr("lib_graph.building.learning.shutil.disk_usage", lambda _: usage)
-    with pytest.raises(UsageError, match="The dictionaries take .* has 100 B"):
+    with pytest.raises(UsageError, match=r"The dictionaries take .* has 100 B"):
         train_dictionaries(network(), tmp_path / "saes", RECIPE)
     assert not [*tmp_path.iterdir()]
 

@@ -57,7 +57,7 @@ def test_it_explains_more_than_as_many_components_of_pca(data, learned):
 
 @pytest.mark.slow
 def test_what_is_said_is_what_brute_force_finds(data, learned):
-    _, train, held_out = data
+    *_, held_out = data
     d = learned.dictionary
     rest, active, alive = 0.0, 0, set()
     for f in held_out.double():
