@@ -17,6 +17,7 @@ from queries.asking.ablations import Ablations, find_ablations
 from queries.asking.ends import End, find_end
 from queries.asking.library import ask, find_query
 from queries.asking.matching import matched_features
+from queries.asking.one_feature import stored_feature
 from queries.asking.places import ADVICE, Place, StoredLayer, find_layer
 from queries.asking.prompts import PromptGraph, read_prompt
 from queries.asking.reader import Reader
@@ -31,9 +32,10 @@ from queries.circuits.overview import Overview, Ranked, find_overview, rank_inte
 from queries.circuits.paths import Paths, find_paths
 from queries.circuits.saved import SavedCircuits
 from queries.circuits.unusual import find_other, unusual_interactions
-from queries.modules.communities import Communities, Method, find_communities, write_communities
+from queries.modules.communities import Communities, find_communities, write_communities
 from queries.modules.flow import ModuleFlow, module_flow
 from queries.modules.graph import Weights
+from queries.modules.modularity import Method
 from queries.modules.table import ModuleTable, module_table
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
     from ingest.store import GraphStore, WriteResult
     from ingest.store.protocol import Bounds
+    from lib_graph.run.feature import Feature
     from queries.comparing.runs import RunComparison
     from queries.notebook.page import PageView
     from queries.pictures.whole import Chart
@@ -165,6 +168,21 @@ class Graph(Closing, Displayed):
             limit=limit,
         )
         return Table(frame, reader.statements)
+
+    def feature(self, feature: str, *, limit: int = defaults.SHOWN) -> Feature:
+        """Return one feature with at most `limit` of its strongest inputs and outputs each.
+
+        Raises UsageError for a limit of less than 1 and for a place that is no feature,
+        NotFoundError for one that is not there.
+        """
+        place = self._feature(feature)
+        return stored_feature(
+            self.run.id,
+            place,
+            self.features(layer=place.layer.name).frame,
+            self.interactions(target=feature, limit=limit),
+            self.interactions(source=feature, limit=limit),
+        )
 
     def ranked(self, *, limit: int = defaults.VIEWED) -> Ranked:
         """Return the first interactions in the order in which a rising share keeps them.
@@ -333,11 +351,13 @@ class Graph(Closing, Displayed):
         weights: Weights = defaults.WEIGHTS,
         resolution: float = defaults.RESOLUTION,
         seed: int = defaults.SEED,
+        null: int = defaults.UNSHUFFLED,
     ) -> Communities:
         """Return the modules of the run: groups of features that interact more than by chance.
 
         method: 'leiden' or 'louvain'. weights: 'sqrt' (√strength), or 'log', which needs edge
-        ablations. resolution: larger gives more and smaller modules.
+        ablations. resolution: larger gives more and smaller modules. null: so many graphs without
+        modules say what Q chance gives (`chance`).
         """
         return find_communities(
             self._reader(),
@@ -346,6 +366,7 @@ class Graph(Closing, Displayed):
             weights=weights,
             resolution=resolution,
             seed=seed,
+            null=null,
         )
 
     def module_table(
@@ -419,9 +440,7 @@ class Graph(Closing, Displayed):
 
         Raises UsageError for a place that is no feature, NotFoundError for one that is not there.
         """
-        place = self.place(feature)
-        if place.index is None:
-            raise UsageError(f"{feature!r} is a layer. Write LAYER/INDEX to label a feature.")
+        place = self._feature(feature)
         label = as_label(text)
         values = {"run": self.run.id, "id": f"{self.run.id}/{place}", "label": label}
         rows = self.store.transact(
@@ -429,6 +448,12 @@ class Graph(Closing, Displayed):
         )
         if not rows[0]["labelled"]:
             raise NotFoundError("feature", str(place), self.features().frame["id"], ADVICE)
+
+    def _feature(self, text: str) -> Place:
+        place = self.place(text)
+        if place.index is None:
+            raise UsageError(f"{text!r} is a layer. Write LAYER/INDEX for a feature.")
+        return place
 
     def place(self, text: str) -> Place:
         """Return the place that `text` names; see `queries.asking.places`."""

@@ -205,12 +205,13 @@ def _within(
     working = fixed + batch * per_sample
     whole, tables = each * (activations + constants), each * constants
     left = budget - working
-    places: list[tuple[Keep, int, int]] = [
-        ("card", left if there else 0, whole),
-        ("memory", host if there else left, whole),
-        ("disk", (host if there else left) if samples * activations < disk else 0, tables),
+    off_card = host if there else left
+    places: list[tuple[Keep, bool, int]] = [
+        ("card", there and whole <= left, whole),
+        ("memory", whole <= off_card, whole),
+        ("disk", samples * activations < disk and tables <= off_card, tables),
     ]
-    fitting = ((place, size) for place, room, size in places if keep and size <= room)
+    fitting = ((place, size) for place, fits, size in places if keep and fits)
     where, beside = next(fitting, ("nowhere", 0))
     on_card_too = beside if where == "card" else 0
     on_host = (0 if there else working) + beside - on_card_too

@@ -43,18 +43,22 @@ class Feature:
     outputs: pd.DataFrame
 
 
-def find_feature(text: str) -> tuple[Run, str, int]:
+def find_feature(text: str) -> tuple[Run, str, int] | None:
     """Return the run, layer and index that RUN/LAYER/INDEX names, with RUN a run folder.
 
-    Both RUN and LAYER may contain slashes. Raises UsageError if the text names none.
+    Both RUN and LAYER may contain slashes. None if the text does not begin with a run folder;
+    raises UsageError if it does, and what follows is no feature.
     """
-    path, _, index = text.rpartition("/")
-    parts = path.split("/")
-    for end in range(len(parts) - 1, 0, -1):
+    parts = text.split("/")
+    for end in range(len(parts), 0, -1):
         folder = Path("/".join(parts[:end]) or "/")
-        if index.isdecimal() and (folder / "manifest.json").is_file():
-            return Run.open(folder), "/".join(parts[end:]), int(index)
-    raise UsageError(f"{text!r} is no feature. Write RUN/LAYER/INDEX, with RUN a run folder.")
+        if not (folder / "manifest.json").is_file():
+            continue
+        *layer, index = parts[end:] or [""]
+        if layer and index.isdecimal():
+            return Run.open(folder), "/".join(layer), int(index)
+        raise UsageError(f"{text!r} is no feature. Write RUN/LAYER/INDEX, with RUN a run folder.")
+    return None
 
 
 def read_feature(run: Run, layer: str, index: int, *, limit: int = defaults.SHOWN) -> Feature:

@@ -65,6 +65,9 @@ def communities(
 ) -> None:
     """Find modules: groups of features that interact more than by chance.
 
+    Q stands beside what graphs without modules get, unless the run has more than 100,000
+    interactions: there --null asks for it.
+
     With several resolutions, --seeds or --null there is a table instead, a row per resolution: Q,
     the Q that graphs without modules get, how well seeds agree, sizes, and how well modules fit the
     labels.
@@ -89,7 +92,10 @@ def communities(
             table = graph.module_table(resolutions=values, **options)
             output.emit(table, module_table_view, graph.run)
             return
-        found = graph.communities(resolution=values[0], **options)
+        cheap = not as_graph and graph.run.interactions <= defaults.CHANCE_UP_TO
+        found = graph.communities(
+            resolution=values[0], null=defaults.SHUFFLED if cheap else 0, **options
+        )
         if write:
             graph.save_communities(found)
         if as_graph:

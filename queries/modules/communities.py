@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,25 +17,20 @@ from lib_graph.support.tables import Record
 from queries.asking.places import StoredLayer
 from queries.asking.reader import Reader
 from queries.asking.statements import Statement, read_text
+from queries.modules.chance import UNASKED, Chance, chance_of, shuffled_graphs
 from queries.modules.graph import Weights, read_module_graph
-from queries.modules.modularity import leiden, louvain, modularity, number_by_size
+from queries.modules.modularity import METHODS, Method, modularity, number_by_size
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore, Transaction
 
 __all__ = [
-    "METHODS",
     "Communities",
     "Community",
-    "Method",
     "check_settings",
     "find_communities",
     "write_communities",
 ]
-
-Method = Literal["leiden", "louvain"]
-METHODS = {"leiden": leiden, "louvain": louvain}
-"""How modules can be found, by name"""
 
 
 @dataclass(frozen=True)
@@ -59,8 +54,9 @@ class Community:
 class Communities:
     """The modules of a run, the largest first, numbered from 1.
 
-    `modularity` is Q at `resolution`, `modularity_at_1` is Q at 1. `features` has a row for each
-    clustered feature: id, layer, layer_index, index, label, importance,
+    `modularity` is Q at `resolution`, `modularity_at_1` is Q at 1, `chance` the Q at `resolution`
+    that is found in the same way in graphs without modules, where that was asked for. `features`
+    has a row for each clustered feature: id, layer, layer_index, index, label, importance,
     community (the module's number).
     """
 
@@ -73,6 +69,7 @@ class Communities:
     modularity_at_1: float
     communities: tuple[Community, ...]
     features: pd.DataFrame
+    chance: Chance = UNASKED
     statements: tuple[Statement, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
@@ -106,7 +103,13 @@ class Communities:
     def json_value(self) -> Record:
         """Return all of it as JSON has it: how it was found, Q, and the modules."""
         keys = ("run", "method", "weights", "resolution", "seed", "modularity", "modularity_at_1")
-        return {**{key: getattr(self, key) for key in keys}, "communities": self.records()}
+        return {
+            **{key: getattr(self, key) for key in keys},
+            "null": self.chance.null,
+            "null_mean": self.chance.mean,
+            "null_sd": self.chance.sd,
+            "communities": self.records(),
+        }
 
 
 def find_communities(
@@ -117,12 +120,14 @@ def find_communities(
     weights: Weights,
     resolution: float,
     seed: int,
+    null: int,
 ) -> Communities:
-    """Return the modules of a run. The same arguments give the same modules.
+    """Return the modules of a run, beside `null` graphs without modules.
 
-    Raises UsageError for a method, weights, resolution or seed that cannot be used.
+    The same arguments give the same modules. Raises UsageError for a method, weights, resolution,
+    seed or number of graphs that cannot be used.
     """
-    check_settings(method, resolution, seed)
+    check_settings(method, resolution, seed, null)
     graph = read_module_graph(reader, layers, weights)
     community = number_by_size(METHODS[method](graph.edges, resolution=resolution, seed=seed))
     table = graph.features.assign(community=community + 1)
@@ -140,18 +145,21 @@ def find_communities(
             for number, members in table.assign(weight=_weight(table)).groupby("community")
         ),
         features=table,
+        chance=chance_of(shuffled_graphs(graph, seed, null), method, resolution, seed),
         statements=reader.statements,
     )
 
 
-def check_settings(method: str, resolution: float, seed: int) -> None:
-    """Raise UsageError for a method, resolution or seed that cannot be used."""
+def check_settings(method: str, resolution: float, seed: int, null: int) -> None:
+    """Raise UsageError for a method, resolution, seed or number of graphs that cannot be used."""
     if method not in METHODS:
         raise UsageError(f"There is no method {method!r}. Take 'leiden' or 'louvain'.")
     if not np.finfo(float).tiny <= resolution < np.inf:  # Leiden takes what is less for 0
         raise UsageError(f"The resolution is {resolution}. Give a number above 0.")
     if not 0 <= seed < 2**32:
         raise UsageError(f"The seed is {seed}. Give a whole number from 0 to 4294967295.")
+    if null < 0:
+        raise UsageError(f"{null} shuffled graphs cannot be made. Take 0 or more.")
 
 
 def _weight(features: pd.DataFrame) -> pd.Series[Any]:

@@ -5,7 +5,7 @@ Nothing here knows what the nodes stand for.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from lib_graph.support import defaults
 from queries.modules.moves import settled
 from queries.modules.weighted import Ints, Neighbours, WeightedGraph
 
-__all__ = ["leiden", "louvain", "modularity", "number_by_size"]
+__all__ = ["METHODS", "Method", "leiden", "louvain", "modularity", "number_by_size"]
 
 ROUND_EDGES = 4_000_000  # that all rounds of Leiden together may pass
 
@@ -85,6 +85,11 @@ def louvain(edges: WeightedGraph, *, resolution: float, seed: int) -> Ints:
             return found
         found = np.array([merged[i] for i in found.tolist()])
         graph = python_louvain.induced_graph(merged, graph)
+
+
+Method = Literal["leiden", "louvain"]
+METHODS = {"leiden": leiden, "louvain": louvain}
+"""How modules can be found, by name"""
 
 
 def number_by_size(community: Ints) -> Ints:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from statistics import median
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,12 +15,12 @@ from lib_graph.support.tables import Record, records_of
 from queries.asking.places import StoredLayer
 from queries.asking.reader import Reader
 from queries.asking.statements import Statement
-from queries.modules.communities import METHODS, Method, check_settings
+from queries.modules.chance import chance_of, shuffled_graphs
+from queries.modules.communities import check_settings
 from queries.modules.graph import ModuleGraph, Weights, read_module_graph
-from queries.modules.modularity import modularity, number_by_size
-from queries.modules.null_model import shuffled
+from queries.modules.modularity import METHODS, Method, modularity, number_by_size
 from queries.modules.partitions import adjusted_rand_index, purity
-from queries.modules.weighted import Floats, Ints
+from queries.modules.weighted import Ints
 
 __all__ = ["COLUMNS", "ModuleTable", "module_table"]
 
@@ -87,21 +86,20 @@ def module_table(
     if not resolutions:
         raise UsageError("There is no resolution. Give one or more.")
     for resolution in resolutions:
-        check_settings(method, resolution, seed)
-    if seeds < 1 or null < 0:
-        raise UsageError(f"{seeds} seeds and {null} shuffled graphs: take at least 1 and 0.")
+        check_settings(method, resolution, seed, null)
+    if seeds < 1:
+        raise UsageError(f"{seeds} seeds cannot be compared. Take at least 1.")
     graph = read_module_graph(reader, layers, weights)
-    graphs = [
-        ModuleGraph(graph.features, shuffled(graph.edges, graph.section, generator), graph.section)
-        for generator in (np.random.default_rng([seed, n]) for n in range(null))
-    ]
+    graphs = shuffled_graphs(graph, seed, null)
     rows = [
         {
             "resolution": float(resolution),
             **_found(graph, method, resolution, range(seed, seed + seeds), min_importance),
-            **_by_chance(graphs, method, resolution, seed),
+            "null_mean": chance.mean,
+            "null_sd": chance.sd,
         }
         for resolution in resolutions
+        for chance in [chance_of(graphs, method, resolution, seed)]
     ]
     frame = pd.DataFrame(rows, columns=COLUMNS)
     return ModuleTable(reader.run, method, weights, seed, seeds, null, frame, reader.statements)
@@ -141,23 +139,4 @@ def _labels(features: pd.DataFrame, community: Ints, min_importance: float) -> R
         "labelled": int(kept.sum()),
         "purity": purity(community[kept], label),
         "label_ari": adjusted_rand_index(community[kept], label),
-    }
-
-
-def _by_chance(
-    graphs: Sequence[ModuleGraph], method: Method, resolution: float, seed: int
-) -> dict[str, Any]:
-    found: Floats = np.array(
-        [
-            modularity(
-                graph.edges,
-                METHODS[method](graph.edges, resolution=resolution, seed=seed),
-                resolution,
-            )
-            for graph in graphs
-        ]
-    )
-    return {
-        "null_mean": float(found.mean()) if len(found) else None,
-        "null_sd": float(found.std(ddof=1)) if len(found) > 1 else None,
     }

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from lib_graph.errors import UsageError
 from lib_graph.support.files import whole_file
 from lib_graph.support.texts import printable
@@ -53,16 +51,14 @@ def make_printable(figure: Figure) -> None:
 
 
 def module_colours(modules: Iterable[int]) -> dict[int, str]:
-    """Return a colour for each module in a picture, the commonest first.
+    """Return a colour for each module, by its number: the same in all pictures of a run.
 
-    There are as many as a reader can tell apart; further modules share a grey, and a feature in
-    no module (0) is white.
+    The largest modules of a run have the first numbers. There are as many colours as a reader can
+    tell apart; further modules share a grey, and a feature in no module (0) is white.
 
-    >>> module_colours([2, 1, 2, 0])
-    {2: '#0072B2', 1: '#E69F00', 0: '#FFFFFF'}
+    >>> module_colours([2, 7, 2, 0])
+    {2: '#E69F00', 7: '#9A9A9A', 0: '#FFFFFF'}
     """
-    counts = pd.Series([module for module in modules if module > 0], dtype="int64").value_counts()
-    ordered = sorted(counts.index, key=lambda module: (-counts[module], module))
-    colours = dict.fromkeys(ordered, OTHER)
-    colours.update(zip(ordered, PALETTE, strict=False))
-    return {**colours, 0: NONE}
+    numbers = sorted({int(module) for module in modules} - {0})
+    palette = dict(enumerate(PALETTE, 1))
+    return {**{number: palette.get(number, OTHER) for number in numbers}, 0: NONE}

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from lib_graph.support import defaults
 from lib_graph.support.tables import records_of
-from queries.modules.communities import Communities, Method
+from queries.modules.communities import Communities
 from queries.modules.graph import Weights
+from queries.modules.modularity import Method
 from queries.service.answers import Answered, answer
 from queries.service.asked import RunGraph, TheService
 from queries.service.saved_page import communities_data

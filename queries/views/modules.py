@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lib_graph.support.tables import records_of
@@ -17,7 +18,8 @@ from queries.views.cells import (
 
 if TYPE_CHECKING:
     from queries.comparing.runs import RunComparison
-    from queries.modules.communities import Communities
+    from queries.modules.chance import Chance
+    from queries.modules.communities import Communities, Community
     from queries.modules.flow import ModuleFlow
     from queries.modules.table import ModuleTable
 
@@ -29,27 +31,51 @@ ARROW = " → "
 def communities_view(found: Communities) -> View:
     """Return modules with Q above them, and the labels that most of their importance has."""
     columns = ("index", "size", "span", "layers", "labels")
+    several = [each for each in found.communities if each.size > 1]
     rows = [
         (
             str(each.index),
             str(each.size),
             str(each.span),
             f"{each.layers[0]}{ARROW}{each.layers[-1]}" if each.span > 1 else each.layers[0],
-            ", ".join(
-                f"{label} ({share_cell(share)})"
-                for label, share in each.labels[:3]
-                if share >= 0.01
-            ),
+            labels,
         )
-        for each in found.communities
-        if each.size > 1
+        for each, labels in zip(several, _labels(several), strict=True)
     ]
     alone = len(found) - len(rows)
     above = f"Modularity Q = {found.modularity:.4f} at resolution {found.resolution:g}"
     above += "." if found.resolution == 1 else f", {found.modularity_at_1:.4f} at 1."
+    above = "\n".join(filter(None, [above, _chance_words(found.chance)]))
     below = f"Features that are a module of their own: {alone}." if alone else ""
     numbers = frozenset(["index", "size", "span"])
     return View(columns, rows, numbers, above=above, below=below)
+
+
+def _labels(modules: Sequence[Community]) -> list[str]:
+    """Return labels with their shares; where several modules have the same ones, with a number."""
+    shown = [[pair for pair in each.labels[:3] if pair[1] >= 0.01] for each in modules]
+    names = [tuple(label for label, _ in pairs) for pairs in shown]
+    found = []
+    for i, pairs in enumerate(shown):
+        text = ", ".join(f"{label} ({share_cell(share)})" for label, share in pairs)
+        same = bool(pairs) and names.count(names[i]) > 1
+        found.append(f"{text} #{names[: i + 1].count(names[i])}" if same else text)
+    return found
+
+
+def _chance_words(chance: Chance) -> str:
+    """Return a sentence on the Q of chance, nothing where it was not asked for.
+
+    >>> from queries.modules.chance import Chance
+    >>> _chance_words(Chance(3, 0.1234, 0.01))
+    'By chance: 0.1234 ± 0.0100 (mean ± sd of 3 shuffled graphs).'
+    """
+    if chance.mean is None:
+        return ""
+    if chance.sd is None:
+        return f"By chance: {chance.mean:.4f} (one shuffled graph)."
+    spread = f"{chance.mean:.4f} ± {chance.sd:.4f}"
+    return f"By chance: {spread} (mean ± sd of {chance.null} shuffled graphs)."
 
 
 def module_table_view(found: ModuleTable) -> View:

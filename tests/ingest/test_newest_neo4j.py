@@ -26,6 +26,7 @@ def test_the_tests_of_stores_pass_on_the_newest_neo4j(monkeypatch: pytest.Monkey
     monkeypatch.setenv("LIB_GRAPH_NEO4J_VERSION", NEWEST)
     try:
         server.java()
+        server.fetch_jars()
     except server.ServerError as error:
         pytest.skip(str(error))
     environment = {name: x for name, x in os.environ.items() if name != "NEO4J_TEST_URI"}

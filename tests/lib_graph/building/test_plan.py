@@ -106,6 +106,13 @@ def test_a_card_takes_large_batches_and_keeps_activations_where_they_fit(on_a_ca
     assert less.keep == "memory"
 
 
+def test_what_fits_nowhere_is_kept_nowhere():
+    chain, x = deep(2)
+    little = plan.LIBRARIES + (1 << 20)
+    found = [make_plan(chain, (x,), 1 << 16, little, RULE, disk=disk) for disk in (0, 1 << 40)]
+    assert [each.keep for each in found] == ["nowhere", "disk"]
+
+
 def test_a_card_that_is_too_small_is_one_line(on_a_card):
     chain, x = deep(2)
     with pytest.raises(UsageError, match=r"not 1000 B\. Give it more with --device-memory"):

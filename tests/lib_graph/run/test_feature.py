@@ -25,12 +25,14 @@ def test_a_feature_is_found_by_its_folder(run):
         assert (found.id, *place) == (run.id, layer, index)
 
 
-@pytest.mark.parametrize(
-    "text", ["{run}", "{run}/3", "{run}/layer.0", "{run}/layer.0/x", "nowhere/layer.0/1"]
-)
+@pytest.mark.parametrize("text", ["{run}", "{run}/3", "{run}/layer.0", "{run}/layer.0/x"])
 def test_what_is_no_feature_is_one_line(run, text):
     with pytest.raises(UsageError, match=r"is no feature. Write RUN/LAYER/INDEX"):
         find_feature(text.format(run=run.path))
+
+
+def test_what_begins_with_no_run_folder_is_left_to_others():
+    assert find_feature("nowhere/layer.0/1") is None
 
 
 def test_strongest_inputs_and_outputs(run):

@@ -193,7 +193,8 @@ def test_of_long_paths_a_person_sees_the_ends(layers: int, tmp_path: Path) -> No
     for (_, _, path, shares), truth in zip(view.rows, paths.paths, strict=True):
         features, numbers = path.split(" → "), shares.split()
         assert len(features) == (2 * ENDS + 1 if short else layers)
-        assert (features[0], features[-1]) == tuple(map(short_id, truth.path[:: layers - 1]))
+        first, last = map(short_id, truth.path[:: layers - 1])
+        assert (features[0], features[-1]) == (first, f"{last} {truth.labels[-1]}")
         assert (f"… {layers - 2 * ENDS} more …" in features) == short
         assert (float(numbers[0]), float(numbers[-1])) == pytest.approx(
             truth.shares[:: layers - 2], abs=1e-3

@@ -92,6 +92,69 @@ def test_a_label_reaches_the_folder_the_store_and_every_export(
         assert "mine" in out.read_text()
 
 
+def test_a_store_shows_the_same_feature_by_all_that_features_prints(
+    run: Run, cli: Cli, tmp_path: Path
+) -> None:
+    other = random_run(tmp_path / "other", seed=5)
+    store = str(tmp_path / "graph.kgl")
+    for each in (run, other):
+        ingest.load(each, store)
+    expected = json.loads(cli("feature", f"{run.path}/layer/1/2", "--json").out)
+    for name in ("examples", "label_score", "space"):  # of which a store knows nothing
+        expected[name] = None
+    id = f"{run.id}/layer/1/2"
+    printed = json.loads(cli("features", "--run", run.id, "--store", store, "--json").out)
+    assert id in [row["id"] for row in printed]
+    for place in (id, "layer/1/2"):
+        named = ("--run", run.id) if place != id else ()
+        answer = cli("feature", place, "--store", store, *named, "--json")
+        assert answer.err.startswith(f"Run {run.id} (")
+        found = json.loads(answer.out)
+        assert found == expected
+
+
+def test_a_label_of_a_stores_feature_goes_to_the_store(run: Run, cli: Cli, tmp_path: Path) -> None:
+    store = str(tmp_path / "graph.kgl")
+    ingest.load(run, store)
+    answer = cli("feature", f"{run.id}/layer/1/2", "--store", store, "--label", " mine ")
+    assert ", label mine, importance" in answer.out
+    assert f"Labelled layer/1/2 in {store}" in answer.err
+    with queries.open_graph(store) as graph:
+        assert graph.feature("layer/1/2").label == "mine"
+    assert run.feature("layer/1", 2).label != "mine"
+
+
+@pytest.mark.parametrize(
+    ("place", "code", "says"),
+    [
+        ("layer/1/99", 2, "Feature 'layer/1/99' not found"),
+        ("layer/1", 2, "is a layer. Write LAYER/INDEX"),
+        ("layer", 2, "or an id, of a run in a store"),
+    ],
+)
+def test_what_a_store_has_not_is_one_line(
+    run: Run, cli: Cli, tmp_path: Path, place: str, code: int, says: str
+) -> None:
+    store = str(tmp_path / "graph.kgl")
+    ingest.load(run, store)
+    answer = cli("feature", place, "--store", store, "-q")
+    assert (answer.code, answer.out) == (code, "")
+    assert says in answer.err
+    assert len(answer.err.strip().splitlines()) == 1
+
+
+def test_where_there_is_neither_folder_nor_store_it_says_so(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LIB_GRAPH_STORE", raising=False)
+    answer = cli("feature", "my-run/layer/1/2")
+    assert answer.code == 3
+    assert (
+        "in no run folder here, and of the store: There is no store 'lib-graph.kgl'" in answer.err
+    )
+
+
 def test_images_are_drawn(run: Run, cli: Cli, tmp_path: Path) -> None:
     answer = cli("feature", f"{run.path}/layer/1/2", "--images", tmp_path / "images.png")
     assert "images.png: 2 images" in answer.err

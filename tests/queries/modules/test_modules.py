@@ -148,6 +148,9 @@ def test_the_table_says_of_each_resolution_what_the_parts_say(
         assert row["purity"] == purity(community, label)
         assert row["null_sd"] > 0
         assert 0 < row["null_mean"] < 1
+        beside = graph.communities(resolution=row["resolution"], seed=1, null=2)
+        assert (beside.chance.mean, beside.chance.sd) == (row["null_mean"], row["null_sd"])
+        assert beside.modularity == row["modularity"]
     alone = graph.module_table(seeds=1, null=0).frame.iloc[0]
     assert alone[["null_mean", "null_sd", "stability"]].isna().all()
 
@@ -228,7 +231,7 @@ def test_what_is_no_range_is_a_clear_error(text: str) -> None:
         ({"resolutions": []}, "no resolution"),
         ({"resolutions": [1.0, 0.0]}, "above 0"),
         ({"seeds": 0}, "at least 1"),
-        ({"null": -1}, "at least 1 and 0"),
+        ({"null": -1}, "Take 0 or more"),
         ({"weights": "cube"}, "'sqrt' or 'log'"),
     ],
 )

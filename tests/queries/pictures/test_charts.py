@@ -113,12 +113,13 @@ def test_sections_that_show_nothing_are_left_out(communities: queries.Communitie
         draw_strengths(communities, [empty])
 
 
-def test_colours_go_to_the_commonest_modules() -> None:
-    modules = [i for i in range(9) for _ in range(i + 1)]
-    colours = module_colours(modules)
-    assert [colours[8 - i] for i in range(len(PALETTE))] == list(PALETTE)
-    assert colours[1] == colours[2] == OTHER
+def test_a_module_has_one_colour_whatever_else_is_in_the_picture() -> None:
+    colours = module_colours(range(9))
+    assert [colours[1 + i] for i in range(len(PALETTE))] == list(PALETTE)
+    assert colours[7] == colours[8] == OTHER
     assert colours[0] == NONE
+    for some in ([8, 3, 3, 3, 1], [5], [0, 2, 6, 6]):
+        assert module_colours(some) == {module: colours[module] for module in {*some, 0}}
 
 
 @pytest.mark.slow

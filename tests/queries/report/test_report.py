@@ -240,8 +240,8 @@ def test_a_store_has_the_saved_circuits(
         first, second = page.rows("circuits")
         numbers = ("name", "features", "interactions", "score", "baseline", "random_score")
         size = str(len(circuit.features)), str(len(circuit))
-        assert tuple(first.values()) == ("of three", *size, "", "", "")
-        assert set(first) == set(numbers)
+        assert tuple(first.values()) == ("of three", *size, "", "", "", "")
+        assert set(first) == {*numbers, "metric"}
         assert [second[name] for name in numbers[3:]] == ["0.5", "0.75", "0.125"]
         assert "accuracy 0.5 (whole network 0.75" in page.texts["circuits"]
         assert page.tags.count("svg") == 7
