@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -128,12 +129,14 @@ def _check_size(layer: Layer, recipe: DictionaryRecipe, train: int, held_out: in
     """Raise UsageError if there are too few positions of a layer for its features."""
     features = recipe.expansion * layer.width
     if train < EACH * features or held_out < 2:
+        rows = math.ceil(EACH * features / layer.positions)
+        rows = next(n for n in itertools.count(rows) if n - _held_out(n) >= rows)
         raise UsageError(
             f"{features} features ({recipe.expansion} × {layer.width} coordinates) of layer "
-            f"{layer.name!r} need {EACH} positions each to train on, {EACH * features}, and a "
-            f"tenth as many beside; there are {train} and {held_out}. Take "
-            f"{math.ceil(EACH * features / (1 - HELD_OUT))} tokens or samples' positions in all, "
-            "or a smaller expansion."
+            f"{layer.name!r} need {EACH} positions each to train on, {EACH * features}, beside "
+            f"those that are held out; there are {train} and {held_out}. Take {rows} samples of "
+            f"{layer.positions} positions (tokens), {rows * layer.positions} in all, or a smaller "
+            "expansion."
         )
 
 
