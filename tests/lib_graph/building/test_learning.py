@@ -107,7 +107,7 @@ def far_away() -> Subject:
 BAD: dict[str, tuple[Subject, dict, type[LibGraphError], str]] = {
     "too few positions": (
         network(50), {}, UsageError,
-        r"8 features \(2 × 4 coordinates\) of layer 'input' need .* 80, .* are 45 and 5. Take 89 samples ",
+        r"8 features \(2 × 4 coordinates\) of layer 'input' need .* 80, .* are 45 and 5. Take 89 s",
     ),
     "no such layer": (network(), {"layers": ["hiden"]}, NotFoundError, "Closest: 'hidden'"),
     "no memory": (
