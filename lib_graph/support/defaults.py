@@ -38,6 +38,11 @@ MODULUS: Final = 113
 MAX_STEPS: Final = 20_000
 EPOCHS: Final = 10
 
+# dictionaries that are trained (§9)
+EXPANSION: Final = 4  # features for each coordinate
+ACTIVE: Final = 16  # features at a position
+STEPS: Final = 3000
+
 # questions (§6, §8, §11)
 LIMIT: Final = 20  # rows
 PAGE: Final = 100  # rows that the service gives at once
