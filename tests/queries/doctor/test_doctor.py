@@ -235,7 +235,10 @@ def test_a_server_that_does_not_say(kind: type[Asking], run: Run, tmp_path: Path
         assert server._apoc(kind(store), []).found == "not installed, and not needed"
 
 
-@pytest.mark.parametrize("body", ["sleep 60", "printf '\\377\\376'"])
+LATE = 'python3 -c \'import time; time.sleep(5); print("version \\"17.0\\"")\''
+
+
+@pytest.mark.parametrize("body", [LATE, "printf '\\377\\376'"])
 def test_a_java_that_does_not_say_its_version(
     body: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
