@@ -19,6 +19,7 @@ import click
 
 from benchmarks.builds import measure_builds
 from benchmarks.cases import measure_build, measure_help, measure_store
+from benchmarks.graphs import COUNTS, measure_graphs
 from benchmarks.measuring import Figure
 from benchmarks.modular_addition import measure_modular_addition
 from benchmarks.page import measure_page
@@ -38,6 +39,7 @@ PARTS = (
     "builds",
     "smollm2",
     "stores",
+    "graphs",
     "page",
 )
 PACKAGES = ("torch", "neo4j", "kglite", "pandas")
@@ -50,7 +52,11 @@ PACKAGES = ("torch", "neo4j", "kglite", "pandas")
               show_default=True, help="File to write.")  # fmt: skip
 @click.option("--neo4j/--no-neo4j", default=True, show_default=True,
               help="Also on a Neo4j: NEO4J_TEST_URI, else one started for this.")  # fmt: skip
-@click.option("--large", is_flag=True, help="In 'stores' also a run of 10M interactions.")
+@click.option(
+    "--large",
+    is_flag=True,
+    help="In 'stores' also a run of 10M interactions, in 'graphs' also 1,000 of them.",
+)
 @click.option("--page", is_flag=True, help="Put the table of all parts into docs/benchmarks.md.")
 def main(
     parts: tuple[str, ...], repeat: int, file: Path, neo4j: bool, large: bool, page: bool
@@ -63,7 +69,8 @@ def main(
     holds whole builds against the memory they announced, and `smollm2` makes the graph of a
     language model of 135M parameters, once, in
     about half an hour. `stores` loads runs of 110,000 and 2.25M interactions and asks about them,
-    with this code and with that of an older commit; `page` opens the page of such a run in
+    with this code and with that of an older commit; `graphs` loads 50 and 150 attribution graphs
+    and asks about a feature in all of them; `page` opens the page of such a run in
     Chromium. The file keeps what other parts found on this
     machine before. CPU seconds mean something on a quiet machine only: waiting threads count as
     busy.
@@ -124,6 +131,10 @@ def _measure(part: str, repeat: int, neo4j: bool, large: bool) -> Iterator[list[
         with tempfile.TemporaryDirectory() as name:
             sizes = tuple(SIZES) if large else tuple(SIZES)[:-1]
             yield from measure_stores(Path(name), repeat, sizes)
+    elif part == "graphs":
+        with tempfile.TemporaryDirectory() as name:
+            counts = COUNTS if large else COUNTS[:-1]
+            yield from measure_graphs(Path(name), repeat, counts)
     elif part == "page":
         with tempfile.TemporaryDirectory() as name:
             yield measure_page(Path(name), repeat)

@@ -5,7 +5,6 @@ A table that breaks a rule is a RunError of one line: the file, the section, the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from ingest.rows import FeatureRows, layer_numbers
 from lib_graph.errors import RunError
 from lib_graph.run import Run
 from lib_graph.run.schema import INTERACTIONS
@@ -46,7 +46,8 @@ def check_features(run: Run) -> None:
     features = run.features.reset_index(drop=True)
     expected = [(layer.index, layer.name, layer.features) for layer in run.layers]
     kept = features[features.role != "constant"]
-    found = [(index, rows.layer.iloc[0], len(rows)) for index, rows in kept.groupby("layer_index")]
+    unique, first, count = np.unique(kept.layer_index, return_index=True, return_counts=True)
+    found = list(zip(unique.tolist(), kept.layer.iloc[first], count.tolist(), strict=True))
     if found != expected:
         raise RunError(f"The features in {_file(run, FEATURES_FILE)} are not those of its manifest."
                        f" {_AGAIN}")  # fmt: skip
@@ -56,6 +57,10 @@ def check_features(run: Run) -> None:
         ("a run that is not the manifest's", _mask(features.run != run.id)),
         ("an index that is there before or negative", _double(features, place)),
         (f"a role that is none of {', '.join(roles)}", _mask(~features.role.isin(roles))),
+        (
+            "a layer_index that is not its layer's",
+            layer_numbers(features.layer, _numbered(run)) != features.layer_index.to_numpy(),
+        ),
     ]
     for name in ("importance", "variance"):
         value = features[name].to_numpy(dtype=np.float64)
@@ -75,25 +80,20 @@ class SectionRules:
     """What the interactions of a section must fulfil, given the features of its run."""
 
     run: Run
-    features: Sequence[Mask]
-    """By layer: whether an index is a feature, the constant ones counted."""
-    constants: Sequence[Mask]
-    """By layer: whether an index is a constant feature."""
+    features: FeatureRows
+    """Of all features, the constant ones counted."""
+    constant: Mask
+    """Whether each of these rows is a constant feature, and False for none (the row -1)."""
     skips: bool
     """Whether interactions may skip layers; all of them are one section then."""
 
     @classmethod
     def of(cls, run: Run) -> SectionRules:
         """Return the rules for a run whose features are checked."""
-        features, constants = [], []
-        for _, rows in run.features.groupby("layer_index"):
-            known = np.zeros(int(rows["index"].max()) + 1, dtype=np.bool_)
-            constant = known.copy()
-            known[rows["index"]] = True
-            constant[rows["index"]] = rows.role == "constant"
-            features.append(known)
-            constants.append(constant)
-        return cls(run, features, constants, run.manifest.prompt is not None)
+        layer, index = (run.features[name].to_numpy() for name in ("layer_index", "index"))
+        features = FeatureRows.of(layer, index, len(run.layers))
+        constant = np.append(_mask(run.features.role == "constant"), np.False_)
+        return cls(run, features, constant, run.manifest.prompt is not None)
 
     def check(self, section: pd.DataFrame, so_far: float) -> tuple[Places, Places]:
         """Return the numbers of the layers of each row's source and target.
@@ -101,8 +101,9 @@ class SectionRules:
         so_far: the sum of the strengths of the sections before. Raises RunError for the first rule
         that a row breaks, naming the first row that does.
         """
+        known = _numbered(self.run)
         source_layer, target_layer = (
-            self._layers(section[name]) for name in ("source_layer", "target_layer")
+            layer_numbers(section[name], known) for name in ("source_layer", "target_layer")
         )
         for rule, broken in self._places(section, source_layer, target_layer):
             self._refuse(section, rule, broken)
@@ -119,12 +120,6 @@ class SectionRules:
                 f"is in no layer of the run but the last. {_AGAIN}"
             )
 
-    def _layers(self, names: pd.Series[Any]) -> Places:
-        """Return the numbers of layers, -1 for a name that none has."""
-        known = {layer.name: layer.index for layer in self.run.layers}
-        found = names.map(known).fillna(-1).to_numpy()
-        return found.astype(np.int64)
-
     def _places(self, section: pd.DataFrame, layer: Places, target_layer: Places) -> list[_Broken]:
         """Return the rules on what a row is about, which come before those on its numbers."""
         source, target = section.source, section.target
@@ -135,16 +130,15 @@ class SectionRules:
             another, outside = layer != first.index, target_layer != first.index + 1
             where = f"outside the next layer, {self.run.layers[first.index + 1].name!r}"
         whole = source.notna() & target.notna()
+        start, end = self._row(layer, source), self._row(target_layer, target)
         return [
             ("a run that is not the manifest's", _mask(section.run != self.run.id)),
             ("a source in another layer", another),
             (f"a target {where}", outside),
             ("no source or no target", _mask(~whole)),
-            ("a source that is no feature of the run",
-             _mask(~whole) | ~_are_in(self.features, layer, source)),
-            ("a target that is no feature of the run",
-             _mask(~whole) | ~_are_in(self.features, target_layer, target)),
-            ("a constant feature as its target", _are_in(self.constants, target_layer, target)),
+            ("a source that is no feature of the run", _mask(~whole) | (start < 0)),
+            ("a target that is no feature of the run", _mask(~whole) | (end < 0)),
+            ("a constant feature as its target", self.constant[end]),
             ("a source and a target that are there before",
              _mask(section.duplicated(["source", "target_layer", "target"]))),
         ]  # fmt: skip
@@ -156,9 +150,8 @@ class SectionRules:
             section[name].to_numpy(dtype=np.float64)
             for name in ("strength", "stderr", "effect", "share")
         )
-        constant = _are_in(self.constants, layer, section.source)
-        widest = max(map(len, self.features))
-        place = target_layer * widest + section.target.to_numpy(dtype=np.int64)
+        constant = self.constant[self._row(layer, section.source)]
+        place = self._row(target_layer, section.target)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             total = so_far + np.cumsum(strength)
             counted = np.where(constant, 0.0, strength)
@@ -175,6 +168,10 @@ class SectionRules:
             ("a share that is not its strength over the sum of those into its target (the "
              "constant's left out), so that shares do not sum to 1", ~constant & far),
         ]  # fmt: skip
+
+    def _row(self, layer: Places, index: pd.Series[Any]) -> Places:
+        """Return which feature each (layer, index) is, -1 for none."""
+        return self.features.at(layer, index.to_numpy(dtype=np.float64))
 
     def _refuse(self, section: pd.DataFrame, rule: str, broken: Mask) -> None:
         if not broken.any():
@@ -196,26 +193,13 @@ def _file(run: Run, name: str) -> str:
     return repr(str(Path(run.path) / name))
 
 
+def _numbered(run: Run) -> dict[str, int]:
+    return {layer.name: layer.index for layer in run.layers}
+
+
 def _double(features: pd.DataFrame, place: list[str]) -> Mask:
     double = features.duplicated(place) | (features["index"] < 0)
     return _mask(double)
-
-
-def _are(known: Mask, index: pd.Series[Any]) -> Mask:
-    """Return whether each index is one of those that are known."""
-    at = index.to_numpy(dtype=np.float64)
-    inside = (at >= 0) & (at < len(known))
-    found: Mask = inside & known[np.where(inside, at, 0).astype(np.int64)]
-    return found
-
-
-def _are_in(known: Sequence[Mask], layer: Places, index: pd.Series[Any]) -> Mask:
-    """Return whether each index is one of those that are known of its layer."""
-    found = np.zeros(len(layer), dtype=np.bool_)
-    for number in np.unique(layer[layer >= 0]):
-        here = layer == number
-        found[here] = _are(known[number], index[here])
-    return found
 
 
 def _missing_in_some(numbers: Numbers) -> Mask:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from ingest.checking import SectionRules, check_columns, check_features
 from ingest.checksum import interaction_checksum
 from ingest.potentials import Hops, potentials
+from ingest.rows import FeatureRows
 from ingest.schema import FEATURE, GRAPH_VERSION, NODE, NodeTable
 from ingest.store.columns import Stamp, stamp
 from ingest.store.shares import positive
@@ -127,7 +127,7 @@ def _read(run: Run) -> Contents:
         strengths.append(strength)
     count = sum(len(strength) for strength in strengths)
     rules.check_count(count)
-    features = _with_potentials(_features(run), hops)
+    features = _with_potentials(_features(run), rules.features, hops)
     total = math.fsum(itertools.chain(*strengths))  # rounded once: the order does not matter
     return Contents(run, features, count, checksum, total, state)
 
@@ -138,17 +138,18 @@ def _features(run: Run) -> pd.DataFrame:
     return features
 
 
-def _with_potentials(features: pd.DataFrame, sections: list[Hops]) -> pd.DataFrame:
-    layers = [rows for _, rows in features.groupby("layer_index")]
-    forward, backward = potentials(
-        [int(rows["index"].max()) + 1 for rows in layers],
-        sections,
-        [rows["index"][rows.role == "constant"].tolist() for rows in layers],
-    )
-
-    def column(costs: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-        return np.concatenate([c[rows["index"]] for c, rows in zip(costs, layers, strict=True)])
-
-    order = np.concatenate([rows.index for rows in layers])
-    features = features.loc[order].reset_index(drop=True)
-    return features.assign(cost_from_inputs=column(forward), cost_to_outputs=column(backward))
+def _with_potentials(
+    features: pd.DataFrame, rows: FeatureRows, sections: list[Hops]
+) -> pd.DataFrame:
+    constants: list[list[int]] = [[] for _ in rows.widths]
+    is_constant = features.role == "constant"
+    where = features.loc[is_constant, ["layer_index", "index"]]
+    for layer, index in where.itertuples(index=False, name=None):
+        constants[layer].append(index)
+    forward, backward = potentials(rows.widths.tolist(), sections, constants)
+    costs = {
+        "cost_from_inputs": np.concatenate(forward)[rows.place],
+        "cost_to_outputs": np.concatenate(backward)[rows.place],
+    }
+    order = np.argsort(features.layer_index.to_numpy(), kind="stable")
+    return features.assign(**costs).iloc[order].reset_index(drop=True)

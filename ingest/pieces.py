@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ingest.contents import Contents
+from ingest.rows import FeatureRows, layer_numbers
 from ingest.schema import (
     CONSTANT,
     FEEDS,
@@ -27,7 +29,6 @@ __all__ = ["PIECE_ROWS", "Piece", "pieces"]
 PIECE_ROWS = 10_000
 STRENGTHS = (INTERACTS, CONSTANT)
 ENDS = ("source", "target")
-Ids = NDArray[np.object_]
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,9 @@ def pieces(contents: Contents, stored_as: str) -> Iterator[Piece]:
         rows = features[start : start + PIECE_ROWS]
         owned = _pairs((stored_as + "/" + rows.layer).to_numpy(), rows.id)
         yield Piece(((contents.table, rows),), ((HAS_FEATURE, owned),))
-    ids = {str(layer): _by_index(rows) for layer, rows in features.groupby("layer")}
+    ids = _Ids.of(contents, features)
     for section in contents.sections():
-        ends = {end: _ids(ids, section[f"{end}_layer"], section[end]) for end in ENDS}
+        ends = {end: ids.at(section[f"{end}_layer"], section[end]) for end in ENDS}
         section = section.assign(**ends)
         constant = section.share.isna()
         for table, kept in ((CONSTANT, section[constant]), (INTERACTS, section[~constant])):
@@ -96,21 +97,27 @@ def pieces(contents: Contents, stored_as: str) -> Iterator[Piece]:
                 yield Piece((), ((table, kept[start : start + PIECE_ROWS]),))
 
 
-def _ids(ids: dict[str, Ids], layer: pd.Series, index: pd.Series) -> Ids:
-    """Return the ids of features that are named by layer and index."""
-    found = np.empty(len(layer), dtype=object)
-    for name in layer.unique():
-        here = (layer == name).to_numpy()
-        found[here] = ids[name][index.to_numpy()[here]]
-    return found
+@dataclass(frozen=True)
+class _Ids:
+    """The ids of features that are named by layer and index."""
+
+    layers: dict[str, int]
+    rows: FeatureRows
+    ids: NDArray[np.object_]
+
+    @classmethod
+    def of(cls, contents: Contents, features: pd.DataFrame) -> _Ids:
+        layer, index = (features[name].to_numpy() for name in ("layer_index", "index"))
+        layers = {layer.name: layer.index for layer in contents.run.layers}
+        rows = FeatureRows.of(layer, index, len(layers))
+        return cls(layers, rows, features.id.to_numpy(dtype=object))
+
+    def at(self, layer: pd.Series[Any], index: pd.Series[Any]) -> NDArray[np.object_]:
+        found: NDArray[np.object_] = self.ids[
+            self.rows.at(layer_numbers(layer, self.layers), index.to_numpy())
+        ]
+        return found
 
 
 def _pairs(source: object, target: pd.Series) -> pd.DataFrame:
     return pd.DataFrame({"source": source, "target": target.to_numpy()})
-
-
-def _by_index(features: pd.DataFrame) -> Ids:
-    """Return the ids of one layer's features, at their indices."""
-    ids = np.full(int(features["index"].max()) + 1, None, dtype=object)
-    ids[features["index"]] = features.id
-    return ids

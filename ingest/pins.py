@@ -28,6 +28,7 @@ SET c += $properties
 WITH c
 UNWIND $features AS feature
 MATCH (f:Feature {id: feature})
+WHERE f.run = $run
 CREATE (c)-[:CONTAINS]->(f)
 RETURN count(*) AS features
 """
@@ -44,7 +45,8 @@ def note_pins(graph: GraphStore, run: Run) -> bool:
         return False
 
     def create(transaction: Transaction) -> None:
-        parameters = {"id": circuit, "properties": properties, "features": features}
+        parameters = {"run": run.id, "id": circuit, "properties": properties,
+                      "features": features}  # fmt: skip
         transaction.execute(CREATE, parameters)
 
     graph.transact(create)

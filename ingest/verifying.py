@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -31,12 +32,19 @@ ORDER BY layer_index, index
 RELABEL = """
 UNWIND $rows AS row
 MATCH (f:Feature {id: row.id})
+WHERE f.run = $run
 SET f.label = row.label
 """
 INTERACTIONS = """
 MATCH (s:Feature {run: $run, layer_index: $layer})-[i:INTERACTS|CONSTANT]->(t:Feature)
 WHERE s.index >= $first AND s.index < $end
-RETURN s.index AS source, collect(t.index) AS targets, collect(i.strength) AS strengths
+RETURN s.layer_index AS layer, s.index AS source, collect(t.index) AS targets,
+       collect(i.strength) AS strengths
+"""
+ALL = """
+MATCH (s:Feature {run: $run})-[i:INTERACTS|CONSTANT]->(t:Feature)
+RETURN s.layer_index AS layer, s.index AS source, collect(t.index) AS targets,
+       collect(i.strength) AS strengths
 """
 
 
@@ -67,10 +75,10 @@ def find_difference(graph: GraphStore, contents: Contents, stored_as: str) -> Di
     both = _both(contents.features, graph.frame(FEATURES, {"run": stored_as}))
     differences = _differences(both, "importance", "variance")
     count, checksum = 0, 0
-    for layer, section in _sections(graph, contents, stored_as):
-        columns = (section[name].to_numpy() for name in ("source", "target", "strength"))
+    for section in _stored(graph, contents, stored_as):
+        columns = (section[name].to_numpy() for name in ("layer", "source", "target", "strength"))
         count += len(section)
-        checksum = (checksum + interaction_checksum(layer, *columns)) % 2**64
+        checksum = (checksum + interaction_checksum(*columns)) % 2**64
     if (count, checksum) != (contents.interactions, contents.checksum):
         differences.append(_strength_difference(graph, contents, stored_as))
     if not differences:  # costs follow from strengths, and say nothing new where those differ
@@ -87,12 +95,20 @@ def update_labels(graph: GraphStore, contents: Contents, stored_as: str) -> int:
         for place, label in zip(changed.place, changed.label, strict=True)
     ]
     for start in range(0, len(rows), PIECE_ROWS):
-        graph.transact(partial(_relabel, rows=rows[start : start + PIECE_ROWS]))
+        graph.transact(partial(_relabel, run=stored_as, rows=rows[start : start + PIECE_ROWS]))
     return len(rows)
 
 
-def _relabel(transaction: Transaction, *, rows: list[Row]) -> None:
-    transaction.execute(RELABEL, {"rows": rows})
+def _relabel(transaction: Transaction, *, run: str, rows: list[Row]) -> None:
+    transaction.execute(RELABEL, {"run": run, "rows": rows})
+
+
+def _stored(graph: GraphStore, contents: Contents, stored_as: str) -> Iterator[pd.DataFrame]:
+    """Return what the store holds, in parts: at once where that cannot be much, else by layer."""
+    if len(contents.features) ** 2 <= INTERACTIONS_AT_ONCE:
+        with suppress(TransactionTooLargeError):
+            return iter([_read(graph, ALL, {"run": stored_as})])
+    return (section for _, section in _sections(graph, contents, stored_as))
 
 
 def _sections(
@@ -106,7 +122,7 @@ def _sections(
             end = first + at_once if first + at_once < count else ANY_INDEX  # all else counts too
             place = {"run": stored_as, "layer": layer, "first": first, "end": end}
             try:
-                pieces.append(_section(graph, place))
+                pieces.append(_read(graph, INTERACTIONS, place))
                 first = end
             except TransactionTooLargeError:
                 if at_once == 1:
@@ -115,15 +131,14 @@ def _sections(
         yield layer, pd.concat(pieces, ignore_index=True)
 
 
-def _section(graph: GraphStore, parameters: Row) -> pd.DataFrame:
-    """Return source, target and strength of what the store holds from some features on."""
-    rows = graph.execute(INTERACTIONS, parameters)
+def _read(graph: GraphStore, text: str, parameters: Row) -> pd.DataFrame:
+    """Return layer and source, target and strength of what the store holds, as a text gives it."""
+    rows = graph.execute(text, parameters)
+    ends = {name: np.array([row[name] for row in rows], np.int64) for name in ("layer", "source")}
+    fans = [len(row["targets"]) for row in rows]
     return pd.DataFrame(
         {
-            "source": np.repeat(
-                np.array([row["source"] for row in rows], dtype=np.int64),
-                [len(row["targets"]) for row in rows],
-            ),
+            **{name: np.repeat(column, fans) for name, column in ends.items()},
             "target": np.array([t for row in rows for t in row["targets"]], dtype=np.int64),
             "strength": np.array([s for row in rows for s in row["strengths"]], dtype=np.float64),
         }

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -125,6 +125,11 @@ class Columns:
         rank[np.argsort(ids, kind="stable")] = np.arange(len(ids))
         return rank
 
+    def of_rows(self, rows: Sequence[int] | Ints, *names: str) -> pa.Table:
+        """Return some properties of some features."""
+        table: pa.Table = self._features.select(names).take(np.array(rows, dtype=np.int64))
+        return table
+
     def rows(self, layer: int) -> Ints:
         """Return the row of `features` at each index of a layer, -1 where there is none."""
         return self._rows.get(layer, np.zeros(0, np.int64))
@@ -218,18 +223,21 @@ class KeptRuns:
     folder: Path
     files: Mapping[str, Mapping[str, Any]]
     """Of each complete run: 'layers' (rows), 'features' and 'interactions' (names of files)."""
+    numbered: str | None
+    """The file of `ingest.store.numbers`, None where there are no attribution graphs."""
 
     def run(self, run: str) -> Columns | None:
         """Return a run, or None where not all of it is kept."""
         if run not in self._open:
-            self._open[run] = self._read(run)
+            self._open[run] = self.read(run)
         return self._open[run]
 
     @cached_property
     def _open(self) -> dict[str, Columns | None]:
         return {}
 
-    def _read(self, run: str) -> Columns | None:
+    def read(self, run: str) -> Columns | None:
+        """Return a run as `run` does, whose files are open only as long as it is held."""
         import pyarrow.parquet as pq
 
         files = self.files.get(run)
@@ -262,4 +270,5 @@ def read_kept(folder: Path) -> KeptRuns | None:
         return None
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         return None
-    return KeptRuns(found["stamp"], tuple(found["runs"]), folder, found["files"])
+    return KeptRuns(found["stamp"], tuple(found["runs"]), folder, found["files"],
+                    found.get("numbered"))  # fmt: skip

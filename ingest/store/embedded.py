@@ -172,7 +172,7 @@ class EmbeddedStore(Closing):
     def _publish(self, written: Written) -> None:
         """Let the columns follow the file; without them questions are only slower."""
         try:
-            self._columns.publish(written.execute)
+            self._columns.publish(lambda text, values: written.view(text, values))
         except (OSError, TypeError, ValueError) as error:  # of types: only after a text of a user's
             reason = getattr(error, "strerror", None) or one_line(error)
             logger.warning("The columns beside %s were not written: %s.", self.name, reason)

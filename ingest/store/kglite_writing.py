@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import kglite
 
@@ -22,10 +21,16 @@ __all__ = ["Written"]
 WIDE = 2000  # targets of a source: kglite's own bulk call compares each with all before it
 
 
+class Touch(Protocol):
+    """Is told which run's nodes (None: any run's), and which interactions, a text has changed."""
+
+    def __call__(self, run: str | None, *, interactions: bool = True) -> None: ...
+
+
 class Written:
     """The copy of the graph that a writer changes: the transaction of this store."""
 
-    def __init__(self, graph: kglite.KnowledgeGraph, touch: Callable[[str | None], None]) -> None:
+    def __init__(self, graph: kglite.KnowledgeGraph, touch: Touch) -> None:
         graph.set_default_timeout(0)
         self.graph = graph
         self._touch = touch
@@ -39,15 +44,17 @@ class Written:
     def execute(self, cypher: str, parameters: Parameters | None = None) -> list[Row]:
         """Run a text, which may write, and return its rows."""
         view = self.view(cypher, parameters)
-        about = (table.type in cypher for table in (INTERACTS, CONSTANT))
-        if any(about) and any((view.stats or {}).values()):
-            self._touch((parameters or {}).get("run"))
+        if any((view.stats or {}).values()):
+            about = any(table.type in cypher for table in (INTERACTS, CONSTANT))
+            self._touch((parameters or {}).get("run"), interactions=about)
         return rows_of(view)
 
     def add_nodes(self, table: NodeTable, frame: pd.DataFrame) -> None:
         """Create a node per row. Raises StoreError if one is there already."""
         if not len(frame):
             return
+        for run in frame["run"].unique():
+            self._touch(run, interactions=False)
         with kglite_errors():
             report = self.graph.add_nodes(frame[list(table.properties)], table.label, "id")
         if report["nodes_created"] != len(frame):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ingest.store import GraphStore
     from ingest.store.columns import Columns
-    from queries.columnar import Twin
+    from queries.columnar import StoreTwin, Twin
 
 __all__ = ["Reader"]
 
@@ -83,11 +83,15 @@ class Reader:
         return None if kept is None else kept.run(self.run)
 
     def _twin(self, text: str, parameters: dict[str, Any]) -> pd.DataFrame | None:
-        """Return the rows of a text from the columns of the run; None where that cannot be."""
-        columns = self.columns()
+        """Return the rows of a text from the columns of the store; None where that cannot be."""
+        kept = self.store.columns()
+        if kept is None:
+            return None
+        if of_store := _store_twins().get(text):
+            return of_store(kept, self.run, **parameters)
+        columns, twin = kept.run(self.run), _twins().get(text)
         if columns is None:
             return None
-        twin = _twins().get(text)
         return None if twin is None else twin(columns, **parameters)
 
     def remember(self, text: str, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -102,3 +106,10 @@ def _twins() -> dict[str, Twin]:
     from queries.columnar import TWINS
 
     return {read_text(name): twin for name, twin in TWINS.items()}
+
+
+@cache
+def _store_twins() -> dict[str, StoreTwin]:
+    from queries.columnar import STORE_TWINS
+
+    return {read_text(name): twin for name, twin in STORE_TWINS.items()}

@@ -10,14 +10,16 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from queries.columnar import listing, neighbours, strengths, sums
+from queries.columnar.graphs import graphs_with
 from queries.columnar.walking import strongest_paths
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["TWINS", "Twin", "strongest_paths"]
+__all__ = ["STORE_TWINS", "TWINS", "StoreTwin", "Twin", "strongest_paths"]
 
 Twin = Callable[..., "pd.DataFrame"]
+StoreTwin = Callable[..., "pd.DataFrame | None"]
 
 TWINS: Mapping[str, Twin] = {
     **{name: getattr(listing, name) for name in listing.__all__},
@@ -28,3 +30,6 @@ TWINS: Mapping[str, Twin] = {
     },
 }
 """Name of a text, as `read_text` takes it -> its twin"""
+
+STORE_TWINS: Mapping[str, StoreTwin] = {"library/graphs_with": graphs_with}
+"""Of texts that ask about all runs of a store: these take the columns of all, and the run"""

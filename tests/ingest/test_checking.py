@@ -170,6 +170,14 @@ def test_a_feature_that_breaks_a_rule(
     assert f"features.parquet', row 3 (layer.0/{features['index'][2]}), has {rule}" in line
 
 
+def test_a_feature_under_another_layers_name(run: Run, tmp_path: Path) -> None:
+    features = run.features
+    features.loc[2, "layer"] = "layer/1"
+    write_features(run.path / "features.parquet", features, {})
+    line = refused(vouched(run, "features.parquet"), tmp_path)
+    assert f"row 3 (layer/1/{features['index'][2]}), has a layer_index that is not its" in line
+
+
 def test_rows_of_no_layer_are_not_left_out_in_silence(run: Run, tmp_path: Path) -> None:
     lost = written(run, lambda t: t.__setitem__("source_layer", t.source_layer + "."))
     assert "has 20 rows whose source is in no layer of the run but the last" in refused(

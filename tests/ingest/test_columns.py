@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -15,10 +16,13 @@ import pytest
 
 import ingest
 import queries
+from ingest.graph_loading import load_graphs
 from ingest.store import GraphStore, open_store
 from ingest.store.columns import INDEX
 from ingest.store.keeping import Keeping
+from ingest.store.numbers import find_numbered
 from lib_graph.run import Run
+from tests.prompts import random_graph
 from tests.synthetic import random_run
 
 STRONGEST = "MATCH (:Feature {run: $run})-[r:INTERACTS]->() RETURN max(r.strength) AS s"
@@ -108,6 +112,56 @@ def test_new_labels_are_in_them(file: Path, run: Run) -> None:
     assert is_kept(file, run)
     with queries.open_graph(file) as graph:
         assert "mine" in set(graph.features(layer="layer.0").frame["label"])
+
+
+def test_what_has_not_changed_is_not_written_again(tmp_path: Path) -> None:
+    """Graphs come and go; their files stay, and which has what number is as if loaded at once."""
+    file, folder = tmp_path / "graph.kgl", tmp_path / "graph.kgl.columns"
+    paths = [random_graph(tmp_path / f"{seed}.json", seed=seed) for seed in range(3)]
+    ids = []
+    for path in paths:
+        before = set(folder.iterdir()) if folder.exists() else set()
+        ids += [report.run_id for report in load_graphs(path, file)]
+        kept = [each for each in before if each.name.startswith(("features", "interactions"))]
+        assert all(each.exists() for each in kept)
+    ingest.delete(ids[1], file)
+    with open_store(file) as store:
+        columns = store.columns()
+        assert columns is not None
+        found = find_numbered(folder / str(columns.numbered), 2, 13)
+        assert set(found) == {ids[0], ids[2]}
+        for run, rows in found.items():
+            one = columns.run(run)
+            assert one is not None
+            nodes = one.features[(one.features["depth"] == 2) & (one.features["number"] == 13)]
+            assert sorted(rows) == nodes.index.tolist()
+            store.transact(
+                lambda transaction, run=run: transaction.execute(
+                    "MATCH (f:Feature {run: $run, number: 13}) SET f.number = 14", {"run": run}
+                )
+            )
+            columns = store.columns()
+            assert columns is not None
+            assert run not in find_numbered(folder / str(columns.numbered), 2, 13)
+            assert run in find_numbered(folder / str(columns.numbered), 2, 14)
+    assert len([each for each in folder.iterdir() if each.name.startswith("numbered")]) == 1
+
+
+def test_columns_without_numbers_get_them_with_the_next_graph(tmp_path: Path) -> None:
+    """An index of a lib-graph that kept no numbers."""
+    file = tmp_path / "graph.kgl"
+    index = tmp_path / "graph.kgl.columns" / INDEX
+    paths = [random_graph(tmp_path / f"{seed}.json", seed=seed) for seed in range(2)]
+    ids = [report.run_id for report in load_graphs(paths[0], file)]
+    old = json.loads(index.read_text())
+    del old["numbered"]
+    index.write_text(json.dumps(old))
+    ids += [report.run_id for report in load_graphs(paths[1], file)]
+    with open_store(file) as store:
+        columns = store.columns()
+        assert columns is not None
+        found = find_numbered(index.parent / str(columns.numbered), 2, 13)
+    assert set(found) == set(ids)
 
 
 def test_of_a_deleted_run_nothing_is_left(file: Path, run: Run, tmp_path: Path) -> None:

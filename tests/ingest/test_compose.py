@@ -18,7 +18,7 @@ def test_it_is_neo4j_5_community() -> None:
 
 def test_its_server_is_the_one_that_the_tests_run_on() -> None:
     pom = (ROOT / "tools" / "neo4j" / "pom.xml").read_text(encoding="utf-8")
-    assert re.findall(r"<version>(5\.26)\.\d+</version>", pom) == ["5.26"]
+    assert re.findall(r"<neo4j.version>(5\.26)\.\d+</neo4j.version>", pom) == ["5.26"]
 
 
 def test_ports_are_open_to_this_machine_only() -> None:

@@ -30,9 +30,9 @@ OUTPUTS = {"--json", "--csv", "--parquet"}
 # commands of which no table comes: they make something, or show several things in words
 NO_ROWS = {
     "upgrade", "compact", "basis", "serve",
-    "demo", "train modular-addition", "train mlp", "build", "examples", "feature", "trace",
-    "ablate circuit", "ingest", "circuits export", "circuits delete", "export", "plot", "report",
-    "delete",
+    "demo", "train modular-addition", "train mlp", "train dictionary", "build", "examples",
+    "feature", "trace", "ablate circuit", "ingest", "circuits export", "circuits delete",
+    "export", "plot", "report", "delete",
 }  # fmt: skip
 
 
