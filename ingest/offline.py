@@ -8,8 +8,9 @@ which also checks every number.
 
 from __future__ import annotations
 
+import errno
 import shlex
-import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Literal, Protocol
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
@@ -99,8 +101,8 @@ def write_import(
 
     Every table of nodes and relationships is a file, and `import.args` has the arguments of the
     importer. Parquet is a third of the size, but the importer loses empty labels of it, which
-    `load` brings back. Raises UsageError without a run, ConflictError if the folder is not empty
-    or two of the runs are one, and RunError for a damaged run.
+    `load` brings back. Raises UsageError without a run, or where `folder` is the one we are in;
+    ConflictError if it is not empty or two of the runs are one, and RunError for a damaged run.
     """
     opened = [run if isinstance(run, Run) else Run.open(run) for run in runs]
     ids = [run.id for run in opened]
@@ -118,17 +120,30 @@ def write_import(
 
 @contextmanager
 def _new_folder(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder that becomes `folder` if the block succeeds."""
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise ConflictError(f"{str(folder)!r} is there and not empty. Name another --out.")
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
+    """Yield a folder of our own beside `folder`, which it becomes if the block succeeds."""
+    place = folder.resolve()
+    if place.exists() and not (place.is_dir() and not any(place.iterdir())):
+        raise _not_empty(folder)
+    if place == Path.cwd():
+        raise UsageError(
+            f"{str(folder)!r} is the folder that you are in, and would be replaced. Name another "
+            "--out."
+        )
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent) as ours:
+        part = Path(ours) / "files"  # whose mode is as usual, unlike that of `ours`
+        part.mkdir()
         yield part
-        part.replace(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        try:
+            part.replace(place)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+            raise _not_empty(folder) from None  # another was written there meanwhile
+
+
+def _not_empty(folder: Path) -> ConflictError:
+    return ConflictError(f"{str(folder)!r} is there and not empty. Name another --out.")
 
 
 def _write_run(contents: Contents, tables: _Tables, progress: Progress) -> int:
@@ -153,7 +168,7 @@ def _write_run(contents: Contents, tables: _Tables, progress: Progress) -> int:
 class _Tables:
     """The files of an import, one for each kind of node and relationship.
 
-    A file whose table has no rows is there too. `longest` is the size of the longest text.
+    A file whose table has no rows is there too. `longest` is the size of the longest text of all.
     """
 
     def __init__(self, folder: Path, format: ImportFormat, files: ExitStack) -> None:
@@ -177,8 +192,9 @@ class _Tables:
             pa.array(frame[name], type=field.type, from_pandas=True)
             for name, field in zip(names, schema, strict=True)
         ]
-        if table is RUN:
-            self.longest = max(self.longest, *map(len, frame.manifest.str.encode("utf-8")))
+        texts = [array for array in arrays if pa.types.is_string(array.type)]
+        sizes = (pc.max(pc.binary_length(array)).as_py() for array in texts)
+        self.longest = max(self.longest, *(size or 0 for size in sizes))
         self._writers[table].write_table(pa.Table.from_arrays(arrays, schema=schema))
 
 

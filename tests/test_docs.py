@@ -106,9 +106,12 @@ def test_attribution_graphs(tmp_path):
 @pytest.mark.slow
 def test_language_models(tmp_path, monkeypatch):
     save_model(tmp_path / "my-model", "llama")
-    (tmp_path / "stories.txt").write_text("a b c d e f g h e e f a c b d " * 8)
-    (commands,) = blocks("language-models.md", "sh language")
+    (tmp_path / "stories.txt").write_text("a b c d e f g h e e f a c b d " * 40)
+    commands = "".join(blocks("language-models.md", "sh language"))
     printed = run(commands.splitlines(), tmp_path)
+    dictionaries = lib_graph.Run.open(tmp_path / "sae-run")
+    assert [layer.features for layer in dictionaries.layers[:2]] == [32, 32]
+    assert dictionaries.manifest.basis == "dictionary"
     assert "ln1.0" in next(iter(printed.values()))
     widths = [layer.width for layer in lib_graph.Run.open(tmp_path / "paper-run").layers]
     assert widths[:4] == [16, 17, 32, 16]

@@ -2,18 +2,27 @@
 
 import json
 import re
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
 
+from lib_graph.analysis.measuring.study import cross_entropy, language_model
+from lib_graph.data.text import Text
 from queries.comparing.study_tables import Study
 from queries.pictures.study import PICTURES
 from queries.views.study import markdown_tables
+from tests.data import reference_data
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "language-models-results.md").read_text(encoding="utf-8")
 FOLDER = DOCS / "language-models-results"
 STUDY = Study.of_json(json.loads((FOLDER / "results.json").read_text(encoding="utf-8")))
+WITHOUT_MARK = json.loads((FOLDER / "without-mark.json").read_text(encoding="utf-8"))
+CPU_MINUTES = "6.9 CPU minutes"  # of the run itself
 TABLES = markdown_tables(STUDY)
 
 
@@ -33,12 +42,100 @@ def test_the_pictures_are_there():
         assert "<path" in (FOLDER / f"{name}.svg").read_text(encoding="utf-8")
 
 
-def test_numbers_that_the_text_repeats_are_in_the_tables():
-    """Numbers in bold, on the page and in the README's section, stand in a cell of a table."""
+def derived():
+    """Numbers of the text that the results give, if not as a cell of a table."""
+    every = STUDY.required[STUDY.required["kind"] == "all"].set_index("basis")
+    levels = STUDY.sparsity.query("measure == 'for_90' and how == 'exact'").set_index("basis")
+    probed = STUDY.contrasts.query("measure == 'gini' and basis == 'random 0'").set_index("how")
+    return {
+        f"{every['edges']['lib'] / every['edges']['pca']:.3f}",
+        f"{every['edges']['pca'] / every['pairs']['lib']:.1%}"[:-1],
+        f"{levels['value']['lib'] / levels['value']['pca']:.2f}",
+        f"{-probed['value']['exact']:.3f}",
+        f"{WITHOUT_MARK['score']:.3f}",
+    }
+
+
+def prose(text):
+    """The text without tables, commands and links' addresses."""
+    text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    return re.sub(r"\]\([^)]*\)", "]", "\n".join(x for x in text.splitlines() if x[:1] != "|"))
+
+
+def test_numbers_of_the_text_are_those_of_the_results():
+    """Those in bold, and all with decimals, on the page and where other pages repeat them."""
     cells = set(re.findall(r"\d+(?:\.\d+)?", "\n".join(TABLES.values())))
     readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
     section = readme.split("## What LIB is good for")[1].split("\n## ")[0]
-    for text, least in ((PAGE, 6), (section, 4)):
-        bold = re.findall(r"\*\*(\d+(?:\.\d+)?)\*\*", text)
-        assert len(bold) >= least
-        assert set(bold) <= cells
+    page = prose(PAGE).replace(CPU_MINUTES, "")
+    other = (DOCS / "language-models.md").read_text(encoding="utf-8")
+    repeated = other.split("on the same 40 × 63 tokens")[1].split("\n\n")[0]
+    for text, least in ((page, 25), (prose(section), 8), (repeated, 2)):
+        numbers = re.findall(r"\d+\.\d+", text)
+        assert len(numbers) >= least
+        assert set(numbers) <= cells | derived()
+        assert set(re.findall(r"\*\*-?(\d+(?:\.\d+)?)\*\*", text)) <= cells
+
+
+def test_modularity_is_below_that_of_graphs_without_modules():
+    assert (STUDY.modules["modularity"] < STUDY.modules["null_mean"]).all()
+    assert set(STUDY.modules["null"]) == {3}
+
+
+def test_the_intervals_that_lie_beside_their_value_are_those_that_the_page_names():
+    shown = STUDY.contrasts[STUDY.contrasts["measure"].isin(["for_90", "effective", "sources",
+                                                             "gini", "auc"])]  # fmt: skip
+    beside = shown[~shown["value"].between(shown["low"], shown["high"])]
+    assert beside[["basis", "measure", "how"]].to_numpy().tolist() == [
+        ["random 0", "gini", "probed"]
+    ]
+    assert beside["low"].item() < exact_gini_of_the_turn() < beside["high"].item()
+    words = STUDY.predicted
+    above = words["low"] > words["value"]
+    assert set(words[above]["measure"]) == {"tokens"}
+    assert (words["measure"] == "tokens").equals(above)
+
+
+def exact_gini_of_the_turn():
+    return STUDY.contrasts.query("measure == 'gini' and basis == 'random 0' and how == 'exact'")[
+        "value"
+    ].item()
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory):
+    """The network on the rows of the page, with the mark and without."""
+    folder = tmp_path_factory.mktemp("rows")
+    network = DOCS.parent / "examples" / "gpt-neo-8x64"
+    stories = reference_data("tinystories/stories.txt").read_text(encoding="utf-8")
+    tokenizer = Tokenizer.from_file(str(network / "tokenizer.json"))
+    ids = tokenizer.encode(stories, add_special_tokens=False).ids
+    rows = torch.tensor(ids[-40 * 63 :]).view(40, 63)
+    save_file(
+        {"tokens": torch.nn.functional.pad(rows, (1, 0), value=1)}, folder / "with.safetensors"
+    )
+    save_file({"tokens": rows}, folder / "without.safetensors")
+    return [
+        language_model(str(network), Text(folder / f"{name}.safetensors", length, 40 * length))
+        for name, length in (("with", 64), ("without", 63))
+    ]
+
+
+def by_row(subject):
+    """Mean cross-entropy of the next token in each row."""
+    tokens, module = subject.inputs[0], deepcopy(subject.module).double()
+    with torch.no_grad():
+        chances = module(tokens)[:, :-1].log_softmax(-1)
+    return -chances.gather(-1, tokens[:, 1:, None])[..., 0].mean(1)
+
+
+@pytest.mark.slow
+def test_the_network_scores_what_the_page_says(texts):
+    whole = STUDY.scores.to_dict("records")[0]
+    for subject, said in zip(texts, (whole, WITHOUT_MARK), strict=True):
+        rows, found = by_row(subject), cross_entropy(subject)
+        assert found == pytest.approx({name: said[name] for name in found}, rel=1e-6)
+        assert found["score"] == pytest.approx(rows.mean().item())
+        assert found["error"] == pytest.approx(rows.std().item() / 40**0.5)
+    masked = by_row(texts[0])[[0, 6, 13, 20, 26, 32, 39]].mean().item()
+    assert masked == pytest.approx(STUDY.required["baseline"][0], abs=1e-4)

@@ -21,8 +21,17 @@ HEAD = """\
 What `lib-graph --help` and `lib-graph VERB --help` print. Exit codes: 0 ok, 1 failed, 2 wrong
 usage, 3 the store cannot be reached, 4 there is something else already, or it does not match, 130
 interrupted (what was finished is kept). Options may also be set in the environment:
-`LIB_GRAPH_VERB_OPTION`, such as `LIB_GRAPH_BUILD_MEMORY=8G`. This page is made by
-`python -m tools.reference`; a test holds it to the commands.
+`LIB_GRAPH_VERB_OPTION`, such as `LIB_GRAPH_BUILD_MEMORY=8G`. `--no-color` and
+`NO_COLOR` are heeded; coloured are only the steps of `demo`, on a terminal, and, from Python 3.13
+on, the traceback of `--debug`. This page is made by `python -m tools.reference`; a test holds it to
+the commands.
+
+A tab completes verbs, options, runs, layers, circuits and queries, those of the store that is named
+or meant, if it is a file. In `~/.bashrc` (`zsh_source` and `fish_source` are for other shells):
+
+```sh
+eval "$(_LIB_GRAPH_COMPLETE=bash_source lib-graph)"
+```
 """
 WIDTH = 80
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from lib_graph.run.prompt import LOGITS, cantor, from_cantor
 
-__all__ = ["BadGraphError", "Node", "Numbering", "numbering_of", "read_node", "whole_text"]
+__all__ = ["BadGraphError", "Node", "Numbering", "numbering_of", "read_node", "shown", "whole_text"]
 
 EMBEDDING = "E"
 ATTENTION = ".attn"
@@ -58,7 +58,7 @@ class Node:
 def read_node(raw: Any) -> Node:
     """Return a node of a file. Raises BadGraphError if a field is missing or wrong."""
     if not isinstance(raw, dict):
-        raise BadGraphError(f"a node is {_shown(raw)}, not an object")
+        raise BadGraphError(f"a node is {shown(raw)}, not an object")
     name, kind = _text(raw, "node_id"), _text(raw, "feature_type")
     role = _role(kind)
     layer, depth = _layer(raw, role, kind, name)
@@ -67,7 +67,7 @@ def read_node(raw: Any) -> Node:
         raise BadGraphError(f"node {name!r} has no ctx_idx that is a position")
     label = raw.get("clerp")
     if not isinstance(label, str | None):
-        raise BadGraphError(f"node {name!r} has the clerp {_shown(label)}, not a text")
+        raise BadGraphError(f"node {name!r} has the clerp {shown(label)}, not a text")
     label = whole_text(label or "")
     said = SAID.fullmatch(label) if role == "logit" else None
     probability = _number(raw, "token_prob", name) if role == "logit" else None
@@ -189,7 +189,7 @@ def _layer(raw: dict[str, Any], role: str, kind: str, name: str) -> tuple[str, t
     number = value if not isinstance(value, str) else int(value) if _is_number(value) else None
     number = _integer(number, "layer", name)
     if number is None or not 0 <= number < 10**6:
-        raise BadGraphError(f"node {name!r} has the layer {_shown(value)}, not a number from 0")
+        raise BadGraphError(f"node {name!r} has the layer {shown(value)}, not a number from 0")
     attention = kind.startswith("lorsa") or (role != "feature" and "_attn_" in name)
     return f"{number}{ATTENTION * attention}", (number, 0 if attention else 1)
 
@@ -212,7 +212,7 @@ def _integer(value: Any, key: str, name: str) -> int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if type(value) is not int or not -LARGEST < value < LARGEST:
-        raise BadGraphError(f"node {name!r} has the {key} {_shown(value)}, not a whole number")
+        raise BadGraphError(f"node {name!r} has the {key} {shown(value)}, not a whole number")
     return value
 
 
@@ -222,7 +222,7 @@ def _number(raw: dict[str, Any], key: str, name: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadGraphError(f"node {name!r} has the {key} {_shown(value)}, not a number")
+        raise BadGraphError(f"node {name!r} has the {key} {shown(value)}, not a number")
     if isinstance(value, int) and not -LARGEST < value < LARGEST:
         raise BadGraphError(f"node {name!r} has a {key} that is too large")
     return float(value) if math.isfinite(value) else None
@@ -236,6 +236,7 @@ def _parsed(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _shown(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 40 else f"{shown[:40]}…"
+def shown(value: Any) -> str:
+    """Return how a message shows a value, cut off if it is long."""
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}…"

@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 from ingest.graphs.ends import resolve_ends
 from ingest.graphs.foreign import describe_keys, describe_start, is_foreign
 from ingest.graphs.layers import order_layers
-from ingest.graphs.nodes import BadGraphError, Node, Numbering, numbering_of, read_node, whole_text
+from ingest.graphs.nodes import (
+    BadGraphError,
+    Node,
+    Numbering,
+    numbering_of,
+    read_node,
+    shown,
+    whole_text,
+)
 from ingest.graphs.streaming import LIST, JsonStream, first_bytes
 from lib_graph.errors import RunError
 from lib_graph.support.texts import json_text
@@ -26,6 +34,8 @@ __all__ = ["GraphFile", "is_graph_file", "read_graph"]
 
 MOST_NODES = 200_000
 MOST_LINKS = 5_000_000
+MOST_BESIDE = 64 << 20  # characters of all but nodes and links of usual length
+USUAL = 1024  # characters of a node or a link; those of real graphs have up to 400
 LISTS = ("nodes", "links")
 OTHERS = ("metadata", "qParams")
 
@@ -102,9 +112,16 @@ def read_graph(path: Path) -> GraphFile:
         raise RunError(f"There is no file {str(path)!r}.")
     if not is_graph_file(path):
         raise RunError(f"{str(path)!r} is no attribution graph: {describe_start(path)}.")
-    found = _Found()
+    found, stream, beside = _Found(), JsonStream(path), 0
     try:
-        for key, value in JsonStream(path).entries(LISTS):
+        for key, value in stream.entries(LISTS):
+            beside += _beside(key, value, stream.length)
+            if beside > MOST_BESIDE:
+                found.keys.add(key)
+                raise BadGraphError(
+                    f"with its {shown(key)} it has more than {MOST_BESIDE >> 20} MiB of metadata, "
+                    "qParams, other keys, and fields of nodes and links"
+                )
             _take(found, key, value)
         return _checked(path, found)
     except BadGraphError as error:
@@ -128,6 +145,13 @@ def _take(found: _Found, key: str, value: Any) -> None:
         found.add_link(value)
         if len(found.weight) > MOST_LINKS:
             raise BadGraphError(f"it has more than {MOST_LINKS:,} links")
+
+
+def _beside(key: str, value: Any, length: int) -> int:
+    """Return how many of the characters of an entry are beyond what a graph needs."""
+    if key in LISTS and value is not LIST:
+        return max(0, length - USUAL)
+    return len(key) + length
 
 
 def _refuse(path: Path, found: _Found) -> NoReturn:

@@ -51,9 +51,11 @@ class JsonStream:
 
     `entries` yields (key, LIST) and then (key, item) for each item of the lists that are asked for,
     and (key, value) for all else. Whatever is wrong with the file is a RunError with its place.
+    `length` is that of the value that was yielded last, in characters of the file.
     """
 
     def __init__(self, path: Path) -> None:
+        self.length = 0
         self._path = path
         self._text = ""
         self._at = 0
@@ -112,6 +114,7 @@ class JsonStream:
                 failed = None
                 if end < len(self._text) or self._ended:
                     self._check_depth(end)
+                    self.length = end - self._at
                     self._at = end
                     return value
             if self._ended:

@@ -223,7 +223,9 @@ class EmbeddedStore(Closing):
             ) from error
         except (kglite.FileFormatError, kglite.FileError) as error:
             raise StoreUnavailableError(
-                f"{self.name!r} cannot be read as a lib-graph store ({one_line(error)})."
+                f"{self.name!r} cannot be read as a lib-graph store ({one_line(error)}). "
+                "Put a copy of it back, or load its runs into another: 'lib-graph ingest RUN "
+                "--store OTHER.kgl'."
             ) from error
         except (kglite.FileIoError, OSError) as error:
             raise StoreError(

@@ -53,7 +53,7 @@ class Written:
         """Create a node per row. Raises StoreError if one is there already."""
         if not len(frame):
             return
-        for run in frame["run"].unique():
+        for run in frame["run" if "run" in table.properties else "id"].unique():
             self._touch(run, interactions=False)
         with kglite_errors():
             report = self.graph.add_nodes(frame[list(table.properties)], table.label, "id")

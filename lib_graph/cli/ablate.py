@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lib_graph.cli.commands import command, progress
+from lib_graph.cli.commands import command, progress, say_folder
 from lib_graph.cli.listed import LISTED
 from lib_graph.cli.options import resources
 from lib_graph.cli.output import Output, output_options
@@ -103,6 +103,7 @@ def nodes(
     write_ablation(opened[0], rows, replace=replace)
     for bench in opened:
         bench.close()
+        say_folder(bench.run)
     output.emit(Frame(rows), partial(_view, kind="node_curve", size="nodes"))
 
 
@@ -146,6 +147,7 @@ def edges(
     write_masks(opened[0], pd.concat([each.masks for each in found]), replace=replace)
     for bench in opened:
         bench.close()
+        say_folder(bench.run)
     output.emit(Frame(rows), partial(_view, kind="edges_required", size="edges"))
 
 

@@ -36,7 +36,7 @@ def basis(run: Path, out: Path, format: str, layers: tuple[str, ...]) -> None:
 
     \b
     lib-graph basis my-run --out my-saes
-    lib-graph basis my-run --layer ln1.0 --layer ln1.1 --format circuit-tracer --out my-set
+    lib-graph basis my-run --layer ln1.0 --format circuit-tracer --out my-set
     """  # noqa: D301  \b is click's mark
     from lib_graph.dictionaries.bases_file import read_bases
     from lib_graph.dictionaries.transcoders_file import read_transcoders
@@ -53,6 +53,11 @@ def basis(run: Path, out: Path, format: str, layers: tuple[str, ...]) -> None:
                 f"At layer {layer!r} a transcoder stands in. Take it where the build took it from."
             )
     for layer in layers:
+        if layer not in bases and layer in {known.name for known in opened.layers}:
+            raise UsageError(
+                f"Layer {layer!r} is raw: its features are the network's own, and no basis is "
+                "there to write. Leave it out."
+            )
         if layer not in bases:
             raise NotFoundError("basis of layer", layer, bases)
     chosen = {name: bases[name] for name in layers or bases}

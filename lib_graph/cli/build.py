@@ -11,7 +11,7 @@ import click
 
 from lib_graph.cli.commands import command, progress
 from lib_graph.cli.listed import LISTED
-from lib_graph.cli.options import resources
+from lib_graph.cli.options import resources, run_on
 from lib_graph.errors import UsageError
 from lib_graph.support import defaults
 
@@ -44,28 +44,7 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 
 @command()
 @click.argument("model")
-@click.option("--data", metavar="PLACE", help="Of a network of your own: path.py:function that "
-              "makes its data; of one trained on images: their folder.  [default: make_data beside "
-              "the one, where it was trained for the other]")  # fmt: skip
-@click.option(
-    "--text",
-    type=click.Path(path_type=Path),
-    help="Of a language model: what it reads. A .txt, a .jsonl or .parquet with a column text, or "
-    ".safetensors with tokens.",
-)
-@click.option(
-    "--context", default=defaults.CONTEXT, show_default=True, help="Tokens in a row of the text."
-)
-@click.option(
-    "--tokens", default=defaults.TOKENS, show_default=True, help="Tokens to take of the text."
-)
-@click.option("--padding", is_flag=True, help="Give each document of the text a row of its own, "
-              "instead of joining and cutting them.")  # fmt: skip
-@click.option(
-    "--granularity",
-    help="Of a language model: layers before attention and MLP (block), at the norms too (paper), "
-    "or where transcoders of the MLPs stand in (mlp).  [default: block]",
-)
+@run_on
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The run folder.")
 @click.option("--name", help="What to call the run.  [default: the model's name and the basis]")
 @click.option(
@@ -152,7 +131,7 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 )
 def build(
     model: str,
-    data: str | None,
+    data: str | Text | None,
     granularity: str | None,
     out: Path,
     name: str | None,
@@ -175,7 +154,7 @@ def build(
     \b
     lib-graph build models/seed0 --out runs/seed0-pca --basis pca
     lib-graph build gpt2 --text stories.txt --tokens 20000 --out gpt2-run
-    lib-graph build gpt2 --text stories.txt --granularity mlp --basis transcoders --out gpt2-mlps
+    lib-graph build gpt2 --text a.txt --granularity mlp --basis my-set --out mlps
     torchrun --nproc-per-node 2 -m lib_graph build my-model --out my-run
     """  # noqa: D301  \b is click's mark
     from lib_graph.building.build import build as build_run
@@ -183,15 +162,12 @@ def build(
     from lib_graph.support.memory import parse_bytes
 
     examples = given.pop("examples")
-    text = _text(**{name: given.pop(name) for name in ("text", "context", "tokens", "padding")})
-    if data is not None and text is not None:
-        raise UsageError("A network runs on --data or on --text. Leave one out.")
     layers = given.pop("layers")
     basis = given.pop("basis")
     basis = basis[0] if len(basis) == 1 else basis
     options = Options(basis, memory=memory, **given)
     run = build_run(
-        model, out, options, data=text or data, layers=layers, granularity=granularity, name=name,
+        model, out, options, data=data, layers=layers, granularity=granularity, name=name,
         replace=replace, force=force, device=device, progress=progress(),
         device_memory=None if device_memory is None else parse_bytes(device_memory),
     )  # fmt: skip
@@ -213,9 +189,3 @@ def _features(layer: LayerInfo) -> str:
     line = f"{layer.name}: {layer.features} features of {layer.width} coordinates"
     shared = sum(last - first + 1 for first, last in layer.spaces)
     return f"{line}, {shared} of them equally important as others" if shared else line
-
-
-def _text(text: Path | None, **options: Any) -> Text | None:
-    from lib_graph.data.text import Text
-
-    return None if text is None else Text(text, **options)

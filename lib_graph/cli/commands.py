@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from lib_graph.run import Run
     from lib_graph.support.progress import Progress
 
-__all__ = ["Command", "Settings", "command", "progress", "say_run"]
+__all__ = ["Command", "Settings", "command", "progress", "say_folder", "say_run"]
 
 
 class Settings:
@@ -32,6 +34,7 @@ class Command(click.Command):
             _setting("-q", "--quiet", help="No progress on stderr."),
             _setting("-v", "--verbose", help="Log what is done to stderr."),
             _setting("--debug", help="Show the traceback of an error."),
+            _no_color(),
         ]
 
 
@@ -45,6 +48,18 @@ def _setting(*names: str, help: str) -> click.Option:
     return click.Option(names, is_flag=True, expose_value=False, callback=remember, help=help)
 
 
+def _no_color() -> click.Option:
+    def forbid(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+        if value or os.environ.get("NO_COLOR"):
+            context.color = False
+            os.environ["NO_COLOR"] = "1"  # which Python's tracebacks look at
+
+    return click.Option(
+        ["--no-color"], is_flag=True, expose_value=False, callback=forbid,
+        help="Colour nothing, as NO_COLOR does.",
+    )  # fmt: skip
+
+
 def command(**kwargs: Any) -> Callable[[Callable[..., Any]], click.Command]:
     """Declare a verb of `lib-graph`, with the options that all verbs share."""
     return click.command(cls=Command, **kwargs)
@@ -56,6 +71,11 @@ def say_run(id: str, name: str, base: str | None = None) -> None:
         return
     what = f", one input over the features of {base}" if base else ""
     click.echo(f"Run {id} ({name}{what})", err=True)
+
+
+def say_folder(run: Run) -> None:
+    """Say on stderr, as `say_run` does, which run folder an answer is of."""
+    say_run(run.id, run.manifest.name, run.manifest.base)
 
 
 def _settings() -> Settings:

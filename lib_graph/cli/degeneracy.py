@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lib_graph.cli.commands import command, progress
+from lib_graph.cli.commands import command, progress, say_folder
 from lib_graph.cli.options import resources
 from lib_graph.cli.output import Output, output_options
 from lib_graph.support import defaults
@@ -72,9 +72,11 @@ def degeneracy(
     if data is not None and model is None:
         raise UsageError("--data goes with --model. Give both.")
     subject = None if model is None else load_subject(model, data)
+    opened = Run.open(run)
     found = degeneracy_of(
-        Run.open(run), subject, share=share, memory=memory, device=device, progress=progress()
+        opened, subject, share=share, memory=memory, device=device, progress=progress()
     )
+    say_folder(opened)
     output.emit(_Selected(found, table), lambda selected: selected.view())
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lib_graph.cli.commands import command, progress
+from lib_graph.cli.commands import command, progress, say_folder
 from lib_graph.cli.options import resources
 from lib_graph.cli.output import Output, output_options
 from lib_graph.support import defaults
@@ -55,6 +55,8 @@ def match(
     found = match_runs(
         *runs, count=count, replace=replace, memory=memory, device=device, progress=progress()
     )
+    for each in runs:
+        say_folder(each)
     output.emit(Frame(matches_summary(found)), lambda rows: _view(*runs, rows))
 
 

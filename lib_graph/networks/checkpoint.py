@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,9 +12,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from lib_graph.errors import ConflictError, ModelError
+from lib_graph.errors import ModelError
+from lib_graph.support.files import whole_folder
 
-__all__ = ["CONFIG", "check_new", "fill", "read_config", "read_json", "read_weights", "save"]
+__all__ = ["CONFIG", "fill", "read_config", "read_json", "read_weights", "save"]
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -97,31 +96,16 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], folder: Path) -> None
     module.load_state_dict(tensors, assign=True)
 
 
-def check_new(folder: Path) -> None:
-    """Raise ConflictError if `folder` is there and is not an empty folder."""
-    if folder.is_dir() and not any(folder.iterdir()):
-        return
-    if folder.exists():
-        raise ConflictError(f"{str(folder)!r} exists and is not empty. Choose another --out.")
-
-
 def save(folder: Path, module: nn.Module, config: BaseModel) -> None:
     """Write a model's folder, whole or not at all.
 
     Raises ConflictError if there is something in `folder` already.
     """
-    check_new(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        dir=folder.parent, prefix=f".{folder.name}.", ignore_cleanup_errors=True
-    ) as temporary:
-        part = Path(temporary) / "model"
-        part.mkdir()
+    with whole_folder(folder) as part:
         tensors = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
         save_file(tensors, part / WEIGHTS)
         text = config.model_dump_json(indent=1) + "\n"
         (part / CONFIG).write_text(text, encoding="utf-8")
-        os.replace(part, folder)
 
 
 def _file(folder: Path, name: str) -> Path:

@@ -30,12 +30,18 @@ LOSS: Final = 0.01  # of the cross-entropy
 ANSWERS: Final = 1016  # that a mask is scored on
 RESAMPLED: Final = 200  # draws of samples
 STUDIED: Final = 5120  # tokens
-TIMES: Final = 3  # seeds of a random basis, partitions, graphs without modules
+TIMES: Final = 3  # seeds of a random basis, partitions
+NULL: Final = 20  # graphs without modules
 
 # networks that are trained
 MODULUS: Final = 113
 MAX_STEPS: Final = 20_000
 EPOCHS: Final = 10
+
+# dictionaries that are trained (§9)
+EXPANSION: Final = 4  # features for each coordinate
+ACTIVE: Final = 16  # features at a position
+STEPS: Final = 3000
 
 # questions (§6, §8, §11)
 LIMIT: Final = 20  # rows

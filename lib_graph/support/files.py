@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any
 
 from lib_graph.errors import ConflictError, UsageError
 
-__all__ = ["file_sha256", "json_sha256", "locked", "whole_file", "write_json"]
+__all__ = [
+    "check_new", "file_sha256", "json_sha256", "locked", "whole_file", "whole_folder", "write_json",
+]  # fmt: skip
 
 
 @contextmanager
@@ -43,6 +46,32 @@ def whole_file(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_new(folder: Path) -> None:
+    """Raise ConflictError if `folder` is there and is not an empty folder."""
+    if folder.is_dir() and not any(folder.iterdir()):
+        return
+    if folder.exists():
+        raise ConflictError(f"{str(folder)!r} exists and is not empty. Choose another --out.")
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `folder`; it becomes `folder` if the block succeeds.
+
+    An error or an interruption in the block leaves nothing. Raises ConflictError if there is
+    something in `folder` already.
+    """
+    check_new(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        dir=folder.parent, prefix=f".{folder.name}.", ignore_cleanup_errors=True
+    ) as temporary:
+        part = Path(temporary) / "part"
+        part.mkdir()
+        yield part
+        os.replace(part, folder)
 
 
 def _umask() -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lib_graph.cli.ablate import ablate, benches, scoring
-from lib_graph.cli.commands import command, progress, say_run
+from lib_graph.cli.commands import command, progress, say_folder
 from lib_graph.errors import UsageError
 from lib_graph.support import defaults
 from lib_graph.support.texts import json_text
@@ -84,7 +84,7 @@ def circuit(
     if saved is not None:
         with open_graph(store, run.id) as graph:
             graph.circuits.score(saved, tested)
-    say_run(run.id, run.manifest.name, run.manifest.base)
+    say_folder(run)
     if as_json:
         click.echo(json_text(tested.json_value(), indent=1))
     else:

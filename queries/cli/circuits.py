@@ -9,6 +9,7 @@ import click
 
 from lib_graph.cli.commands import command, say_run
 from lib_graph.errors import UsageError
+from queries.cli.completing import circuit_names
 from queries.cli.options import (
     AnswerOutput,
     given,
@@ -130,7 +131,7 @@ def list_circuits(store: str | None, run: str | None, output: AnswerOutput) -> N
 
 
 @command(short_help="Show a saved circuit.")
-@click.argument("name")
+@click.argument("name", shell_complete=circuit_names)
 @run_options
 @output_options
 def show(name: str, store: str | None, run: str | None, output: AnswerOutput) -> None:
@@ -148,7 +149,7 @@ def show(name: str, store: str | None, run: str | None, output: AnswerOutput) ->
 
 
 @command(short_help="Compare saved circuits.")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=circuit_names)
 @run_options
 @output_options
 def compare(
@@ -170,7 +171,7 @@ def compare(
 
 
 @command(short_help="Write a saved circuit to a JSON file.")
-@click.argument("name")
+@click.argument("name", shell_complete=circuit_names)
 @run_options
 @click.option("--out", metavar="FILE", required=True,
               type=click.Path(path_type=Path, dir_okay=False))  # fmt: skip
@@ -216,7 +217,7 @@ def import_circuit(
 
 
 @command(short_help="Delete a saved circuit.")
-@click.argument("name")
+@click.argument("name", shell_complete=circuit_names)
 @run_options
 def delete(name: str, store: str | None, run: str | None) -> None:
     """Delete the saved circuit NAME; its features stay.

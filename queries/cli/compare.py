@@ -8,6 +8,7 @@ import click
 
 from lib_graph.cli.commands import command
 from lib_graph.support import defaults
+from queries.cli.completing import run_names
 from queries.cli.options import AnswerOutput, output_options, store_option
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ __all__ = ["compare"]
 
 
 @command(short_help="Compare runs: ranks, sparsity, matches, modules.")
-@click.argument("runs", nargs=-1, required=True)
+@click.argument("runs", nargs=-1, required=True, shell_complete=run_names)
 @store_option
 @click.option(
     "--resolution", default=defaults.RESOLUTION, show_default=True, help="Of the modules."

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lib_graph.cli.commands import command, progress
+from lib_graph.support import defaults
 
 __all__ = ["demo"]
 
@@ -65,7 +66,7 @@ def demo(out: Path, answer: int) -> None:
 
         _step("Modules, and the Fourier frequencies that their features stand for:",
               f"lib-graph communities {at}")  # fmt: skip
-        communities = graph.communities()
+        communities = graph.communities(null=defaults.SHUFFLED)
         print_view(communities_view(communities))
 
         what = f"--of circuit --target {target} --min-share {MIN_SHARE}"

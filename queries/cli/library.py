@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from lib_graph.cli.commands import command
+from queries.cli.completing import query_names
 from queries.cli.options import AnswerOutput, output_options, run_options
 from queries.cli.store import parse_parameters
 
@@ -12,7 +13,7 @@ __all__ = ["queries", "query"]
 
 
 @command(short_help="List the named queries, or show one.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=query_names)
 @output_options
 def queries(name: str | None, output: AnswerOutput) -> None:
     """List the named queries, or show what NAME answers, its parameters and its Cypher.
@@ -31,7 +32,7 @@ def queries(name: str | None, output: AnswerOutput) -> None:
 
 
 @command(short_help="Ask one of the named queries.")
-@click.argument("name")
+@click.argument("name", shell_complete=query_names)
 @run_options
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE",
               help="A parameter of the query. Repeatable.")  # fmt: skip

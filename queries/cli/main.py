@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 import click
+from click.shell_completion import CompletionItem
 
 from lib_graph.cli.commands import Settings
 from lib_graph.errors import LibGraphError, NotFoundError
@@ -92,6 +93,8 @@ class _Verbs(click.Group):
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS and ctx.resilient_parsing:  # at a tab
+            return None
         if cmd_name not in VERBS:
             advice = "List them with 'lib-graph -h'."
             raise NotFoundError("command", cmd_name, VERBS, advice)
@@ -99,6 +102,15 @@ class _Verbs(click.Group):
         found = getattr(importlib.import_module(module), name)
         assert isinstance(found, click.Command)
         return found
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the verbs that begin so, without importing any."""
+        verbs = [
+            CompletionItem(verb, help=line)
+            for verb, (_, line) in VERBS.items()
+            if verb.startswith(incomplete)
+        ]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -16,6 +16,7 @@ from lib_graph.cli.output import output_options as plain_output_options
 from lib_graph.errors import UsageError
 from lib_graph.support import defaults
 from lib_graph.support.view import Rows, View
+from queries.cli.completing import layer_names, run_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,6 +126,7 @@ def run_options(verb: F) -> F:
         click.option(
             "--run",
             metavar="RUN",
+            shell_complete=run_names,
             help="Id, its beginning, or name. [default: the newest that is no trace]",
         ),
         store_option,
@@ -166,10 +168,20 @@ class _Renamed(click.Option):
 
 
 source_option = click.option(
-    "--source", cls=_Renamed, former="--from", metavar="LAYER[/INDEX]", help="Where it starts."
+    "--source",
+    cls=_Renamed,
+    former="--from",
+    metavar="LAYER[/INDEX]",
+    help="Where it starts.",
+    shell_complete=layer_names,
 )
 target_option = click.option(
-    "--target", cls=_Renamed, former="--to", metavar="LAYER[/INDEX]", help="Where it ends."
+    "--target",
+    cls=_Renamed,
+    former="--to",
+    metavar="LAYER[/INDEX]",
+    help="Where it ends.",
+    shell_complete=layer_names,
 )
 min_share_option = click.option(
     "--min-share",

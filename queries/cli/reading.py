@@ -11,6 +11,7 @@ import click
 
 from lib_graph.cli.commands import command
 from lib_graph.support import defaults
+from queries.cli.completing import layer_names
 from queries.cli.options import (
     AnswerOutput,
     limit_option,
@@ -48,7 +49,7 @@ def runs(store: str | None, unfinished: bool, output: AnswerOutput) -> None:
 
 @command(short_help="List the features of a run.")
 @run_options
-@click.option("--layer", metavar="LAYER", help="Only this layer.")
+@click.option("--layer", metavar="LAYER", shell_complete=layer_names, help="Only this layer.")
 @click.option(
     "--sort",
     type=click.Choice(["index", "importance", "variance"]),

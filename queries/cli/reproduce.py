@@ -92,7 +92,7 @@ def modular_addition(networks: Path | None, out: Path, replace: bool, output: Ou
               help="Tokens that a mask is scored on.")  # fmt: skip
 @click.option("--draws", default=defaults.RESAMPLED, show_default=True,
               help="Draws of sequences, for the intervals.")  # fmt: skip
-@click.option("--null", default=defaults.TIMES, show_default=True, metavar="N",
+@click.option("--null", default=defaults.NULL, show_default=True, metavar="N",
               help="Q of N graphs without modules.")  # fmt: skip
 @click.option("--out", default="lib-graph-language-models", show_default=True,
               type=click.Path(path_type=Path, file_okay=False),

@@ -53,7 +53,7 @@ def cypher(
     A parameter $run that is not given is the id of --run.
 
     \b
-    lib-graph cypher 'MATCH (f:Feature {run: $run}) RETURN f.layer AS layer, count(*) AS n'
+    lib-graph cypher 'MATCH (f:Feature {run: $run}) RETURN f.layer, count(*) AS n'
     lib-graph cypher 'RETURN $k + 1 AS next' --param k=3
     """  # noqa: D301  \b is click's mark
     from ingest.store.opening import using_store

@@ -13,6 +13,7 @@ import ingest
 from lib_graph.analysis.measuring.predicting import TokenPredictor
 from lib_graph.analysis.measuring.study import (
     Budget,
+    cross_entropy,
     language_model,
     predictions,
     required_edges,
@@ -105,7 +106,7 @@ def study(
     seeds: int = defaults.TIMES,
     budget: Budget | None = None,
     partitions: int = defaults.TIMES,
-    null: int = defaults.TIMES,
+    null: int = defaults.NULL,
     replace: bool = False,
     progress: Progress = SILENT,
 ) -> Study:
@@ -194,9 +195,13 @@ def _answers(
         ingest.load(run, out / STORE, replace=replace, progress=progress)
         modules[case.called] = _modules(out / STORE, run, partitions, null)
     name = next(iter(network.runs)).network
+    contrasts = pd.concat(
+        [contrast_rows(name, found, BASE) for found in (sparse, predicted)], ignore_index=True
+    )
     return (
-        level_rows(name, sparse), contrast_rows(name, sparse, BASE), required_rows(name, required),
-        module_rows(name, modules), level_rows(name, predicted),
+        pd.DataFrame([{"network": name, **cross_entropy(network.subject)}]),
+        level_rows(name, sparse), contrasts,
+        required_rows(name, required), module_rows(name, modules), level_rows(name, predicted),
     )  # fmt: skip
 
 
@@ -208,7 +213,7 @@ def _modules(store: Path, run: Run, partitions: int, null: int) -> pd.DataFrame:
             table = graph.module_table(
                 weights=weights, resolutions=[1.0], seeds=partitions, null=null
             )
-            rows.append(table.frame.assign(weights=weights))
+            rows.append(table.frame.assign(weights=weights, null=null))
     return pd.concat(rows, ignore_index=True)
 
 

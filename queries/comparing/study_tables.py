@@ -19,7 +19,7 @@ __all__ = [
     "required_rows",
 ]
 
-DIFFERENCES = ("gini", "hoyer")  # measures between 0 and 1: their ratios say little
+DIFFERENCES = ("gini", "hoyer", "auc")  # measures between 0 and 1: their ratios say little
 INTERVAL = (2.5, 97.5)  # percentiles of the draws
 
 Answers = dict[str, pd.DataFrame]
@@ -30,16 +30,20 @@ Answers = dict[str, pd.DataFrame]
 class Study:
     """The answers, a row per network, basis and quantity.
 
+    scores: the cross-entropy over all of the text, with its standard error over rows.
     sparsity: means over sections, exact and as one probe a sequence has them.
-    contrasts: the same against PCA: a ratio, the geometric mean over sections, or a difference.
+    contrasts: the same against PCA, and of how well words predict: a ratio, the geometric mean over
+        sections or layers, or a difference, the mean; `least` and `most` are those of one of them.
     required: edges required of each section, and of all sections at once (kind all), with what a
         random mask of the size scores.
-    modules: modularity beside that of graphs without modules, and its stability over seeds.
+    modules: modularity beside that of so many graphs without modules (`null`), and its stability
+        over seeds.
     predicted: how well words predict features, means over features and layers.
 
-    `low` and `high` are the 2.5 and 97.5 % percentiles over draws of sequences.
+    `low` and `high` are the basic bootstrap interval over draws of sequences (docs/method.md §18).
     """
 
+    scores: pd.DataFrame
     sparsity: pd.DataFrame
     contrasts: pd.DataFrame
     required: pd.DataFrame
@@ -73,7 +77,7 @@ def contrast_rows(network: str, answers: Answers, base: str) -> pd.DataFrame:
     """Return what each basis differs by from `base`, the same draws taken of both.
 
     Counts: exp of the mean over layers of ln(value / value of the base); indices: the mean of
-    value − value of the base.
+    value − value of the base. `least` and `most` are what the layers have on their own.
     """
     rows = []
     beside = {tuple(key.values()): draws for key, draws in _by_measure(answers[base])}
@@ -83,10 +87,14 @@ def contrast_rows(network: str, answers: Answers, base: str) -> pd.DataFrame:
             if basis == base or draws.shape[0] < 2:
                 continue
             if key["measure"] in DIFFERENCES:
-                how, values = "difference", (draws - other).mean(1)
+                how, layers = "difference", draws - other
+                found = _interval(layers.mean(1))
             else:
-                how, values = "ratio", np.exp(np.log(draws / other).mean(1))
-            rows.append({"network": network, "basis": basis, **key, "as": how, **_interval(values)})
+                how, layers = "ratio", draws / other
+                logs = _interval(np.log(layers).mean(1))
+                found = {name: None if x is None else np.exp(x) for name, x in logs.items()}
+            ends = {"least": float(layers[0].min()), "most": float(layers[0].max())}
+            rows.append({"network": network, "basis": basis, **key, "as": how, **found, **ends})
     return pd.DataFrame(rows)
 
 
@@ -102,10 +110,16 @@ def _by_measure(frame: pd.DataFrame) -> list[tuple[dict[str, str], Any]]:
 
 
 def _interval(draws: Any) -> dict[str, float | None]:
-    """Return the value of draw 0, and the percentiles of the other draws, if there are any."""
+    """Return the value of draw 0, and its basic interval from the other draws, if there are any.
+
+    With percentiles p and P of the draws it goes from 2 value − P to 2 value − p: what draws are
+    off by, of the value, the value is taken to be off by, of what all text would give.
+    """
     value, others = float(draws[0]), draws[1:][np.isfinite(draws[1:])]
-    low, high = np.percentile(others, INTERVAL) if len(others) else (None, None)
-    return {"value": value, "low": low, "high": high}
+    if not len(others):
+        return {"value": value, "low": None, "high": None}
+    low, high = np.percentile(others, INTERVAL)
+    return {"value": value, "low": float(2 * value - high), "high": float(2 * value - low)}
 
 
 def required_rows(network: str, answers: Answers) -> pd.DataFrame:
@@ -121,7 +135,7 @@ def required_rows(network: str, answers: Answers) -> pd.DataFrame:
 
 def module_rows(network: str, answers: Answers) -> pd.DataFrame:
     """Return modularity beside that of graphs without modules."""
-    columns = ["weights", "modularity", "null_mean", "null_sd", "stability", "modules"]
+    columns = ["weights", "modularity", "null_mean", "null_sd", "null", "stability", "modules"]
     frames = [
         frame[columns].assign(network=network, basis=basis) for basis, frame in answers.items()
     ]

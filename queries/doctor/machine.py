@@ -7,6 +7,7 @@ import platform
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -16,6 +17,7 @@ __all__ = ["check_machine"]
 
 OLDEST_TRANSFORMERS = (4, 57)
 JAVA = (17, 21)
+LIMIT_S = 10.0  # for a program to say its version
 GPU = Path("/proc/driver/nvidia/version")
 NO_SERVER = "tools/neo4j/run starts no server here, and tests of Neo4j are skipped."
 
@@ -69,13 +71,14 @@ def _transformers() -> Check:
 
 
 def _java(said: str | None) -> Check:
-    """Return what `java -version` said, None where there is no such program."""
+    """Return what there is to say of what `java -version` said (`_output`)."""
     found = re.search(r'version "(\d+)([^"]*)"', said or "")
     versions = " or ".join(map(str, JAVA))
     if found and int(found[1]) in JAVA:
         return Check("machine", "java", found[1] + found[2])
+    other = "not installed" if said is None else "java -version does not say which"
     return Check(
-        "machine", "java", f"{found[1]}; {versions} is needed" if found else "not installed",
+        "machine", "java", f"{found[1]}; {versions} is needed" if found else other,
         "lacking", NO_SERVER, f"Install Java {versions}: apt install openjdk-17-jre-headless",
     )  # fmt: skip
 
@@ -87,9 +90,12 @@ def _maven() -> Check:
 
 
 def _output(*command: str) -> str | None:
-    """Return what a program prints, None where there is none of that name."""
+    """Return what a program prints: None where there is none of that name, '' if it hangs."""
     if shutil.which(command[0]) is None:
         return None
-    return subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    ).stdout
+    with suppress(OSError, subprocess.TimeoutExpired):
+        return subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            text=True, errors="replace", check=False, timeout=LIMIT_S,
+        ).stdout  # fmt: skip
+    return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from ingest.schema import FEATURE_INDEXES, NODES
@@ -78,12 +79,12 @@ def _said(
 
 
 def _version(asking: Asking, _runs: Sequence[RunInfo]) -> Check:
-    (row,) = asking.rows(VERSION)
+    row = _row(asking, VERSION)
     return Check("store", "server", f"Neo4j {row['version']}, {row['edition']}")
 
 
 def _database(asking: Asking, _runs: Sequence[RunInfo]) -> Check:
-    (row,) = asking.rows(DATABASE)
+    row = _row(asking, DATABASE)
     return Check("store", "database", row["name"])
 
 
@@ -138,7 +139,7 @@ def _gds(asking: Asking, _runs: Sequence[RunInfo]) -> Check:
 
 def _apoc(asking: Asking, _runs: Sequence[RunInfo]) -> Check:
     try:
-        version = asking.rows(APOC)[0]["version"]
+        version = _row(asking, APOC)["version"]
     except StoreUnavailableError:
         raise
     except StoreError:
@@ -168,8 +169,7 @@ def _page_cache(asking: Asking, runs: Sequence[RunInfo]) -> Check:
 def _heap(asking: Asking, _runs: Sequence[RunInfo]) -> Check:
     from lib_graph.support.memory import format_bytes
 
-    (row,) = asking.rows(HEAP)
-    size = int(row["bytes"])
+    size = int(_row(asking, HEAP)["bytes"])
     if size >= LEAST_HEAP:
         return Check("store", "heap", format_bytes(size))
     return Check(
@@ -194,14 +194,27 @@ def _transactions(asking: Asking, _runs: Sequence[RunInfo]) -> Check:
 
 
 def _setting(asking: Asking, name: str) -> str | None:
-    """Return a setting as the server shows it, None where it is not set."""
+    """Return a setting as the server shows it, None where it is not set.
+
+    Raises StoreError if the server does not show it, as to users who may not see it.
+    """
     values: dict[str, str | None] = {r["name"]: r["value"] for r in asking.rows(SETTINGS)}
+    if name not in values:
+        raise StoreError(f"{asking.store.name!r} does not show {name}")
     return values[name]
+
+
+def _row(asking: Asking, text: str) -> dict[str, Any]:
+    """Return the first row of a text; raises StoreError if there is none, or null in it."""
+    row = next(iter(asking.rows(text)), None)
+    if row is None or None in row.values():
+        raise StoreError(f"{asking.store.name!r} does not say")
+    return row
 
 
 def _clock(asking: Asking, _runs: Sequence[RunInfo]) -> Check:
     before = time.time()
-    (row,) = asking.rows(CLOCK)
+    row = _row(asking, CLOCK)
     ahead = row["milliseconds"] / 1000 - (before + time.time()) / 2
     if abs(ahead) <= SKEW_S:
         return Check("store", "clock", "as here")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_importances", "draw_modules", "draw_strengths"]
 
 FONT = 8
+SMALL = 6
 ACROSS = 3  # heat maps in a row
 DECADES = 6  # of strength in a heat map, below the largest of its section
 LINES = ("-", "--", "-.", ":")
@@ -88,10 +89,13 @@ def draw_modules(
             Rectangle((left, row["rank"]), 0.88, 1, facecolor=colour, edgecolor=edge, linewidth=0.4)
         )
         if row["module"]:
-            axes.text(left + 0.85, row["rank"] + 0.53, row["module"], fontsize=5, ha="right",
+            axes.text(left + 0.85, row["rank"] + 0.53, row["module"], fontsize=SMALL, ha="right",
                       va="center", color=_readable(colour))  # fmt: skip
     axes.set_xticks(np.arange(len(layers)) + 0.5, layers, fontsize=FONT, rotation=_slant(layers))
+    hidden = len(communities.features) - len(shown)
+    rest = f"{hidden:,} less important ones are not shown" if hidden else ""
     axes.set_ylabel("features, the most important first")
+    axes.set_xlabel(rest, fontsize=FONT)
     named = [module for module, colour in colours.items() if colour not in (OTHER, NONE)]
     keys = [Patch(color=colours[module], label=f"module {module}") for module in named]
     if OTHER in colours.values():

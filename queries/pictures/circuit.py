@@ -32,12 +32,14 @@ WIDTH = 12.0  # that columns are brought together for
 LETTER = 0.068  # width of a letter at FONT points
 FONT = 7.5
 NAME = 9.5  # points, as the names of layers are
-SMALL = 5.5
+SMALL = 6
 MARGIN = 0.3
 HEADER = 0.75
 LONGEST = 22  # letters of a label
 LEAST = 5.6  # width of the legend
 WIDEST = 7.0  # points, at share 1
+DASHED = (0, (2.0, 1.0))  # in widths of the line
+ROUNDING = 1e-9  # of √strength: a smaller effect is 0
 
 
 def plot_circuit(
@@ -83,9 +85,10 @@ def draw_circuit(
     colours = module_colours(nodes["module"])
     nodes["colour"] = nodes["module"].map(colours)
     legend = _legend(nodes, colours)
+    inhibits = bool(_negative(circuit.interactions).any())
 
     height = layout.height * ROW
-    bottom = height + 0.25 + 0.2 * (len(legend) + 1)
+    bottom = height + 0.25 + 0.2 * (len(legend) + 1 + inhibits)
     margin = columns.margin
     width = max(columns.width + 2 * margin, margin + LEAST, margin + 1.25 * LETTER * len(title))
     figure = Figure(figsize=(width, bottom + HEADER))
@@ -94,7 +97,7 @@ def draw_circuit(
     _draw_interactions(axes, circuit, nodes.set_index("id"), columns.box)
     _draw_features(axes, nodes, columns.box)
     _draw_words(axes, layout, columns, title)
-    _draw_legend(axes, legend, height + 0.35)
+    _draw_legend(axes, legend, height + 0.35, inhibits)
     return figure
 
 
@@ -159,10 +162,18 @@ def _draw_interactions(axes: Axes, circuit: Circuit, nodes: pd.DataFrame, box: f
         curves.append(Curve(points, [Curve.MOVETO, *[Curve.CURVE4] * 3]))
         widths.append(_line_width(share))
         colours.append(_line_colour(start, end))
-    _add_curves(axes, curves, widths, colours)
+    _add_curves(axes, curves, widths, colours, [DASHED if x else "-" for x in _negative(edges)])
 
 
-def _add_curves(axes: Axes, curves: list[Any], widths: list[float], colours: list[str]) -> None:
+def _negative(edges: pd.DataFrame) -> pd.Series[bool]:
+    """Return which mean effects are negative, by more than rounding."""
+    found: pd.Series[bool] = edges["effect"] < -ROUNDING * edges["strength"] ** 0.5
+    return found
+
+
+def _add_curves(
+    axes: Axes, curves: list[Any], widths: list[float], colours: list[str], styles: list[Any]
+) -> None:
     from matplotlib.collections import PathCollection
 
     axes.add_collection(
@@ -171,6 +182,7 @@ def _add_curves(axes: Axes, curves: list[Any], widths: list[float], colours: lis
             facecolors="none",
             edgecolors=colours,
             linewidths=widths,
+            linestyles=styles,
             alpha=0.65,
             zorder=1,
             capstyle="butt",
@@ -232,7 +244,7 @@ def _draw_words(axes: Axes, layout: Layout, columns: _Columns, title: str) -> No
         )  # fmt: skip
 
 
-def _draw_legend(axes: Axes, legend: Sequence[tuple[str, str]], top: float) -> None:
+def _draw_legend(axes: Axes, legend: Sequence[tuple[str, str]], top: float, inhibits: bool) -> None:
     from matplotlib.patches import Rectangle
 
     axes.text(0, top, "Width: share of the strength into a feature", fontsize=FONT, va="center")
@@ -249,3 +261,7 @@ def _draw_legend(axes: Axes, legend: Sequence[tuple[str, str]], top: float) -> N
             Rectangle((0, y - 0.06), 0.3, 0.12, facecolor=_tint(colour), edgecolor=colour)
         )
         axes.text(0.4, y, text, fontsize=FONT, color=INK, va="center", parse_math=False)
+    if inhibits:
+        y = top + 0.2 * (len(legend) + 1)
+        axes.plot([0, 0.3], [y, y], color=OTHER, linewidth=2, linestyle=DASHED)
+        axes.text(0.4, y, "dashed: negative mean effect", fontsize=FONT, color=INK, va="center")

@@ -76,11 +76,9 @@ def _probes(study: Study) -> Figure:
     figure, places = _panels(rows["network"])
     for (network, own), axes in zip(rows.groupby("network", sort=False), places, strict=True):
         for shift, (how, bars) in zip((-0.1, 0.1), own.groupby("how"), strict=True):
-            ends = np.abs(bars[["low", "high"]].to_numpy(float).T - bars["value"].to_numpy(float))
-            axes.errorbar(
-                np.arange(len(bars)) + shift, bars["value"], ends, fmt="o", capsize=4,
-                color=PALETTE[0 if how == "exact" else 1], label=str(how),
-            )  # fmt: skip
+            at, colour = np.arange(len(bars)) + shift, PALETTE[0 if how == "exact" else 1]
+            axes.plot(at, bars["value"], "o", color=colour, label=str(how))
+            axes.vlines(at, bars["low"], bars["high"], color=colour)  # may lie beside the value
         axes.axhline(1.0, color=OTHER, linewidth=0.8)
         axes.set_xticks(np.arange(len(bars)), bars["basis"], rotation=45, ha="right")
         _finish(axes, str(network), "effective sources of a target / those of PCA")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from queries.service import circuits, features, modules, reading, texts, working
+from queries.service.asked import known_parameters
 from queries.service.failing import FAILURES, handle_errors
 from queries.service.guard import Door, Guard
 from queries.service.held import Served
@@ -40,7 +41,7 @@ def make_api(served: Served) -> FastAPI:
     )
     app.state.served = served
     handle_errors(app)
-    api = APIRouter(prefix=API, responses=FAILURES)
+    api = APIRouter(prefix=API, responses=FAILURES, dependencies=[Depends(known_parameters)])
     for each in (reading, features, circuits, modules, texts, working):
         api.include_router(each.router)
     app.include_router(api)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 
+from lib_graph.errors import UsageError
 from queries.graph import Graph
 from queries.service.held import Served
 
@@ -21,6 +22,7 @@ __all__ = [
     "Source",
     "Target",
     "TheService",
+    "known_parameters",
     "served",
 ]
 
@@ -48,6 +50,21 @@ def served(request: Request) -> Served:
 
 
 TheService = Annotated[Served, Depends(served)]
+
+
+def _taken(dependant: Any) -> set[str]:
+    """Return the names of the query parameters of a path operation, or of what it depends on."""
+    names = {field.alias for field in dependant.query_params}
+    return names.union(*map(_taken, dependant.dependencies))
+
+
+def known_parameters(request: Request) -> None:
+    """Raise UsageError if a request has query parameters that what it asks for does not take."""
+    route = request.scope["route"]
+    known = sorted(_taken(route.dependant))
+    if unknown := sorted(set(request.query_params) - set(known)):
+        taken = f"It takes {', '.join(known)}." if known else "It takes none."
+        raise UsageError(f"{request.url.path} has no parameter {', '.join(unknown)}. {taken}")
 
 
 def graph(service: TheService, run: OfRun = None) -> Graph:

@@ -22,6 +22,7 @@ from queries.service.jobs import Jobs
 __all__ = ["Held", "Served"]
 
 KEPT = 16  # answers that take long to find, such as modules
+LAST_S = 5.0  # that closing waits for what nobody has asked for yet
 T = TypeVar("T")
 
 
@@ -92,7 +93,8 @@ class Served(Closing):
         self._preparing: threading.Thread | None = None
         self.jobs = Jobs()
         self._held = Held(KEPT)
-        self._opened: dict[tuple[Path, int], Run] = {}
+        self._opened: dict[Path, tuple[int, Run]] = {}
+        """folder → when its manifest was written, and the run"""
 
     @property
     def name(self) -> str:
@@ -100,10 +102,10 @@ class Served(Closing):
         return self._store.name
 
     def close(self) -> None:
-        """Let go of the store, and end the jobs that run."""
+        """Let go of the store, and end the jobs that run; what `prepare` finds, after LAST_S."""
         self.jobs.close()
         if self._preparing is not None:
-            self._preparing.join()
+            self._preparing.join(LAST_S)
         self._store.close()
 
     def graph(self, run: str | None = None) -> Graph:
@@ -171,13 +173,16 @@ class Served(Closing):
             yield from sorted([*folder.glob("manifest.json"), *folder.glob("*/manifest.json")])
 
     def _open(self, manifest: Path) -> Run | None:
+        folder = manifest.parent
         try:
-            key = manifest.parent, manifest.stat().st_mtime_ns
-            if key not in self._opened:
-                self._opened[key] = Run.open(manifest.parent)
+            written = manifest.stat().st_mtime_ns
+            known = self._opened.get(folder)
+            if known is None or known[0] != written:
+                known = self._opened[folder] = written, Run.open(folder)
         except (OSError, RunError):
+            self._opened.pop(folder, None)
             return None  # of another program, or damaged: 'lib-graph ingest' says what is wrong
-        return self._opened[key]
+        return known[1]
 
 
 def _load(graph: Graph) -> tuple[str, str | None, tuple[int, ...]]:

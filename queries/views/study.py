@@ -21,7 +21,9 @@ LEVELS = {
     "for_90": "n90", "for_99": "n99", "gini": "Gini", "hoyer": "Hoyer", "effective": "effective",
     "sources_90": "sources 90", "sources": "sources",
 }  # fmt: skip
-CONTRASTS = ("for_90", "effective", "sources", "gini")
+CONTRASTS = {
+    **{name: LEVELS[name] for name in ("for_90", "effective", "sources", "gini")}, "auc": "AUC",
+}  # fmt: skip
 
 
 def study_view(study: Study) -> View:
@@ -30,7 +32,8 @@ def study_view(study: Study) -> View:
     above = [line for title, view in others for line in (f"{title}:", *view.lines(), "")]
     return View(
         last.columns, last.rows, last.numbers, above="\n".join([*above, f"{name}:"]),
-        below="In brackets: 95 % of draws of sequences. Against PCA: ratios, of Gini differences.",
+        below="In brackets: 95 % intervals over sequences. Against PCA: ratios, of Gini and AUC "
+        "differences.",
     )  # fmt: skip
 
 
@@ -42,6 +45,7 @@ def markdown_tables(study: Study) -> dict[str, str]:
 def tables(study: Study) -> Mapping[str, View]:
     """Return the tables by their titles."""
     return {
+        "Scores": _scores(study.scores),
         "Sparsity, means over sections": _levels(study.sparsity, LEVELS),
         "Sparsity against PCA": _contrasts(study.contrasts),
         "Error of one probe": _levels(study.sparsity, {"error": "median error of an edge"}),
@@ -51,6 +55,19 @@ def tables(study: Study) -> Mapping[str, View]:
             study.predicted, {"auc": "AUC", "tokens": "effective tokens"}, bounds=True
         ),
     }
+
+
+def _scores(frame: pd.DataFrame) -> View:
+    """Return what each network scores on all of the text."""
+    rows = [
+        (
+            row["network"], str(row["rows"]), str(row["answers"]),
+            spread_cell(row["score"], row["error"]),
+        )
+        for row in records_of(frame)
+    ]  # fmt: skip
+    numbers = ("rows", "answers", "cross-entropy")
+    return View(("network", *numbers), rows, frozenset(numbers))
 
 
 def _levels(frame: pd.DataFrame, shown: Mapping[str, str], *, bounds: bool = False) -> View:
@@ -68,13 +85,18 @@ def _levels(frame: pd.DataFrame, shown: Mapping[str, str], *, bounds: bool = Fal
 
 def _contrasts(frame: pd.DataFrame) -> View:
     """Return a row per network, basis and measure: exact, and as one probe shows it."""
-    chosen = frame[frame["measure"].isin(CONTRASTS)]
+    chosen = frame[frame["measure"].isin(list(CONTRASTS))]
     rows = []
     for (network, basis, measure), own in chosen.groupby([*KEYS, "measure"], sort=False):
         found = {row["how"]: row for row in records_of(own)}
-        cells = [_bounded(found[how]) for how in ("exact", "probed")]
-        rows.append((str(network), str(basis), LEVELS[str(measure)], *cells))
-    return View((*KEYS, "measure", "exact", "one probe"), rows, frozenset(["exact", "one probe"]))
+        exact = found["exact"]
+        cells = [
+            _bounded(exact), f"{_short(exact['least'])} to {_short(exact['most'])}",
+            _bounded(found["probed"]) if "probed" in found else "",
+        ]  # fmt: skip
+        rows.append((str(network), str(basis), CONTRASTS[str(measure)], *cells))
+    numbers = ("exact", "of one section", "one probe")
+    return View((*KEYS, "measure", *numbers), rows, frozenset(numbers))
 
 
 def _required(frame: pd.DataFrame) -> View:
@@ -85,25 +107,33 @@ def _required(frame: pd.DataFrame) -> View:
         rows.append(
             (
                 *map(str, key), str(int(sections["edges"].sum())), str(every["edges"]),
-                f"{every['share']:.1%}", fixed_cell(every["score"]), fixed_cell(every["baseline"]),
-                fixed_cell(every["random_score"]),
+                str(every["pairs"]), f"{every['share']:.1%}", fixed_cell(every["score"]),
+                fixed_cell(every["baseline"]), fixed_cell(every["random_score"]),
             )
         )  # fmt: skip
-    numbers = ("one section at a time", "all at once", "of all", "score", "baseline", "random")
+    numbers = ("one section at a time", "all at once", "pairs", "of all", "score",
+               "baseline", "random")  # fmt: skip
     return View((*KEYS, *numbers), rows, frozenset(numbers))
 
 
 def _modules(frame: pd.DataFrame) -> View:
     rows = [
         (
-            *(row[name] for name in (*KEYS, "weights")), fixed_cell(row["modularity"]),
-            spread_cell(row["null_mean"], row["null_sd"]), fixed_cell(row["stability"]),
-            text_cell(row["modules"]),
+            *(row[name] for name in (*KEYS, "weights")), f"{row['modularity']:.4f}",
+            _null(row["null_mean"], row["null_sd"]), text_cell(row["null"]),
+            fixed_cell(row["stability"]), text_cell(row["modules"]),
         )
         for row in records_of(frame)
     ]  # fmt: skip
-    numbers = ("Q", "without modules", "stability", "modules")
+    numbers = ("Q", "without modules", "graphs", "stability", "modules")
     return View((*KEYS, "weights", *numbers), rows, frozenset(numbers))
+
+
+def _null(mean: float | None, deviation: float | None) -> str:
+    """Return 0.1234 ± 0.001, or ± 3e-05: shuffled graphs differ by little."""
+    if mean is None:
+        return ""
+    return f"{mean:.4f}" + ("" if deviation is None else f" ± {deviation:.1g}")
 
 
 def _bounded(row: Mapping[str, Any]) -> str:

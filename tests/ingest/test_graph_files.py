@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ingest.graphs import reading
 from ingest.graphs.reading import read_graph
 from ingest.graphs.tables import write_run
 from lib_graph.errors import RunError
@@ -277,6 +278,41 @@ def test_what_is_wrong_in_a_graph_is_said(change: Change, says: str, tmp_path: P
         read_graph(_written(graph, tmp_path))
     assert "looks like an attribution graph, but " in str(error.value)
     assert says in str(error.value)
+
+
+def beyond(graph: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The same graph with much that no graph needs, in each place where it may stand."""
+    much = ["x" * 600] * 5
+    return [
+        ("metadata", graph | {"metadata": graph["metadata"] | {"more": much}}),
+        ("qParams", graph | {"qParams": {"more": much}}),
+        ("vendor", graph | {"vendor": much}),
+        ("nodes", graph | {"nodes": [node | {"vendor": much[:2]} for node in graph["nodes"]]}),
+        ("links", graph | {"links": [link | {"vendor": much[:2]} for link in graph["links"]]}),
+        ("aaaaa", {"a" * 3000: 1} | graph),
+    ]
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_all_that_no_graph_needs_has_one_bound(
+    place: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, graph = beyond(small())[place]
+    path = _written(graph, tmp_path)
+    assert len(read_graph(path).nodes) == 5
+    monkeypatch.setattr(reading, "MOST_BESIDE", 1000)
+    assert len(read_graph(_written(small(), tmp_path)).nodes) == 5
+    with pytest.raises(RunError, match=rf"^'.*with its '{key}.* has more than 0 MiB of") as error:
+        read_graph(_written(graph, tmp_path))
+    assert len(str(error.value)) < 300 + len(str(path))
+
+
+def test_another_kind_of_file_that_is_too_long_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "MOST_BESIDE", 1000)
+    with pytest.raises(RunError, match="it looks like Cytoscape JSON"):
+        read_graph(_written({"elements": "x" * 2000}, tmp_path))
 
 
 def test_what_unpacks_to_too_much_is_not_read_further(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
@@ -19,6 +20,7 @@ from ingest.schema import CONSTRAINTS, FEATURE_INDEXES
 from ingest.store import open_store
 from lib_graph.errors import ConflictError, RunError, UsageError
 from lib_graph.run import Run
+from lib_graph.support.progress import Silent
 from tests.conftest import Neo4j
 from tests.ingest.graphs import Graph, dump, undated
 from tests.ingest.test_graph_files import run_of, small
@@ -142,9 +144,67 @@ def test_every_number_is_exact(runs: list[Run], tmp_path: Path, format: ImportFo
 
 def test_a_field_may_be_longer_than_the_importer_expects(runs: list[Run], tmp_path: Path) -> None:
     write_import(runs, tmp_path / "files", format="csv")
-    arguments = (tmp_path / "files" / offline.ARGUMENTS).read_text().splitlines()
-    (size,) = (int(a.partition("=")[2]) for a in arguments if a.startswith("--read-buffer-size"))
+    size = buffer_size(tmp_path / "files")
     assert size > 2 * (runs[0].path / "manifest.json").stat().st_size > offline.LEAST_BUFFER
+
+
+def test_the_longest_text_may_be_of_any_table(tmp_path: Path) -> None:
+    run = random_run(tmp_path / "run", seed=1)
+    label = "a\u0394" * (offline.LEAST_BUFFER // 8)  # 3 bytes each two characters
+    run.label("layer.0", 1, label)
+    write_import([run], tmp_path / "files", format="csv")
+    assert buffer_size(tmp_path / "files") == 4 * len(label.encode())
+
+
+def buffer_size(folder: Path) -> int:
+    arguments = (folder / offline.ARGUMENTS).read_text().splitlines()
+    (size,) = (int(a.partition("=")[2]) for a in arguments if a.startswith("--read-buffer-size"))
+    return size
+
+
+def test_what_is_beside_the_folder_is_left_alone(runs: list[Run], tmp_path: Path) -> None:
+    ours = tmp_path / ".files.part" / "of the user"
+    ours.parent.mkdir()
+    ours.touch()
+    write_import(runs[1:2], tmp_path / "files", format="csv")
+    assert ours.exists()
+    assert {path.name for path in tmp_path.iterdir()} == {".files.part", "files"}
+    (tmp_path / "plain").mkdir()
+    assert (tmp_path / "files").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_two_that_write_to_one_folder(runs: list[Run], tmp_path: Path) -> None:
+    """The first to end is there, whole, and the other is told."""
+    folder = tmp_path / "files"
+
+    class Meanwhile(Silent):
+        """Another export begins and ends while one writes."""
+
+        @contextmanager
+        def stage(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+            write_import(runs[1:2], folder, format="csv")
+            with super().stage(name, total) as advance:
+                yield advance
+
+    with pytest.raises(ConflictError, match="not empty"):
+        write_import(runs[2:], folder, format="csv", progress=Meanwhile())
+    assert [row[0] for row in rows(folder / "Run.csv")[1:]] == [runs[1].id]
+    assert [path.name for path in tmp_path.iterdir()] == ["files"]
+
+
+def test_the_folder_we_are_in_is_not_replaced(
+    cli: Cli, runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = ("export", "runs", runs[1].path, "--format", "neo4j-admin", "-q", "--out")
+    answer = cli(*asked, ".")
+    assert answer.code == 2
+    assert answer.err.count("\n") == 1
+    assert "'.' is the folder that you are in" in answer.err
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "empty").mkdir()
+    assert cli(*asked, "empty").code == 0
+    assert (tmp_path / "empty" / offline.ARGUMENTS).exists()
 
 
 def test_what_cannot_be_written(runs: list[Run], tmp_path: Path) -> None:

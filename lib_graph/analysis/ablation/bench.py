@@ -142,11 +142,17 @@ class Bench:
         return score
 
     def sampled(self, answers: int) -> Bench:
-        """Return a bench on an even selection of the samples, with about so many answers."""
-        places = self.evaluation.targets[0].numel()
-        if len(self) * places <= answers:
+        """Return a bench on an even selection of the samples, with about so many answers.
+
+        Only answers that count are counted.
+        """
+        evaluation = self.evaluation
+        whole = evaluation.targets.numel()
+        if evaluation.counted is not None:
+            whole = int(evaluation.counted.sum())
+        if whole <= answers:
             return self
-        samples = max(answers // places, 1)
+        samples = max(answers * len(self) // whole, 1)
         return self.selected(torch.linspace(0, len(self) - 1, samples).round().long())
 
     def selected(self, chosen: Int[Tensor, " n"]) -> Bench:

@@ -7,6 +7,7 @@ again.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from lib_graph.analysis.measuring.predicting import LEAST_ROWS, TokenPredictor
 from lib_graph.analysis.measuring.resampling import drawn, measured_sections, probe_error
 from lib_graph.analysis.measuring.strengths import strengths_of_samples
 from lib_graph.analysis.reopening import Reopened
+from lib_graph.data.evaluation import Metric
 from lib_graph.data.text import Text
 from lib_graph.errors import UsageError
 from lib_graph.method.dictionary import most_important
@@ -42,6 +44,7 @@ from lib_graph.support.sparsity import Floats
 __all__ = [
     "FRACTIONS",
     "Budget",
+    "cross_entropy",
     "language_model",
     "predictions",
     "required_edges",
@@ -133,6 +136,33 @@ def _width(subject: Subject) -> int:
     model: torch.nn.Module = subject.module.get_submodule("model")
     embedding: torch.Tensor = model.get_input_embeddings().weight  # type: ignore[operator]
     return embedding.shape[1]
+
+
+@torch.no_grad()
+def cross_entropy(subject: Subject) -> dict[str, float | int]:
+    """Return what a language model scores on all of its text, and the standard error over rows.
+
+    score = Σ_x l_x / Σ_x n_x, l_x the sum over the n_x answers of row x that count; error =
+    √(N/(N − 1) Σ_x (l_x − score n_x)²) / Σ_x n_x, N the number of rows.
+
+    Raises UsageError for a network without a cross-entropy.
+    """
+    evaluation = subject.evaluation
+    if evaluation is None or evaluation.counted is None:
+        raise UsageError(f"{subject.source!r} has no cross-entropy of next tokens.")
+    metric, module = Metric("cross-entropy"), deepcopy(subject.module).double()
+    tokens, answers, counted = evaluation.inputs[0], evaluation.targets, evaluation.counted
+    rows = [
+        metric.total(module(tokens[x : x + 1]), answers[x : x + 1], counted[x : x + 1])
+        for x in range(len(tokens))
+    ]
+    sums, numbers = (np.array([getattr(row, name) for row in rows]) for name in ("sum", "answers"))
+    score, whole = sums.sum() / numbers.sum(), int(numbers.sum())
+    spread = len(rows) / (len(rows) - 1) * ((sums - score * numbers) ** 2).sum()
+    return {
+        "rows": len(rows), "answers": whole, "score": float(score),
+        "error": float(np.sqrt(spread) / whole),
+    }  # fmt: skip
 
 
 def sparsities(

@@ -12,10 +12,11 @@ from torch.nn import functional
 
 from lib_graph.data.images import LabelledImages, read_images, splits
 from lib_graph.errors import ModelError, UsageError
-from lib_graph.networks.checkpoint import check_new, save
+from lib_graph.networks.checkpoint import save
 from lib_graph.networks.mlp import MLP, ImageData, MLPConfig, MLPTraining
 from lib_graph.networks.training.common import endless_batches, one_thread
 from lib_graph.support import defaults
+from lib_graph.support.files import check_new
 from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["MLPRecipe", "evaluate", "train"]

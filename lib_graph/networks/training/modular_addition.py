@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lib_graph.errors import ModelError, UsageError
-from lib_graph.networks.checkpoint import check_new, save
+from lib_graph.networks.checkpoint import save
 from lib_graph.networks.modular_addition import (
     AdditionConfig,
     AdditionTraining,
@@ -19,6 +19,7 @@ from lib_graph.networks.modular_addition import (
 )
 from lib_graph.networks.training.common import endless_batches, one_thread
 from lib_graph.support import defaults
+from lib_graph.support.files import check_new
 from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["AdditionRecipe", "evaluate", "train"]

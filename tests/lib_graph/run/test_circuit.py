@@ -19,8 +19,8 @@ FEATURE = {
 }  # fmt: skip
 CIRCUIT: dict[str, Any] = {
     "run": "0123456789ab", "name": "five", "query": {"size": 1, "source": "in"}, "score": 0.5,
-    "baseline": 1.0, "random_score": 0.125, "metric": "accuracy", "features": [FEATURE],
-    "interactions": [INTERACTION],
+    "baseline": 1.0, "random_score": 0.125, "metric": "accuracy", "answers": None,
+    "features": [FEATURE], "interactions": [INTERACTION],
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ import pytest
 import ingest
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
+from lib_graph.run import Run
 from lib_graph.support.tables import records_of
 from queries.cli.main import VERBS, cli
 from queries.graph import open_graph
@@ -30,9 +31,9 @@ OUTPUTS = {"--json", "--csv", "--parquet"}
 # commands of which no table comes: they make something, or show several things in words
 NO_ROWS = {
     "upgrade", "compact", "basis", "serve",
-    "demo", "train modular-addition", "train mlp", "build", "examples", "feature", "trace",
-    "ablate circuit", "ingest", "circuits export", "circuits delete", "export", "plot", "report",
-    "delete",
+    "demo", "train modular-addition", "train mlp", "train dictionary", "build", "examples",
+    "feature", "trace", "ablate circuit", "ingest", "circuits export", "circuits delete",
+    "export", "plot", "report", "delete",
 }  # fmt: skip
 
 
@@ -218,3 +219,5 @@ def test_rows_of_a_folder(name: str, folders: dict[str, str], cli: Cli, tmp_path
     verb = name.split()[0]
     arguments = [text.format_map(folders) for text in OF_A_FOLDER[name].arguments.split()]
     assert same_rows(cli, [verb, *arguments], tmp_path / "rows.parquet") > 1
+    if verb != "layers":  # which is of a network
+        assert f"Run {Run.open(folders['own']).id} (" in cli(verb, *arguments).err

@@ -49,7 +49,7 @@ VERBS: dict[str, tuple[list[str], Callable[[queries.Graph], Any]]] = {
     ),
     "communities": (
         ["communities", "--method", "louvain", "--resolution", "1.5", "--seed", "3"],
-        lambda graph: graph.communities(method="louvain", resolution=1.5, seed=3),
+        lambda graph: graph.communities(method="louvain", resolution=1.5, seed=3, null=10),
     ),
     "cypher": (
         ["cypher", "MATCH (f:Feature {run: $run, role: $role}) RETURN f.id AS id ORDER BY id",

@@ -208,15 +208,17 @@ def test_a_run_is_ablated_when_all_its_sections_are(tmp_path: Path) -> None:
     assert not reproducing._ablated(run)
     write_rows(run.path / KEPT, MASKS, [masks], graph_of(run))
     required = table["kind"] == "edges_required"
+    origin = {**graph_of(run), "metric": "accuracy"}
     for missing in (table[~required], table.assign(delta=0.01), table[table["run"] != run.id]):
-        write_rows(run.path / TABLE, ABLATION, [missing], graph_of(run))
+        write_rows(run.path / TABLE, ABLATION, [missing], origin)
         assert not reproducing._ablated(run)
 
 
 def test_a_section_that_needs_no_interaction_is_ablated_too(tmp_path: Path) -> None:
     run = random_run(tmp_path / "run")
     table = ablate(run)
-    write_rows(run.path / TABLE, ABLATION, [table.assign(edges=0)], graph_of(run))
+    origin = {**graph_of(run), "metric": "accuracy"}
+    write_rows(run.path / TABLE, ABLATION, [table.assign(edges=0)], origin)
     write_rows(run.path / KEPT, MASKS, [pd.DataFrame(columns=MASKS.names)], graph_of(run))
     assert reproducing._ablated(run)
 

@@ -129,7 +129,14 @@ def test_edges_required_and_matches_are_there_where_they_were_found(
     rows = [("edges_required", "layer.0", 7), ("edges_required", "layer.2", 3),
             ("edge_curve", "layer/1", 5)]  # fmt: skip
     table = pd.DataFrame(rows, columns=["kind", "layer", "edges"]).assign(
-        run=two.id, basis="lib", nodes=None, score=1.0, baseline=1.0, random_score=0.5, delta=1e-3
+        run=two.id,
+        basis="lib",
+        nodes=None,
+        metric="accuracy",
+        score=1.0,
+        baseline=1.0,
+        random_score=0.5,
+        delta=1e-3,
     )
     beside = table.assign(run=one.id, edges=1)  # as --against does; what a run itself says wins
     for run, tables in ((one, [table[:1].assign(run=one.id)]), (two, [table, beside])):

@@ -207,6 +207,50 @@ def test_a_clock_that_differs(
     assert (check.state, check.found) == ("lacking", found)
 
 
+class Reserved(Asking):
+    """A server that shows this user nothing, as one whose owner has not allowed it."""
+
+    def rows(self, text: str) -> list[dict[str, Any]]:
+        return []
+
+
+class Vague(Asking):
+    """A server that shows null."""
+
+    def rows(self, text: str) -> list[dict[str, Any]]:
+        names = ("version", "edition", "name", "bytes", "milliseconds", "label")
+        return [dict.fromkeys(names)]
+
+
+@pytest.mark.parametrize("kind", [Reserved, Vague])
+def test_a_server_that_does_not_say(kind: type[Asking], run: Run, tmp_path: Path) -> None:
+    ingest.load(run, tmp_path / "graph.kgl")
+    with open_store(tmp_path / "graph.kgl") as store:
+        looks = ("_version", "_database", "_page_cache", "_heap", "_transactions", "_clock")
+        for name in looks:
+            if kind is Vague and name in ("_page_cache", "_transactions"):
+                continue  # they look for their rows by name
+            check = server._said(name, getattr(server, name), kind(store), [])
+            assert (check.state, check.found) == ("ok", "the server does not say")
+        assert server._apoc(kind(store), []).found == "not installed, and not needed"
+
+
+LATE = 'python3 -c \'import time; time.sleep(5); print("version \\"17.0\\"")\''
+
+
+@pytest.mark.parametrize("body", [LATE, "printf '\\377\\376'"])
+def test_a_java_that_does_not_say_its_version(
+    body: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(machine, "LIMIT_S", 0.2)
+    program = tmp_path / "java"
+    program.write_text(f"#!/bin/sh\nexec {body}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    (check,) = (each for each in machine.check_machine() if each.name == "java")
+    assert (check.state, check.found) == ("lacking", "java -version does not say which")
+
+
 def test_a_machine_without_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     found = {check.name: check for check in machine.check_machine()}

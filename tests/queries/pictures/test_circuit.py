@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -82,6 +83,24 @@ def test_width_is_share_and_colour_is_module(graph: queries.Graph) -> None:
     assert all(len(found) == 1 for found in colours.values())
     assert 2 < len(colours) <= len(PALETTE) + 1
     assert len(set.union(*colours.values())) == len(colours)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", [1.0, -1.0, -1e-15])
+def test_a_negative_effect_is_dashed_and_what_is_rounding_is_not(
+    graph: queries.Graph, sign: float
+) -> None:
+    circuit = graph.circuit(target="layer/3", min_share=0.1)
+    edges = circuit.interactions
+    strongest = edges["share"].idxmax()
+    edges = edges.assign(effect=edges["strength"] ** 0.5)
+    edges.loc[strongest, "effect"] *= sign
+    figure = draw_circuit(replace(circuit, interactions=edges))
+    lines = figure.axes[0].collections[0].get_linestyles()
+    dashed = [dashes is not None for _, dashes in lines]
+    assert dashed == [False] * (len(edges) - 1) + [sign == -1.0]
+    said = [text.get_text() for text in figure.axes[0].texts]
+    assert ("dashed: negative mean effect" in said) == (sign == -1.0)
 
 
 @pytest.mark.slow

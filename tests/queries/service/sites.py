@@ -53,7 +53,7 @@ def watched(browser: Browser, where: str) -> Iterator[Page]:
     """Open the page; that it said no error and asked no other host is checked at the end."""
     context = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
     shown, wrong = context.new_page(), []
-    shown.set_default_timeout(10_000)
+    shown.set_default_timeout(30_000)
     shown.on("pageerror", lambda error: wrong.append(str(error)))
     shown.on("response", lambda reply: wrong.append(reply.url) if is_missing(reply) else None)
     own = (where, "blob:", "data:")

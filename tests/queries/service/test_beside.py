@@ -43,11 +43,13 @@ def test_a_run_and_one_over_its_features_have_the_same(
     trace = random_run(tmp_path / "trace", (6, 5, 4, 3), seed=8, name="input 3", base=run.id)
     ingest.load(trace, store_target)
     rows = api.data("/matched", run=run.id, other="input 3")
-    ids = queries.open_graph(store_target, run.id).features().frame["id"]
+    with queries.open_graph(store_target, run.id) as graph:
+        ids = graph.features().frame["id"]
     assert [row["source"] for row in rows] == list(ids)
     assert all(re.sub(run.id, trace.id, row["source"]) == row["target"] for row in rows)
     assert {row["correlation"] for row in rows} == {1.0}
-    unusual = queries.open_graph(store_target, trace.id).unusual(limit=7, min_share=0.01)
+    with queries.open_graph(store_target, trace.id) as graph:
+        unusual = graph.unusual(limit=7, min_share=0.01)
     assert api.data("/unusual", run=trace.id, limit=7, min_share=0.01) == unusual.records()
 
 
@@ -64,7 +66,8 @@ def test_what_cannot_be_put_beside(api: Api, run: Run) -> None:
 def test_the_page_as_one_file_is_that_of_python(api: Api, run: Run, store_target: str) -> None:
     reply = api.client.get("/api/v1/page", params={"share": 0.5})
     assert reply.headers["content-type"].startswith("text/html")
-    page = queries.open_graph(store_target, run.id).show(share=0.5)
+    with queries.open_graph(store_target, run.id) as graph:
+        page = graph.show(share=0.5)
     assert reply.text == page.html
 
 

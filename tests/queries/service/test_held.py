@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import ingest
 import queries
 from ingest.store import open_store
+from queries.service import held
 from queries.service.held import Held, Served
 from tests.synthetic import random_run
 
@@ -27,19 +29,19 @@ def test_modules_have_the_labels_that_another_process_gave(tmp_path: Path) -> No
 
 
 def test_what_was_found_in_what_has_changed_meanwhile_is_not_kept() -> None:
-    held = Held(2)
+    answers = Held(2)
 
     def find() -> str:
-        held.forget()  # somebody writes while this is found
+        answers.forget()  # somebody writes while this is found
         return "old"
 
-    assert held.get("key", find) == "old"
-    assert held.get("key", lambda: "new") == "new"
-    assert held.get("key", lambda: "newer") == "new"
+    assert answers.get("key", find) == "old"
+    assert answers.get("key", lambda: "new") == "new"
+    assert answers.get("key", lambda: "newer") == "new"
 
 
 def test_many_who_ask_meanwhile_wait_for_one_who_finds() -> None:
-    held, found, start = Held(2), [], threading.Barrier(8)
+    answers, found, start = Held(2), [], threading.Barrier(8)
 
     def find() -> int:
         found.append(1)
@@ -47,7 +49,7 @@ def test_many_who_ask_meanwhile_wait_for_one_who_finds() -> None:
 
     def ask() -> None:
         start.wait()
-        assert held.get("key", find) == 1
+        assert answers.get("key", find) == 1
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
@@ -58,10 +60,10 @@ def test_many_who_ask_meanwhile_wait_for_one_who_finds() -> None:
 
 
 def test_what_could_not_be_found_is_looked_for_again() -> None:
-    held = Held(2)
+    answers = Held(2)
     with pytest.raises(ZeroDivisionError):
-        held.get("key", lambda: 1 // 0)
-    assert held.get("key", lambda: 2) == 2
+        answers.get("key", lambda: 1 // 0)
+    assert answers.get("key", lambda: 2) == 2
 
 
 def test_what_the_page_asks_first_is_found_beforehand(
@@ -77,3 +79,45 @@ def test_what_the_page_asks_first_is_found_beforehand(
     ingest.delete(run.id, file)
     with Served(file) as served:
         served.prepare().join()  # there is nothing to find, and nothing goes wrong
+
+
+def test_closing_does_not_wait_for_ever_for_what_nobody_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, file = random_run(tmp_path / "run", (6, 5, 4), seed=3), str(tmp_path / "graph.kgl")
+    ingest.load(run, file)
+    monkeypatch.setattr(held, "LAST_S", 0.01)
+    begun, end = threading.Event(), threading.Event()
+
+    def ranked(_graph: queries.Graph) -> None:
+        begun.set()
+        assert end.wait(60)
+
+    monkeypatch.setattr(queries.Graph, "ranked", ranked)
+    with Served(file) as served:
+        finding = served.prepare()
+        assert begun.wait(60)
+    assert finding.is_alive()
+    end.set()
+    finding.join()
+
+
+def test_a_folder_is_held_as_it_was_written_last(tmp_path: Path) -> None:
+    """However often it is written, and not where it is gone."""
+    run, file = random_run(tmp_path / "run", (6, 5, 4), seed=3), str(tmp_path / "graph.kgl")
+    ingest.load(run, file)
+    manifest = run.path / "manifest.json"
+    with Served(file, None, [tmp_path]) as served:
+        (info,) = served.runs()
+        first = served.folder(info)
+        assert first is not None
+        assert served.folder(info) is first
+        for second in range(3):
+            os.utime(manifest, (second, second))
+            again = served.folder(info)
+            assert again is not None
+            assert again is not first
+            assert len(served._opened) == 1
+        manifest.write_text("{}")
+        assert served.folder(info) is None
+        assert len(served._opened) == 0

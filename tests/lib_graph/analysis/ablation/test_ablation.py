@@ -418,6 +418,17 @@ def test_fewer_answers_are_an_even_selection(transformer):
 
 
 @pytest.mark.slow
+def test_answers_that_do_not_count_are_not_counted_in_a_selection(transformer):
+    rows = torch.arange(40).repeat_interleave(4).view(40, 4)  # three answers each
+    bench = replace(transformer, evaluation=Evaluation.next_tokens("rows", rows))
+    few = bench.sampled(23).evaluation
+    assert few.inputs[0][:, 0].tolist() == [0, 6, 13, 20, 26, 32, 39]
+    assert few.counted.sum() == 21
+    assert bench.sampled(120) is bench
+    assert len(bench.sampled(119)) == 39
+
+
+@pytest.mark.slow
 def test_results_add_up_in_the_run_folder(transformer):
     run = transformer.run
     for name in ("ablation.parquet", "masks.parquet"):

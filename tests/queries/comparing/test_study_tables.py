@@ -1,0 +1,48 @@
+"""What two bases differ by, of draws by hand."""
+
+import pandas as pd
+import pytest
+
+from queries.comparing.study_tables import contrast_rows, level_rows
+
+
+def answers(measure, draws, order):
+    """Values of two layers, a draw each, in some order of the draws."""
+    rows = [
+        {"layer": layer, "measure": measure, "how": "exact", "draw": draw, "value": value}
+        for draw in order
+        for layer, value in zip("xy", draws[draw], strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_a_ratio_is_of_the_same_draws_and_its_interval_turned_about_it():
+    """ln₂ of the ratios: (1, −1), (1, 3) and (0, 2), so 0 of the data, and draws of 2 and 1."""
+    base = answers("sources", [(1, 4), (1, 1), (4, 1)], (0, 1, 2))
+    own = answers("sources", [(2, 2), (2, 8), (4, 4)], (2, 0, 1))
+    (row,) = contrast_rows("n", {"pca": base, "lib": own}, "pca").to_dict("records")
+    assert (row["basis"], row["as"], row["least"], row["most"]) == ("lib", "ratio", 0.5, 2.0)
+    assert row["value"] == pytest.approx(1.0)
+    assert row["low"] == pytest.approx(2.0**-1.975)
+    assert row["high"] == pytest.approx(2.0**-1.025)
+
+
+@pytest.mark.parametrize("measure", ["gini", "hoyer", "auc"])
+def test_a_difference_is_of_the_same_draws(measure):
+    """Means of the differences: 0.2 of the data, and draws of 0.1 and 0.4."""
+    base = answers(measure, [(0.4, 0.4), (0.5, 0.7), (0.2, 0.2)], (0, 1, 2))
+    own = answers(measure, [(0.5, 0.7), (0.9, 0.5), (0.6, 0.6)], (1, 2, 0))
+    (row,) = contrast_rows("n", {"pca": base, "lib": own}, "pca").to_dict("records")
+    assert row["as"] == "difference"
+    found = [row[name] for name in ("value", "low", "high", "least", "most")]
+    assert found == pytest.approx([0.2, 0.4 - 0.3925, 0.4 - 0.1075, 0.1, 0.3])
+
+
+def test_a_level_has_an_interval_where_there_are_draws():
+    """Means over layers: 3 of the data, and draws of 2 and 6: 6 − 5.9 to 6 − 2.1."""
+    drawn = answers("sources", [(2, 4), (1, 3), (8, 4)], (0, 1, 2))
+    alone = answers("error", [(1, 2)], (0,))
+    (row, other) = level_rows("n", {"lib": pd.concat([drawn, alone])}).to_dict("records")
+    assert [row[name] for name in ("value", "low", "high")] == pytest.approx([3, 0.1, 3.9])
+    assert other["value"] == 1.5
+    assert pd.isna(other["low"])

@@ -1,0 +1,68 @@
+"""The page as one file: what stands in its scripts is the data, whatever texts are among them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from html.parser import HTMLParser
+from pathlib import Path
+
+import ingest
+import queries
+from ingest.store import open_store
+from lib_graph.support.texts import json_text
+from queries.service.saved_page import communities_data, saved_page, view_data
+from tests.synthetic import random_run
+
+LABEL = "</script><script>alert(1)</script><!--<script> &lt; \u2028"
+
+
+class Scripts(HTMLParser):
+    """The scripts of a page as a browser takes them apart: attributes, and what is in them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[dict[str, str | None], str]] = []
+        self._inside = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "script":
+            self.found.append((dict(attrs), ""))
+            self._inside = True
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "script":
+            self._inside = False
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            attributes, text = self.found[-1]
+            self.found[-1] = attributes, text + data
+
+
+def test_a_label_cannot_end_the_script_that_it_is_in(tmp_path: Path) -> None:
+    run, file = random_run(tmp_path / "run", (6, 5, 4), seed=3), str(tmp_path / "graph.kgl")
+    run.label("layer.0", 1, LABEL)
+    ingest.load(run, file)
+    with open_store(file) as store, queries.open_graph(store) as graph:
+        ranked, modules = graph.ranked(), graph.communities()
+        page = saved_page(graph, ranked, modules, share=0.5)
+        view = graph.overview(share=1.0, ranked=ranked)
+        expected = {
+            "view": view_data(view),
+            "communities": communities_data(modules),
+            "run": asdict(graph.run),
+            "layers": [asdict(layer) for layer in graph.layers],
+            "store": file,
+            "share": 0.5,
+        }
+    scripts = Scripts()
+    scripts.feed(page)
+    scripts.close()
+    kinds = [attributes.get("type") for attributes, _ in scripts.found]
+    assert kinds == ["application/json", "importmap", "module"]
+    (text,) = (text for attributes, text in scripts.found if attributes.get("id") == "snapshot")
+    assert "<" not in text  # not even the beginning of a comment
+    snapshot = json.loads(text)
+    assert {name: snapshot[name] for name in expected} == json.loads(json_text(expected))
+    assert any("</script><script>" in label for label in snapshot["view"]["features"]["label"])
