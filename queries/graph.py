@@ -107,7 +107,7 @@ class Graph(Closing, Displayed):
     @property
     def circuits(self) -> SavedCircuits:
         """The circuits that are saved with the run: save, load, compare, delete them."""
-        return SavedCircuits(self.store, self.run.id)
+        return SavedCircuits(self.store, self.run.id, skips=self._known.skips)
 
     def runs(self) -> Table:
         """Return all complete runs of the store, the newest first: the fields of RunInfo."""

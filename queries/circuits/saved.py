@@ -62,9 +62,10 @@ class Comparison:
 class SavedCircuits:
     """The saved circuits of one run: `graph.circuits`."""
 
-    def __init__(self, store: GraphStore, run: str) -> None:
+    def __init__(self, store: GraphStore, run: str, *, skips: bool = False) -> None:
         self._store = store
         self._run = run
+        self._skips = skips
 
     def table(self) -> Table:
         """Return a row per circuit, by name.
@@ -234,7 +235,7 @@ class SavedCircuits:
         return f"{self._run}/{name}"
 
     def _reader(self) -> Reader:
-        return Reader(self._store, self._run)
+        return Reader(self._store, self._run, skips=self._skips)
 
 
 def _noted(scores: Scores) -> Record:

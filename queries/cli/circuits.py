@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +128,8 @@ def list_circuits(store: str | None, run: str | None, output: AnswerOutput) -> N
 
     with open_graph(store, run) as graph:
         found = graph.circuits.table()
-    output.emit(found, circuits_view, graph.run)
+    view = partial(circuits_view, network=graph.run.prompt is None)
+    output.emit(found, view, graph.run)
 
 
 @command(short_help="Show a saved circuit.")

@@ -67,8 +67,9 @@ def draw_modules(
 ) -> Figure:
     """Return the piano plot of modules: a column per layer, a key per feature, coloured by module.
 
-    Each layer shows its first `limit` features, the most important first, from the top, with the
-    number of the module. A feature that is a module of its own is white.
+    Each layer shows its first `limit` features, the most important first where importances are
+    known, from the top, with the number of the module. A feature that is a module of its own is
+    white.
     """
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch, Rectangle
@@ -93,8 +94,9 @@ def draw_modules(
                       va="center", color=_readable(colour))  # fmt: skip
     axes.set_xticks(np.arange(len(layers)) + 0.5, layers, fontsize=FONT, rotation=_slant(layers))
     hidden = len(communities.features) - len(shown)
-    rest = f"{hidden:,} less important ones are not shown" if hidden else ""
-    axes.set_ylabel("features, the most important first")
+    ranked = communities.features["importance"].notna().any()
+    rest = f"{hidden:,} {'less important' if ranked else 'more'} are not shown" if hidden else ""
+    axes.set_ylabel(f"features, {'the most important first' if ranked else 'in their order'}")
     axes.set_xlabel(rest, fontsize=FONT)
     named = [module for module, colour in colours.items() if colour not in (OTHER, NONE)]
     keys = [Patch(color=colours[module], label=f"module {module}") for module in named]

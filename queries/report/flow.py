@@ -129,7 +129,9 @@ def _saved(source: Source, communities: Communities) -> list[Block]:
                 "No circuit is saved.", (source.ask("circuit --target LAYER/INDEX --save NAME"),)
             )
         ]
-    blocks: list[Block] = [Grid("Saved circuits", circuits_view(table))]
+    blocks: list[Block] = [
+        Grid("Saved circuits", circuits_view(table, network=source.manifest.prompt is None))
+    ]
     for number, name in enumerate(table.frame["name"][:DRAWN], 1):
         circuit = source.graph.circuits.load(name)
         caption = f"{describe_saved(circuit)}. {KEY}"

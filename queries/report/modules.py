@@ -40,7 +40,7 @@ def _blocks(source: Source, communities: Communities) -> tuple[Block, ...]:
     graph = source.graph
     order, first = "the most important at the top", "the most important features"
     if graph.run.prompt is not None:  # whose features have no importance
-        order, first = "in the order of their positions", "features"
+        order, first = "in their order", "features"
     found = communities_view(communities)
     sections = [section.frame for section in graph.sections()]
     flow = module_flow_view(graph.module_flow(communities))

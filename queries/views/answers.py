@@ -171,8 +171,8 @@ def _test_command(name: str) -> str:
     return f"  lib-graph ablate RUN circuit --saved {shlex.quote(name)}"
 
 
-def circuits_view(table: Table) -> View:
-    """Return saved circuits with their three numbers."""
+def circuits_view(table: Table, *, network: bool = True) -> View:
+    """Return saved circuits with their three numbers; without a network none can be tested."""
     numbers = ("features", "interactions", "score", "baseline", "random_score")
     rows = [
         (
@@ -185,7 +185,7 @@ def circuits_view(table: Table) -> View:
         for row in table.records()
     ]
     below = "" if rows else "There is no saved circuit. 'lib-graph circuit --save NAME' saves one."
-    if any(row[3] == "" for row in rows):
+    if network and any(row[3] == "" for row in rows):
         below = f"Those without a score are not tested. To test one:\n{_test_command('NAME')}"
     return View(
         ("name", *numbers, "metric"), rows, frozenset(numbers), frozenset(["name"]), below=below
