@@ -21,6 +21,8 @@ class CompactReport:
     after: int
 
     def __str__(self) -> str:
+        if self.after >= self.before:
+            return f"Nothing to give back: {self.store} takes {self.after:,} bytes."
         return f"{self.store} takes {self.after:,} bytes; before it took {self.before:,}."
 
 

@@ -16,6 +16,7 @@ from ingest.loading import LoadReport, load
 from ingest.store import using_store
 from lib_graph.errors import RunError
 from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.texts import one_line
 
 __all__ = ["graph_files", "load_graphs"]
 
@@ -52,7 +53,7 @@ def load_graphs(
     """Yield what was done for each graph of a file or a folder, in the order of their names.
 
     The store is written when the last has been yielded. Raises RunError in the end if files are no
-    graphs, naming the first; those that are graphs are then there. And what `load` raises.
+    graphs, naming each; those that are graphs are then there. And what `load` raises.
     """
     refused: list[RunError] = []
     files = graph_files(Path(path))
@@ -73,4 +74,5 @@ def load_graphs(
     if refused and len(files) == 1:
         raise refused[0]
     if refused:
-        raise RunError(f"{len(refused)} of {len(files)} files were left out: {refused[0]}")
+        count = f"{len(refused)} of {len(files)} files {'was' if len(refused) == 1 else 'were'}"
+        raise RunError(f"{count} left out: {'; '.join(map(one_line, refused))}.")

@@ -82,8 +82,8 @@ def look_at_errors(job: Job, *, force: bool = False) -> None:
             )
         if share >= DOUBTFUL:
             job.progress.say(
-                f"The transcoder of layer {layer!r} leaves {share:.0%} of the variance of {part} "
-                "to its error. Is it of this part?"
+                f"The error of the transcoder of layer {layer!r} is {share:.3g} times the variance "
+                f"of {part}. Is it of this part?"
             )
 
 

@@ -23,7 +23,8 @@ PATHS = 5
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the run, the store and the picture.",
 )
-@click.option("--answer", default=5, show_default=True, help="The sum to explain, 0 to 112.")
+@click.option("--answer", type=click.IntRange(0, 112), default=5, show_default=True,
+              help="The sum to explain.")  # fmt: skip
 def demo(out: Path, answer: int) -> None:
     """Show all of lib-graph once, on the network that comes with it.
 

@@ -295,12 +295,14 @@ def test_a_folder_is_loaded_but_for_what_is_no_graph(
         random_graph(tmp_path / f"{seed}.json", seed=seed)
     (tmp_path / "graph-metadata.json").write_text('{"graphs": []}')
     (tmp_path / "2.json").write_text('{"metadata": {}, "nodes": [')
+    (tmp_path / "3.json").write_text("[1, 2]")
     found = cli("ingest", tmp_path, "--store", tmp_path / "graph.kgl")
     assert found.code == 1
     assert [line.split()[0] for line in found.out.splitlines()] == ["Loaded", "Loaded"]
     line = found.err.splitlines()[-1]
-    assert "1 of 3 files were left out" in line
+    assert "2 of 4 files were left out" in line
     assert "2.json' is damaged JSON" in line
+    assert "3.json' is no attribution graph" in line
     with open_store(tmp_path / "graph.kgl") as store:
         assert len(store.execute("MATCH (r:Run) RETURN r.id")) == 2
 

@@ -42,3 +42,12 @@ def test_every_command_that_the_demo_shows_prints_what_the_demo_prints(
             assert again.out.count("output/7") == printed.count("output/7")
     run = Run.open("lib-graph-demo/run")
     assert str(run.id) in shown.out
+
+
+def test_an_answer_that_is_none_is_refused_before_anything_is_built(
+    cli: Cli, tmp_path: Path
+) -> None:
+    answer = cli("demo", "--answer", 113, "--out", tmp_path / "demo")
+    assert answer.code == 2
+    assert "0<=x<=112" in answer.err
+    assert not (tmp_path / "demo").exists()
