@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ingest.graphs import reading
+from ingest.graphs.nodes import read_node
 from ingest.graphs.reading import read_graph
 from ingest.graphs.tables import write_run
 from lib_graph.errors import RunError
@@ -320,3 +321,19 @@ def test_what_unpacks_to_too_much_is_not_read_further(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(b'{"a": ' + b" " * (20 << 20) + b"1}"))
     with pytest.raises(RunError, match="unpacks to more than 200 times its length"):
         read_graph(path)
+
+
+def test_attention_comes_before_the_mlp_of_its_layer() -> None:
+    def depth(kind: str, layer: int) -> tuple[int, int]:
+        raw = {
+            "node_id": "a",
+            "feature_type": kind,
+            "layer": str(layer),
+            "ctx_idx": 0,
+            "feature": 3,
+        }
+        return read_node(raw).depth
+
+    mlp, attention = "cross layer transcoder", "lorsa"
+    assert depth(attention, 1) < depth(mlp, 1) < depth(attention, 2)
+    assert depth("embedding", 0) < depth(attention, 0)

@@ -100,8 +100,14 @@ def test_paths_are_the_strongest_of_all(loaded: tuple[Graph, nx.DiGraph]) -> Non
 
 
 @pytest.mark.slow
-def test_of_equal_paths_the_first_by_id_come_first(store: GraphStore, tmp_path: Path) -> None:
-    path = random_graph(tmp_path / "graph.json", 3, positions=2, ties=True, seed=1)
+@pytest.mark.parametrize(("layers", "positions"), [(3, 2), (2, 7)])  # of the latter '10' < '2'
+def test_of_equal_paths_the_first_by_id_come_first(
+    store: GraphStore, tmp_path: Path, layers: int, positions: int
+) -> None:
+    path = random_graph(
+        tmp_path / "graph.json", layers, positions=positions, ties=True, density=1 / positions,
+        seed=1,
+    )  # fmt: skip
     list(load_graphs(path, store))
     graph = queries.open_graph(store)
     everything = graph.paths(target="logits", k=10_000).paths

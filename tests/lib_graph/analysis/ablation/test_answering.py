@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lib_graph.analysis.ablation import ablate_circuit, answers_of
+from lib_graph.analysis.ablation import ablate_circuit, answering, answers_of
 from lib_graph.errors import UsageError
 from lib_graph.run.circuit import EFFECT
 from tests.lib_graph.analysis.ablation.test_ablation import (
@@ -112,6 +112,23 @@ def test_random_circuits_of_everything_score_as_the_circuit(bench):
         assert pairs.accuracy == pairs.baseline_accuracy
     assert everything.own.random_effect_kept == pytest.approx(1)
     assert len(circuit.interactions)
+
+
+def test_random_circuits_are_scored_on_samples_of_both_kinds(bench, monkeypatch):
+    evaluation = bench.evaluation
+    everything = answering._selected(bench, [1]).evaluation.targets
+    assert everything.tolist() == evaluation.targets.tolist()  # ROWS is more than there are
+
+    def rows_of(some):
+        right = some.targets == 1
+        right = right if some.counted is None else right & some.counted
+        return right.reshape(len(right), -1).any(1)
+
+    monkeypatch.setattr(answering, "ROWS", 3)
+    own = rows_of(answering._selected(bench, [1]).evaluation)
+    there = rows_of(evaluation)
+    assert int(own.sum()) == min(3, int(there.sum()))
+    assert int((~own).sum()) == min(3, int((~there).sum())) > 0
 
 
 def test_what_a_circuit_claims(bench):

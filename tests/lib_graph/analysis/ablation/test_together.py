@@ -5,9 +5,11 @@ import torch
 
 from lib_graph.analysis.ablation import edges_together, nodes_together
 from lib_graph.analysis.ablation.circuits import masked_score
+from lib_graph.analysis.ablation.curves import RANDOM_ANSWERS
 from lib_graph.analysis.ablation.masks import edges_of
 from lib_graph.analysis.ablation.together import nodes_score
 from lib_graph.errors import NotFoundError, UsageError
+from lib_graph.support import defaults
 from tests.lib_graph.analysis.ablation.test_ablation import SUBJECTS, bench_of, in_batches
 
 DELTAS = (0.02, 0.2)
@@ -77,6 +79,41 @@ def test_the_number_of_edges_required_is_where_the_score_gets_good_enough(bench,
         }
         if sum(int(mask.sum()) for mask in masks.values()) == n:  # no ties at the last
             assert masked_score(bench, masks) == pytest.approx(curve.loc[n, "score"])
+
+
+@pytest.mark.slow
+def test_random_edges_are_as_many_in_each_section_and_others(bench):
+    curve = edges_together(bench, deltas=DELTAS).query("kind == 'edge_curve'").set_index("edges")
+    edges, sampled = edges_of(bench.run), bench.sampled(RANDOM_ANSWERS)
+    generator = torch.Generator().manual_seed(defaults.SEED)
+    orders = {name: torch.randperm(len(own), generator=generator) for name, own in edges.items()}
+    strengths = [(x, name) for name, own in edges.items() for x in own.table["strength"]]
+    first = [name for _, name in sorted(strengths, key=lambda pair: -pair[0])]
+    apart = 0
+    for n, row in curve.iterrows():
+        drawn = {name: orders[name][: first[:n].count(name)] for name in edges}
+        masks = {name: own.mask(drawn[name]) for name, own in edges.items()}
+        assert row["random_score"] == pytest.approx(masked_score(sampled, masks))
+        apart += row["random_score"] != pytest.approx(row["score"], rel=1e-3)
+    assert apart
+
+
+@pytest.mark.slow
+def test_random_nodes_are_as_many_in_each_layer_and_others(bench):
+    curve = nodes_together(bench, deltas=DELTAS).query("kind == 'node_curve'").set_index("nodes")
+    layers = [layer for layer in bench.network.layers if not bench.bases[layer.name].raw]
+    generator = torch.Generator().manual_seed(defaults.SEED)
+    importance = {layer.name: bench.bases[layer.name].importance for layer in layers}
+    orders = {name: torch.randperm(len(x), generator=generator) for name, x in importance.items()}
+    shares = [(float(x / each.sum()), name) for name, each in importance.items() for x in each]
+    first = [name for _, name in sorted(shares, key=lambda pair: -pair[0])]
+    sampled, apart = bench.sampled(RANDOM_ANSWERS), 0
+    for n, row in curve.iterrows():
+        sizes = {name: first[: n - len(layers)].count(name) for name in orders}
+        kept = {name: orders[name][:size].sort().values for name, size in sizes.items()}
+        assert row["random_score"] == pytest.approx(nodes_score(sampled, kept))
+        apart += row["random_score"] != pytest.approx(row["score"], rel=1e-3)
+    assert apart
 
 
 @pytest.mark.slow
