@@ -151,7 +151,8 @@ def test_a_reader_sees_the_old_store_or_the_new_one(
         found = seen(file)
         assert found in (old, new)
         ways.add((ended, found == new))
-        if found != new or work == "compact":
+        without = not Path(f"{file}.columns").exists()  # killed between the first graph and these
+        if found != new or without or work == "compact":
             WORKS[work](str(file), *runs)
         assert seen(file) == new
         assert {each.name.removeprefix(file.name) for each in file.parent.iterdir()} == {
