@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -25,6 +25,8 @@ __all__ = ["Output", "output_options", "print_view"]
 
 PARQUET = (".parquet", ".pq")
 LEAST_WIDTH = 24  # of a column that is broken over lines
+TIGHTEST, GAP = 6, 3  # the same where there is little room, and what is between columns
+Folded = Literal["words", "tightly", "all"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R", bound="Rows")
@@ -101,7 +103,8 @@ def output_options(verb: F) -> F:
 def print_view(view: View, *, wide: bool = False) -> None:
     """Print a table for a person: with rules on a terminal, a line per row elsewhere.
 
-    On a terminal no line is longer than it, unless `wide`: ids and numbers are folded too.
+    On a terminal no line is longer than it, unless `wide`: words are folded, then more tightly, and
+    ids and numbers last of all.
     """
     if view.above:
         click.echo(view.above)
@@ -118,19 +121,30 @@ def _print_rich(view: View, wide: bool) -> None:
     from rich.console import Console
     from rich.measure import Measurement
 
-    table = _rich_table(view, folded=False)
+    table = _rich_table(view, "words")
     console = Console(highlight=False, markup=False)
     options = console.options.update(max_width=1_000_000)
     least = Measurement.get(console, options, table).minimum
     if wide:
         console.width = max(console.width, least)
     elif least > console.width:
-        table = _rich_table(view, folded=True)
+        table = _rich_table(view, "tightly" if _tight_width(view) <= console.width else "all")
     console.print(table)
 
 
-def _rich_table(view: View, *, folded: bool) -> Table:
-    """Return a table whose numbers and ids are whole, or `folded` where they do not fit."""
+def _tight_width(view: View) -> int:
+    """Return the width with ids and numbers whole, and TIGHTEST for each column of words."""
+    widths = [
+        max(len(row[i]) for row in (view.columns, *view.rows))
+        if name in view.numbers or name in view.whole
+        else TIGHTEST
+        for i, name in enumerate(view.columns)
+    ]
+    return sum(widths) + GAP * (len(widths) - 1)
+
+
+def _rich_table(view: View, folded: Folded) -> Table:
+    """Return a table in which words are folded, or tightly so, or ids and numbers as well."""
     from rich import box
     from rich.table import Table
 
@@ -140,10 +154,10 @@ def _rich_table(view: View, *, folded: bool) -> Table:
         table.add_column(
             name,
             justify="right" if number else "left",
-            no_wrap=(number or name in view.whole) and not folded,
-            min_width=None
-            if folded
-            else min(LEAST_WIDTH, max(len(row[i]) for row in (view.columns, *view.rows))),
+            no_wrap=(number or name in view.whole) and folded != "all",
+            min_width=min(LEAST_WIDTH, max(len(row[i]) for row in (view.columns, *view.rows)))
+            if folded == "words"
+            else None,
             overflow="fold",
         )
     for row in view.rows:

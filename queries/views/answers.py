@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 ARROW = " → "
+UNTOLD = {"base": {""}, "status": {"complete"}}  # of runs: a column of nothing else says nothing
 LONG, ENDS = 12, 4  # features of a path: longer ones are shown by so many at either end
 
 
@@ -68,14 +69,18 @@ def runs_view(table: Table) -> View:
             text_cell(row["base"]),
             text_cell(row["features"]),
             text_cell(row["interactions"]),
-            text_cell(row["loaded"])[:19].replace("T", " "),
+            text_cell(row["loaded"])[:16].replace("T", " "),
             row["status"],
         )
         for row in table.records()
     ]
     below = "" if rows else "There is no run. Load one with 'lib-graph ingest RUN'."
     numbers = frozenset(["features", "interactions"])
-    return View(columns, rows, numbers, frozenset(["id", "loaded"]), below=below)
+    told = [n for n, name in enumerate(columns) if {r[n] for r in rows} - UNTOLD.get(name, set())]
+    return View(
+        tuple(columns[n] for n in told), [tuple(row[n] for n in told) for row in rows],
+        numbers, frozenset(["id"]), below=below,
+    )  # fmt: skip
 
 
 def features_view(table: Table) -> View:

@@ -4,10 +4,13 @@ import os
 import re
 from contextlib import redirect_stdout, suppress
 
+import pandas as pd
 import pytest
 
 from lib_graph.cli.output import print_view
 from lib_graph.support.view import View
+from queries.asking.tables import Table
+from queries.views.answers import runs_view
 
 WIDE = View(
     ("source", "strength", "labels"),
@@ -76,3 +79,21 @@ def test_colour_says_nothing_that_words_do_not(monkeypatch: pytest.MonkeyPatch) 
 def test_an_empty_answer_is_only_its_words(capsys: pytest.CaptureFixture[str]) -> None:
     print_view(View(("a",), [], below="There is none."))
     assert capsys.readouterr().out == "There is none.\n"
+
+
+def test_runs_keep_their_ids_at_eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long names of models fold; a column that says nothing is not there."""
+    monkeypatch.setenv("COLUMNS", "80")
+    row = {
+        "id": "cab9880e4d4a", "name": "dallas-austin-llamma",
+        "model": "mntss/gemma-scope-transcoders",
+        "basis": "attribution graph", "base": None, "features": 60, "interactions": 27_330,
+        "loaded": "2026-11-28T01:40:04", "status": "complete",
+    }  # fmt: skip
+    shown = shown_on_a_terminal(runs_view(Table(pd.DataFrame([row, row]), ())))
+    lines = re.sub("\x1b[^m]*m", "", shown).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert shown.count("cab9880e4d4a") == 2
+    assert "status" not in shown
+    loading = runs_view(Table(pd.DataFrame([row, {**row, "status": "loading"}]), ()))
+    assert loading.columns[-1] == "status"
