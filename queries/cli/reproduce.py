@@ -91,7 +91,7 @@ def modular_addition(networks: Path | None, out: Path, replace: bool, output: Ou
 )  # fmt: skip
 @click.option("--dictionary-text", type=click.Path(path_type=Path), metavar="PATH",
               help="What dictionaries are trained on.  [default: the text]")  # fmt: skip
-@click.option("--dictionary-tokens", default=defaults.TOKENS, show_default=True,
+@click.option("--dictionary-tokens", default=defaults.TOKENS, show_default=True, metavar="N",
               help="Tokens to take of --dictionary-text.")  # fmt: skip
 @click.option("-k", "--k", default=defaults.ACTIVE, show_default=True,
               help="Features of a dictionary that are active at a position.")  # fmt: skip
@@ -142,8 +142,7 @@ def language_models(
     \b
     lib-graph reproduce language-models examples/gpt-neo-8x64 --text stories.txt
     lib-graph reproduce language-models gpt2 --text stories.txt --tokens 20000
-    lib-graph reproduce language-models gpt2 --text some.txt --dictionary-text more.txt \
-        --bases pca,lib,random,dictionary-4,dictionary-8
+    lib-graph reproduce language-models gpt2 --text a.txt --bases pca,dictionary-4
     """  # noqa: D301  \b is click's mark
     from lib_graph.data.text import Text
     from queries.comparing.language_models import Budget, Lessons, study, write_study

@@ -12,6 +12,15 @@ import pyarrow as pa
 
 import ingest
 from lib_graph.analysis.measuring.budget import Budget
+from lib_graph.analysis.measuring.cases import (
+    BASE,
+    BASES,
+    Lessons,
+    StudyCase,
+    cases_of,
+    check_bases,
+    run_of,
+)
 from lib_graph.analysis.measuring.predicting import TokenPredictor
 from lib_graph.analysis.measuring.requiring import required_edges
 from lib_graph.analysis.measuring.study import (
@@ -32,15 +41,6 @@ from lib_graph.support import defaults
 from lib_graph.support.files import write_json
 from lib_graph.support.progress import SILENT, Progress
 from queries.comparing.rebuilt import rebuilt_rows
-from queries.comparing.study_cases import (
-    BASE,
-    BASES,
-    Lessons,
-    StudyCase,
-    cases_of,
-    check_bases,
-    run_of,
-)
 from queries.comparing.study_tables import (
     Answers,
     Study,
@@ -187,9 +187,16 @@ def _answers(
     needed, modular = required_rows(name, required), module_rows(name, modules)
     return (
         pd.DataFrame([{"network": name, **cross_entropy(network.subject)}]),
-        level_rows(name, sparse), contrasts, rebuilt_rows(network.runs, told),
+        level_rows(name, sparse), contrasts, _rebuilt(network, told),
         needed, modular, level_rows(name, predicted), seed_rows(contrasts, needed, modular),
     )  # fmt: skip
+
+
+def _rebuilt(network: _Network, told: Answers) -> pd.DataFrame:
+    """Return each dictionary beside the bases at equal reconstruction."""
+    runs = {case.called: run for case, run in network.runs.items()}
+    dictionaries = [case.called for case in network.runs if case.expansion is not None]
+    return rebuilt_rows(next(iter(network.runs)).network, runs, told, dictionaries)
 
 
 def _modules(store: Path, run: Run, partitions: int, null: int, progress: Progress) -> pd.DataFrame:

@@ -143,7 +143,8 @@ def _seeds(frame: pd.DataFrame) -> View:
     """Return a row per network, basis and measure: mean ± standard deviation over seeds."""
     rows = [
         (
-            row["network"], row["basis"], SEEDED.get(row["measure"], row["measure"]),
+            str(row["network"]), str(row["basis"]),
+            SEEDED.get(row["measure"], str(row["measure"])),
             spread_cell(row["mean"], row["deviation"]), str(row["seeds"]),
         )
         for row in records_of(frame)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -11,7 +10,7 @@ from lib_graph.analysis.reopening import Reopened
 from lib_graph.method.dictionary import Basis
 from lib_graph.support.sparsity import Floats
 
-__all__ = ["enough", "rebuilt"]
+__all__ = ["rebuilt"]
 
 ROWS = 8  # samples that are looked at together
 
@@ -52,13 +51,3 @@ def _left(f: Float[Tensor, "n s d"], basis: Basis) -> Float[Tensor, " r"]:
         rest = rest - amounts[..., k, None] * basis.inverse[k]
         found.append(rest.square().sum())
     return torch.stack(found)
-
-
-def enough(explained: Floats, wanted: float) -> int:
-    """Return how many of the first features tell as much as is wanted; all if none do.
-
-    >>> enough(np.array([0.5, 0.9, 1.0]), 0.8), enough(np.array([0.5, 0.6]), 0.8)
-    (2, 2)
-    """
-    reached = np.flatnonzero(explained >= wanted)
-    return int(reached[0]) + 1 if len(reached) else len(explained)

@@ -1,4 +1,4 @@
-"""The bases that a study asks about: what they are called, and their runs."""
+"""The bases that a study of language models asks about: what they are called, and their runs."""
 
 from __future__ import annotations
 
