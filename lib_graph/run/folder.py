@@ -25,7 +25,7 @@ from lib_graph.run.schema import (
     Manifest,
 )
 from lib_graph.support.files import file_sha256
-from lib_graph.support.showing import Display, Displayed, block, paragraph, table_html
+from lib_graph.support.showing import Display, Displayed
 from lib_graph.support.view import View
 
 __all__ = ["Run", "row_group_layer"]
@@ -33,7 +33,7 @@ __all__ = ["Run", "row_group_layer"]
 AGAIN = "Build the run again with --replace."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run(Displayed):
     """A run folder that is complete and undamaged. Open one with `Run.open(folder)`."""
 
@@ -151,9 +151,7 @@ class Run(Displayed):
             for each in self.layers
         ]
         columns = ("layer", "features", "PCA rank", "width", "kind")
-        view = View(columns, rows, frozenset(columns[1:4]))
-        text = "\n".join([about, *view.lines()])
-        return Display(text, block(paragraph(about), table_html(view)))
+        return Display(about, View(columns, rows, frozenset(columns[1:4])))
 
 
 def row_group_layer(file: pq.ParquetFile, group: int) -> str:
