@@ -16,7 +16,7 @@ from ingest.pieces import PIECE_ROWS
 from ingest.store.protocol import GraphStore, Row, Transaction
 from lib_graph.errors import TransactionTooLargeError
 
-__all__ = ["Difference", "find_difference", "run_status", "update_labels"]
+__all__ = ["Difference", "both_features", "find_difference", "run_status", "update_labels"]
 
 INTERACTIONS_AT_ONCE = 1_000_000  # to read: the embedded store collects at most ten million items
 ANY_INDEX = 1 << 31
@@ -65,14 +65,31 @@ def run_status(graph: GraphStore, stored_as: str) -> str | None:
     return str(rows[0]["status"]) if rows else None
 
 
-def find_difference(graph: GraphStore, contents: Contents, stored_as: str) -> Difference | None:
+def both_features(graph: GraphStore, contents: Contents, stored_as: str) -> pd.DataFrame:
+    """Return the features of a run folder and of a store, side by side; the latter end in _stored.
+
+    A row that one of them lacks is there too, with nothing in its columns.
+    """
+    expected, stored = contents.features, graph.frame(FEATURES, {"run": stored_as})
+    keys = ["layer_index", "index"]
+    if np.array_equal(expected[keys].to_numpy(), stored[keys].to_numpy()):  # as nearly always
+        renamed = {name: f"{name}_stored" for name in stored if name in expected}
+        both = pd.concat([expected, stored.drop(columns=keys).rename(columns=renamed)], axis=1)
+    else:
+        both = expected.merge(stored, on=keys, how="outer", suffixes=("", "_stored"))
+    both["place"] = both.layer.fillna(both.layer_stored) + "/" + both["index"].astype(str)
+    return both
+
+
+def find_difference(
+    graph: GraphStore, contents: Contents, stored_as: str, both: pd.DataFrame
+) -> Difference | None:
     """Return where the store disagrees most with a run folder, or None if it nowhere does.
 
-    Features are compared property by property, but for labels, which may change
+    Features (`both_features`) are compared property by property, but for labels, which may change
     (`update_labels`); interactions by number and checksum of (id, strength), and only if these
     differ one by one.
     """
-    both = _both(contents.features, graph.frame(FEATURES, {"run": stored_as}))
     differences = _differences(both, "importance", "variance")
     count, checksum = 0, 0
     for section in _stored(graph, contents, stored_as):
@@ -86,9 +103,8 @@ def find_difference(graph: GraphStore, contents: Contents, stored_as: str) -> Di
     return max(differences, key=_size, default=None)
 
 
-def update_labels(graph: GraphStore, contents: Contents, stored_as: str) -> int:
+def update_labels(graph: GraphStore, both: pd.DataFrame, stored_as: str) -> int:
     """Give the features in a store the labels of the run folder; return how many had others."""
-    both = _both(contents.features, graph.frame(FEATURES, {"run": stored_as}))
     changed = both[both.label.notna() & (both.label != both.label_stored)]
     rows = [
         {"id": f"{stored_as}/{place}", "label": label}
@@ -143,14 +159,6 @@ def _read(graph: GraphStore, text: str, parameters: Row) -> pd.DataFrame:
             "strength": np.array([s for row in rows for s in row["strengths"]], dtype=np.float64),
         }
     )
-
-
-def _both(expected: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
-    """Return the features of both, side by side; those of the store end in _stored."""
-    key = ["layer_index", "index"]
-    both = expected.merge(stored, on=key, how="outer", suffixes=("", "_stored"))
-    both["place"] = both.layer.fillna(both.layer_stored) + "/" + both["index"].astype(str)
-    return both
 
 
 def _differences(both: pd.DataFrame, *numbers: str) -> list[Difference]:

@@ -36,6 +36,7 @@ class Written:
         self._touch = touch
         self.changed = False
         self.failed = False
+        self.has_schema = False  # known to have it
 
     def view(self, cypher: str, parameters: Parameters | None) -> kglite.ResultView:
         """Run a text, and return all that kglite says of it."""

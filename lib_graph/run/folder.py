@@ -84,9 +84,12 @@ class Run(Displayed):
         A label that somebody has written (`label`) stands in place of the one that was computed.
         """
         columns = self.manifest.feature_columns
-        frame = _frame(pq.read_table(self.path / "features.parquet", schema=columns))
-        if "number" in frame:  # of some nodes there is none
-            frame = frame.astype({"number": "Int64", "depth": "Int64"})
+        file = self.path / "features.parquet"
+        table = pq.read_table(file, schema=columns, use_threads=False)
+        frame = _frame(table)
+        for name in ("number", "depth"):  # of some nodes there is none
+            if name in frame:
+                frame[name] = pd.array(table[name].to_pylist(), dtype="Int64")
         if labels := read_labels(self.path):
             ids = frame.run + "/" + frame.layer + "/" + frame["index"].astype(str)
             written = ids.map(labels)
