@@ -77,8 +77,13 @@ def both_features(graph: GraphStore, contents: Contents, stored_as: str) -> pd.D
         both = pd.concat([expected, stored.drop(columns=keys).rename(columns=renamed)], axis=1)
     else:
         both = expected.merge(stored, on=keys, how="outer", suffixes=("", "_stored"))
-    both["place"] = both.layer.fillna(both.layer_stored) + "/" + both["index"].astype(str)
     return both
+
+
+def _places(both: pd.DataFrame) -> list[str]:
+    """Return LAYER/INDEX of each row."""
+    layer = both.layer.fillna(both.layer_stored)
+    return (layer + "/" + both["index"].astype(str)).to_list()
 
 
 def find_difference(
@@ -108,7 +113,7 @@ def update_labels(graph: GraphStore, both: pd.DataFrame, stored_as: str) -> int:
     changed = both[both.label.notna() & (both.label != both.label_stored)]
     rows = [
         {"id": f"{stored_as}/{place}", "label": label}
-        for place, label in zip(changed.place, changed.label, strict=True)
+        for place, label in zip(_places(changed), changed.label, strict=True)
     ]
     for start in range(0, len(rows), PIECE_ROWS):
         graph.transact(partial(_relabel, run=stored_as, rows=rows[start : start + PIECE_ROWS]))
@@ -167,12 +172,14 @@ def _differences(both: pd.DataFrame, *numbers: str) -> list[Difference]:
     for name in ("owner", "layer", "role"):
         expected = both.layer_index if name == "owner" else both[name]
         stored = both.owner if name == "owner" else both[f"{name}_stored"]
-        found += [Difference(1.0, f"{name} of {p}") for p in both.place[expected != stored][:1]]
+        first = both[expected != stored][:1]
+        found += [Difference(1.0, f"{name} of {place}") for place in _places(first)]
     for name in numbers:
         relative = _relative(both[name], both[f"{name}_stored"])
         at = int(relative.argmax())
         if relative[at] > 0:
-            found.append(Difference(float(relative[at]), f"{name} of {both.place[at]}"))
+            (place,) = _places(both[at : at + 1])
+            found.append(Difference(float(relative[at]), f"{name} of {place}"))
     return found
 
 

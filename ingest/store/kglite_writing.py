@@ -71,8 +71,7 @@ class Written:
         """
         if not len(frame):
             return
-        fans = frame["source"].value_counts()
-        if fans.iloc[0] > WIDE:
+        if len(frame) > WIDE and (fans := frame["source"].value_counts()).iloc[0] > WIDE:
             wide = frame["source"].map(fans) > WIDE
             self._add_fans(table, frame[wide])
             self.add_relationships(table, frame[~wide])

@@ -28,8 +28,9 @@ from lib_graph.support.files import file_sha256
 from lib_graph.support.showing import Display, Displayed, block, paragraph, table_html
 from lib_graph.support.view import View
 
-__all__ = ["Run", "row_group_layer"]
+__all__ = ["FEW", "Run", "row_group_layer"]
 
+FEW = 100_000  # rows; of fewer, threads cost more than they bring
 AGAIN = "Build the run again with --replace."
 
 
@@ -126,7 +127,8 @@ class Run(Displayed):
     @property
     def interactions(self) -> pd.DataFrame:
         """All interactions (columns of INTERACTIONS), by section, source and target."""
-        return _frame(pq.read_table(self.path / "interactions.parquet", schema=INTERACTIONS))
+        file = self.path / "interactions.parquet"
+        return _frame(pq.read_table(file, schema=INTERACTIONS, use_threads=False))
 
     def sections(self) -> Iterator[pd.DataFrame]:
         """Yield the interactions of one section after the other, in the order of the layers.
@@ -166,7 +168,7 @@ def row_group_layer(file: pq.ParquetFile, group: int) -> str:
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
-    frame = table.to_pandas()
+    frame = table.to_pandas(use_threads=len(table) > FEW)
     assert isinstance(frame, pd.DataFrame)
     return frame
 
