@@ -10,8 +10,8 @@ from fastapi.responses import HTMLResponse
 
 from lib_graph.support import defaults
 from lib_graph.support.tables import records_of
+from queries.asking.listing import Sort
 from queries.asking.statements import Statement, read_text
-from queries.graph import Sort
 from queries.service.answers import Answered, answer
 from queries.service.asked import (
     Count,
