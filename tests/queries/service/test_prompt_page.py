@@ -1,8 +1,9 @@
-"""The page of an attribution graph: positions are columns, layers rows, what a node is its shape."""
+"""The page of an attribution graph: positions are columns, layers rows, a role is a shape."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def test_each_node_stands_above_its_token_in_the_row_of_its_layer(page, site):
         assert left < x < right
         high.setdefault(layer, []).append(y)
     rows = [high[layer] for layer in sorted(high)]
-    for below, above in zip(rows[:-1], rows[1:], strict=True):  # embeddings at the bottom
+    for below, above in pairwise(rows):  # embeddings at the bottom
         assert min(below) > max(above)
     assert len(set(map(tuple, places.values()))) == len(places)
 
