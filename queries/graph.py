@@ -20,6 +20,7 @@ from queries.asking.listing import Sort, list_features, list_interactions, list_
 from queries.asking.matching import matched_features
 from queries.asking.one_feature import stored_feature
 from queries.asking.places import Place, StoredLayer
+from queries.asking.projecting import Engine, check_engine
 from queries.asking.prompts import PromptGraph, read_prompt
 from queries.asking.reader import Reader
 from queries.asking.runs import RunInfo, choose_run, list_runs, runs_table
@@ -31,6 +32,7 @@ from queries.circuits.distinct import distinct_paths
 from queries.circuits.growing import grow_circuit
 from queries.circuits.overview import Overview, Ranked, find_overview, rank_interactions
 from queries.circuits.paths import Paths, find_paths
+from queries.circuits.projected import paths_of_gds
 from queries.circuits.saved import SavedCircuits
 from queries.circuits.unusual import find_other, unusual_interactions
 from queries.modules.communities import Communities, find_communities, write_communities
@@ -243,6 +245,7 @@ class Graph(Closing, Displayed):
         k: int = defaults.PATHS,
         distinct: int | None = None,
         min_importance: float = defaults.MIN_IMPORTANCE,
+        engine: Engine = defaults.ENGINE,
     ) -> Paths:
         """Return the k strongest paths from one place to another, exactly.
 
@@ -250,12 +253,18 @@ class Graph(Closing, Displayed):
         first and the last layer. Of a whole layer, features with less than `min_importance` times
         its largest importance are left out as ends; every output of a raw layer counts. distinct:
         of the paths at most so many take the same interaction (`queries.circuits.distinct`).
+        engine: 'gds' has Graph Data Science find them, all but distinct ones.
 
         Raises NotFoundError for a place that is not there and UsageError for one that cannot end
-        a path.
+        a path, or for an engine that the store does not have.
         """
         reader = self._reader()
+        check_engine(reader, engine)
         start, end = find_ends(reader, source, target, min_importance)
+        if engine == "gds":
+            if distinct is not None:
+                raise UsageError("Distinct paths are for the engine 'own'. Leave them out.")
+            return paths_of_gds(reader, start, end, k=k, layers=len(self.layers))
         if distinct is not None:
             return distinct_paths(reader, start, end, k=k, most=distinct)
         return find_paths(reader, start, end, k=k, layers=len(self.layers))
@@ -331,12 +340,15 @@ class Graph(Closing, Displayed):
         resolution: float = defaults.RESOLUTION,
         seed: int = defaults.SEED,
         null: int = defaults.UNSHUFFLED,
+        engine: Engine = defaults.ENGINE,
     ) -> Communities:
         """Return the modules of the run: groups of features that interact more than by chance.
 
         method: 'leiden' or 'louvain'. weights: 'sqrt' (√strength), or 'log', which needs edge
         ablations. resolution: larger gives more and smaller modules. null: so many graphs without
-        modules say what Q chance gives (`chance`).
+        modules say what Q chance gives (`chance`). engine: 'gds' has Graph Data Science find them.
+
+        Raises UsageError for what cannot be used, and for an engine that the store does not have.
         """
         return find_communities(
             self._reader(),
@@ -346,6 +358,7 @@ class Graph(Closing, Displayed):
             resolution=resolution,
             seed=seed,
             null=null,
+            engine=engine,
         )
 
     def module_table(

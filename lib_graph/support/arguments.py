@@ -29,7 +29,7 @@ SIMPLE: Mapping[str, tuple[type, str]] = {
 }
 SEVERAL = "Sequence["
 LATER = ("Any", "Progress")  # what it is shows when it is used
-WORDS = ("Chart", "Method", "Sort", "Weights")  # which words there are says what takes them
+WORDS = ("Chart", "Engine", "Method", "Sort", "Weights")  # what takes them says which
 
 
 def checked(function: F) -> F:
