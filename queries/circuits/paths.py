@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     import networkx as nx
     import pandas as pd
 
-__all__ = ["Path", "Paths", "check_ends", "find_paths", "walk_text"]
+__all__ = ["DECIMALS", "Path", "Paths", "check_ends", "find_paths", "is_backwards", "walk_text"]
 
+DECIMALS = 10  # to which costs agree that are equal
 WIDER = 4  # how much more is asked for when too few of the paths end where they should
 TRIES = 2
 
@@ -144,6 +145,17 @@ def check_ends(source: End, target: End, k: int) -> None:
         )
 
 
+def is_backwards(reader: Reader, source: End, target: End, layers: int) -> bool:
+    """Return whether the walk goes from the target to the source, so that the last id tells first.
+
+    It does from the whole first layer to what is not the whole last one, unless interactions skip
+    layers.
+    """
+    if reader.skips or (target.layer == layers - 1 and target.place.index is None):
+        return False
+    return source.layer == 0 and source.place.index is None
+
+
 def _by_stored_costs(
     reader: Reader, source: End, target: End, k: int, layers: int
 ) -> list[Record] | None:
@@ -152,10 +164,10 @@ def _by_stored_costs(
     They lead from or to a whole outermost layer. Features of it that are not important enough come
     back as well and are dropped here; more is asked for until k are left.
     """
-    if target.layer == layers - 1 and target.place.index is None:
-        start, stop, rest, tip = source, target, "cost_to_outputs", -1
-    elif source.layer == 0 and source.place.index is None:
+    if is_backwards(reader, source, target, layers):
         start, stop, rest, tip = target, source, "cost_from_inputs", 0
+    elif target.layer == layers - 1 and target.place.index is None:
+        start, stop, rest, tip = source, target, "cost_to_outputs", -1
     else:
         return None
     ends = stop.ids(reader.run)
