@@ -23,7 +23,7 @@ from queries.service.asked import (
     Target,
     TheService,
 )
-from queries.service.saved_page import saved_page, view_data
+from queries.service.saved_page import prompt_data, saved_page, view_data
 
 __all__ = ["router"]
 
@@ -47,6 +47,13 @@ def layers(graph: RunGraph) -> Response:
     """Return the layers of a run, from the first to the last."""
     asked = Statement(read_text("layers"), {"run": graph.run.id})
     return answer(graph.run, [asdict(each) for each in graph.layers], [asked])
+
+
+@router.get("/prompt", response_model=Answered)
+def prompt(graph: RunGraph) -> Response:
+    """Return the tokens of an attribution graph and its nodes as columns; null for other runs."""
+    found = graph.prompt()
+    return answer(graph.run, prompt_data(found), () if found is None else found.statements)
 
 
 @router.get("/features", response_model=Answered)
