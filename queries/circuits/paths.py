@@ -134,7 +134,8 @@ def find_paths(reader: Reader, source: End, target: End, *, k: int, layers: int)
 
 def path_of(row: Record) -> Path:
     """Return the path of a row with strength, cost, path, shares and labels."""
-    return Path(**{key: tuple(x) if isinstance(x, list) else x for key, x in row.items()})
+    path, shares, labels = (tuple(row[name]) for name in ("path", "shares", "labels"))
+    return Path(row["strength"], row["cost"], path, shares, labels)
 
 
 def check_ends(source: End, target: End, k: int) -> None:
