@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal, Protocol
+from typing import IO, Literal, Protocol
 
 import pandas as pd
 import pyarrow as pa
@@ -39,12 +39,10 @@ from ingest.schema import (
     NodeTable,
     RelationshipTable,
 )
+from ingest.store.closing import Closing
 from lib_graph.errors import ConflictError, UsageError
 from lib_graph.run import Run
 from lib_graph.support.progress import SILENT, Progress
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 __all__ = ["ImportFormat", "ImportReport", "write_import"]
 
@@ -237,7 +235,7 @@ def _writer(path: Path, schema: pa.Schema, format: ImportFormat) -> Iterator[_Wr
             yield csv
 
 
-class _CsvWriter:
+class _CsvWriter(Closing):
     """CSV in which null is nothing, an empty text "", and every other text is quoted too."""
 
     def __init__(self, file: IO[bytes], schema: pa.Schema) -> None:
@@ -248,15 +246,7 @@ class _CsvWriter:
     def write_table(self, table: pa.Table) -> None:
         self._writer.write_table(table)
 
-    def __enter__(self) -> _CsvWriter:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._writer.close()
 
 

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 from ingest.store.closing import Closing
-from lib_graph.errors import NotFoundError, UsageError
-from lib_graph.run.circuit import INTERACTION_COLUMNS
-from lib_graph.run.labels import as_label
+from lib_graph.errors import UsageError
 from lib_graph.support import defaults
+from lib_graph.support.arguments import checked, checked_class
 from lib_graph.support.progress import USUAL, Progress
 from lib_graph.support.showing import Display, Displayed
+from lib_graph.support.texts import counted
 from queries.asking.ablations import Ablations, find_ablations
-from queries.asking.ends import End, find_end
+from queries.asking.ends import find_ends
+from queries.asking.labelling import label_feature
 from queries.asking.library import ask, find_query
+from queries.asking.listing import Sort, list_features, list_interactions, list_sections
 from queries.asking.matching import matched_features
 from queries.asking.one_feature import stored_feature
-from queries.asking.places import ADVICE, Place, StoredLayer, find_layer
+from queries.asking.places import Place, StoredLayer
+from queries.asking.projecting import Engine, check_engine
 from queries.asking.prompts import PromptGraph, read_prompt
 from queries.asking.reader import Reader
 from queries.asking.runs import RunInfo, choose_run, list_runs, runs_table
-from queries.asking.statements import Statement, read_text
+from queries.asking.statements import Statement
 from queries.asking.tables import Table
 from queries.circuits.chosen import circuit_among, circuit_of_named
 from queries.circuits.circuit import Circuit, circuit_from_pairs, circuit_from_shares
@@ -30,6 +32,7 @@ from queries.circuits.distinct import distinct_paths
 from queries.circuits.growing import grow_circuit
 from queries.circuits.overview import Overview, Ranked, find_overview, rank_interactions
 from queries.circuits.paths import Paths, find_paths
+from queries.circuits.projected import paths_of_gds
 from queries.circuits.saved import SavedCircuits
 from queries.circuits.unusual import find_other, unusual_interactions
 from queries.modules.communities import Communities, find_communities, write_communities
@@ -52,9 +55,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Graph", "open_graph"]
 
-Sort = Literal["index", "importance", "variance"]
 
-
+@checked
 def open_graph(store: Any = None, run: str | None = None) -> Graph:
     """Return one run of a graph store, to ask questions of.
 
@@ -78,6 +80,7 @@ def open_graph(store: Any = None, run: str | None = None) -> Graph:
         raise
 
 
+@checked_class
 class Graph(Closing, Displayed):
     """One complete run in a store. Made by `open_graph`.
 
@@ -92,7 +95,9 @@ class Graph(Closing, Displayed):
         self._known = Reader(store, run.id, skips=run.prompt is not None)
 
     def __repr__(self) -> str:
-        return f"Graph({self.store.name!r}, run={self.run.id!r})"
+        run = self.run
+        size = f"{counted(run.features, 'feature')}, {counted(run.interactions, 'interaction')}"
+        return f"<Graph of run {run.name} ({run.id}) in {self.store.name}: {size}>"
 
     def close(self) -> None:
         """Close the store if it was opened for this graph."""
@@ -124,14 +129,7 @@ class Graph(Closing, Displayed):
 
         Raises UsageError for another word, NotFoundError for a layer that is not there.
         """
-        if sort not in get_args(Sort):
-            raise UsageError(f"Features cannot be sorted by {sort!r}. Take {get_args(Sort)}.")
-        index = None if layer is None else find_layer(layer, self.layers).index
-        reader = self._reader()
-        frame = reader.frame(read_text("features"), layer=index)
-        if sort != "index":
-            frame = frame.sort_values(sort, ascending=False, kind="stable", ignore_index=True)
-        return Table(frame, reader.statements)
+        return list_features(self._reader(), layer=layer, sort=sort)
 
     def interactions(
         self,
@@ -151,23 +149,14 @@ class Graph(Closing, Displayed):
         Raises UsageError if the limit is less than 1 or the strength is no number, and what `place`
         raises.
         """
-        if limit < 1:
-            raise UsageError(f"The limit is {limit}. Ask for at least 1 interaction.")
-        _check_strength(min_strength)
-        start = None if source is None else self.place(source)
-        end = None if target is None else self.place(target)
-        reader = self._reader()
-        frame = reader.frame(
-            read_text("interactions"),
-            source_layer=start and start.layer.index,
-            source=start and start.index,
-            target_layer=end and end.layer.index,
-            target=end and end.index,
-            constants=constants,
-            min_strength=float(min_strength),
+        return list_interactions(
+            self._reader(),
+            source=None if source is None else self.place(source),
+            target=None if target is None else self.place(target),
+            min_strength=min_strength,
             limit=limit,
+            constants=constants,
         )
-        return Table(frame, reader.statements)
 
     def feature(self, feature: str, *, limit: int = defaults.SHOWN) -> Feature:
         """Return one feature with at most `limit` of its strongest inputs and outputs each.
@@ -209,20 +198,12 @@ class Graph(Closing, Displayed):
         return find_overview(self._reader(), ranked, share=share)
 
     def sections(self, *, min_strength: float = defaults.MIN_STRENGTH) -> Iterator[Table]:
-        """Yield all interactions, those of constant features too, a section at a time.
+        """Return all interactions, those of constant features too, a section at a time.
 
         The columns are INTERACTION_COLUMNS, by source and target. Raises UsageError if the strength
         is no number.
         """
-        _check_strength(min_strength)
-        for layer in self.layers[:-1]:
-            reader = self._reader()
-            frame = reader.frame(
-                read_text("section_interactions"),
-                layer=layer.index,
-                min_strength=float(min_strength),
-            ).sort_values(["source_index", "target_index"], ignore_index=True)
-            yield Table(frame[list(INTERACTION_COLUMNS)], reader.statements)
+        return list_sections(self._reader(), min_strength=min_strength)
 
     def unusual(
         self,
@@ -264,6 +245,7 @@ class Graph(Closing, Displayed):
         k: int = defaults.PATHS,
         distinct: int | None = None,
         min_importance: float = defaults.MIN_IMPORTANCE,
+        engine: Engine = defaults.ENGINE,
     ) -> Paths:
         """Return the k strongest paths from one place to another, exactly.
 
@@ -271,12 +253,18 @@ class Graph(Closing, Displayed):
         first and the last layer. Of a whole layer, features with less than `min_importance` times
         its largest importance are left out as ends; every output of a raw layer counts. distinct:
         of the paths at most so many take the same interaction (`queries.circuits.distinct`).
+        engine: 'gds' has Graph Data Science find them, all but distinct ones.
 
         Raises NotFoundError for a place that is not there and UsageError for one that cannot end
-        a path.
+        a path, or for an engine that the store does not have.
         """
         reader = self._reader()
-        start, end = self._ends(reader, source, target, min_importance)
+        check_engine(reader, engine)
+        start, end = find_ends(reader, source, target, min_importance)
+        if engine == "gds":
+            if distinct is not None:
+                raise UsageError("Distinct paths are for the engine 'own'. Leave them out.")
+            return paths_of_gds(reader, start, end, k=k, layers=len(self.layers))
         if distinct is not None:
             return distinct_paths(reader, start, end, k=k, most=distinct)
         return find_paths(reader, start, end, k=k, layers=len(self.layers))
@@ -294,7 +282,7 @@ class Graph(Closing, Displayed):
         The paths start at `source`, by default in the first layer. Ends are as in `paths`.
         """
         reader = self._reader()
-        start, end = self._ends(reader, source, target, min_importance)
+        start, end = find_ends(reader, source, target, min_importance)
         return circuit_from_shares(reader, start, end, min_share=min_share)
 
     def grow_circuit(
@@ -314,7 +302,7 @@ class Graph(Closing, Displayed):
         Raises UsageError for a size that is less than one path has.
         """
         reader = self._reader()
-        start, end = self._ends(reader, source, target, min_importance)
+        start, end = find_ends(reader, source, target, min_importance)
         return grow_circuit(reader, start, end, size=size)
 
     def circuit_of(self, answer: Paths | Table) -> Circuit:
@@ -352,12 +340,15 @@ class Graph(Closing, Displayed):
         resolution: float = defaults.RESOLUTION,
         seed: int = defaults.SEED,
         null: int = defaults.UNSHUFFLED,
+        engine: Engine = defaults.ENGINE,
     ) -> Communities:
         """Return the modules of the run: groups of features that interact more than by chance.
 
         method: 'leiden' or 'louvain'. weights: 'sqrt' (√strength), or 'log', which needs edge
         ablations. resolution: larger gives more and smaller modules. null: so many graphs without
-        modules say what Q chance gives (`chance`).
+        modules say what Q chance gives (`chance`). engine: 'gds' has Graph Data Science find them.
+
+        Raises UsageError for what cannot be used, and for an engine that the store does not have.
         """
         return find_communities(
             self._reader(),
@@ -367,6 +358,7 @@ class Graph(Closing, Displayed):
             resolution=resolution,
             seed=seed,
             null=null,
+            engine=engine,
         )
 
     def module_table(
@@ -440,14 +432,7 @@ class Graph(Closing, Displayed):
 
         Raises UsageError for a place that is no feature, NotFoundError for one that is not there.
         """
-        place = self._feature(feature)
-        label = as_label(text)
-        values = {"run": self.run.id, "id": f"{self.run.id}/{place}", "label": label}
-        rows = self.store.transact(
-            lambda tx: tx.execute(read_text("writing/label_feature"), values)
-        )
-        if not rows[0]["labelled"]:
-            raise NotFoundError("feature", str(place), self.features().frame["id"], ADVICE)
+        label_feature(self._reader(), self._feature(feature), text)
 
     def _feature(self, text: str) -> Place:
         place = self.place(text)
@@ -521,19 +506,5 @@ class Graph(Closing, Displayed):
 
         return graph_display(self)
 
-    def _ends(
-        self, reader: Reader, source: str | None, target: str | None, min_importance: float
-    ) -> tuple[End, End]:
-        if not 0 <= min_importance <= 1:
-            raise UsageError(f"The least importance is {min_importance}. Give a number 0 to 1.")
-        start = Place(self.layers[0]) if source is None else self.place(source)
-        end = Place(self.layers[-1]) if target is None else self.place(target)
-        return find_end(reader, start, min_importance), find_end(reader, end, min_importance)
-
     def _reader(self) -> Reader:
         return self._known.again()
-
-
-def _check_strength(least: float) -> None:
-    if math.isnan(least):
-        raise UsageError("The least strength is nan, which no strength is above. Give a number.")

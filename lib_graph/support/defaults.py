@@ -53,6 +53,7 @@ MIN_SHARE: Final = 0.05  # of what flows into a target
 MIN_IMPORTANCE: Final = 1e-6  # of the layer's largest: what can end a path
 LEAST_TARGET: Final = 1e-3  # of the layer's largest: what `unusual` looks at
 METHOD: Final = "leiden"
+ENGINE: Final = "own"
 WEIGHTS: Final = "sqrt"
 RESOLUTION: Final = 1.0
 SHUFFLED: Final = 10  # graphs without modules

@@ -9,7 +9,7 @@ from queries.asking.places import ADVICE, Place
 from queries.asking.reader import Reader
 from queries.asking.statements import read_text
 
-__all__ = ["End", "find_end"]
+__all__ = ["End", "find_end", "find_ends"]
 
 
 @dataclass(frozen=True)
@@ -59,3 +59,18 @@ def find_end(reader: Reader, place: Place, min_importance: float) -> End:
     floor = min_importance * max(known_importance)
     kept = [index for index, x in importance.items() if x is not None and x >= floor]
     return End(place, floor, frozenset(kept))
+
+
+def find_ends(
+    reader: Reader, source: str | None, target: str | None, min_importance: float
+) -> tuple[End, End]:
+    """Return where paths start and where they end: in the first and in the last layer unless said.
+
+    Raises UsageError for an importance that is no part of 1, and what `Reader.place` and `find_end`
+    raise.
+    """
+    if not 0 <= min_importance <= 1:
+        raise UsageError(f"The least importance is {min_importance}. Give a number 0 to 1.")
+    start = Place(reader.layers[0]) if source is None else reader.place(source)
+    end = Place(reader.layers[-1]) if target is None else reader.place(target)
+    return find_end(reader, start, min_importance), find_end(reader, end, min_importance)

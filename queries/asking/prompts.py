@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lib_graph.run import Manifest
 from lib_graph.run.prompt import PromptInfo
 from lib_graph.support.tables import Record
 from queries.asking.reader import Reader
-from queries.asking.statements import read_text
+from queries.asking.statements import Statement, read_text
 
 __all__ = ["PromptGraph", "read_prompt"]
 
@@ -20,6 +20,7 @@ class PromptGraph:
 
     info: PromptInfo
     nodes: Mapping[str, Record]
+    statements: tuple[Statement, ...] = field(default=(), repr=False)
 
 
 def read_prompt(reader: Reader) -> PromptGraph | None:
@@ -30,4 +31,4 @@ def read_prompt(reader: Reader) -> PromptGraph | None:
     info = Manifest.model_validate_json(row["manifest"]).prompt
     assert info is not None
     nodes = reader.rows(read_text("prompt_nodes"))
-    return PromptGraph(info, {str(node.pop("id")): node for node in nodes})
+    return PromptGraph(info, {str(node.pop("id")): node for node in nodes}, reader.statements)

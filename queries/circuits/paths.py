@@ -9,7 +9,7 @@ last layer and to the first; between other ends it is computed first, layer by l
 Paths whose costs agree to 10 decimals are equally strong. Of those, the first by their ids come
 first, compared from the first feature on; where the walk is backwards (the target is not the whole
 last layer, the source is the whole first), from the last feature back. Where interactions skip
-layers, `queries.circuits.skipping` finds the paths.
+layers, `queries.circuits.searching` finds the paths.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from lib_graph.support.tables import Record
 from queries.asking.ends import End
 from queries.asking.reader import Reader
 from queries.asking.statements import Statement, read_text
-from queries.circuits.skipping import strongest_between
+from queries.circuits.searching import strongest_between
 
 if TYPE_CHECKING:
     import networkx as nx
     import pandas as pd
 
-__all__ = ["Path", "Paths", "check_ends", "find_paths", "walk_text"]
+__all__ = ["Path", "Paths", "check_ends", "find_paths", "is_backwards", "path_of", "walk_text"]
 
 WIDER = 4  # how much more is asked for when too few of the paths end where they should
 TRIES = 2
@@ -51,7 +51,7 @@ class Path:
     labels: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Paths(Displayed):
     """The strongest paths, the strongest first: what was asked, and the statements that ran."""
 
@@ -128,9 +128,14 @@ def find_paths(reader: Reader, source: End, target: End, *, k: int, layers: int)
         found = _by_stored_costs(reader, source, target, k, layers)
     if found is None:
         found = _by_own_costs(reader, source, target, k)
-    paths = (Path(**{key: _frozen(x) for key, x in row.items()}) for row in found)
     query = {"source": str(source.place), "target": str(target.place), "paths": k}
-    return Paths(tuple(paths), reader.statements, query)
+    return Paths(tuple(map(path_of, found)), reader.statements, query)
+
+
+def path_of(row: Record) -> Path:
+    """Return the path of a row with strength, cost, path, shares and labels."""
+    path, shares, labels = (tuple(row[name]) for name in ("path", "shares", "labels"))
+    return Path(row["strength"], row["cost"], path, shares, labels)
 
 
 def check_ends(source: End, target: End, k: int) -> None:
@@ -144,6 +149,17 @@ def check_ends(source: End, target: End, k: int) -> None:
         )
 
 
+def is_backwards(reader: Reader, source: End, target: End, layers: int) -> bool:
+    """Return whether the walk goes from the target to the source, so that the last id tells first.
+
+    It does from the whole first layer to what is not the whole last one, unless interactions skip
+    layers.
+    """
+    if reader.skips or (target.layer == layers - 1 and target.place.index is None):
+        return False
+    return source.layer == 0 and source.place.index is None
+
+
 def _by_stored_costs(
     reader: Reader, source: End, target: End, k: int, layers: int
 ) -> list[Record] | None:
@@ -152,10 +168,10 @@ def _by_stored_costs(
     They lead from or to a whole outermost layer. Features of it that are not important enough come
     back as well and are dropped here; more is asked for until k are left.
     """
-    if target.layer == layers - 1 and target.place.index is None:
-        start, stop, rest, tip = source, target, "cost_to_outputs", -1
-    elif source.layer == 0 and source.place.index is None:
+    if is_backwards(reader, source, target, layers):
         start, stop, rest, tip = target, source, "cost_from_inputs", 0
+    elif target.layer == layers - 1 and target.place.index is None:
+        start, stop, rest, tip = source, target, "cost_to_outputs", -1
     else:
         return None
     ends = stop.ids(reader.run)
@@ -232,7 +248,3 @@ def walk_text(rest: list[str], direction: Literal["forwards", "backwards"]) -> s
     parts = [read_text("strongest_paths/start").replace("{rest}", rest[0])]
     parts += [step.replace("{rest}", expression) for expression in rest[1:]]
     return "".join([*parts, read_text(f"strongest_paths/end_{direction}")])
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lib_graph.cli.commands import command
 from lib_graph.errors import UsageError
 from lib_graph.support import defaults
-from queries.cli.options import AnswerOutput, output_options, run_options
+from queries.cli.options import AnswerOutput, engine_option, output_options, run_options
+
+if TYPE_CHECKING:
+    from queries.asking.projecting import Engine
 
 __all__ = ["communities", "parse_resolutions"]
 
@@ -49,6 +52,7 @@ MOST = 1000  # resolutions in one range
     metavar="N",
     help=f"Q of N graphs without modules. [default: {defaults.SHUFFLED} for a table]",
 )
+@engine_option
 @click.option("--graph", "as_graph", is_flag=True, help="Show what flows between the modules.")
 @click.option("--write", is_flag=True, help="Store them as (:Community).")
 @output_options
@@ -60,6 +64,7 @@ def communities(
     null: int | None,
     as_graph: bool,
     write: bool,
+    engine: Engine,
     output: AnswerOutput,
     **options: Any,
 ) -> None:
@@ -85,6 +90,8 @@ def communities(
     many = len(values) > 1 or seeds is not None or null is not None
     if many and (write or as_graph):
         raise UsageError("--write and --graph are of one partition. Give one --resolution alone.")
+    if many and engine != "own":
+        raise UsageError("--engine gds finds one partition. Give one --resolution alone.")
     with open_graph(store, run) as graph:
         if many:
             options["seeds"] = defaults.SEEDS if seeds is None else seeds
@@ -92,9 +99,9 @@ def communities(
             table = graph.module_table(resolutions=values, **options)
             output.emit(table, module_table_view, graph.run)
             return
-        cheap = not as_graph and graph.run.interactions <= defaults.CHANCE_UP_TO
+        cheap = engine == "own" and not as_graph and graph.run.interactions <= defaults.CHANCE_UP_TO
         found = graph.communities(
-            resolution=values[0], null=defaults.SHUFFLED if cheap else 0, **options
+            resolution=values[0], null=defaults.SHUFFLED if cheap else 0, engine=engine, **options
         )
         if write:
             graph.save_communities(found)

@@ -201,6 +201,13 @@ min_importance_option = click.option(
     show_default=True,
     help="Of a whole layer, leave out ends less important than this, relative to its largest.",
 )
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["own", "gds"]),
+    default=defaults.ENGINE,
+    show_default=True,
+    help="Who finds it: lib-graph, or the GDS of a Neo4j server that has it.",
+)
 
 
 def limit_option(default: int, help: str = "How many.") -> Callable[[F], F]:

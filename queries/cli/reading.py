@@ -14,6 +14,7 @@ from lib_graph.support import defaults
 from queries.cli.completing import layer_names
 from queries.cli.options import (
     AnswerOutput,
+    engine_option,
     limit_option,
     min_importance_option,
     min_strength_option,
@@ -102,8 +103,9 @@ def interactions(store: str | None, run: str | None, output: AnswerOutput, **opt
 @click.option("-k", default=defaults.PATHS, show_default=True, help="How many paths.")
 @click.option("--distinct", type=click.IntRange(0), metavar="M",
               help="At most M of them through the same interaction; 0: as many as there are. "
-              "[default: 1 into a whole layer, 0 into a feature]")  # fmt: skip
+              "[default: 1 into a whole layer, 0 into a feature and by GDS]")  # fmt: skip
 @min_importance_option
+@engine_option
 @output_options
 def paths(
     store: str | None,
@@ -127,7 +129,7 @@ def paths(
     from queries.views.answers import paths_view
 
     with open_graph(store, run) as graph:
-        if distinct is None:
+        if distinct is None and options["engine"] == "own":
             target = options["target"]
             distinct = int(target is None or graph.place(target).index is None)
         found = graph.paths(**options, distinct=distinct or None)

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from queries.modules.graph import ModuleGraph
 from queries.modules.modularity import METHODS, Method, modularity
 from queries.modules.null_model import shuffled
-from queries.modules.weighted import Floats
+from queries.modules.weighted import Floats, Ints
 
-__all__ = ["UNASKED", "Chance", "chance_of", "shuffled_graphs"]
+__all__ = ["UNASKED", "Chance", "Partition", "chance_of", "shuffled_graphs"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,17 @@ class Chance:
 
 
 UNASKED = Chance()
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """The module of each of `features`, numbered from 0 by size; Q at the resolution and at 1."""
+
+    features: pd.DataFrame
+    community: Ints
+    modularity: float
+    modularity_at_1: float
+    chance: Chance = UNASKED
 
 
 def shuffled_graphs(graph: ModuleGraph, seed: int, null: int) -> list[ModuleGraph]:

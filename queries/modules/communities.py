@@ -6,20 +6,24 @@ The graph they are found in is that of `queries.modules.graph`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from lib_graph.errors import UsageError
+from lib_graph.support import defaults
+from lib_graph.support.showing import Display, Displayed
 from lib_graph.support.tables import Record
 from queries.asking.places import StoredLayer
+from queries.asking.projecting import Engine, check_engine
 from queries.asking.reader import Reader
 from queries.asking.statements import Statement, read_text
-from queries.modules.chance import UNASKED, Chance, chance_of, shuffled_graphs
-from queries.modules.graph import Weights, read_module_graph
+from queries.modules.chance import UNASKED, Chance, Partition, chance_of, shuffled_graphs
+from queries.modules.graph import ModuleGraph, Weights, read_module_graph
 from queries.modules.modularity import METHODS, Method, modularity, number_by_size
+from queries.modules.projected import communities_of_gds
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore, Transaction
@@ -50,14 +54,14 @@ class Community:
     members: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Communities:
+@dataclass(frozen=True, eq=False, repr=False)
+class Communities(Displayed):
     """The modules of a run, the largest first, numbered from 1.
 
     `modularity` is Q at `resolution`, `modularity_at_1` is Q at 1, `chance` the Q at `resolution`
-    that is found in the same way in graphs without modules, where that was asked for. `features`
-    has a row for each clustered feature: id, layer, layer_index, index, label, importance,
-    community (the module's number).
+    that is found in the same way in graphs without modules, where that was asked for. `engine` says
+    who found the modules. `features` has a row for each clustered feature: id, layer, layer_index,
+    index, label, importance, community (the module's number).
     """
 
     run: str
@@ -69,8 +73,9 @@ class Communities:
     modularity_at_1: float
     communities: tuple[Community, ...]
     features: pd.DataFrame
+    engine: Engine = defaults.ENGINE
     chance: Chance = UNASKED
-    statements: tuple[Statement, ...] = field(default=(), repr=False)
+    statements: tuple[Statement, ...] = ()
 
     def __len__(self) -> int:
         return len(self.communities)
@@ -102,7 +107,10 @@ class Communities:
 
     def json_value(self) -> Record:
         """Return all of it as JSON has it: how it was found, Q, and the modules."""
-        keys = ("run", "method", "weights", "resolution", "seed", "modularity", "modularity_at_1")
+        keys = (
+            "run", "engine", "method", "weights", "resolution", "seed", "modularity",
+            "modularity_at_1",
+        )  # fmt: skip
         return {
             **{key: getattr(self, key) for key in keys},
             "null": self.chance.null,
@@ -110,6 +118,11 @@ class Communities:
             "null_sd": self.chance.sd,
             "communities": self.records(),
         }
+
+    def _display(self) -> Display:
+        from queries.notebook.answers import communities_display
+
+        return communities_display(self)
 
 
 def find_communities(
@@ -121,16 +134,26 @@ def find_communities(
     resolution: float,
     seed: int,
     null: int,
+    engine: Engine = defaults.ENGINE,
 ) -> Communities:
     """Return the modules of a run, beside `null` graphs without modules.
 
-    The same arguments give the same modules. Raises UsageError for a method, weights, resolution,
-    seed or number of graphs that cannot be used.
+    The same arguments give the same modules. engine: 'gds' has Graph Data Science find them
+    (`queries.modules.projected`), without such graphs. Raises UsageError for a method, weights,
+    resolution, seed, number of graphs or engine that cannot be used.
     """
     check_settings(method, resolution, seed, null)
-    graph = read_module_graph(reader, layers, weights)
-    community = number_by_size(METHODS[method](graph.edges, resolution=resolution, seed=seed))
-    table = graph.features.assign(community=community + 1)
+    check_engine(reader, engine)
+    if engine == "gds":
+        if null:
+            raise UsageError("Graphs without modules are for the engine 'own'. Leave them out.")
+        found = communities_of_gds(
+            reader, layers, method=method, weights=weights, resolution=resolution, seed=seed
+        )
+    else:
+        graph = read_module_graph(reader, layers, weights)
+        found = _partition(graph, method, resolution, seed, null)
+    table = found.features.assign(community=found.community + 1)
     prefix = f"{reader.run}/{method}/{resolution!r}/{seed}"
     return Communities(
         run=reader.run,
@@ -138,15 +161,29 @@ def find_communities(
         weights=weights,
         resolution=resolution,
         seed=seed,
-        modularity=modularity(graph.edges, community, resolution),
-        modularity_at_1=modularity(graph.edges, community),
+        modularity=found.modularity,
+        modularity_at_1=found.modularity_at_1,
         communities=tuple(
             _community(prefix, number, members)
             for number, members in table.assign(weight=_weight(table)).groupby("community")
         ),
         features=table,
-        chance=chance_of(shuffled_graphs(graph, seed, null), method, resolution, seed),
+        engine=engine,
+        chance=found.chance,
         statements=reader.statements,
+    )
+
+
+def _partition(
+    graph: ModuleGraph, method: Method, resolution: float, seed: int, null: int
+) -> Partition:
+    community = number_by_size(METHODS[method](graph.edges, resolution=resolution, seed=seed))
+    return Partition(
+        graph.features,
+        community,
+        modularity(graph.edges, community, resolution),
+        modularity(graph.edges, community),
+        chance_of(shuffled_graphs(graph, seed, null), method, resolution, seed),
     )
 
 

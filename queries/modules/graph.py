@@ -19,7 +19,14 @@ from queries.asking.reader import Reader
 from queries.asking.statements import read_text
 from queries.modules.weighted import Floats, Ints, WeightedGraph
 
-__all__ = ["ModuleGraph", "Weights", "read_module_graph"]
+__all__ = [
+    "ModuleGraph",
+    "Weights",
+    "joined_layers",
+    "least_kept",
+    "module_features",
+    "read_module_graph",
+]
 
 Weights = Literal["sqrt", "log"]
 COLUMNS = ["id", "layer", "layer_index", "index", "label", "importance"]
@@ -43,32 +50,38 @@ def read_module_graph(
     weaker interactions are no edges. Raises UsageError where a section has none, or for other
     weights.
     """
-    if weights not in ("sqrt", "log"):
-        raise UsageError(f"There are no weights {weights!r}. Take 'sqrt' or 'log'.")
-    features = reader.frame(read_text("features"), layer=None)
-    features = features[~features["role"].isin(["constant", "output"])].reset_index(drop=True)
+    features = module_features(reader)
+    joined = joined_layers(features, layers)
+    least = least_kept(reader, joined, weights)
     node: dict[Any, Ints] = {}
     for layer, rows in features.groupby("layer_index"):
         node[layer] = _by_index(features if reader.skips else rows)
-    joined = [
-        (first, second)
-        for first, second in pairwise(layers)
-        if first.index in node and second.index in node
-    ]
-    least = _least_kept(reader, [first for first, _ in joined]) if weights == "log" else {}
     parts = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64))]
     for first, second in joined:
         for row in reader.rows(read_text("section_strengths"), layer=first.index):
             strength = np.array(row["strengths"])
-            weight = _weight(strength, least.get(first.index))
+            weight = _weight(strength, least[first.index] if least else None)
             kept = weight > 0
             targets = node[second.index][np.array(row["targets"], dtype=np.int64)[kept]]
             source = np.full(len(targets), node[first.index][row["source"]])
             parts.append((source, targets, weight[kept], np.full(len(targets), first.index)))
     source, target, weight, section = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return ModuleGraph(
-        features[COLUMNS], WeightedGraph(len(features), source, target, weight), section
-    )
+    return ModuleGraph(features, WeightedGraph(len(features), source, target, weight), section)
+
+
+def module_features(reader: Reader) -> pd.DataFrame:
+    """Return the features that are the graph's nodes, with COLUMNS."""
+    features = reader.frame(read_text("features"), layer=None)
+    kept = ~features["role"].isin(["constant", "output"])
+    return features.loc[kept, COLUMNS].reset_index(drop=True)
+
+
+def joined_layers(
+    features: pd.DataFrame, layers: Sequence[StoredLayer]
+) -> list[tuple[StoredLayer, StoredLayer]]:
+    """Return each two adjacent layers that have nodes of the graph."""
+    there = set(features["layer_index"])
+    return [pair for pair in pairwise(layers) if {pair[0].index, pair[1].index} <= there]
 
 
 def _by_index(features: pd.DataFrame) -> Ints:
@@ -86,13 +99,22 @@ def _weight(strength: Floats, least: float | None) -> Floats:
     return weight
 
 
-def _least_kept(reader: Reader, layers: Sequence[StoredLayer]) -> dict[int, float]:
-    """Return ε of each section, by its source layer's number."""
+def least_kept(
+    reader: Reader, joined: Sequence[tuple[StoredLayer, StoredLayer]], weights: Weights
+) -> dict[int, float] | None:
+    """Return ε of each section, by its source layer's number; None for weights that need none.
+
+    Raises UsageError where a section has none, or for other weights.
+    """
+    if weights not in ("sqrt", "log"):
+        raise UsageError(f"There are no weights {weights!r}. Take 'sqrt' or 'log'.")
+    if weights == "sqrt":
+        return None
     found = {
         int(row["layer"]): float(row["smallest_kept"])
         for row in reader.rows(read_text("smallest_kept"))
     }
-    if missing := [layer.name for layer in layers if layer.index not in found]:
+    if missing := [first.name for first, _ in joined if first.index not in found]:
         raise UsageError(
             "The weights 'log' need the smallest edge that an ablation keeps, and this run has no "
             f"edge ablations of {', '.join(missing)}. Take 'sqrt', or 'lib-graph ablate RUN edges' "

@@ -72,6 +72,9 @@ def examples(
     `findable` that a job can.
     """
     place = _feature(graph, feature)
+    if graph.run.prompt is not None:
+        advice = "An attribution graph has none: they need the network and data."
+        return answer(graph.run, {"examples": None, "advice": advice, "findable": False})
     run = _folder_of_features(service, graph)
     if run is None:
         names = f"run {graph.run.base or graph.run.id}"

@@ -10,8 +10,8 @@ from fastapi.responses import HTMLResponse
 
 from lib_graph.support import defaults
 from lib_graph.support.tables import records_of
+from queries.asking.listing import Sort
 from queries.asking.statements import Statement, read_text
-from queries.graph import Sort
 from queries.service.answers import Answered, answer
 from queries.service.asked import (
     Count,
@@ -23,7 +23,7 @@ from queries.service.asked import (
     Target,
     TheService,
 )
-from queries.service.saved_page import saved_page, view_data
+from queries.service.saved_page import prompt_data, saved_page, view_data
 
 __all__ = ["router"]
 
@@ -47,6 +47,13 @@ def layers(graph: RunGraph) -> Response:
     """Return the layers of a run, from the first to the last."""
     asked = Statement(read_text("layers"), {"run": graph.run.id})
     return answer(graph.run, [asdict(each) for each in graph.layers], [asked])
+
+
+@router.get("/prompt", response_model=Answered)
+def prompt(graph: RunGraph) -> Response:
+    """Return the tokens of an attribution graph and its nodes as columns; null for other runs."""
+    found = graph.prompt()
+    return answer(graph.run, prompt_data(found), () if found is None else found.statements)
 
 
 @router.get("/features", response_model=Answered)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib_graph.support.texts import json_text
+from queries.asking.prompts import PromptGraph
 from queries.circuits.overview import Overview, Ranked
 from queries.graph import Graph
 from queries.modules.communities import Communities
@@ -22,7 +23,7 @@ from queries.pictures.figures import module_colours
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PAGE", "communities_data", "saved_page", "view_data"]
+__all__ = ["PAGE", "communities_data", "prompt_data", "saved_page", "view_data"]
 
 PAGE = Path(__file__).parent / "static"
 POLICY = (
@@ -30,6 +31,7 @@ POLICY = (
     "img-src data: blob:"
 )
 DIGITS = 7
+NODE = ("node", "kind", "position", "token", "activation", "influence", "probability")
 IMPORT = re.compile(r'((?:from|import) )"\./([\w-]+\.js)"')
 
 
@@ -63,6 +65,14 @@ def communities_data(found: Communities) -> dict[str, Any]:
     return {**found.json_value(), "colours": module_colours(found.features["community"])}
 
 
+def prompt_data(found: PromptGraph | None) -> dict[str, Any] | None:
+    """Return what an attribution graph is of as it is sent: its tokens, its nodes as columns."""
+    if found is None:
+        return None
+    nodes = {name: [node[name] for node in found.nodes.values()] for name in NODE}
+    return {"tokens": found.info.tokens, "nodes": {"id": list(found.nodes), **nodes}}
+
+
 def saved_page(graph: Graph, ranked: Ranked, communities: Communities, *, share: float) -> str:
     """Return the page with the first interactions of a run; `share` is what it shows at first."""
     view = graph.overview(share=1.0, ranked=ranked)
@@ -71,6 +81,7 @@ def saved_page(graph: Graph, ranked: Ranked, communities: Communities, *, share:
         "run": asdict(graph.run),
         "store": graph.store.name,
         "layers": [asdict(layer) for layer in graph.layers],
+        "prompt": prompt_data(graph.prompt()),
         "view": view_data(view),
         "part": part.tolist(),
         "sections": ranked.sections,

@@ -21,7 +21,7 @@ export async function showFeature(page) {
   if (asked !== state.selected) return;
   const found = answer.data;
   panel.replaceChildren(
-    heading(found), facts(found), label(found, page),
+    heading(found), facts(found, page.graph.prompt?.nodes.get(found.id)), label(found, page),
     ends("Inputs", found.inputs, "source"), ends("Outputs", found.outputs, "target"),
     element("h3", {}, "Examples"), element("div", { id: "examples" }, "…"),
     element("div", { id: "alike" }), cypherBlock(answer.statements),
@@ -66,11 +66,18 @@ export function togglePin(id) {
   return change({ pins });
 }
 
-function facts(found) {
+function facts(found, node) {
   const parts = [found.role, `id ${found.id}`];
   if (found.importance !== null) parts.push(`importance ${number(found.importance)} (${percent(found.importance_share)} of its layer)`);
   if (found.variance !== null) parts.push(`variance ${number(found.variance)}`);
+  if (node) parts.push(...ofNode(node));
   return element("p", { class: "soft" }, parts.join(" · "), element("span", { id: "module" }));
+}
+
+// What an attribution graph says of one of its nodes.
+function ofNode({ node, kind, token, position, activation, influence, probability }) {
+  const numbers = Object.entries({ activation, influence, probability }).filter(([, value]) => value !== null);
+  return [`${kind}, node ${node}`, `token “${token}” at position ${position}`, ...numbers.map(([name, value]) => `${name} ${number(value)}`)];
 }
 
 // Modules may be known later than the rest.

@@ -8,7 +8,7 @@ const place = byId("filters");
 export function showFilters(page) {
   const roles = [...new Set([...page.graph.features.values()].map((each) => each.role))].sort();
   const layer = select("layer", "All layers", page.layers[0].map((each) => each.name));
-  const role = select("role", "All roles", roles);
+  const role = select("role", "All roles", roles.length > 1 ? roles.flatMap((each) => [each, `-${each}`]) : roles);
   const degree = element("input", { type: "number", id: "degree", min: 0, max: 999, value: state.degree, onchange: () => change({ degree: Math.max(0, Math.floor(Number(degree.value)) || 0) }) });
   const labelled = element("input", { type: "checkbox", id: "labelled", checked: Boolean(state.labelled), onchange: () => change({ labelled: labelled.checked ? 1 : 0 }) });
   const none = element("button", { type: "button", id: "unfilter", onclick: () => change({ layer: "", role: "", degree: 0, labelled: 0 }).then(() => showFilters(page)) }, "Show all");
@@ -18,7 +18,7 @@ export function showFilters(page) {
 }
 
 function select(name, all, values) {
-  const options = values.map((each) => element("option", { value: each }, each));
+  const options = values.map((each) => element("option", { value: each }, each.replace(/^-/, "all but ")));
   const made = element("select", { id: name, onchange: () => change({ [name]: made.value }) }, element("option", { value: "" }, all), ...options);
   made.value = state[name];
   return made;

@@ -12,6 +12,7 @@ export class Graph {
     this.modules = new Map();
     this.colours = {};
     this.matches = [];  // features of the two runs that are alike
+    this.prompt = null;  // of an attribution graph: tokens, and what it says of each node by id
     this.arrange(0, 0, { order: "index", folded: [], filter: {} });
   }
 
@@ -32,7 +33,7 @@ export class Graph {
 
   addFeature(row) {
     if (this.features.has(row.id)) return;
-    this.features.set(row.id, { row: 0, ...row, x: 0, y: 0, r: 3 });
+    this.features.set(row.id, { row: 0, ...row, ...this.prompt?.nodes.get(row.id), x: 0, y: 0, r: 3 });
     this.touch();
   }
 
@@ -46,11 +47,12 @@ export class Graph {
 
   colour(id) { return this.colours[this.module(id)] ?? "#9A9A9A"; }
 
-  // The block that a feature is folded into, or null.
+  // The block that a feature is folded into, or null; of a prompt's nodes each position has its own.
   block(feature, folded) {
-    const module = this.module(feature.id), layer = feature.layer_index;
-    if (folded.has(`layer:${feature.layer}`)) return { id: `block:${feature.row}:${layer}`, name: "all", module: 0 };
-    if (feature.row === 0 && module && folded.has(`module:${module}`)) return { id: `block:0:${layer}:${module}`, name: `module ${module}`, module };
+    const { row, layer_index: layer, position } = feature, module = this.module(feature.id);
+    const at = position === undefined ? "" : `:at ${position}`;
+    if (folded.has(`layer:${feature.layer}`)) return { id: `block:${row}:${layer}${at}`, name: "all", module: 0, position };
+    if (row === 0 && module && folded.has(`module:${module}`)) return { id: `block:0:${layer}:${module}${at}`, name: `module ${module}`, module, position };
     return null;
   }
 
@@ -59,12 +61,12 @@ export class Graph {
     const version = JSON.stringify([this.changes, width, height, order, folded, filter]);
     if (version === this.version) return;
     this.version = version;
-    const away = new Set(folded), degrees = this.degrees(), kept = (each) => fits(each, filter, degrees);
+    const away = new Set(folded), degrees = filter.degree ? this.degrees() : null, kept = (each) => fits(each, filter, degrees);
     this.nodes = new Map();
     this.home = new Map();  // of each feature that is shown: its node
     for (const each of this.features.values()) {
       if (!kept(each)) continue;
-      const block = this.block(each, away);
+      const block = away.size ? this.block(each, away) : null;
       if (!block) { each.colour = this.colour(each.id); this.nodes.set(each.id, each); this.home.set(each.id, each); continue; }
       const { row, layer, layer_index } = each;
       if (!this.nodes.has(block.id)) this.nodes.set(block.id, { ...block, row, layer, layer_index, index: -1, members: [], importance: 0, colour: block.module ? this.colours[block.module] : "#9A9A9A" });
@@ -88,28 +90,33 @@ export class Graph {
   // The links between nodes: what several interactions between two blocks carry is summed up, its
   // share is of all that flows into the features of the block.
   link() {
-    const sums = new Map(), totals = this.inflow();
+    const sums = new Map();
+    this.links = [];
     this.shown = 0;
     for (const [key, each] of this.interactions) {
       const from = this.home.get(each.source), to = this.home.get(each.target);
       if (!from || !to) continue;
       if (from.row === 0) this.shown++;
-      const pair = from.members || to.members ? `${from.id}>${to.id}` : key;
-      const sum = sums.get(pair) ?? { key: pair, from, to, strength: 0, effect: null, share: null };
-      sum.strength += each.strength;
-      if (each.effect !== null) sum.effect = (sum.effect ?? 0) + each.effect;
-      sum.share = from.members || to.members ? null : each.share;
-      sums.set(pair, sum);
+      if (from.members || to.members) this.sum(sums, from, to, each);
+      else this.links.push({ key, from, to, strength: each.strength, effect: each.effect, share: each.share });
     }
-    this.links = [...sums.values()];
+    const totals = sums.size ? this.inflow() : null;
+    for (const each of sums.values()) if (totals.get(each.to.id)) each.share = each.strength / totals.get(each.to.id);
+    this.links.push(...sums.values());
     this.beside = new Map();
-    for (const each of this.links) {
-      if (each.share === null && totals.get(each.to.id)) each.share = each.strength / totals.get(each.to.id);
+    for (const each of this.links)
       for (const end of [each.from.id, each.to.id]) {
-        if (!this.beside.has(end)) this.beside.set(end, []);
-        this.beside.get(end).push(each);
+        const known = this.beside.get(end);
+        if (known) known.push(each); else this.beside.set(end, [each]);
       }
-    }
+  }
+
+  sum(sums, from, to, { strength, effect }) {
+    const key = `${from.id}>${to.id}`;
+    if (!sums.has(key)) sums.set(key, { key, from, to, strength: 0, effect: null, share: null });
+    const sum = sums.get(key);
+    sum.strength += strength;
+    if (effect !== null) sum.effect = (sum.effect ?? 0) + effect;
   }
 
   // All that flows into each node: a feature's is strength over share of any of its interactions.
@@ -141,6 +148,7 @@ export class Graph {
 }
 
 function fits(feature, { layer, role, degree, labelled }, degrees) {
-  return (!layer || feature.layer === layer) && (!role || feature.role === role)
+  const other = role.startsWith("-");  // "-error": all but errors
+  return (!layer || feature.layer === layer) && (!role || (feature.role === (other ? role.slice(1) : role)) !== other)
     && (!degree || (degrees.get(feature.id) ?? 0) >= degree) && (!labelled || Boolean(feature.label));
 }

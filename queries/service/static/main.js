@@ -89,6 +89,16 @@ export const page = {
     return drawn;
   },
 
+  // Scroll to a feature that is drawn where it cannot be seen.
+  goTo(id) {
+    const node = this.graph.home.get(id) ?? this.graph.nodes.get(id);
+    if (!node) return;
+    const { scrollLeft, scrollTop, clientWidth, clientHeight } = stage;
+    const inside = (at, from, size) => at > from + 20 && at < from + size - 20;
+    if (!inside(node.x, scrollLeft, clientWidth)) stage.scrollLeft = node.x - clientWidth / 2;
+    if (!inside(node.y, scrollTop, clientHeight)) stage.scrollTop = node.y - clientHeight / 2;
+  },
+
   sayCounts(filtered) {
     const features = [...this.graph.home.keys()].filter((id) => this.graph.features.get(id).row === 0).length;
     const shown = `showing ${count(features)} of ${count(this.view.features_of)} features, ${count(this.graph.shown)} of ${count(this.view.interactions_of)} interactions`;
@@ -105,8 +115,7 @@ async function readView() {
   const asked = { share: state.share / 100 };
   const answer = await get("/view", { run: state.run, ...asked });
   page.run = answer.run;
-  const graph = new Graph(page.layers);
-  Object.assign(graph, { modules: page.graph.modules, colours: page.graph.colours });
+  const { modules, colours, prompt } = page.graph, graph = Object.assign(new Graph(page.layers), { modules, colours, prompt });
   graph.take(answer.data);
   page.other = null;
   if (state.other) await readOther(graph, asked).catch((error) => page.trouble(error));
@@ -152,7 +161,15 @@ async function readRun() {
   }
   page.layers = [(await get("/layers", { run: state.run })).data];
   page.graph = new Graph(page.layers);
+  page.graph.prompt = page.runs.find(isNamed)?.prompt ? await readPrompt() : null;
+  byId("shapes").hidden = !page.graph.prompt;
   page.modules = null;
+}
+
+// Of an attribution graph: its tokens, and by id what it says of each node.
+async function readPrompt() {
+  const { tokens, nodes } = (await get("/prompt", { run: state.run })).data, names = Object.keys(nodes);
+  return { tokens, nodes: new Map(nodes.id.map((id, i) => [id, Object.fromEntries(names.map((name) => [name, nodes[name][i]]))])) };
 }
 
 async function start() {
@@ -160,6 +177,7 @@ async function start() {
   await readView();
   showFilters(page);
   page.draw();
+  page.goTo(state.selected);
   await showTab();
   await readModules(page);
   page.draw();
@@ -198,6 +216,7 @@ watch(async (changed) => {
     if (changed.includes("selected")) { page.lit = null; await page.fetch([state.selected].filter(Boolean)); }
     if (changed.includes("pins") && (state.tab !== "pinned" || !state.pins.length)) page.lit = null;
     page.draw();
+    if (changed.includes("selected")) page.goTo(state.selected);
     if (!changed.every((name) => PLACED.includes(name))) await showTab();
   } catch (error) { await failed(error).catch((last) => page.trouble(last)); }
 });

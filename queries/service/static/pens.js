@@ -1,26 +1,51 @@
-// Two ways to draw the same picture: on a canvas, and as SVG.
+// Two ways to draw the same picture: on a canvas, and as SVG. Curves leave and reach their ends
+// sideways, or upright where layers are rows. A mark is a dot, a square, a diamond or a block.
+
+const FINE = 2.75;  // px of radius up to which a mark without an edge is a square of pixels
+
+// The two points that a curve bends towards.
+function bend(a, b, upright) {
+  const x = (a.x + b.x) / 2, y = (a.y + b.y) / 2;
+  return upright ? [a.x, y, b.x, y] : [x, a.y, x, b.y];
+}
+
+const diamond = ({ x, y }, r) => [[x, y - r], [x + r, y], [x, y + r], [x - r, y]];
 
 export class CanvasPen {
-  constructor(context) { this.context = context; }
+  constructor(context, upright) { this.context = context; this.upright = upright; }
 
-  curve(a, b, colour, width, opacity) {
-    const c = this.context, middle = (a.x + b.x) / 2;
+  curve(a, b, colour, width, opacity) { this.curves([[a, b]], colour, width, opacity); }
+
+  curves(pairs, colour, width, opacity) {
+    const c = this.context;
     c.globalAlpha = opacity;
     c.strokeStyle = colour;
     c.lineWidth = width;
     c.beginPath();
-    c.moveTo(a.x, a.y);
-    c.bezierCurveTo(middle, a.y, middle, b.y, b.x, b.y);
+    for (const [a, b] of pairs) {
+      c.moveTo(a.x, a.y);
+      c.bezierCurveTo(...bend(a, b, this.upright), b.x, b.y);
+    }
     c.stroke();
     c.globalAlpha = 1;
   }
 
-  dot(at, radius, fill, edge, width, opacity) {
+  mark(shape, at, radius, fill, edge, width, opacity) {
     const c = this.context;
     c.globalAlpha = opacity;
-    c.beginPath();
-    c.arc(at.x, at.y, radius, 0, 2 * Math.PI);
     c.fillStyle = fill;
+    if (radius <= FINE && width <= 1 && shape !== "block") {
+      const size = Math.round(2 * radius);
+      c.fillRect(Math.round(at.x - radius), Math.round(at.y - radius), size, size);
+      c.globalAlpha = 1;
+      return;
+    }
+    c.beginPath();
+    if (shape === "dot") c.arc(at.x, at.y, radius, 0, 2 * Math.PI);
+    else if (shape === "square") c.rect(at.x - radius, at.y - radius, 2 * radius, 2 * radius);
+    else if (shape === "block") c.roundRect(at.x - 15, at.y - radius, 30, 2 * radius, 4);
+    else diamond(at, radius * 1.25).forEach(([x, y], i) => (i ? c.lineTo(x, y) : c.moveTo(x, y)));
+    c.closePath();
     c.fill();
     c.strokeStyle = edge;
     c.lineWidth = width;
@@ -28,25 +53,12 @@ export class CanvasPen {
     c.globalAlpha = 1;
   }
 
-  block(at, radius, fill, edge, width, opacity) {
-    const c = this.context;
-    c.globalAlpha = opacity;
-    c.beginPath();
-    c.roundRect(at.x - 15, at.y - radius, 30, 2 * radius, 4);
-    c.fillStyle = fill;
-    c.fill();
-    c.strokeStyle = edge;
-    c.lineWidth = width;
-    c.stroke();
-    c.globalAlpha = 1;
-  }
-
-  line(a, b, colour, width, opacity) {
+  line(a, b, colour, width, opacity, dashed = true) {
     const c = this.context;
     c.globalAlpha = opacity;
     c.strokeStyle = colour;
     c.lineWidth = width;
-    c.setLineDash([4, 3]);
+    if (dashed) c.setLineDash([4, 3]);
     c.beginPath();
     c.moveTo(a.x, a.y);
     c.lineTo(b.x, b.y);
@@ -74,7 +86,8 @@ const escaped = (words) => String(words).replace(/[&<>"]/g, (x) => `&#${x.charCo
 const short = (value) => Number(value.toFixed(2));
 
 export class SvgPen {
-  constructor(width, height, paper) {
+  constructor(width, height, paper, upright) {
+    this.upright = upright;
     this.parts = [
       `<svg xmlns="http://www.w3.org/2000/svg" width="${short(width)}" height="${short(height)}" viewBox="0 0 ${short(width)} ${short(height)}" font-family="sans-serif">`,
       `<rect width="100%" height="100%" fill="${paper}"/>`,
@@ -82,20 +95,20 @@ export class SvgPen {
   }
 
   curve(a, b, colour, width, opacity) {
-    const m = short((a.x + b.x) / 2);
-    this.parts.push(`<path class="interaction" d="M${short(a.x)} ${short(a.y)}C${m} ${short(a.y)} ${m} ${short(b.y)} ${short(b.x)} ${short(b.y)}" fill="none" stroke="${colour}" stroke-width="${short(width)}" opacity="${short(opacity)}"/>`);
+    const [x, y, z, w] = bend(a, b, this.upright).map(short);
+    this.parts.push(`<path class="interaction" d="M${short(a.x)} ${short(a.y)}C${x} ${y} ${z} ${w} ${short(b.x)} ${short(b.y)}" fill="none" stroke="${colour}" stroke-width="${short(width)}" opacity="${short(opacity)}"/>`);
   }
 
-  dot(at, radius, fill, edge, width, opacity, name) {
-    this.parts.push(`<circle class="feature" cx="${short(at.x)}" cy="${short(at.y)}" r="${short(radius)}" fill="${fill}" stroke="${edge}" stroke-width="${width}" opacity="${short(opacity)}"><title>${escaped(name)}</title></circle>`);
+  mark(shape, at, radius, fill, edge, width, opacity, name) {
+    const style = `fill="${fill}" stroke="${edge}" stroke-width="${width}" opacity="${short(opacity)}"><title>${escaped(name)}</title>`;
+    const half = shape === "block" ? 15 : radius, kind = shape === "block" ? "block" : "feature";
+    if (shape === "dot") this.parts.push(`<circle class="feature" cx="${short(at.x)}" cy="${short(at.y)}" r="${short(radius)}" ${style}</circle>`);
+    else if (shape === "diamond") this.parts.push(`<polygon class="feature" points="${diamond(at, radius * 1.25).flat().map(short).join(" ")}" ${style}</polygon>`);
+    else this.parts.push(`<rect class="${kind}" x="${short(at.x - half)}" y="${short(at.y - radius)}" width="${short(2 * half)}" height="${short(2 * radius)}" rx="${shape === "block" ? 4 : 0}" ${style}</rect>`);
   }
 
-  block(at, radius, fill, edge, width, opacity, name) {
-    this.parts.push(`<rect class="block" x="${short(at.x - 15)}" y="${short(at.y - radius)}" width="30" height="${short(2 * radius)}" rx="4" fill="${fill}" stroke="${edge}" stroke-width="${width}" opacity="${short(opacity)}"><title>${escaped(name)}</title></rect>`);
-  }
-
-  line(a, b, colour, width, opacity) {
-    this.parts.push(`<path class="match" d="M${short(a.x)} ${short(a.y)}L${short(b.x)} ${short(b.y)}" fill="none" stroke="${colour}" stroke-width="${width}" stroke-dasharray="4 3" opacity="${short(opacity)}"/>`);
+  line(a, b, colour, width, opacity, dashed = true) {
+    this.parts.push(`<path class="${dashed ? "match" : "rule"}" d="M${short(a.x)} ${short(a.y)}L${short(b.x)} ${short(b.y)}" fill="none" stroke="${colour}" stroke-width="${width}" stroke-dasharray="${dashed ? "4 3" : "none"}" opacity="${short(opacity)}"/>`);
   }
 
   text(x, y, words, colour, size, anchor, halo) {

@@ -32,7 +32,7 @@ async function showSet(place, page) {
     const answer = await post("/circuit", { run: state.run }, { features: state.pins });
     const circuit = answer.data;
     page.light(circuit.features.map((each) => each.id), circuit.interactions);
-    place.append(element("p", { id: "between" }, `${count(circuit.interactions.length)} interactions between them.`), actions(circuit, page), snapshot ? "" : scoring(circuit), cypherBlock(answer.statements));
+    place.append(element("p", { id: "between" }, `${count(circuit.interactions.length)} interactions between them.`), actions(circuit, page), snapshot || page.graph.prompt ? "" : scoring(circuit), cypherBlock(answer.statements));
   } catch (error) { place.append(element("p", { class: "soft", id: "between" }, error.message)); }
 }
 

@@ -1,31 +1,58 @@
-// Where nodes stand: a column per layer, from the top in the order that was asked for; of two runs
-// one above the other. And which node is at a point.
+// Where nodes stand: a column per layer, from the top in the order that was asked for; a column that
+// has more than fit below each other has several lines. Of two runs one stands above the other. What
+// is of a prompt stands by its positions (positions.js). And which node is at a point.
 
-const LEFT = 34, RIGHT = 34, TOP = 46, BOTTOM = 16;
+import { placeByPosition } from "./positions.js";
+
+const LEFT = 34, RIGHT = 34, TOP = 60, BOTTOM = 16;
+const LEAST = 5.5, LINE = 6.5, LINES = 6;  // px between nodes of a line, between lines; lines at most
+const WIDE = 90, NARROW = 40;  // px between columns from which names stand in one row; at least
+const CELL = 16;  // px; a node is looked for in the cells around a point
 
 export function place(graph, width, height, order) {
   const cells = graph.rows.map((layers) => layers.map(() => []));
   for (const each of graph.nodes.values()) cells[each.row]?.[each.layer_index]?.push(each);
-  const most = Math.max(1, ...cells.flat().map((cell) => cell.length)), count = Math.max(...graph.rows.map((layers) => layers.length), 1);
-  graph.width = Math.max(width, LEFT + RIGHT + 58 * (count - 1));
-  const one = Math.max(height / cells.length, TOP + BOTTOM + 5.5 * most);
+  for (const cell of cells.flat()) cell.sort((a, b) => compare(graph, a, b, order));
+  graph.upright = Boolean(graph.prompt) && cells.length === 1;
+  graph.tokens = [];
+  if (graph.upright) placeByPosition(graph, cells[0], width, height);
+  else placeByLayer(graph, cells, width, height);
+  graph.cells = inCells(graph.nodes.values());
+}
+
+function placeByLayer(graph, cells, width, height) {
+  const most = Math.max(1, ...cells.flat().map((cell) => cell.length)), count = Math.max(...cells.map((row) => row.length), 1);
+  const one = Math.max(height / cells.length, TOP + BOTTOM + LEAST * Math.ceil(most / LINES));
+  const room = one - TOP - BOTTOM, lines = (cell) => Math.max(1, Math.ceil((cell.length * LEAST) / room));
+  const widest = Math.max(...cells.flat().map(lines));
+  graph.width = Math.max(width, LEFT + RIGHT + Math.max(NARROW, LINE * widest + 16) * (count - 1));
   graph.height = one * cells.length;
-  graph.columns = cells.flatMap((row, number) => row.map((cell, index) => {
-    cell.sort((a, b) => compare(graph, a, b, order));
-    const x = LEFT + (index * (graph.width - LEFT - RIGHT)) / Math.max(count - 1, 1);
-    const room = one - TOP - BOTTOM, top = number * one;
-    const step = Math.min(44, room / Math.max(cell.length, 1));
-    const first = top + TOP + (room - step * cell.length) / 2;
-    const largest = Math.max(...cell.map((each) => (each.members ? 0 : each.importance ?? 0)), 0);
-    cell.forEach((each, place) => {
-      each.x = x;
-      each.y = first + step * (place + 0.5);
-      const part = largest > 0 && each.importance !== null ? Math.min(each.importance / largest, 1) : 0.25;
-      each.r = each.members ? Math.min(step * 0.48, 11) : Math.min(step * 0.48, 2.5 + 5 * Math.sqrt(part));
-    });
-    const last = index === row.length - 1 && index > 0;
-    return { x, top, step, index, last, layer: graph.rows[number][index], shown: cell };
+  const gap = (graph.width - LEFT - RIGHT) / Math.max(count - 1, 1);
+  graph.columns = cells.flatMap((row, number) => row.map((shown, index) => {
+    const x = LEFT + index * gap, top = number * one, last = index === row.length - 1 && index > 0;
+    const step = fill(shown, x, top + TOP, room, lines(shown));
+    const narrow = gap < WIDE, at = index === 0 ? 6 : last ? graph.width - 6 : x;
+    return {
+      x, step, gap, last, shown, layer: graph.rows[number][index],
+      name: { x: at, y: top + 14 + (narrow && index % 2 ? 14 : 0), anchor: index === 0 ? "left" : last ? "right" : "center" },
+      count: narrow ? { y: top + 43, joint: "/", size: 10 } : { y: top + 29, joint: " of ", size: 11 },
+      box: [x - Math.min(40, gap / 2), top, x + Math.min(40, gap / 2), top + 46],
+    };
   }));
+}
+
+// Fill a column, in lines side by side that are read like lines of text; returns what is between two.
+function fill(shown, x, top, room, lines) {
+  const rows = Math.ceil(shown.length / lines), step = Math.min(44, room / Math.max(rows, 1));
+  const first = top + (room - step * rows) / 2;
+  const largest = Math.max(...shown.map((each) => (each.members ? 0 : each.importance ?? 0)), 0);
+  shown.forEach((each, place) => {
+    each.x = x + ((place % lines) - (lines - 1) / 2) * LINE;
+    each.y = first + step * (Math.floor(place / lines) + 0.5);
+    const part = largest > 0 && each.importance !== null ? Math.min(each.importance / largest, 1) : 0.25;
+    each.r = each.members ? Math.min(step * 0.48, 11) : Math.min(step * 0.48, lines > 1 ? 3 : 8, 2.5 + 5 * Math.sqrt(part));
+  });
+  return step;
 }
 
 function compare(graph, a, b, order) {
@@ -44,26 +71,29 @@ function compare(graph, a, b, order) {
   return a.index - b.index;
 }
 
-// The node nearest to a point, within so many pixels: of the columns that are near, by bisection.
+const cellOf = (x, y) => Math.floor(x / CELL) * 65536 + Math.floor(y / CELL);
+
+function inCells(nodes) {
+  const found = new Map();
+  for (const each of nodes) {
+    const cell = cellOf(each.x, each.y);
+    if (found.has(cell)) found.get(cell).push(each); else found.set(cell, [each]);
+  }
+  return found;
+}
+
+// The node nearest to a point, within so many pixels.
 export function nodeAt(graph, x, y, reach = 14) {
   let best = null, least = reach * reach;
-  for (const column of graph.columns) {
-    if (Math.abs(column.x - x) > reach) continue;
-    const { shown } = column;
-    let low = 0, high = shown.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (shown[middle].y < y) low = middle + 1; else high = middle;
-    }
-    for (const each of shown.slice(Math.max(low - 1, 0), low + 1)) {
+  for (const dx of [-CELL, 0, CELL]) for (const dy of [-CELL, 0, CELL])
+    for (const each of graph.cells.get(cellOf(x + dx, y + dy)) ?? []) {
       const distance = (each.x - x) ** 2 + (each.y - y) ** 2;
       if (distance < least) { least = distance; best = each; }
     }
-  }
   return best;
 }
 
 // The column whose name is at a point, or null.
 export function nameAt(graph, x, y) {
-  return graph.columns.find((each) => y >= each.top && y < each.top + 32 && Math.abs(each.x - x) < 40) ?? null;
+  return graph.columns.find(({ box }) => x >= box[0] && x < box[2] && y >= box[1] && y < box[3]) ?? null;
 }

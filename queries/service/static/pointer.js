@@ -18,7 +18,7 @@ const under = (event, find) => (page) => {
 
 function told(page, node) {
   const beside = page.graph.neighbours(node.id).size;
-  const name = node.members ? `${node.name} of ${node.layer}\n${node.label}` : `${short(node.id)}${node.label ? `\n${node.label}` : ""}`;
+  const name = node.members ? `${node.name} of ${node.layer}\n${node.label}` : `${short(node.id)}${node.label ? `\n${node.label}` : ""}${node.position === undefined ? "" : `\n${node.role} at position ${node.position}`}`;
   const module = node.members ? node.module : page.graph.module(node.id);
   return `${name}${module ? `\nmodule ${module}` : ""}\n${beside} neighbours shown`;
 }

@@ -11,7 +11,7 @@ const COUNT = 30;
 export async function showRuns(page) {
   const own = page.runs.find((run) => run.id === page.run.id);
   const others = page.runs.filter((run) => run.id !== own.id);
-  panel.replaceChildren(beside(others), own.base ? element("div", { id: "unusual" }, "…") : tracing(page));
+  panel.replaceChildren(beside(others), own.base ? element("div", { id: "unusual" }, "…") : own.prompt ? "" : tracing(page));
   if (own.base) await showUnusual(own, page);
 }
 

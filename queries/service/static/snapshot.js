@@ -59,6 +59,7 @@ function circuit(ids) {
 const ANSWERS = {
   "GET /runs": () => ({ store: snapshot.store, chosen: snapshot.run.id, runs: [snapshot.run] }),
   "GET /layers": () => snapshot.layers,
+  "GET /prompt": () => snapshot.prompt,
   "GET /view": ({ share }) => view(share),
   "GET /communities": () => snapshot.communities,
   "GET /feature": feature,

@@ -11,26 +11,13 @@ from lib_graph.networks import load_subject
 from lib_graph.run import Run
 from lib_graph.support.defaults import DELTA
 from tests.lib_graph.cli.test_build import lib_graph
-
-FILE = """
-import torch
-
-def make_model():
-    return torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Tanh(), torch.nn.Linear(6, 3))
-
-def make_data():
-    return torch.randn(50, 4)
-
-def make_evaluation():
-    model, inputs = make_model(), torch.randn(30, 4)
-    return inputs, model(inputs).argmax(-1)
-"""
+from tests.own_network import NETWORK
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("own")
-    (folder / "net.py").write_text(FILE)
+    (folder / "net.py").write_text(NETWORK)
     for basis in ("lib", "pca"):
         arguments = ["--layers", "input=0:in,hidden=2:in,output", "--basis", basis, "-q"]
         out = str(folder / basis)
@@ -126,7 +113,7 @@ def test_what_cannot_be_used_is_one_line(folder, capsys, arguments, code, words)
 @pytest.mark.slow
 def test_a_run_of_another_network_is_one_line(folder, tmp_path, capsys):
     other = tmp_path / "net.py"
-    other.write_text(FILE.replace("Linear(6, 3)", "Linear(6, 3, bias=False)"))
+    other.write_text(NETWORK.replace("Linear(6, 3)", "Linear(6, 3, bias=False)"))
     arguments = ["--out", str(tmp_path / "run"), "--layers", "input=0:in,hidden=2:in,output", "-q"]
     assert lib_graph("build", f"{other}:make_model", *arguments) == 0
     assert ablate(folder, "nodes", "--against", str(tmp_path / "run"), "-q") == 4
@@ -136,7 +123,7 @@ def test_a_run_of_another_network_is_one_line(folder, tmp_path, capsys):
 @pytest.mark.parametrize("returned", ["5", "inputs", "(inputs, 5)", "(7, inputs)"])
 def test_an_evaluation_that_is_none_is_one_line(tmp_path, returned):
     file = tmp_path / "net.py"
-    file.write_text(FILE.replace("return inputs, model(inputs).argmax(-1)",
+    file.write_text(NETWORK.replace("return inputs, model(inputs).argmax(-1)",
                                  f"return {returned}"))  # fmt: skip
     with pytest.raises(ModelError, match="make_evaluation' returned a"):
         load_subject(f"{file}:make_model")

@@ -49,7 +49,7 @@ def session(neo4j_server: Neo4j, runs: list[Run]) -> Iterator[neo4j.Session]:
 
 def texts() -> Iterator[tuple[str, str]]:
     for file in sorted(CYPHER.rglob("*.cypher")):
-        if file.parent.name != "strongest_paths":  # parts of a text
+        if file.parent.name not in ("strongest_paths", "gds"):  # parts, and for GDS
             yield str(file.relative_to(CYPHER)), file.read_text(encoding="utf-8")
 
 

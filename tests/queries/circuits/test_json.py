@@ -11,20 +11,8 @@ from lib_graph.run import Run
 from lib_graph.run.ablations import read_ablation
 from lib_graph.run.circuit import EFFECT, CircuitFile
 from queries.cli.main import main
+from tests.own_network import NETWORK
 
-NETWORK = """
-import torch
-
-def make_model():
-    return torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Tanh(), torch.nn.Linear(6, 3))
-
-def make_data():
-    return torch.randn(50, 4)
-
-def make_evaluation():
-    model, inputs = make_model(), torch.randn(30, 4)
-    return inputs, model(inputs).argmax(-1)
-"""
 WRITERS: dict[str, list[str]] = {
     "circuit": ["circuit", "--target", "output", "--json"],
     "circuit -k": ["circuit", "--target", "output/1", "-k", "3", "--json"],

@@ -22,6 +22,7 @@ from lib_graph.run import Run
 from lib_graph.support.tables import records_of
 from queries.cli.main import VERBS, cli
 from queries.graph import open_graph
+from tests.own_network import NETWORK
 from tests.queries.conftest import Answer
 from tests.synthetic import random_matches, random_run
 
@@ -184,27 +185,11 @@ def test_rows_out_of_a_store(name: str, places: dict[str, str], cli: Cli, tmp_pa
     assert same_rows(cli, arguments, tmp_path / "rows.parquet", example.rows) > 1
 
 
-NET = """
-import torch
-
-def make_model():
-    torch.manual_seed(0)
-    return torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Tanh(), torch.nn.Linear(6, 3))
-
-def make_data():
-    return torch.randn(50, 4)
-
-def make_evaluation():
-    model, inputs = make_model(), torch.randn(30, 4)
-    return inputs, model(inputs).argmax(-1)
-"""
-
-
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A network of one's own, and its runs in two bases."""
     folder = tmp_path_factory.mktemp("own")
-    (folder / "net.py").write_text(NET)
+    (folder / "net.py").write_text(NETWORK)
     found = {"net": f"{folder / 'net.py'}:make_model"}
     for name, basis in (("own", "lib"), ("twin", "pca")):
         found[name] = str(folder / name)

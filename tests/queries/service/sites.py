@@ -56,7 +56,7 @@ def watched(browser: Browser, where: str) -> Iterator[Page]:
     shown.set_default_timeout(30_000)
     shown.on("pageerror", lambda error: wrong.append(str(error)))
     shown.on("response", lambda reply: wrong.append(reply.url) if is_missing(reply) else None)
-    own = (where, "blob:", "data:")
+    own = (where.partition("#")[0], "blob:", "data:")
     shown.on("request", lambda x: None if x.url.startswith(own) else wrong.append(x.url))
     opened(shown, where)
     yield shown

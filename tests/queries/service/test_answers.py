@@ -39,6 +39,7 @@ def test_runs_and_layers(api: Api, graph: queries.Graph, run: Run) -> None:
     assert found["chosen"] == run.id
     same(found["runs"], graph.runs().records())
     assert [each["name"] for each in api.data("/layers")] == [each.name for each in run.layers]
+    assert api.data("/prompt") is None
 
 
 def test_features_by_pages(api: Api, graph: queries.Graph) -> None:

@@ -1,0 +1,1 @@
+RETURN avg(weight) AS mean
