@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lib_graph.errors import UsageError
@@ -42,6 +43,13 @@ class Ranked:
     interactions: int
     sections: int
     statements: tuple[Statement, ...] = field(default=(), repr=False)
+
+    def counts(self) -> list[int | None]:
+        """Return how many interactions each percent keeps, 0 to 100; None where not all are here."""
+        shares = np.arange(101) / 100
+        counts = np.searchsorted(self.rows["kept_at"].to_numpy(), shares, side="left").tolist()
+        known = (shares <= self.next_at).tolist()
+        return [count if here else None for count, here in zip(counts, known, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
