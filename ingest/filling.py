@@ -15,13 +15,15 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import TypeVar
 
+import pandas as pd
+
 from ingest.contents import Contents
 from ingest.deleting import discard
 from ingest.pieces import PIECE_ROWS, Piece, pieces
 from ingest.replacing import adopt_features
 from ingest.schema import GRAPH_VERSION
 from ingest.store.protocol import GraphStore, Row, Transaction
-from ingest.verifying import find_difference, update_labels
+from ingest.verifying import both_features, find_difference, update_labels
 from lib_graph.errors import (
     ConflictError,
     StoreError,
@@ -95,8 +97,9 @@ class Filling:
                     at_once = self._write_piece(number, piece, first, at_once)
                 advance(piece.interactions)
         adopt_features(self.graph, self.stored_as)
-        update_labels(self.graph, self.contents, self.stored_as)
-        self._check()
+        both = both_features(self.graph, self.contents, self.stored_as)
+        update_labels(self.graph, both, self.stored_as)
+        self._check(both)
         return done > (0, 0)
 
     def complete(self) -> None:
@@ -173,8 +176,8 @@ class Filling:
             )
         return rows[0]
 
-    def _check(self) -> None:
-        difference = find_difference(self.graph, self.contents, self.stored_as)
+    def _check(self, both: pd.DataFrame) -> None:
+        difference = find_difference(self.graph, self.contents, self.stored_as, both)
         if difference is None:
             return
         self.graph.transact(lambda tx: tx.execute(DISTRUST, {"run": self.stored_as}))

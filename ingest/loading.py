@@ -21,7 +21,7 @@ from ingest.pins import note_pins
 from ingest.replacing import take_place
 from ingest.store import using_store
 from ingest.store.protocol import GraphStore
-from ingest.verifying import find_difference, run_status, update_labels
+from ingest.verifying import both_features, find_difference, run_status, update_labels
 from ingest.versions import check_versions, stored_versions
 from lib_graph.errors import ConflictError
 from lib_graph.run import Run
@@ -105,9 +105,10 @@ def _bring(graph: GraphStore, contents: Contents, replace: bool, progress: Progr
     if status == "complete":
         if not graph.capabilities.atomic:
             graph.ensure_schema()  # the server's own import, or somebody, may have left it out
-        difference = find_difference(graph, contents, run)
+        both = both_features(graph, contents, run)
+        difference = find_difference(graph, contents, run, both)
         if difference is None:
-            return "relabelled" if update_labels(graph, contents, run) else "unchanged"
+            return "relabelled" if update_labels(graph, both, run) else "unchanged"
         if not replace:
             raise ConflictError(
                 f"Run {run} is in {graph.name!r} with other numbers: {difference}. "

@@ -92,7 +92,8 @@ def pieces(contents: Contents, stored_as: str) -> Iterator[Piece]:
         ends = {end: ids.at(section[f"{end}_layer"], section[end]) for end in ENDS}
         section = section.assign(**ends)
         constant = section.share.isna()
-        for table, kept in ((CONSTANT, section[constant]), (INTERACTS, section[~constant])):
+        parts = ((CONSTANT, section[constant]), (INTERACTS, section[~constant]))
+        for table, kept in parts if constant.any() else ((INTERACTS, section),):
             for start in range(0, len(kept), PIECE_ROWS):
                 yield Piece((), ((table, kept[start : start + PIECE_ROWS]),))
 

@@ -16,7 +16,7 @@ from ingest.pieces import PIECE_ROWS
 from ingest.store.protocol import GraphStore, Row, Transaction
 from lib_graph.errors import TransactionTooLargeError
 
-__all__ = ["Difference", "find_difference", "run_status", "update_labels"]
+__all__ = ["Difference", "both_features", "find_difference", "run_status", "update_labels"]
 
 INTERACTIONS_AT_ONCE = 1_000_000  # to read: the embedded store collects at most ten million items
 ANY_INDEX = 1 << 31
@@ -65,14 +65,36 @@ def run_status(graph: GraphStore, stored_as: str) -> str | None:
     return str(rows[0]["status"]) if rows else None
 
 
-def find_difference(graph: GraphStore, contents: Contents, stored_as: str) -> Difference | None:
+def both_features(graph: GraphStore, contents: Contents, stored_as: str) -> pd.DataFrame:
+    """Return the features of a run folder and of a store, side by side; the latter end in _stored.
+
+    A row that one of them lacks is there too, with nothing in its columns.
+    """
+    expected, stored = contents.features, graph.frame(FEATURES, {"run": stored_as})
+    keys = ["layer_index", "index"]
+    if np.array_equal(expected[keys].to_numpy(), stored[keys].to_numpy()):  # as nearly always
+        renamed = {name: f"{name}_stored" for name in stored if name in expected}
+        both = pd.concat([expected, stored.drop(columns=keys).rename(columns=renamed)], axis=1)
+    else:
+        both = expected.merge(stored, on=keys, how="outer", suffixes=("", "_stored"))
+    return both
+
+
+def _places(both: pd.DataFrame) -> list[str]:
+    """Return LAYER/INDEX of each row."""
+    layer = both.layer.fillna(both.layer_stored)
+    return (layer + "/" + both["index"].astype(str)).to_list()
+
+
+def find_difference(
+    graph: GraphStore, contents: Contents, stored_as: str, both: pd.DataFrame
+) -> Difference | None:
     """Return where the store disagrees most with a run folder, or None if it nowhere does.
 
-    Features are compared property by property, but for labels, which may change
+    Features (`both_features`) are compared property by property, but for labels, which may change
     (`update_labels`); interactions by number and checksum of (id, strength), and only if these
     differ one by one.
     """
-    both = _both(contents.features, graph.frame(FEATURES, {"run": stored_as}))
     differences = _differences(both, "importance", "variance")
     count, checksum = 0, 0
     for section in _stored(graph, contents, stored_as):
@@ -86,13 +108,12 @@ def find_difference(graph: GraphStore, contents: Contents, stored_as: str) -> Di
     return max(differences, key=_size, default=None)
 
 
-def update_labels(graph: GraphStore, contents: Contents, stored_as: str) -> int:
+def update_labels(graph: GraphStore, both: pd.DataFrame, stored_as: str) -> int:
     """Give the features in a store the labels of the run folder; return how many had others."""
-    both = _both(contents.features, graph.frame(FEATURES, {"run": stored_as}))
     changed = both[both.label.notna() & (both.label != both.label_stored)]
     rows = [
         {"id": f"{stored_as}/{place}", "label": label}
-        for place, label in zip(changed.place, changed.label, strict=True)
+        for place, label in zip(_places(changed), changed.label, strict=True)
     ]
     for start in range(0, len(rows), PIECE_ROWS):
         graph.transact(partial(_relabel, run=stored_as, rows=rows[start : start + PIECE_ROWS]))
@@ -145,26 +166,20 @@ def _read(graph: GraphStore, text: str, parameters: Row) -> pd.DataFrame:
     )
 
 
-def _both(expected: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
-    """Return the features of both, side by side; those of the store end in _stored."""
-    key = ["layer_index", "index"]
-    both = expected.merge(stored, on=key, how="outer", suffixes=("", "_stored"))
-    both["place"] = both.layer.fillna(both.layer_stored) + "/" + both["index"].astype(str)
-    return both
-
-
 def _differences(both: pd.DataFrame, *numbers: str) -> list[Difference]:
     """Return the worst difference in each of some properties of the features."""
     found = []
     for name in ("owner", "layer", "role"):
         expected = both.layer_index if name == "owner" else both[name]
         stored = both.owner if name == "owner" else both[f"{name}_stored"]
-        found += [Difference(1.0, f"{name} of {p}") for p in both.place[expected != stored][:1]]
+        first = both[expected != stored][:1]
+        found += [Difference(1.0, f"{name} of {place}") for place in _places(first)]
     for name in numbers:
         relative = _relative(both[name], both[f"{name}_stored"])
         at = int(relative.argmax())
         if relative[at] > 0:
-            found.append(Difference(float(relative[at]), f"{name} of {both.place[at]}"))
+            (place,) = _places(both[at : at + 1])
+            found.append(Difference(float(relative[at]), f"{name} of {place}"))
     return found
 
 

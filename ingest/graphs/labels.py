@@ -7,33 +7,27 @@ has them. An entry that names no node, or is not as it should be, says nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ingest.graphs.nodes import Node
 from lib_graph.run.labels import as_label
-from lib_graph.run.prompt import made_label
 
 __all__ = ["node_labels", "pinned_ids", "supernodes"]
 
-Label = Callable[[int | None, str], str]
-"""The label of a node, given its number and token"""
 
+def node_labels(view: Mapping[str, Any], nodes: Sequence[Node]) -> list[str]:
+    """Return the label that each node has been given, '' for none.
 
-def node_labels(view: Mapping[str, Any], nodes: Sequence[Node]) -> list[Label]:
-    """Return the label of each node.
-
-    The first there is of: its own, that of its feature in the view, the name of its supernode, and
-    one that says feature and token.
+    The first there is of: its own, that of its feature in the view, the name of its supernode.
     """
     grouped = {name: label for label, names in supernodes(view) for name in names}
     named = dict(_pairs(view.get("clerps")))
 
-    def label(node: Node) -> Label:
-        key = f"{node.layer.partition('.')[0]}_{node.feature}_{node.position}"
+    def label(node: Node) -> str:
+        key = f"{node.layer.partition('.')[0]}_{node.feature}_{node.position}" if named else ""
         given = (node.label, named.get(key, ""), grouped.get(node.id, ""))
-        found = next(filter(None, map(as_label, given)), "")
-        return lambda number, token: found or made_label(node.role, number, token)
+        return next(filter(None, map(as_label, filter(None, given))), "")
 
     return [label(node) for node in nodes]
 

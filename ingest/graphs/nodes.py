@@ -12,10 +12,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lib_graph.run.prompt import LOGITS, cantor, from_cantor
+from lib_graph.run.prompt import LOGITS, cantor, from_cantor, usual_fields
+from lib_graph.support.texts import json_text
 
 __all__ = ["BadGraphError", "Node", "Numbering", "numbering_of", "read_node", "shown", "whole_text"]
 
+COLUMNED = frozenset(
+    {"node_id", "feature_type", "ctx_idx", "activation", "influence", "clerp"}
+)  # fmt: skip
+"""Fields of a node that have a column of their own in a run."""
+USUAL = tuple(usual_fields("feature", "0", 0, 0, None))
+"""Fields that follow from those, where they are as usual."""
 EMBEDDING = "E"
 ATTENTION = ".attn"
 IDS = (  # (pattern, what it gives): ids that hold a feature's number, each tool's own
@@ -37,7 +44,7 @@ class BadGraphError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node as the file has it, its fields checked. `raw` is all of it."""
+    """A node as the file has it, its fields checked."""
 
     id: str
     kind: str
@@ -52,7 +59,11 @@ class Node:
     activation: float | None
     influence: float | None
     probability: float | None
-    raw: dict[str, Any] = field(repr=False)
+    given: dict[str, Any] = field(repr=False)
+    """Fields of USUAL as they stand in the file"""
+    rest: str | None = field(repr=False)
+    """All other fields that are none of COLUMNED, as JSON; in this form they take no more memory
+    than in the file."""
 
 
 def read_node(raw: Any) -> Node:
@@ -87,8 +98,18 @@ def read_node(raw: Any) -> Node:
         _number(raw, "activation", name),
         _number(raw, "influence", name),
         probability,
-        raw,
+        {key: raw[key] for key in USUAL if key in raw and not isinstance(raw[key], dict | list)},
+        _rest(raw),
     )
+
+
+def _rest(raw: dict[str, Any]) -> str | None:
+    rest = {
+        key: value
+        for key, value in raw.items()
+        if key not in COLUMNED and (key not in USUAL or isinstance(value, dict | list))
+    }
+    return json_text(rest) if rest else None
 
 
 def whole_text(text: str) -> str:

@@ -26,7 +26,7 @@ from ingest.graphs.nodes import (
     shown,
     whole_text,
 )
-from ingest.graphs.streaming import LIST, JsonStream, first_bytes
+from ingest.graphs.streaming import JsonStream, Part, first_bytes
 from lib_graph.errors import RunError
 from lib_graph.support.texts import json_text
 
@@ -34,7 +34,8 @@ __all__ = ["GraphFile", "is_graph_file", "read_graph"]
 
 MOST_NODES = 200_000
 MOST_LINKS = 5_000_000
-MOST_BESIDE = 64 << 20  # characters of all but nodes and links of usual length
+LARGEST_WEIGHT = 1e300  # so that sums are numbers
+MOST_BESIDE = 64 << 20  # of all but nodes and links of usual length: `JsonStream.taken`
 USUAL = 1024  # characters of a node or a link; those of real graphs have up to 400
 LISTS = ("nodes", "links")
 OTHERS = ("metadata", "qParams")
@@ -76,25 +77,45 @@ class _Found:
     extra: dict[str, Any] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
 
-    def add_link(self, raw: Any) -> None:
-        """Take a link; raises BadGraphError if it is none."""
-        if not isinstance(raw, dict):
-            raise BadGraphError("a link is no object")
-        ends = raw.get("source"), raw.get("target")
-        if not all(isinstance(end, str) for end in ends):
-            raise BadGraphError("a link has no source or no target")
-        weight = raw.get("weight")
-        if isinstance(weight, bool) or not isinstance(weight, int | float):
-            raise BadGraphError(f"the link {ends[0]} > {ends[1]} has no weight")
-        try:
-            value = float(weight)
-        except OverflowError:
-            value = math.inf
-        if not abs(value) <= 1e300:  # so that their sums are numbers
-            raise BadGraphError(f"the link {ends[0]} > {ends[1]} has the weight {value}")
-        for ids, end in zip((self.source, self.target), ends, strict=True):
-            ids.append(self.ids.setdefault(whole_text(str(end)), len(self.ids)))
-        self.weight.append(value)
+    def add_nodes(self, raw: Sequence[Any]) -> None:
+        """Take nodes; raises BadGraphError if one is none."""
+        self.nodes.extend(map(read_node, raw))
+        if len(self.nodes) > MOST_NODES:
+            raise BadGraphError(f"it has more than {MOST_NODES:,} nodes")
+
+    def add_links(self, raw: Sequence[Any]) -> None:
+        """Take links; raises BadGraphError if one is none."""
+        known = self.ids
+        for link in raw:
+            source, target, weight = _ends_and_weight(link)
+            self.source.append(known.setdefault(source, len(known)))
+            self.target.append(known.setdefault(target, len(known)))
+            self.weight.append(weight)
+        if len(self.weight) > MOST_LINKS:
+            raise BadGraphError(f"it has more than {MOST_LINKS:,} links")
+        if len(known) > MOST_NODES:
+            raise BadGraphError(f"its links have more than {MOST_NODES:,} ends")
+
+
+def _ends_and_weight(link: Any) -> tuple[str, str, float]:
+    if not isinstance(link, dict):
+        raise BadGraphError("a link is no object")
+    source, target, weight = link.get("source"), link.get("target"), link.get("weight")
+    if not isinstance(source, str) or not isinstance(target, str):
+        raise BadGraphError("a link has no source or no target")
+    if isinstance(weight, bool) or not isinstance(weight, int | float):
+        raise BadGraphError(f"{_link(source, target)} has no weight")
+    try:
+        value = float(weight)
+    except OverflowError:
+        value = math.inf
+    if not abs(value) <= LARGEST_WEIGHT:
+        raise BadGraphError(f"{_link(source, target)} has the weight {value}")
+    return whole_text(source), whole_text(target), value
+
+
+def _link(source: str, target: str) -> str:
+    return f"the link {source[:40]} > {target[:40]}"
 
 
 def is_graph_file(path: Path) -> bool:
@@ -112,46 +133,27 @@ def read_graph(path: Path) -> GraphFile:
         raise RunError(f"There is no file {str(path)!r}.")
     if not is_graph_file(path):
         raise RunError(f"{str(path)!r} is no attribution graph: {describe_start(path)}.")
-    found, stream, beside = _Found(), JsonStream(path), 0
+    found, stream, beside = _Found(), JsonStream(path, USUAL), 0
     try:
         for key, value in stream.entries(LISTS):
-            beside += _beside(key, value, stream.length)
+            found.keys.add(key)
+            if isinstance(value, Part):
+                beside += value.beyond
+                take = found.add_nodes if key == "nodes" else found.add_links
+                take(value.items)
+            else:
+                beside += len(key) + stream.taken
+                found.extra[key] = value
             if beside > MOST_BESIDE:
-                found.keys.add(key)
                 raise BadGraphError(
                     f"with its {shown(key)} it has more than {MOST_BESIDE >> 20} MiB of metadata, "
                     "qParams, other keys, and fields of nodes and links"
                 )
-            _take(found, key, value)
         return _checked(path, found)
     except BadGraphError as error:
         if not is_foreign(found.keys):
             raise RunError(f"{str(path)!r} looks like an attribution graph, but {error}.") from None
         _refuse(path, found)
-
-
-def _take(found: _Found, key: str, value: Any) -> None:
-    """Take one entry of the file: a node, a link, or what else is there."""
-    found.keys.add(key)
-    if key not in LISTS:
-        found.extra[key] = value
-    elif value is LIST:
-        return
-    elif key == "nodes":
-        found.nodes.append(read_node(value))
-        if len(found.nodes) > MOST_NODES:
-            raise BadGraphError(f"it has more than {MOST_NODES:,} nodes")
-    else:
-        found.add_link(value)
-        if len(found.weight) > MOST_LINKS:
-            raise BadGraphError(f"it has more than {MOST_LINKS:,} links")
-
-
-def _beside(key: str, value: Any, length: int) -> int:
-    """Return how many of the characters of an entry are beyond what a graph needs."""
-    if key in LISTS and value is not LIST:
-        return max(0, length - USUAL)
-    return len(key) + length
 
 
 def _refuse(path: Path, found: _Found) -> NoReturn:

@@ -12,20 +12,21 @@ import json
 import re
 import zlib
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from lib_graph.errors import RunError
 
-__all__ = ["LIST", "START", "JsonStream", "first_bytes"]
+__all__ = ["START", "VALUE", "JsonStream", "Part", "first_bytes"]
 
 CHUNK = 1 << 16  # bytes
-LONGEST = 1 << 24  # characters of one item
+LONGEST = 1 << 26  # characters of one item, and VALUE for each value in it
 DEEPEST = 100  # levels in one item
 EXPANDED = 200  # times as long as the compressed file, at most, and 1 MiB
 START = 4096  # bytes by which a file is known
 GZIP = b"\x1f\x8b"
-LIST = object()  # a list begins
+VALUE = 50  # characters: what a value takes in memory beside its text
 SPACE = re.compile(r"[ \t\r\n]*")
 NESTING = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
@@ -46,20 +47,34 @@ def first_bytes(path: Path) -> bytes:
         raise RunError(f"{str(path)!r} cannot be read ({_reason(error)}).") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some items of a list that follow each other."""
+
+    items: list[Any]
+    beyond: int
+    """The characters of each item beyond `usual`, summed."""
+
+
 class JsonStream:
     """The values of the object that a file holds, in the order of the file.
 
-    `entries` yields (key, LIST) and then (key, item) for each item of the lists that are asked for,
-    and (key, value) for all else. Whatever is wrong with the file is a RunError with its place.
-    `length` is that of the value that was yielded last, in characters of the file.
+    `entries` yields (key, Part) for each part of the lists that are asked for, of which the first
+    has no items, and (key, value) for all else. Whatever is wrong with the file is a RunError with
+    its place. `taken` is what the value that was yielded last takes: its characters in the file,
+    and `VALUE` for each value in it. Items that are flat objects of less than `usual` characters
+    are decoded many at once.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.length = 0
+    def __init__(self, path: Path, usual: int) -> None:
+        self.taken = 0
         self._path = path
+        self._usual = usual
         self._text = ""
         self._at = 0
         self._before = 0  # characters that were read and are gone
+        self._length = 0  # of the last value
+        self._mixed = -1  # what `_before` was where the items in the text are not all flat
         self._ended = False
         self._chunks: Iterator[str] = iter(())
         self._decode = json.JSONDecoder().raw_decode
@@ -75,8 +90,8 @@ class JsonStream:
                     raise self._wrong("a key is no text")
                 self._expect(":", "':'")
                 if key in lists and self._peek() == "[":
-                    yield key, LIST
-                    yield from ((key, item) for item in self._items())
+                    yield key, Part([], 0)
+                    yield from ((key, part) for part in self._parts())
                 else:
                     yield key, self._value()
                 if not self._more("}"):
@@ -84,12 +99,35 @@ class JsonStream:
             if self._peek():
                 raise self._wrong("something follows the object")
 
-    def _items(self) -> Iterator[Any]:
+    def _parts(self) -> Iterator[Part]:
         self._expect("[", "a list")
         while not self._next_is("]"):
-            yield self._value()
+            if items := self._flat_items():
+                yield Part(items, 0)
+            else:
+                value = self._value()
+                yield Part([value], max(0, self._length - self._usual))
             if not self._more("]"):
                 break
+
+    def _flat_items(self) -> list[Any]:
+        """Return the items whose ends are read; none unless all are flat and of usual length."""
+        end = self._text.rfind("}", self._at) + 1
+        if not end or self._mixed == self._before:
+            return []
+        text = f"[{self._text[self._at : end]}]"
+        try:
+            items, length = self._decode(text)
+        except (ValueError, RecursionError):  # one by one it is found out what is wrong, and where
+            items, length = [], 0
+        text = text[1 : length - 1]
+        parts = text.split("}")
+        brackets = text.count("{") + text.count("[") + text.count("]")
+        if len(parts) == brackets + 1 == len(items) + 1 and max(map(len, parts)) < self._usual:
+            self._at += len(text)
+            return list(items)
+        self._mixed = self._before
+        return []
 
     def _more(self, end: str) -> bool:
         """Take the comma, or the end, that follows a value; return whether it was a comma."""
@@ -114,14 +152,23 @@ class JsonStream:
                 failed = None
                 if end < len(self._text) or self._ended:
                     self._check_depth(end)
-                    self.length = end - self._at
+                    self.taken = self._measured(end)
+                    self._length = end - self._at
                     self._at = end
                     return value
             if self._ended:
                 raise self._wrong(_said(failed)) from failed
-            if len(self._text) - self._at > LONGEST:
-                raise self._wrong(f"an item is longer than {LONGEST >> 20} MiB, or not JSON")
+            if self._measured(len(self._text)) > LONGEST:
+                raise self._wrong(
+                    f"an item takes more than {LONGEST >> 20} MiB ({VALUE} characters for each "
+                    "value in it), or it is not JSON"
+                )
             self._read(max(CHUNK, len(self._text) - self._at))
+
+    def _measured(self, end: int) -> int:
+        """Return what the text up to `end` takes: see `taken`."""
+        values = sum(self._text.count(mark, self._at, end) for mark in ",[{")
+        return end - self._at + VALUE * values
 
     def _check_depth(self, end: int) -> None:
         depth = 0

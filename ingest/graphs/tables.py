@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ingest.graphs.labels import node_labels
 from ingest.graphs.nodes import Node
 from ingest.graphs.reading import GraphFile
 from lib_graph.run import Run
 from lib_graph.run.labels import as_label
-from lib_graph.run.prompt import NODE_COLUMNS, PromptInfo, usual_fields
+from lib_graph.run.prompt import NODE_COLUMNS, PromptInfo, made_label, usual_fields
 from lib_graph.run.schema import FEATURES
 from lib_graph.run.writing import write_features, write_interactions, write_manifest
 from lib_graph.support.files import json_sha256
@@ -32,12 +35,7 @@ BASIS = "attribution graph"
 """What stands where a run over data says its basis"""
 
 ENDS = ("embedding", "logit")
-TYPES = {
-    **dict.fromkeys(("number", "depth"), "Int64"),
-    **dict.fromkeys(("activation", "influence", "probability"), "float64"),
-}
-COLUMNED = ("node_id", "feature_type", "ctx_idx", "activation", "influence", "clerp")
-"""Fields of a node that have a column; the others are kept where they are not as usual."""
+Ints = NDArray[np.int64]
 
 
 def write_run(graph: GraphFile, out: Path) -> Run:
@@ -55,36 +53,65 @@ def write_run(graph: GraphFile, out: Path) -> Run:
 def _features(graph: GraphFile) -> pd.DataFrame:
     """Return a row per node, in the order of the file: the columns of a feature and of a node."""
     nodes = graph.nodes
+    layer = graph.layer.tolist()
+    number = [graph.number(node) for node in nodes]
+    token = [graph.tokens[n.position] if n.token is None else n.token for n in nodes]
     labels = node_labels(graph.view, nodes)
-    rows = []
-    for node, layer, label in zip(nodes, graph.layer.tolist(), labels, strict=True):
-        number = graph.number(node)
-        token = graph.tokens[node.position] if node.token is None else node.token
-        depth = None if node.role in ENDS else node.depth[0]
-        feature = graph.layers[layer], layer, node.role, label(number, token)
-        place = node.id, node.kind, depth, node.position, number, token
-        values = node.activation, node.influence, node.probability
-        rows.append((*feature, *place, *values, _extra(node, number)))
-    names = ["layer", "layer_index", "role", "label", *NODE_COLUMNS.names]
-    frame = pd.DataFrame(rows, columns=names).astype(TYPES)
-    order = frame.sort_values(["layer_index", "position", "role", "number", "node", "kind"]).index
-    index = np.argsort(order.to_numpy())
-    unknown = dict.fromkeys(("importance", "variance", "label_score"), np.nan)
-    frame = frame.assign(run="", index=index, **unknown)
-    return frame[[*FEATURES.names, *NODE_COLUMNS.names]]
+    made = zip(nodes, number, token, labels, strict=True)
+    columns: dict[str, Any] = {
+        "run": "",
+        "layer": [graph.layers[at] for at in layer],
+        "layer_index": graph.layer,
+        "index": _numbered(nodes, layer, number),
+        "role": [node.role for node in nodes],
+        "importance": np.nan,
+        "variance": np.nan,
+        "label": [label or made_label(n.role, at, word) for n, at, word, label in made],
+        "label_score": np.nan,
+        "node": [node.id for node in nodes],
+        "kind": [node.kind for node in nodes],
+        "depth": _whole(None if node.role in ENDS else node.depth[0] for node in nodes),
+        "position": [node.position for node in nodes],
+        "number": _whole(number),
+        "token": token,
+        "activation": _floats(node.activation for node in nodes),
+        "influence": _floats(node.influence for node in nodes),
+        "probability": _floats(node.probability for node in nodes),
+        "extra": [_extra(node, at) for node, at in zip(nodes, number, strict=True)],
+    }
+    return pd.DataFrame(columns)[[*FEATURES.names, *NODE_COLUMNS.names]]
+
+
+def _numbered(nodes: Sequence[Node], layer: list[int], number: list[int | None]) -> Ints:
+    """Return the index of each node in its run: its place by layer, position, role, number, id."""
+
+    def place(at: int) -> tuple[Any, ...]:
+        node, known = nodes[at], number[at]
+        order = layer[at], node.position, node.role, known is None, known or 0
+        return *order, node.id, node.kind
+
+    index = np.empty(len(nodes), dtype=np.int64)
+    index[sorted(range(len(nodes)), key=place)] = np.arange(len(nodes))
+    return index
+
+
+def _whole(values: Iterable[int | None]) -> Any:
+    return pd.array(list(values), dtype="Int64")
+
+
+def _floats(values: Iterable[float | None]) -> Any:
+    return np.array(list(values), dtype=np.float64)
 
 
 def _extra(node: Node, number: int | None) -> str | None:
     """Return, as JSON, what the file says of a node beside its columns and what is as usual."""
     layer = node.layer if node.role in ENDS else str(node.depth[0])
     usual = usual_fields(node.role, layer, number, node.position, node.probability)
-    kept = {
-        key: value
-        for key, value in node.raw.items()
-        if key not in COLUMNED and (key not in usual or not _same(value, usual[key]))
-    }
+    kept = {key: value for key, value in node.given.items() if not _same(value, usual[key])}
     if as_label(node.label) != node.label:
         kept["clerp"] = node.label
+    if node.rest is not None:
+        kept |= json.loads(node.rest)
     return json_text(dict(sorted(kept.items()))) if kept else None
 
 

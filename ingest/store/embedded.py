@@ -149,9 +149,15 @@ class EmbeddedStore(Closing):
             _release(graph)
 
     def ensure_schema(self) -> None:
-        """Create the constraints and indexes that are not there yet."""
+        """Create the constraints and indexes that are not there yet, once in `writing()`.
+
+        kglite goes over all features for an index that is there, IF NOT EXISTS or not.
+        """
         with self.writing():
             written = self._changing()
+            if written.has_schema:
+                return
+            written.has_schema = True
             for text in (*CONSTRAINTS, *FEATURE_INDEXES):  # it indexes no pair of a relationship's
                 written.execute(text)
 

@@ -36,6 +36,7 @@ class Written:
         self._touch = touch
         self.changed = False
         self.failed = False
+        self.has_schema = False  # known to have it
 
     def view(self, cypher: str, parameters: Parameters | None) -> kglite.ResultView:
         """Run a text, and return all that kglite says of it."""
@@ -70,8 +71,7 @@ class Written:
         """
         if not len(frame):
             return
-        fans = frame["source"].value_counts()
-        if fans.iloc[0] > WIDE:
+        if len(frame) > WIDE and (fans := frame["source"].value_counts()).iloc[0] > WIDE:
             wide = frame["source"].map(fans) > WIDE
             self._add_fans(table, frame[wide])
             self.add_relationships(table, frame[~wide])

@@ -25,15 +25,16 @@ from lib_graph.run.schema import (
     Manifest,
 )
 from lib_graph.support.files import file_sha256
-from lib_graph.support.showing import Display, Displayed, block, paragraph, table_html
+from lib_graph.support.showing import Display, Displayed
 from lib_graph.support.view import View
 
-__all__ = ["Run", "row_group_layer"]
+__all__ = ["FEW", "Run", "row_group_layer"]
 
+FEW = 100_000  # rows; of fewer, threads cost more than they bring
 AGAIN = "Build the run again with --replace."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run(Displayed):
     """A run folder that is complete and undamaged. Open one with `Run.open(folder)`."""
 
@@ -84,9 +85,12 @@ class Run(Displayed):
         A label that somebody has written (`label`) stands in place of the one that was computed.
         """
         columns = self.manifest.feature_columns
-        frame = _frame(pq.read_table(self.path / "features.parquet", schema=columns))
-        if "number" in frame:  # of some nodes there is none
-            frame = frame.astype({"number": "Int64", "depth": "Int64"})
+        file = self.path / "features.parquet"
+        table = pq.read_table(file, schema=columns, use_threads=False)
+        frame = _frame(table)
+        for name in ("number", "depth"):  # of some nodes there is none
+            if name in frame:
+                frame[name] = pd.array(table[name].to_pylist(), dtype="Int64")
         if labels := read_labels(self.path):
             ids = frame.run + "/" + frame.layer + "/" + frame["index"].astype(str)
             written = ids.map(labels)
@@ -123,7 +127,8 @@ class Run(Displayed):
     @property
     def interactions(self) -> pd.DataFrame:
         """All interactions (columns of INTERACTIONS), by section, source and target."""
-        return _frame(pq.read_table(self.path / "interactions.parquet", schema=INTERACTIONS))
+        file = self.path / "interactions.parquet"
+        return _frame(pq.read_table(file, schema=INTERACTIONS, use_threads=False))
 
     def sections(self) -> Iterator[pd.DataFrame]:
         """Yield the interactions of one section after the other, in the order of the layers.
@@ -151,9 +156,7 @@ class Run(Displayed):
             for each in self.layers
         ]
         columns = ("layer", "features", "PCA rank", "width", "kind")
-        view = View(columns, rows, frozenset(columns[1:4]))
-        text = "\n".join([about, *view.lines()])
-        return Display(text, block(paragraph(about), table_html(view)))
+        return Display(about, View(columns, rows, frozenset(columns[1:4])))
 
 
 def row_group_layer(file: pq.ParquetFile, group: int) -> str:
@@ -163,7 +166,7 @@ def row_group_layer(file: pq.ParquetFile, group: int) -> str:
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
-    frame = table.to_pandas()
+    frame = table.to_pandas(use_threads=len(table) > FEW)
     assert isinstance(frame, pd.DataFrame)
     return frame
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lib_graph.errors import RunError
-from lib_graph.run.folder import Run
+from lib_graph.run.folder import FEW, Run
 from lib_graph.run.kept import Origin, kept_as
 from lib_graph.run.prompt import NODE_COLUMNS
 from lib_graph.run.schema import FEATURES, INTERACTIONS, SCHEMA_VERSION, Manifest
@@ -54,7 +54,10 @@ def write_rows(
         pq.ParquetWriter(temporary, schema, dictionary_pagesize_limit=page) as writer,
     ):
         for frame in frames:
-            table = pa.Table.from_pandas(frame[schema.names], schema, preserve_index=False)
+            table = pa.Table.from_pandas(
+                frame[schema.names], schema, preserve_index=False,
+                nthreads=None if len(frame) > FEW else 1,
+            )  # fmt: skip
             table = table.replace_schema_metadata(schema.metadata)
             writer.write_table(table, row_group_size=len(frame) or None)
 

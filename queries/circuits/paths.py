@@ -52,7 +52,7 @@ class Path:
     labels: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Paths(Displayed):
     """The strongest paths, the strongest first: what was asked, and the statements that ran."""
 

@@ -210,7 +210,7 @@ def test_usual_fields_are_those_of_the_real_files() -> None:
             layer = "E" if node.role == "embedding" else node.layer
             number = graph.number(node)
             usual = usual_fields(node.role, layer, number, node.position, node.probability)
-            differ = {key for key in usual if node.raw[key] != usual[key]}
+            differ = {key for key in usual if node.given[key] != usual[key]}
             assert differ <= ({"layer", "is_target_logit"} if node.role == "logit" else set())
 
 
