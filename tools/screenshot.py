@@ -52,7 +52,8 @@ def take(store: str, run: str, feature: str, file: Path = PICTURE) -> None:
                 page.wait_for_selector("#outputs")
                 whole = Image.open(io.BytesIO(page.screenshot()))
                 browser.close()
-            whole.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(file, optimize=True)
+            few = whole.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
+            few.save(file, optimize=True)
         finally:
             server.should_exit = True
             thread.join()

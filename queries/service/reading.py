@@ -125,6 +125,8 @@ def view(service: TheService, graph: RunGraph, share: Share = defaults.KEPT) -> 
         found = graph.overview(share=share, ranked=ranked)
         return answer(graph.run, view_data(found, ranked), found.statements)
 
+    if graph.store.columns() is None:  # nothing tells when another process has written a label
+        return find()
     return service.once(graph, "view", share, find=find)
 
 
