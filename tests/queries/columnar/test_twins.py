@@ -174,7 +174,7 @@ def test_the_docs_name_every_text_without_a_twin() -> None:
              for name in re.findall(r"`([\w/]+)`", row.split("|")[1])}  # fmt: skip
     texts = [*CYPHER.glob("*.cypher"), *CYPHER.glob("library/*.cypher")]
     names = {str(path.relative_to(CYPHER).with_suffix("")) for path in texts}
-    of_the_index = {"runs", "all_runs"}  # rows of the index, or of runs that no column has
+    of_the_index = {"runs", "all_runs"}  # whose rows stand in index.json
     assert named == names - set(TWINS) - set(STORE_TWINS) - of_the_index
 
 
