@@ -14,6 +14,8 @@ from torch.autograd.functional import jacobian
 
 import lib_graph
 from lib_graph.analysis.examples import find_examples
+from lib_graph.building.cross_layer import aligned
+from lib_graph.dictionaries import read_dictionaries
 from lib_graph.errors import UsageError
 from lib_graph.networks.subject import Subject
 from tests.lib_graph.nets import random_
@@ -232,3 +234,13 @@ def test_what_cannot_be_handed_on_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"'b' of blocks\.1\.mlp\.hook_in, 'a' of blocks\.0"):
         build(tmp_path / "run", *turned, layers=["b=1.mlp:in", "a=2.mlp:in", "output"])
     assert not (tmp_path / "run").exists()
+
+
+def test_what_is_written_to_blocks_without_a_transcoder_is_left_out(tmp_path):
+    folder = written(tmp_path / "clt")
+    found = {f"at {i}": read_dictionaries(folder / f"W_enc_{i}.safetensors")[0] for i in (0, 2)}
+    held = aligned(found, ["input", "at 0", "at 2", "output"])
+    assert list(held) == ["at 0", "at 2"]
+    decoders = [each["W_dec"].double() for each in parts()]
+    assert torch.equal(held["at 0"].decoders, decoders[0][:, [0, 2]])
+    assert torch.equal(held["at 2"].decoders, decoders[2])
