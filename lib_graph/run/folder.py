@@ -18,8 +18,10 @@ from pydantic import ValidationError
 from lib_graph.errors import NotFoundError, RunError
 from lib_graph.run.labels import read_labels, write_label
 from lib_graph.run.schema import (
+    DATA_FILES,
     INTERACTIONS,
     SCHEMA_VERSION,
+    UNFINISHED,
     FeatureId,
     LayerInfo,
     Manifest,
@@ -159,6 +161,12 @@ class Run(Displayed):
         return Display(about, View(columns, rows, frozenset(columns[1:4])))
 
 
+def is_unfinished(folder: Path) -> bool:
+    """Return whether a folder has what a build leaves before it is done."""
+    begun = (folder / UNFINISHED).exists() or any((folder / name).exists() for name in DATA_FILES)
+    return begun and not (folder / "manifest.json").exists()
+
+
 def row_group_layer(file: pq.ParquetFile, group: int) -> str:
     """Return the source layer of a row group (a row group holds one section)."""
     column = INTERACTIONS.get_field_index("source_layer")
@@ -173,9 +181,15 @@ def _frame(table: pa.Table) -> pd.DataFrame:
 
 def _read_manifest(path: Path) -> Manifest:
     if not path.is_file():
+        folder = str(path.parent)
+        if not is_unfinished(path.parent):
+            raise RunError(
+                f"{folder!r} is no run folder: it has no manifest.json. 'lib-graph build' makes "
+                "one."
+            )
         raise RunError(
-            f"{str(path.parent)!r} has no manifest.json: the build did not finish. Run the same "
-            "'lib-graph build' again; it goes on where it stopped."
+            f"{folder!r} has no manifest.json: the build did not finish. Run the same 'lib-graph "
+            "build' again; it goes on where it stopped."
         )
     try:
         text = path.read_text(encoding="utf-8")
