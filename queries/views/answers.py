@@ -10,7 +10,7 @@ from lib_graph.support.tables import records_of
 from lib_graph.support.texts import counted
 from lib_graph.support.view import View
 from queries.asking.tables import Table
-from queries.views.cells import fixed_cell, number_cell, text_cell
+from queries.views.cells import fixed_cell, number_cell, text_cell, value_cell
 from queries.views.scores import scores_line
 
 if TYPE_CHECKING:
@@ -221,13 +221,7 @@ def table_view(table: Table) -> View:
     """Return the rows of a text of the user's own."""
     columns = tuple(str(name) for name in table.frame.columns)
     numbers = [name for name in columns if table.frame[name].dtype.kind in "iuf"]
-    rows = [
-        tuple(
-            number_cell(cell) if isinstance(cell, float) else text_cell(cell)
-            for cell in row.values()
-        )
-        for row in table.records()
-    ]
+    rows = [tuple(value_cell(cell) for cell in row.values()) for row in table.records()]
     below = "" if rows else "No rows."
     return View(columns, rows, frozenset(numbers), below=below)
 
