@@ -96,7 +96,8 @@ def features_view(table: Table) -> View:
         )
         for row in table.records()
     ]
-    return View(columns, rows, frozenset(["importance", "variance"]), frozenset(["feature"]))
+    view = View(columns, rows, frozenset(["importance", "variance"]), frozenset(["feature"]))
+    return _without_empty(view, "importance", "variance")
 
 
 def interactions_view(table: Table | Circuit) -> View:
@@ -112,7 +113,8 @@ def interactions_view(table: Table | Circuit) -> View:
         )
         for row in table.records()
     ]
-    return View(columns, rows, frozenset(numbers), frozenset(["source", "target"]))
+    view = View(columns, rows, frozenset(numbers), frozenset(["source", "target"]))
+    return _without_empty(view, "stderr", "effect")
 
 
 def paths_view(paths: Paths) -> View:
@@ -257,6 +259,16 @@ def queries_view(table: Table) -> View:
     rows = [(row["name"], row["question"]) for row in table.records()]
     below = "'lib-graph queries NAME' shows one with its parameters."
     return View(("query", "question"), rows, whole=frozenset(["query"]), below=below)
+
+
+def _without_empty(view: View, *names: str) -> View:
+    """Leave out those columns of `names` in which no row says anything."""
+    told = [
+        at for at, name in enumerate(view.columns)
+        if name not in names or not view.rows or any(row[at] for row in view.rows)
+    ]  # fmt: skip
+    rows = [tuple(row[at] for at in told) for row in view.rows]
+    return replace(view, columns=tuple(view.columns[at] for at in told), rows=rows)
 
 
 def _labels(source: str | None, target: str | None) -> str:
