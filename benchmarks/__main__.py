@@ -20,6 +20,7 @@ import click
 from benchmarks.builds import measure_builds
 from benchmarks.cases import measure_build, measure_help, measure_store
 from benchmarks.graphs import COUNTS, measure_graphs
+from benchmarks.importing import measure_imports
 from benchmarks.measuring import Figure
 from benchmarks.modular_addition import measure_modular_addition
 from benchmarks.page import measure_page
@@ -67,9 +68,9 @@ def main(
     jobs, beside those of the version that LIB_GRAPH_BASELINE names (`git worktree add`);
     `sections` and `modular-addition` compare closed forms with loops over backward passes; `builds`
     holds whole builds against the memory they announced, and `smollm2` makes the graph of a
-    language model of 135M parameters, once, in
-    about half an hour. `stores` loads runs of 110,000 and 2.25M interactions and asks about them,
-    with this code and with that of an older commit; `graphs` loads 50 and 150 attribution graphs
+    language model of 135M parameters, once, in about half an hour. `stores` loads runs of 110,000
+    and 2.25M interactions and asks about them, with this code and with that of an older commit, and
+    has a Neo4j server's own import take them in; `graphs` loads 50 and 150 attribution graphs
     and asks about a feature in all of them; `page` opens the page of such a run in
     Chromium. The file keeps what other parts found on this
     machine before. CPU seconds mean something on a quiet machine only: waiting threads count as
@@ -131,6 +132,8 @@ def _measure(part: str, repeat: int, neo4j: bool, large: bool) -> Iterator[list[
         with tempfile.TemporaryDirectory() as name:
             sizes = tuple(SIZES) if large else tuple(SIZES)[:-1]
             yield from measure_stores(Path(name), repeat, sizes)
+            if neo4j:
+                yield from measure_imports(Path(name), sizes)
     elif part == "graphs":
         with tempfile.TemporaryDirectory() as name:
             counts = COUNTS if large else COUNTS[:-1]

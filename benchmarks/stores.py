@@ -21,7 +21,7 @@ from statistics import median
 
 from benchmarks.measuring import Figure
 
-__all__ = ["SIZES", "TODAY", "measure_stores", "questions", "write_run"]
+__all__ = ["SIZES", "TODAY", "measure_stores", "peak_gb", "questions", "write_run"]
 
 TODAY = "f00e1b0"
 SIZES = {"110k": 111, "2.25M": 500, "10M": 1054}
@@ -101,10 +101,10 @@ def one(what: str, run: str, store: str) -> None:
                 before = time.process_time()
             questions()[what](graph)
     seconds = time.process_time() - before
-    print(json.dumps({"seconds": seconds, "peak": _peak()}))
+    print(json.dumps({"seconds": seconds, "peak": peak_gb()}))
 
 
-def _peak() -> float:
+def peak_gb() -> float:
     """Return the peak of this process's memory in GB, whichever lib-graph it runs."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e9

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lib_graph.cli.commands import command, progress
+from lib_graph.errors import RunError
 
 __all__ = ["compact", "ingest", "upgrade"]
 
@@ -40,20 +41,38 @@ def ingest(run: Path, store: str | None, replace: bool) -> None:
     lib-graph ingest runs/modular-addition --store neo4j://localhost
     lib-graph ingest graphs/dallas-austin.json
     """  # noqa: D301  \b is click's mark
-    if (run / "manifest.json").exists() or not run.exists() or _is_unfinished(run):
+    from lib_graph.run.folder import is_unfinished
+
+    if not run.exists():
+        raise RunError(
+            f"There is no {str(run)!r}: no run folder, which 'lib-graph build' makes, and no "
+            "attribution graph (a JSON file)."
+        )
+    if (run / "manifest.json").exists() or is_unfinished(run):
         from ingest.loading import load
 
         click.echo(str(load(run, store, replace=replace, progress=progress())))
         return
+    _ingest_graphs(run, store, replace)
+
+
+def _ingest_graphs(path: Path, store: str | None, replace: bool) -> None:
+    """Load graphs, and say of each what was done, below the progress."""
     from ingest.graph_loading import load_graphs
 
-    for report in load_graphs(run, store, replace=replace, progress=progress()):
-        click.echo(str(report))
+    lines: list[str] = []
+    try:
+        for report in load_graphs(path, store, replace=replace, progress=progress()):
+            lines.append(str(report))
+    except RunError:  # of a file that is no graph: the others are loaded
+        _print(lines)
+        raise
+    _print(lines)
 
 
-def _is_unfinished(folder: Path) -> bool:
-    """Return whether a folder has what a build leaves before it is done."""
-    return (folder.is_dir() and any(folder.glob("*.parquet"))) or any(folder.glob(".partial*"))
+def _print(lines: list[str]) -> None:
+    for line in lines:
+        click.echo(line)
 
 
 @command(short_help="Bring a store of an older lib-graph up to date.")

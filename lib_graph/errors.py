@@ -2,7 +2,7 @@
 
 LibGraphError                exit 1
 ├── UsageError               exit 2   an argument or option that cannot be used
-│   └── NotFoundError        exit 2   a name that is not there, with the closest one
+│   └── NotFoundError        exit 2   a name that is not there, with those that are
 ├── ModelError               exit 1   a checkpoint, its configuration, weights or activations
 │   └── UntraceableError     exit 1   a module whose computation torch.export cannot trace
 ├── RunError                 exit 1   a run folder with a damaged or missing file
@@ -34,6 +34,9 @@ __all__ = [
     "UsageError",
 ]
 
+NEAR = 0.5  # difflib's ratio: what is less alike is not what was meant
+NAMED = 5  # of the names that there are, where none is near
+
 
 class LibGraphError(Exception):
     """The root of all errors that lib-graph raises on purpose."""
@@ -52,13 +55,22 @@ class NotFoundError(UsageError):
 
     >>> print(NotFoundError("layer", "ln2", ["ln1.0", "ln2.0"], "List them with 'lib-graph runs'."))
     Layer 'ln2' not found. Closest: 'ln2.0'. List them with 'lib-graph runs'.
+    >>> print(NotFoundError("layer", "mlp", ["ln1.0", "ln2.0"]))
+    Layer 'mlp' not found. There are 'ln1.0', 'ln2.0'.
     """
 
     def __init__(self, what: str, name: str, known: Iterable[str], advice: str = "") -> None:
-        close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)
-        parts = [f"{what[:1].upper()}{what[1:]} {name!r} not found."]
-        parts += [f"Closest: {close[0]!r}."] if close else [f"There is no {what} at all."]
-        super().__init__(" ".join([*parts, advice]).strip())
+        names = list(known)
+        close = difflib.get_close_matches(name, names, n=1, cutoff=NEAR)
+        if close:
+            others = f"Closest: {close[0]!r}."
+        elif names:
+            more = ", …" if len(names) > NAMED else ""
+            others = f"There are {', '.join(map(repr, names[:NAMED]))}{more}."
+        else:
+            others = f"There is no {what} at all."
+        parts = [f"{what[:1].upper()}{what[1:]} {name!r} not found.", others, advice]
+        super().__init__(" ".join(parts).strip())
 
 
 class ModelError(LibGraphError):

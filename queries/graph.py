@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from ingest.store.closing import Closing
 from lib_graph.errors import UsageError
 from lib_graph.support import defaults
+from lib_graph.support.arguments import checked, checked_class
 from lib_graph.support.progress import USUAL, Progress
 from lib_graph.support.showing import Display, Displayed
+from lib_graph.support.texts import counted
 from queries.asking.ablations import Ablations, find_ablations
 from queries.asking.ends import find_ends
 from queries.asking.labelling import label_feature
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
 __all__ = ["Graph", "open_graph"]
 
 
+@checked
 def open_graph(store: Any = None, run: str | None = None) -> Graph:
     """Return one run of a graph store, to ask questions of.
 
@@ -77,6 +80,7 @@ def open_graph(store: Any = None, run: str | None = None) -> Graph:
         raise
 
 
+@checked_class
 class Graph(Closing, Displayed):
     """One complete run in a store. Made by `open_graph`.
 
@@ -91,7 +95,9 @@ class Graph(Closing, Displayed):
         self._known = Reader(store, run.id, skips=run.prompt is not None)
 
     def __repr__(self) -> str:
-        return f"Graph({self.store.name!r}, run={self.run.id!r})"
+        run = self.run
+        size = f"{counted(run.features, 'feature')}, {counted(run.interactions, 'interaction')}"
+        return f"<Graph of run {run.name} ({run.id}) in {self.store.name}: {size}>"
 
     def close(self) -> None:
         """Close the store if it was opened for this graph."""

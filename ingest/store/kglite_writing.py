@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import kglite
 
-from ingest.schema import CONSTANT, INTERACTS, NodeTable, RelationshipTable
+from ingest.schema import (
+    CIRCUIT,
+    COMMUNITY,
+    CONSTANT,
+    INTERACTS,
+    NodeTable,
+    RelationshipTable,
+)
 from ingest.store.bulk import records
 from ingest.store.kglite_texts import kglite_errors, rows_of, run_text
 from ingest.store.protocol import Parameters, Row
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Written"]
 
+BESIDE = (CIRCUIT, COMMUNITY)  # no columns have them, and no text writes other nodes with them
 WIDE = 2000  # targets of a source: kglite's own bulk call compares each with all before it
 
 
@@ -45,7 +53,8 @@ class Written:
     def execute(self, cypher: str, parameters: Parameters | None = None) -> list[Row]:
         """Run a text, which may write, and return its rows."""
         view = self.view(cypher, parameters)
-        if any((view.stats or {}).values()):
+        beside = any(f":{table.label} " in cypher for table in BESIDE)
+        if not beside and any((view.stats or {}).values()):
             about = any(table.type in cypher for table in (INTERACTS, CONSTANT))
             self._touch((parameters or {}).get("run"), interactions=about)
         return rows_of(view)
@@ -54,8 +63,9 @@ class Written:
         """Create a node per row. Raises StoreError if one is there already."""
         if not len(frame):
             return
-        for run in frame["run" if "run" in table.properties else "id"].unique():
-            self._touch(run, interactions=False)
+        if table not in BESIDE:
+            for run in frame["run" if "run" in table.properties else "id"].unique():
+                self._touch(run, interactions=False)
         with kglite_errors():
             report = self.graph.add_nodes(frame[list(table.properties)], table.label, "id")
         if report["nodes_created"] != len(frame):

@@ -24,7 +24,8 @@ from lib_graph.method.network import Batch, Network
 from lib_graph.networks import Subject, load_subject
 from lib_graph.run import Manifest, Run
 from lib_graph.run.config import BuildConfig
-from lib_graph.run.kept import UNFINISHED, Origin
+from lib_graph.run.kept import Origin
+from lib_graph.run.schema import UNFINISHED
 from lib_graph.support import defaults
 from lib_graph.support.devices import CPU, device_named
 from lib_graph.support.progress import Progress

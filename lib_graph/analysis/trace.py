@@ -24,7 +24,8 @@ from lib_graph.method.dictionary import most_important
 from lib_graph.method.rules import Rule
 from lib_graph.networks import Subject
 from lib_graph.run import Run
-from lib_graph.run.kept import UNFINISHED, Origin, clear, finished, graph_of
+from lib_graph.run.kept import Origin, clear, finished, graph_of
+from lib_graph.run.schema import UNFINISHED
 from lib_graph.run.writing import write_features, write_interactions, write_manifest
 from lib_graph.support import defaults
 from lib_graph.support.files import locked

@@ -20,7 +20,7 @@ from lib_graph.building.job import Job, prepare
 from lib_graph.building.options import Options
 from lib_graph.building.origin import run_id
 from lib_graph.data.text import Text
-from lib_graph.errors import UsageError
+from lib_graph.errors import ModelError, UsageError
 from lib_graph.method.basis import LayerBasis
 from lib_graph.method.dictionary import Basis, Dictionary
 from lib_graph.method.network import Layer
@@ -107,6 +107,10 @@ def _built(job: Job, name: str | None, force: bool) -> Run:
     try:
         bases = bases_stage(job, force=force)
         interactions_stage(job, bases)
+    except ModelError:  # which the same build would meet again
+        if job.world.first:
+            job.passes.close()
+        raise
     finally:
         job.samples.close()
     job.world.wait()

@@ -16,8 +16,9 @@ from lib_graph.method.dictionary import Basis
 from lib_graph.method.moments import InteractionMoments
 from lib_graph.method.network import Layer
 
-__all__ = ["feature_frame", "section_frames", "shares"]
+__all__ = ["feature_frame", "section_frames", "shares", "without_noise"]
 
+NOISE = 1e-7  # of a root mean square: float32's rounding, far below any mean's standard error
 ROWS = 1 << 18  # of a table, beside which there is its copy in the file's format
 
 
@@ -74,6 +75,7 @@ def section_frames(
     constant feature, which `sources` begins with. A frame has no more than about `ROWS` rows.
     """
     columns = {name: _array(getattr(moments, name)) for name in ("strength", "stderr", "effect")}
+    columns["effect"] = without_noise(columns["effect"], columns["strength"])
     into = np.tile(_array(targets), len(sources))
     constant = np.repeat(_array(sources) == 0, len(targets))
     share = shares(columns["strength"].ravel(), into, constant)
@@ -91,6 +93,19 @@ def section_frames(
                 **{name: values[here].ravel() for name, values in columns.items()},
             }
         )
+
+
+def without_noise(
+    effect: np.ndarray[Any, np.dtype[np.float64]], strength: np.ndarray[Any, np.dtype[np.float64]]
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return effects, those 0 whose sign is rounding: below NOISE √strength (docs/method.md §4).
+
+    Through a linear section the mean of what a centred feature does is 0, and computed as 1e-16.
+
+    >>> without_noise(np.array([-2.0, -1e-16, 1e-9]), np.array([4.0, 4.0, 1e-9]))
+    array([-2.e+00,  0.e+00,  1.e-09])
+    """
+    return np.where(np.abs(effect) < NOISE * np.sqrt(strength), 0.0, effect)
 
 
 def _array(values: Tensor) -> np.ndarray[Any, Any]:

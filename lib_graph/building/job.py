@@ -35,7 +35,8 @@ from lib_graph.method.dictionary import Basis
 from lib_graph.method.network import Network
 from lib_graph.method.rules import Rule
 from lib_graph.networks import Subject
-from lib_graph.run.kept import UNFINISHED, Origin
+from lib_graph.run.kept import Origin
+from lib_graph.run.schema import UNFINISHED
 from lib_graph.support.devices import CPU
 from lib_graph.support.files import json_sha256, write_json
 from lib_graph.support.processes import ALONE, World

@@ -40,7 +40,7 @@ def train() -> None:
 def modular_addition(out: Path, modulus: int, seed: int, max_steps: int) -> None:
     """Train the papers' one-layer transformer for (a + b) mod p, until its test accuracy is 1.
 
-    It takes about two minutes on one core.
+    It takes about a minute on one core.
 
     \b
     lib-graph train modular-addition --out my-model

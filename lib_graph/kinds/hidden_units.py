@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lib_graph.kinds.norm import Norm
+from lib_graph.kinds.switching import Switching
 from lib_graph.kinds.tail import Tail, read_first, write_last
 from lib_graph.method.ends import Ends, Narrow, in_blocks
 from lib_graph.method.kind import Kind
@@ -26,12 +27,13 @@ from lib_graph.method.linear_map import LinearMap
 from lib_graph.method.moments import InteractionMoments, counted_rows
 from lib_graph.method.question import Question
 from lib_graph.method.rules import Rule
-from lib_graph.support.devices import exact, temporary
+from lib_graph.support.devices import exact, on_card, temporary
 
 __all__ = ["Branch", "HiddenUnits", "affine"]
 
 
 ELEMENTS = 1 << 20  # of a temporary
+HELD = 1 << 22  # of the Jacobians of all rows that are held at once
 
 
 class Branch(NamedTuple):
@@ -153,6 +155,10 @@ class HiddenUnits(Kind, ABC):
         f, readout = question.f, question.readout
         along, inward = self._along(f.flatten(0, 1), question.rule), self._inward()
         inward, out = question.inverse @ inward, self.w_out @ readout.rotation
+        switched = self._switched(question, along, inward, out)
+        if switched is not None:
+            yield from switched
+            return
         most = max(1, temporary(f, ELEMENTS) // (len(inward) * out.numel()))
         for which, rows, f_hat in question.sources(most):
             c = inward[:, which]
@@ -166,6 +172,28 @@ class HiddenUnits(Kind, ABC):
                     attributions.addcmul_(turned, (carried @ out)[:, None])
             attributions.mul_(f_hat.flatten(0, 1)[..., None])
             yield readout.moments(attributions.unflatten(0, f.shape[:2]).permute(2, 0, 1, 3))
+
+    def _switched(
+        self,
+        question: Question,
+        along: Sequence[tuple[float, _Slopes]],
+        inward: Float[Tensor, "b j h"],
+        out: Float[Tensor, "h r"],
+    ) -> Iterator[InteractionMoments] | None:
+        """Return the interactions by way of the units that switch between rows, if they are few.
+
+        Not with a norm, whose factor changes all slopes, nor on a card: products are small here.
+        """
+        slopes, carried, _ = along[0][1]
+        sources, targets = inward.shape[1], out.shape[1]
+        most = min(sources, max(question.chunk, HELD // (len(slopes) * targets)))
+        if carried is not None or on_card(slopes.device):
+            return None
+        switching = Switching.of(slopes.flatten(1), most * targets)
+        if switching is None:
+            return None
+        u, v = inward.mT.flatten(0, 1), out.repeat(len(inward), 1)
+        return _moments_of_rows(replace(question, chunk=most), switching, u, v)
 
     def narrowed(self, ends: Ends) -> Narrow:
         """Return c ↦ (c D + o + h W_out + b_out) R, with branches of c, or of a norm's ĉ."""
@@ -201,6 +229,19 @@ class HiddenUnits(Kind, ABC):
         into = [LinearMap(*each, norm, reader(i)) for i, each in enumerate(self._branches())]
         hidden = LinearMap("w_out", self.w_out, self.b_out, lambda f: self._hidden(self._before(f)))
         return (*into, hidden)
+
+
+def _moments_of_rows(
+    question: Question, switching: Switching, u: Float[Tensor, "h j"], v: Float[Tensor, "h r"]
+) -> Iterator[InteractionMoments]:
+    """Yield the moments of A_itj, sources in pieces that stay in the caches."""
+    readout, positions = question.readout, question.f.shape[:2]
+    for which, rows, values in question.sources():
+        jacobians = switching.jacobians(rows @ readout.rotation, u[:, which], v)
+        f_hat = values.flatten(0, 1)[..., None]
+        each = max(1, ELEMENTS // 2 // jacobians[:, 0].numel())
+        for some, weights in zip(jacobians.split(each, 1), f_hat.split(each, 1), strict=True):
+            yield readout.moments((some * weights).unflatten(0, positions).permute(2, 0, 1, 3))
 
 
 def _same(x: Tensor) -> Tensor:

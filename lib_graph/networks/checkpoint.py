@@ -114,6 +114,11 @@ def _file(folder: Path, name: str) -> Path:
         raise ModelError(
             f"There is no model folder {str(folder)!r}. Give a folder with {WEIGHTS} and {CONFIG}."
         )
+    if (folder / "manifest.json").is_file():
+        raise ModelError(
+            f"{str(folder)!r} is a run folder, not a model. Name the model that it was built from, "
+            f"or load the run: 'lib-graph ingest {folder}'."
+        )
     if not (folder / name).is_file():
         raise ModelError(f"{str(folder)!r} has no {name}. A model needs {WEIGHTS} and {CONFIG}.")
     return folder / name

@@ -20,6 +20,7 @@ from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.method.kind import Kind
 from lib_graph.method.transcoder import Transcoder
 from lib_graph.run import Loading
+from lib_graph.support.texts import counted
 
 __all__ = ["Kinds", "Subject"]
 
@@ -28,7 +29,7 @@ NUMBERS = Notation()
 LIST = "List what can be a layer with 'lib-graph layers"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Subject:
     """A network, the data its averages are over, and its layers.
 
@@ -62,6 +63,10 @@ class Subject:
     hooks: Hooks = field(default_factory=Hooks)
     stand_ins: Mapping[str, Transcoder] = field(default_factory=dict)
     answers: Callable[[], Sequence[str | None]] | None = None
+
+    def __repr__(self) -> str:
+        samples, layers = len(self.inputs[0]), ", ".join(self.layers)
+        return f"<Subject {self.name}: {counted(samples, 'sample')}, layers {layers}>"
 
     @classmethod
     def of(

@@ -13,11 +13,12 @@ from lib_graph.run.examples import NAME, read_examples
 from lib_graph.run.folder import Run
 from lib_graph.run.schema import INTERACTIONS, FeatureId
 from lib_graph.support import defaults
+from lib_graph.support.texts import counted
 
 __all__ = ["Feature", "find_feature", "read_feature"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Feature:
     """A feature with its examples and its strongest interactions.
 
@@ -41,6 +42,12 @@ class Feature:
     examples: pd.DataFrame | None
     inputs: pd.DataFrame
     outputs: pd.DataFrame
+
+    def __repr__(self) -> str:
+        label = "" if self.label is None else f", label {self.label}"
+        inputs, outputs = len(self.inputs), len(self.outputs)
+        ends = f"{counted(inputs, 'input')} and {counted(outputs, 'output')}"
+        return f"<Feature {self.id}: {self.role}{label}, {ends}>"
 
 
 def find_feature(text: str) -> tuple[Run, str, int] | None:

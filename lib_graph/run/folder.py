@@ -18,14 +18,16 @@ from pydantic import ValidationError
 from lib_graph.errors import NotFoundError, RunError
 from lib_graph.run.labels import read_labels, write_label
 from lib_graph.run.schema import (
+    DATA_FILES,
     INTERACTIONS,
     SCHEMA_VERSION,
+    UNFINISHED,
     FeatureId,
     LayerInfo,
     Manifest,
 )
 from lib_graph.support.files import file_sha256
-from lib_graph.support.showing import Display, Displayed, block, paragraph, table_html
+from lib_graph.support.showing import Display, Displayed
 from lib_graph.support.view import View
 
 __all__ = ["FEW", "Run", "row_group_layer"]
@@ -34,7 +36,7 @@ FEW = 100_000  # rows; of fewer, threads cost more than they bring
 AGAIN = "Build the run again with --replace."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run(Displayed):
     """A run folder that is complete and undamaged. Open one with `Run.open(folder)`."""
 
@@ -156,9 +158,13 @@ class Run(Displayed):
             for each in self.layers
         ]
         columns = ("layer", "features", "PCA rank", "width", "kind")
-        view = View(columns, rows, frozenset(columns[1:4]))
-        text = "\n".join([about, *view.lines()])
-        return Display(text, block(paragraph(about), table_html(view)))
+        return Display(about, View(columns, rows, frozenset(columns[1:4])))
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Return whether a folder has what a build leaves before it is done."""
+    begun = (folder / UNFINISHED).exists() or any((folder / name).exists() for name in DATA_FILES)
+    return begun and not (folder / "manifest.json").exists()
 
 
 def row_group_layer(file: pq.ParquetFile, group: int) -> str:
@@ -175,9 +181,15 @@ def _frame(table: pa.Table) -> pd.DataFrame:
 
 def _read_manifest(path: Path) -> Manifest:
     if not path.is_file():
+        folder = str(path.parent)
+        if not is_unfinished(path.parent):
+            raise RunError(
+                f"{folder!r} is no run folder: it has no manifest.json. 'lib-graph build' makes "
+                "one."
+            )
         raise RunError(
-            f"{str(path.parent)!r} has no manifest.json: the build did not finish. Run the same "
-            "'lib-graph build' again; it goes on where it stopped."
+            f"{folder!r} has no manifest.json: the build did not finish. Run the same 'lib-graph "
+            "build' again; it goes on where it stopped."
         )
     try:
         text = path.read_text(encoding="utf-8")

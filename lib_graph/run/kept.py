@@ -22,11 +22,11 @@ from safetensors import SafetensorError, safe_open
 
 from lib_graph.errors import ConflictError, RunError
 from lib_graph.run.folder import Run
-from lib_graph.run.schema import DATA_FILES
+from lib_graph.run.schema import DATA_FILES, UNFINISHED
 from lib_graph.support.progress import USUAL, Progress
 
 __all__ = [
-    "KEPT", "UNFINISHED", "Kept", "Origin", "checked_origin", "clear", "differing", "finished",
+    "KEPT", "Kept", "Origin", "checked_origin", "clear", "differing", "finished",
     "graph_of", "kept_as", "made_from", "read_rows", "up_to_date",
 ]  # fmt: skip
 
@@ -56,7 +56,6 @@ class Kept:
         return self.pattern in DATA_FILES
 
 
-UNFINISHED = ".partial"  # the folder of what a build, or a trace, has not finished
 ABLATE = "ablate RUN edges"
 STUDY = "reproduce language-models MODEL --text TEXT"
 KEPT = (

@@ -18,6 +18,7 @@ __all__ = [
     "FEATURES",
     "INTERACTIONS",
     "SCHEMA_VERSION",
+    "UNFINISHED",
     "DataInfo",
     "FeatureId",
     "LayerInfo",
@@ -54,6 +55,7 @@ INTERACTIONS = pa.schema(
         ("share", pa.float64()),
     ]
 )
+UNFINISHED = ".partial"  # the folder of what a build, or a trace, has not finished
 DATA_FILES = ("bases.safetensors", "features.parquet", "interactions.parquet")
 
 

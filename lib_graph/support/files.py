@@ -110,12 +110,17 @@ def json_sha256(value: Any) -> str:
 def locked(folder: Path) -> Iterator[None]:
     """Hold a folder, made if need be, for one process at a time.
 
+    Where what was to be written is refused, and nothing of it is there, nothing stays: neither the
+    lock nor a folder that was made for it.
+
     Raises ConflictError if another process holds it, or if it is a file.
     """
     if folder.exists() and not folder.is_dir():
         raise ConflictError(f"{str(folder)!r} is a file, not a folder. Choose another folder.")
+    made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
+    lock = folder / ".lock"
+    with lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -123,4 +128,11 @@ def locked(folder: Path) -> Iterator[None]:
                 f"Another process is writing to {str(folder)!r}. Wait for it, or choose another "
                 "folder."
             ) from error
-        yield
+        try:
+            yield
+        except BaseException:
+            if list(folder.iterdir()) == [lock]:
+                lock.unlink()
+                if made:
+                    folder.rmdir()
+            raise

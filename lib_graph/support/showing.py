@@ -1,4 +1,4 @@
-"""What a notebook shows of an object: a table as HTML, and the same as plain text.
+"""What Python and notebooks show of an object: a table as plain text, and the same as HTML.
 
 Texts have the colour of the page around them and lines are half transparent, so that it is as good
 in a dark notebook as in a light one. Every text is escaped: labels are other people's.
@@ -7,17 +7,19 @@ in a dark notebook as in a light one. Every text is escaped: labels are other pe
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any
 
-from lib_graph.support.texts import printable
+from lib_graph.support.texts import counted, printable
 from lib_graph.support.view import View
 
 __all__ = ["Bar", "Display", "Displayed", "block", "paragraph", "table_html"]
 
 MOST = 50  # rows: a notebook keeps what it shows
+FIRST, WIDTH = 10, 80  # rows and letters of a line, of what Python shows
+NO_TABLE = View((), ())
 STYLE = """
 .lib-graph {font-size: 13px; line-height: 1.4; overflow-x: auto}
 .lib-graph table {border-collapse: collapse; margin: 4px 0; color: inherit; background: none}
@@ -32,14 +34,6 @@ STYLE = """
 .lib-graph p {margin: 4px 0; white-space: pre-line}
 """.strip()
 WIDE = 80  # pixels of a bar for 1
-
-
-@dataclass(frozen=True)
-class Display:
-    """Two ways to show the same."""
-
-    text: str
-    html: str
 
 
 @dataclass(frozen=True)
@@ -62,8 +56,45 @@ class Bar:
         return f'<i class="{sign}" style="width: {width}px" aria-hidden="true"></i>'
 
 
+@dataclass(frozen=True)
+class Display:
+    """What is shown of an answer: what it is, and its table.
+
+    As HTML some columns have a bar below each cell, and `picture`, which makes HTML, stands above.
+    """
+
+    about: str
+    view: View = NO_TABLE
+    bars: Mapping[str, Sequence[Bar]] = field(default_factory=dict)
+    picture: Callable[[], str] = str
+
+    def text(self) -> str:
+        """Return it as plain text: the first rows, none over the width of a terminal.
+
+        >>> print(Display("2 numbers", View(("n",), [("1",), ("2",)])).text())
+        2 numbers
+        n
+        1
+        2
+        """
+        rows, rest = self.view.rows, len(self.view.rows) - FIRST
+        first = map(_cut, replace(self.view, rows=rows[:FIRST]).lines()) if rows else []
+        more = f"… {counted(rest, 'more row')}" if rest > 0 else ""
+        parts = [self.about, self.view.above, *first, more, self.view.below]
+        return "\n".join(filter(None, parts))
+
+    def html(self) -> str:
+        """Return it as a block of a notebook."""
+        view = self.view
+        table = table_html(view, self.bars) if view.columns else ""
+        return block(
+            paragraph(self.about), self.picture(), paragraph(view.above), table,
+            paragraph(view.below),
+        )  # fmt: skip
+
+
 class Displayed(ABC):
-    """What shows itself in a notebook and at an IPython prompt."""
+    """What shows itself in Python, at an IPython prompt and in a notebook."""
 
     __slots__ = ()
 
@@ -71,12 +102,19 @@ class Displayed(ABC):
     def _display(self) -> Display:
         """Return what is shown."""
 
+    def __repr__(self) -> str:
+        return self._display().text()
+
     def _repr_html_(self) -> str:
-        return self._display().html
+        return self._display().html()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         found = self._display()
-        return {"text/plain": found.text, "text/html": found.html}
+        return {"text/plain": found.text(), "text/html": found.html()}
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"
 
 
 def block(*parts: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pandas as pd
 
 from lib_graph.run.ablations import ABLATION
+from lib_graph.support.showing import Display, Displayed
 from queries.asking.places import StoredLayer
 from queries.asking.reader import Reader
 from queries.asking.statements import Statement, read_text
@@ -16,8 +17,8 @@ from queries.asking.statements import Statement, read_text
 __all__ = ["Ablations", "find_ablations"]
 
 
-@dataclass(frozen=True, eq=False)
-class Ablations:
+@dataclass(frozen=True, eq=False, repr=False)
+class Ablations(Displayed):
     """The rows of a run's ablation.parquet (columns of ABLATION), by layer.
 
     Those of another run are of the same network in another basis. `metric` is what scores are, but
@@ -27,12 +28,17 @@ class Ablations:
     run: str
     metric: str
     frame: pd.DataFrame
-    statements: tuple[Statement, ...] = field(default=(), repr=False)
+    statements: tuple[Statement, ...] = ()
 
     def of_kind(self, kind: str) -> pd.DataFrame:
         """Return the rows of one kind, those of the run itself first."""
         rows = self.frame[self.frame["kind"] == kind]
         return rows.iloc[(rows["run"] != self.run).to_numpy().argsort(kind="stable")]
+
+    def _display(self) -> Display:
+        from queries.notebook.answers import rows_display
+
+        return rows_display(f"ablations of run {self.run}, {self.metric}", self.frame, self.run)
 
 
 def find_ablations(reader: Reader, layers: Sequence[StoredLayer]) -> Ablations | None:

@@ -26,6 +26,9 @@ class Statement:
     text: str
     parameters: Mapping[str, Any]
 
+    def __str__(self) -> str:
+        return self.for_browser()
+
     def for_browser(self) -> str:
         """Return what to paste into Neo4j Browser or cypher-shell: parameters, then the text.
 

@@ -21,7 +21,7 @@ TYPES = {
 TEXTS = ("id", "layer", "role", "label", "source", "target", "source_label", "target_label")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Table(Displayed):
     """Rows with named columns, and the statements that gave them."""
 

@@ -7,7 +7,7 @@ strongest paths, the strongest interactions), it is one and the same object here
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,7 @@ __all__ = ["Circuit", "circuit_from_pairs", "circuit_from_shares", "to_networkx"
 STRENGTHS = ["source", "target", "strength", "stderr", "effect", "share"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Circuit(Displayed):
     """Features and interactions of one run.
 
@@ -51,7 +51,7 @@ class Circuit(Displayed):
     query: Mapping[str, Any]
     features: pd.DataFrame
     interactions: pd.DataFrame
-    statements: tuple[Statement, ...] = field(default=(), repr=False)
+    statements: tuple[Statement, ...] = ()
     name: str | None = None
     scores: Scores | None = None
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from lib_graph.errors import UsageError
+from lib_graph.support.showing import Display, Displayed
 from lib_graph.support.tables import Record, records_of
 from queries.asking.places import StoredLayer
 from queries.asking.reader import Reader
@@ -26,8 +27,8 @@ __all__ = ["Overview", "Ranked", "find_overview", "rank_interactions"]
 COLUMNS = ("source", "target", "strength", "effect", "share", "kept_at")
 
 
-@dataclass(frozen=True, eq=False)
-class Ranked:
+@dataclass(frozen=True, eq=False, repr=False)
+class Ranked(Displayed):
     """The first interactions of a run in the order in which a rising share keeps them.
 
     `rows` has source, target, strength, effect, share, kept_at, and `part`, the interaction's part
@@ -36,16 +37,22 @@ class Ranked:
     features and what they drive.
     """
 
+    run: str
     rows: pd.DataFrame
     next_at: float
     features: int
     interactions: int
     sections: int
-    statements: tuple[Statement, ...] = field(default=(), repr=False)
+    statements: tuple[Statement, ...] = ()
+
+    def _display(self) -> Display:
+        from queries.notebook.answers import rows_display
+
+        return rows_display("the first interactions as a share rises", self.rows, self.run)
 
 
-@dataclass(frozen=True, eq=False)
-class Overview:
+@dataclass(frozen=True, eq=False, repr=False)
+class Overview(Displayed):
     """The interactions that carry `share` of the strength of each section, and their ends.
 
     `interactions` has source, target, strength, effect, share and kept_at, by rising kept_at;
@@ -61,7 +68,7 @@ class Overview:
     interactions_of: int
     features: pd.DataFrame
     interactions: pd.DataFrame
-    statements: tuple[Statement, ...] = field(default=(), repr=False)
+    statements: tuple[Statement, ...] = ()
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the interactions."""
@@ -75,6 +82,13 @@ class Overview:
             "features": records_of(self.features),
             "interactions": records_of(self.interactions),
         }
+
+    def _display(self) -> Display:
+        from queries.notebook.answers import rows_display
+
+        return rows_display(
+            f"{self.share:.0%} of the strength of run {self.run}", self.interactions, self.run
+        )
 
 
 def rank_interactions(reader: Reader, layers: Sequence[StoredLayer], *, limit: int) -> Ranked:
@@ -95,6 +109,7 @@ def rank_interactions(reader: Reader, layers: Sequence[StoredLayer], *, limit: i
         if len(section) < row["interactions"]
     ]
     return Ranked(
+        reader.run,
         rows.head(limit),
         min([float(beyond), *ends]),
         sum(layer.features for layer in layers),

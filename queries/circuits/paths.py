@@ -9,7 +9,7 @@ last layer and to the first; between other ends it is computed first, layer by l
 Paths whose costs agree to 10 decimals are equally strong. Of those, the first by their ids come
 first, compared from the first feature on; where the walk is backwards (the target is not the whole
 last layer, the source is the whole first), from the last feature back. Where interactions skip
-layers, `queries.circuits.skipping` finds the paths.
+layers, `queries.circuits.searching` finds the paths.
 """
 
 from __future__ import annotations
@@ -25,15 +25,14 @@ from lib_graph.support.tables import Record
 from queries.asking.ends import End
 from queries.asking.reader import Reader
 from queries.asking.statements import Statement, read_text
-from queries.circuits.skipping import strongest_between
+from queries.circuits.searching import strongest_between
 
 if TYPE_CHECKING:
     import networkx as nx
     import pandas as pd
 
-__all__ = ["DECIMALS", "Path", "Paths", "check_ends", "find_paths", "is_backwards", "walk_text"]
+__all__ = ["Path", "Paths", "check_ends", "find_paths", "is_backwards", "path_of", "walk_text"]
 
-DECIMALS = 10  # to which costs agree that are equal
 WIDER = 4  # how much more is asked for when too few of the paths end where they should
 TRIES = 2
 
@@ -52,7 +51,7 @@ class Path:
     labels: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Paths(Displayed):
     """The strongest paths, the strongest first: what was asked, and the statements that ran."""
 
@@ -129,9 +128,14 @@ def find_paths(reader: Reader, source: End, target: End, *, k: int, layers: int)
         found = _by_stored_costs(reader, source, target, k, layers)
     if found is None:
         found = _by_own_costs(reader, source, target, k)
-    paths = (Path(**{key: _frozen(x) for key, x in row.items()}) for row in found)
     query = {"source": str(source.place), "target": str(target.place), "paths": k}
-    return Paths(tuple(paths), reader.statements, query)
+    return Paths(tuple(map(path_of, found)), reader.statements, query)
+
+
+def path_of(row: Record) -> Path:
+    """Return the path of a row with strength, cost, path, shares and labels."""
+    path, shares, labels = (tuple(row[name]) for name in ("path", "shares", "labels"))
+    return Path(row["strength"], row["cost"], path, shares, labels)
 
 
 def check_ends(source: End, target: End, k: int) -> None:
@@ -244,7 +248,3 @@ def walk_text(rest: list[str], direction: Literal["forwards", "backwards"]) -> s
     parts = [read_text("strongest_paths/start").replace("{rest}", rest[0])]
     parts += [step.replace("{rest}", expression) for expression in rest[1:]]
     return "".join([*parts, read_text(f"strongest_paths/end_{direction}")])
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value

@@ -13,7 +13,8 @@ from queries.asking.ends import End
 from queries.asking.projecting import WIDTH, check_engine, projected
 from queries.asking.reader import Reader
 from queries.asking.statements import read_text
-from queries.circuits.paths import DECIMALS, Path, Paths, check_ends, is_backwards
+from queries.circuits.paths import Path, Paths, check_ends, is_backwards
+from queries.circuits.searching import DECIMALS
 
 __all__ = ["paths_of_gds"]
 

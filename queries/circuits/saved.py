@@ -19,6 +19,8 @@ import pandas as pd
 
 from lib_graph.errors import ConflictError, NotFoundError, UsageError
 from lib_graph.run.circuit import SCORES, AnswerScores, CircuitFile, Scores, read_circuit
+from lib_graph.support.arguments import checked_class
+from lib_graph.support.showing import Display, Displayed
 from lib_graph.support.tables import Record
 from queries.asking.reader import Reader
 from queries.asking.statements import Statement, read_text
@@ -37,8 +39,8 @@ PAIR_COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Displayed):
     """Circuits side by side.
 
     `circuits` is what `SavedCircuits.table` says of each. `pairs` has a row for each two: how many
@@ -58,7 +60,13 @@ class Comparison:
         """Return circuits and pairs."""
         return {"circuits": self.circuits.records(), "pairs": Table(self.pairs).records()}
 
+    def _display(self) -> Display:
+        from queries.notebook.answers import comparison_display
 
+        return comparison_display(self)
+
+
+@checked_class
 class SavedCircuits:
     """The saved circuits of one run: `graph.circuits`."""
 
@@ -66,6 +74,9 @@ class SavedCircuits:
         self._store = store
         self._run = run
         self._skips = skips
+
+    def __repr__(self) -> str:
+        return f"<The saved circuits of run {self._run}: table() lists them>"
 
     def table(self) -> Table:
         """Return a row per circuit, by name.

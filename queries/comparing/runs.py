@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from lib_graph.errors import NotFoundError, StoreUnavailableError, UsageError
 from lib_graph.support import defaults
+from lib_graph.support.showing import Display, Displayed
 from lib_graph.support.tables import Record, records_of
 from queries.asking.reader import Reader
 from queries.asking.statements import Statement, read_text
@@ -34,8 +35,8 @@ LAYER_COLUMNS = (
 WHOLE = ("for_90", "for_99", "edges_required")
 
 
-@dataclass(frozen=True, eq=False)
-class RunComparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class RunComparison(Displayed):
     """Runs side by side.
 
     `runs` has a row per run, RUN_COLUMNS; what they say of modules is explained at
@@ -60,6 +61,11 @@ class RunComparison:
     def json_value(self) -> Record:
         """Return runs and layers."""
         return {"runs": records_of(self.runs), "layers": records_of(self.layers)}
+
+    def _display(self) -> Display:
+        from queries.notebook.answers import runs_compared_display
+
+        return runs_compared_display(self)
 
 
 class _LayerRanks(BaseModel):

@@ -6,7 +6,7 @@ The graph they are found in is that of `queries.modules.graph`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import pandas as pd
 
 from lib_graph.errors import UsageError
 from lib_graph.support import defaults
+from lib_graph.support.showing import Display, Displayed
 from lib_graph.support.tables import Record
 from queries.asking.places import StoredLayer
 from queries.asking.projecting import Engine, check_engine
@@ -53,8 +54,8 @@ class Community:
     members: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Communities:
+@dataclass(frozen=True, eq=False, repr=False)
+class Communities(Displayed):
     """The modules of a run, the largest first, numbered from 1.
 
     `modularity` is Q at `resolution`, `modularity_at_1` is Q at 1, `chance` the Q at `resolution`
@@ -74,7 +75,7 @@ class Communities:
     features: pd.DataFrame
     engine: Engine = defaults.ENGINE
     chance: Chance = UNASKED
-    statements: tuple[Statement, ...] = field(default=(), repr=False)
+    statements: tuple[Statement, ...] = ()
 
     def __len__(self) -> int:
         return len(self.communities)
@@ -117,6 +118,11 @@ class Communities:
             "null_sd": self.chance.sd,
             "communities": self.records(),
         }
+
+    def _display(self) -> Display:
+        from queries.notebook.answers import communities_display
+
+        return communities_display(self)
 
 
 def find_communities(

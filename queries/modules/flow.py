@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from lib_graph.support.showing import Display, Displayed
 from lib_graph.support.tables import Record, records_of
 from queries.asking.statements import Statement
 from queries.asking.tables import Table
@@ -22,8 +23,8 @@ COLUMNS = ["source", "target", "interactions", "strength", "share"]
 MODULE_COLUMNS = ["index", "size", "span", "layers", "labels"]
 
 
-@dataclass(frozen=True, eq=False)
-class ModuleFlow:
+@dataclass(frozen=True, eq=False, repr=False)
+class ModuleFlow(Displayed):
     """What flows between modules.
 
     `modules` has index, size, span, layers and labels of each; `flows` a row for each two modules
@@ -58,6 +59,11 @@ class ModuleFlow:
             "modules": records_of(self.modules),
             "flows": records_of(self.flows),
         }
+
+    def _display(self) -> Display:
+        from queries.notebook.answers import module_flow_display
+
+        return module_flow_display(self)
 
 
 def module_flow(communities: Communities, sections: Iterable[Table]) -> ModuleFlow:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 from statistics import median
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lib_graph.errors import UsageError
+from lib_graph.support.showing import Display, Displayed
 from lib_graph.support.tables import Record, records_of
 from queries.asking.places import StoredLayer
 from queries.asking.reader import Reader
@@ -30,8 +31,8 @@ COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class ModuleTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class ModuleTable(Displayed):
     """A row per resolution, with the columns COLUMNS.
 
     modularity, modularity_at_1: Q at the resolution and at 1, of what `seed` finds.
@@ -52,7 +53,7 @@ class ModuleTable:
     seeds: int
     null: int
     frame: pd.DataFrame
-    statements: tuple[Statement, ...] = field(default=(), repr=False)
+    statements: tuple[Statement, ...] = ()
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the rows."""
@@ -65,6 +66,11 @@ class ModuleTable:
             **{key: getattr(self, key) for key in keys},
             "resolutions": records_of(self.frame),
         }
+
+    def _display(self) -> Display:
+        from queries.notebook.answers import module_table_display
+
+        return module_table_display(self)
 
 
 def module_table(

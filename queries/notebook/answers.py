@@ -1,4 +1,4 @@
-"""What a notebook shows of each answer: the table that the command line prints, with bars.
+"""What Python and notebooks show of each answer: the table that the command line prints, with bars.
 
 A label is what its writer wrote: all texts are escaped where they become HTML.
 """
@@ -7,57 +7,92 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lib_graph.support.showing import Bar, Display, block, paragraph, table_html
+from lib_graph.support.showing import Bar, Display, paragraph
 from lib_graph.support.tables import Record
+from lib_graph.support.texts import counted
 from lib_graph.support.view import View
+from queries.asking.runs import RunInfo
 from queries.asking.statements import Statement
+from queries.asking.tables import Table
 from queries.views.answers import (
     answer_view,
     circuit_view,
+    circuits_view,
+    comparison_view,
     features_view,
     interactions_view,
     paths_view,
+    runs_view,
     short_id,
 )
 from queries.views.cells import text_cell
+from queries.views.modules import (
+    communities_view,
+    module_flow_view,
+    module_table_view,
+    runs_compared_view,
+)
 
 if TYPE_CHECKING:
-    from queries.asking.tables import Table
+    import pandas as pd
+
     from queries.circuits.circuit import Circuit
     from queries.circuits.paths import Paths
+    from queries.circuits.saved import Comparison
+    from queries.comparing.runs import RunComparison
     from queries.graph import Graph
+    from queries.modules.communities import Communities
+    from queries.modules.flow import ModuleFlow
+    from queries.modules.table import ModuleTable
 
-__all__ = ["circuit_display", "graph_display", "paths_display", "table_display"]
+__all__ = [
+    "circuit_display",
+    "communities_display",
+    "comparison_display",
+    "graph_display",
+    "module_flow_display",
+    "module_table_display",
+    "paths_display",
+    "rows_display",
+    "runs_compared_display",
+    "table_display",
+]
 
 DRAWN = 150  # interactions of a circuit: more of them are no picture any more
-INTERACTION = {"source", "target", "strength", "stderr", "effect", "source_label", "target_label"}
-FEATURE = {"id", "role", "importance", "variance", "label"}
+VIEWS = {  # of a table that has these columns
+    frozenset(["source", "target", "effect", "source_label", "target_label"]): interactions_view,
+    frozenset(["id", "role", "importance", "variance", "label"]): features_view,
+    frozenset(["name", "features", "random_score", "query"]): circuits_view,
+    frozenset(RunInfo.__annotations__): runs_view,
+}
 
 
 def table_display(table: Table) -> Display:
     """Return rows as the verb of the same name prints them."""
-    rows, run = table.records(), _run_of(table.statements)
-    if set(table.frame.columns) >= INTERACTION:
-        view = interactions_view(table)
-    elif set(table.frame.columns) >= FEATURE:
-        view = features_view(table)
-    else:
-        view = answer_view(table, run or "", None)
+    rows, run, columns = table.records(), _run_of(table.statements), set(table.frame.columns)
+    view = next(
+        (view for needed, view in VIEWS.items() if columns >= needed),
+        lambda other: answer_view(other, run, None),
+    )(table)
     bars = {"share": [_bar(row) for row in rows]} if "share" in view.columns else {}
-    return _display(f"{len(rows):,} rows of run {run}" if run else "", view, bars)
+    of_run = f" of run {run}" if run else ""
+    return Display(f"{counted(len(rows), 'row')}{of_run}", replace(view, below=""), bars)
 
 
 def paths_display(paths: Paths) -> Display:
     """Return paths, the strongest first, their strength as a bar."""
     query = paths.query
-    about = f"{len(paths)} strongest paths"
+    about = f"the {counted(len(paths), 'strongest path')}" if len(paths) else "no path"
     if query:
         about += f" from {query['source']} to {query['target']}"
     view = paths_view(paths)
     bars = {"strength": [Bar(path.strength) for path in paths.paths]}
-    return _display(f"{about}, run {_run_of(paths.statements)}", view, bars)
+    if run := _run_of(paths.statements):
+        about += f", run {run}"
+    return Display(about, view, bars)
 
 
 def circuit_display(circuit: Circuit) -> Display:
@@ -65,12 +100,9 @@ def circuit_display(circuit: Circuit) -> Display:
     view = circuit_view(circuit)
     name = "circuit" if circuit.name is None else f"circuit {circuit.name}"
     bars = {"share": [_bar(row) for row in circuit.records()]}
-    picture = ""
-    if 0 < len(circuit) <= DRAWN:
-        picture = _picture(circuit, name)
-    elif len(circuit):
-        picture = paragraph(f"More than {DRAWN} interactions are no picture any more.")
-    return _display(f"{name} of run {circuit.run}", view, bars, picture)
+    return Display(
+        f"{name} of run {circuit.run}", view, bars, picture=lambda: _picture(circuit, name)
+    )
 
 
 def graph_display(graph: Graph) -> Display:
@@ -94,22 +126,48 @@ def graph_display(graph: Graph) -> Display:
         frozenset(["features", "width"]),
         below=f"{run.interactions:,} interactions. show() opens the page of this run.",
     )  # fmt: skip
-    return _display(about, view)
+    return Display(about, view)
 
 
-def _display(
-    about: str, view: View, bars: dict[str, list[Bar]] | None = None, picture: str = ""
-) -> Display:
-    lines = [about, view.above, *view.lines(), view.below]
-    html = block(
-        paragraph(about), picture, paragraph(view.above), table_html(view, bars),
-        paragraph(view.below),
-    )  # fmt: skip
-    return Display("\n".join(line for line in lines if line), html)
+def communities_display(found: Communities) -> Display:
+    """Return modules, the largest first, with Q."""
+    about = f"{counted(len(found), 'module')} of run {found.run}, by {found.method}"
+    return Display(about, communities_view(found))
+
+
+def module_table_display(found: ModuleTable) -> Display:
+    """Return how good modules are, a row per resolution."""
+    return Display(f"modules of run {found.run}, by {found.method}", module_table_view(found))
+
+
+def module_flow_display(found: ModuleFlow) -> Display:
+    """Return what flows between modules."""
+    return Display(f"flow between modules of run {found.run}", module_flow_view(found))
+
+
+def runs_compared_display(found: RunComparison) -> Display:
+    """Return runs side by side."""
+    return Display(f"{counted(len(found.runs), 'run')} side by side", runs_compared_view(found))
+
+
+def comparison_display(found: Comparison) -> Display:
+    """Return circuits side by side."""
+    several = counted(len(found.circuits.frame), "circuit")
+    return Display(f"{several} side by side", comparison_view(found))
+
+
+def rows_display(about: str, frame: pd.DataFrame, run: str) -> Display:
+    """Return rows without a view of their own, ids without their run."""
+    view = answer_view(Table(frame), run, None)
+    return Display(f"{about}: {counted(len(frame), 'row')}", replace(view, below=""))
 
 
 def _picture(circuit: Circuit, name: str) -> str:
     """Return the picture of a circuit; its ids are its own, as pictures share a notebook's page."""
+    if not len(circuit):
+        return ""
+    if len(circuit) > DRAWN:
+        return paragraph(f"More than {DRAWN} interactions are no picture any more.")
     from queries.pictures.circuit import draw_circuit
     from queries.report.svg import inline_svg
 

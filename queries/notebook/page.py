@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["PageView", "view_page"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PageView(Displayed):
     """A run's page as one HTML text; a notebook shows it in a frame that cannot reach anything."""
 
     title: str
-    html: str = field(repr=False)
+    html: str
     height: int
 
     def save(self, path: str | Path) -> None:
@@ -37,7 +37,8 @@ class PageView(Displayed):
             'sandbox="allow-scripts allow-downloads" allow="fullscreen; clipboard-write" '
             f'style="width: 100%; height: {self.height}px; border: 0"></iframe>'
         )
-        return Display(f"{self.title}: save(PATH) writes it as an HTML file", frame)
+        about = f"{self.title}: save(PATH) writes it as an HTML file"
+        return Display(about, picture=lambda: frame)
 
 
 def view_page(graph: Graph, *, share: float, height: int) -> PageView:

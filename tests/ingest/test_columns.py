@@ -258,3 +258,23 @@ def test_neo4j_and_a_writer_have_none(store: GraphStore, run: Run) -> None:
         assert store.columns() is None
     kept = store.columns()
     assert (kept is None) == (store.capabilities.kind == "neo4j")
+
+
+def test_circuits_and_modules_leave_the_columns_of_all_runs(tmp_path: Path, file: Path) -> None:
+    other = random_run(tmp_path / "other", (3, 4, 2), seed=2)
+    ingest.load(other, file)
+    columns = file.with_name(file.name + ".columns")
+    before = {path.name for path in columns.glob("*.parquet")}
+    assert len(before) == 4
+    with queries.open_graph(file, other.id) as graph:
+        graph.save_communities(graph.communities())
+        circuit = graph.circuit(target="layer.2/1", min_share=0.0)
+        graph.circuits.save(circuit, "one")
+        graph.circuits.save(circuit, "one", replace=True)
+        assert {path.name for path in columns.glob("*.parquet")} == before
+        assert graph.store.columns() is not None
+        graph.circuits.delete("one")
+        assert {path.name for path in columns.glob("*.parquet")} == before
+        graph.label("layer/1/2", "new")
+        assert len(before & {path.name for path in columns.glob("*.parquet")}) == 3
+        assert "new" in graph.features().frame["label"].tolist()

@@ -31,6 +31,7 @@ from lib_graph.run import Run
 from lib_graph.run.kept import graph_of
 from lib_graph.support import defaults
 from lib_graph.support.progress import SILENT
+from lib_graph.support.texts import counted
 
 __all__ = ["Bench"]
 
@@ -40,7 +41,7 @@ COLUMNS = 4  # one in so many bytes of the memory may go to what masks have in c
 Scoring = Callable[[ScoredBatch], Iterable[Total]]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Bench:
     """A run's network, the bases of its layers, and data to score it on, in batches.
 
@@ -55,6 +56,10 @@ class Bench:
     samples: Samples
     passes: Passes
     columns: bool = False
+
+    def __repr__(self) -> str:
+        on = f"{self.metric.name} on {counted(len(self), 'sample')}"
+        return f"<Bench of run {self.run.id}: {on}>"
 
     @classmethod
     def of(

@@ -101,7 +101,7 @@ def _node_scores(bench: Bench, layer: Layer, kept: Sequence[Tensor]) -> list[flo
     return bench.scores(f"nodes {layer.name}", kept, scoring)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class EdgeAblation:
     """Curves and edges required (`rows`, columns of ABLATION), and the interactions kept then
     (`masks`, columns of MASKS), the strongest first.
@@ -115,6 +115,10 @@ class EdgeAblation:
         """The number of edges required in each section, by the name of its source layer."""
         found = self.rows[self.rows["kind"] == "edges_required"].drop_duplicates("layer")
         return dict(zip(found["layer"].tolist(), found["edges"].astype(int).tolist(), strict=True))
+
+    def __repr__(self) -> str:
+        required = ", ".join(f"{layer} {edges:,}" for layer, edges in self.required.items())
+        return f"<EdgeAblation: edges required out of {required}>"
 
 
 def ablate_edges(

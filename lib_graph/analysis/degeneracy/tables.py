@@ -32,7 +32,7 @@ __all__ = ["TABLES", "Degeneracy", "degeneracy_of", "effective_rank"]
 TABLES = ("layers", "units", "maps", "gauges")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Degeneracy:
     """Four tables: of the layers, of their ReLU units, of the linear maps, and of the gauges."""
 
@@ -44,6 +44,10 @@ class Degeneracy:
     def json_value(self) -> dict[str, list[Record]]:
         """Return all tables by name."""
         return {name: records_of(getattr(self, name)) for name in TABLES}
+
+    def __repr__(self) -> str:
+        rows = (f"{name} {len(getattr(self, name)):,}" for name in TABLES)
+        return f"<Degeneracy, rows: {', '.join(rows)}>"
 
 
 def degeneracy_of(

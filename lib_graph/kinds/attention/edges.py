@@ -27,7 +27,7 @@ from lib_graph.kinds.attention.positions import Moving
 from lib_graph.kinds.attention.spans import spans
 from lib_graph.support.devices import on_card, temporary
 
-__all__ = ["output_tangents"]
+__all__ = ["moved_scores", "movement", "output_tangents"]
 
 ELEMENTS = 1 << 20  # of a temporary
 
@@ -52,9 +52,7 @@ def output_tangents(
             max(1, temporary(f_hat, ELEMENTS) // each), queries
         ):
             at = slice(block.sources.start, block.sources.stop)
-            along, swing = weight * block.a * f_hat[samples, at], None
-            if block.norm is not None:
-                swing = along * (block.norm.n_hat @ rows.T) / -rows.shape[1]
+            along, swing = movement(block, rows, weight * f_hat[samples, at])
             for heads in spans(0, h, block.pattern[0].numel() * len(rows), f_hat):
                 moved = _moved(block, heads, into[:, heads], along, swing)
                 found[:, samples, outputs, heads] += moved.permute(2, 1, 3, 0, 4)
@@ -69,15 +67,8 @@ def _moved(
     swing: Float[Tensor, "n s j"] | None,
 ) -> Float[Tensor, "h n j t e"]:
     """Return do of some heads."""
-    m = None if here.norm is None else here.norm.m[:, heads]
-    own, v, pattern = here.own, here.v[heads], here.pattern[heads]
-    k = Moving(here.k[heads], here.sources, along, into[KEY], swing, None if m is None else m[KEY])
-    q = Moving(
-        here.q[heads], here.queries, along[:, own], into[QUERY],
-        None if swing is None else swing[:, own], None if m is None else m[QUERY][:, :, own],
-    )  # fmt: skip
-    U = here.positions.scores(q, k)  # h n s j t
-    U *= (here.scale * pattern.mT)[:, :, :, None]
+    v, pattern = here.v[heads], here.pattern[heads]
+    U = moved_scores(here, heads, into, along, swing)
     j, t = U.shape[3:]
     ones = torch.ones_like(v[..., :1])
     sums = torch.cat([v, ones], -1).mT @ U.flatten(3)  # h n (e + 1) (j t)
@@ -85,7 +76,37 @@ def _moved(
     do: Tensor = (pattern @ along).mT[..., None] * into[VALUE][:, None, :, None]
     do += sums[..., :-1]
     do.addcmul_(sums[..., -1:], here.o[heads, :, None], value=-1)
-    if swing is not None and m is not None:
-        swung = swing[..., None] * m[VALUE][:, :, :, None]
+    if swing is not None and here.norm is not None:
+        swung = swing[..., None] * here.norm.m[VALUE, heads, :, :, None]
         do += (pattern @ swung.flatten(3)).unflatten(3, (j, -1)).transpose(2, 3)
     return do
+
+
+def movement(
+    here: AttentionPass, rows: Float[Tensor, "j d"], f_hat: Float[Tensor, "n s j"]
+) -> tuple[Float[Tensor, "n s j"], Float[Tensor, "n s j"] | None]:
+    """Return f̂' and, with a norm in front, f̂''."""
+    along = here.a * f_hat
+    if here.norm is None:
+        return along, None
+    return along, along * (here.norm.n_hat @ rows.T) / -rows.shape[1]
+
+
+def moved_scores(
+    here: AttentionPass,
+    heads: slice,
+    into: Float[Tensor, "3 h j e"],
+    along: Float[Tensor, "n s j"],
+    swing: Float[Tensor, "n s j"] | None,
+) -> Float[Tensor, "h n s j t"]:
+    """Return U of some heads."""
+    m = None if here.norm is None else here.norm.m[:, heads]
+    own = here.own
+    k = Moving(here.k[heads], here.sources, along, into[KEY], swing, None if m is None else m[KEY])
+    q = Moving(
+        here.q[heads], here.queries, along[:, own], into[QUERY],
+        None if swing is None else swing[:, own], None if m is None else m[QUERY][:, :, own],
+    )  # fmt: skip
+    U = here.positions.scores(q, k)
+    U *= (here.scale * here.pattern[heads].mT)[:, :, :, None]
+    return U

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lib_graph.kinds.attention.edges import output_tangents
+from lib_graph.kinds.attention.few import FewPositions
 from lib_graph.kinds.attention.moment import second_moment
 from lib_graph.kinds.attention.narrow import Heads, NarrowAttention
 from lib_graph.kinds.attention.one_pass import AttentionPass, Normalised, Reach
@@ -164,9 +165,14 @@ class Attention(Kind):
         readout, rule = question.readout, question.rule
         nodes = zip(rule.weights, rule.nodes, strict=True)
         along_path = [(weight, self._pass(question.f, alpha)) for weight, alpha in nodes]
-        inward, out = self._inward(), (self.w_o @ readout.rotation).flatten(0, 1)
+        inward, out = self._inward(), self.w_o @ readout.rotation
+        if FewPositions.suit(along_path[0][1], min(question.chunk, len(question.inverse))):
+            few = FewPositions.of(along_path, inward, out)
+            yield from map(readout.moments, few.attributions(question, residual=self.residual))
+            return
         for _, rows, f_hat in question.sources():
-            attributions = output_tangents(along_path, inward, rows, f_hat).flatten(3) @ out
+            tangents = output_tangents(along_path, inward, rows, f_hat)
+            attributions = tangents.flatten(3) @ out.flatten(0, 1)
             if self.residual:
                 at_outputs = f_hat[:, self.outputs].movedim(-1, 0)[..., None]
                 attributions.addcmul_(at_outputs, (rows @ readout.rotation)[:, None, None])

@@ -25,7 +25,7 @@ from lib_graph.support.progress import USUAL, Progress
 __all__ = ["AdditionRecipe", "evaluate", "train"]
 
 WEIGHT_DECAY, BETAS = 1.0, (0.9, 0.98)
-REPORT_EVERY = 1000
+REPORT_EVERY = 500
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class AdditionRecipe:
     seed: int = defaults.SEED
     max_steps: int = defaults.MAX_STEPS
     batch_size: int = 512
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     target_loss: float = 1e-3
     check_every: int = 100
 
@@ -97,7 +97,10 @@ def _train(
             accuracy, loss = evaluate(module, test, config.modulus)
             reached = accuracy == 1 and loss < recipe.target_loss
             if reached or step % REPORT_EVERY == 0:
-                progress.say(f"step {step}: test accuracy {accuracy:.4f}, test loss {loss:.2e}")
+                progress.say(
+                    f"step {step:,} of at most {recipe.max_steps:,}: test accuracy {accuracy:.2%}, "
+                    f"test loss {loss:.2g} (wanted: 100%, below {recipe.target_loss:g})"
+                )
             if reached:
                 return module, _record(recipe, step, accuracy, loss)
     raise ModelError(

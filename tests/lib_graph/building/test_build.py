@@ -307,7 +307,7 @@ def test_a_constant_layer_is_an_error(tmp_path):
     x = torch.randn(10, 3, dtype=torch.float64)
     with pytest.raises(ModelError, match="Layer 'b' is the same"):
         build(subject_of(module, x, LINES), tmp_path / "run")
-    assert not (tmp_path / "run" / "manifest.json").exists()
+    assert not (tmp_path / "run").exists()
 
 
 def test_no_data_is_an_error(tmp_path):

@@ -10,6 +10,7 @@ from lib_graph.errors import ModelError
 from lib_graph.kinds import Attention, Fixed, Norm, Rotary
 from lib_graph.kinds.attention import edges, spans
 from lib_graph.kinds.attention import moment as moment_module
+from lib_graph.kinds.attention.few import FewPositions
 from lib_graph.method.moments import InteractionMoments
 from lib_graph.method.network import Layer, Network, Section
 from lib_graph.method.question import Question
@@ -188,18 +189,39 @@ def check_interactions(kind, f, rule, chunk, counted=None):
         assert relative(getattr(found, name), getattr(truth, name)) < 1e-12
 
 
+@pytest.fixture(params=["by head's coordinates", "by position"])
+def way(request, monkeypatch):
+    """Both ways to sum what reaches a target, whatever the sizes."""
+    few = request.param == "by position"
+    monkeypatch.setattr(FewPositions, "suit", lambda *_: few)
+
+
+@pytest.mark.usefixtures("way")
 def test_the_interactions(kind, f):
     check_interactions(kind, f, GRADIENT, 3)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("name", ["biased", "as in Llama", "last position, mixed"])
 def test_the_interactions_along_a_path(name, f):
     check_interactions(attention(**OPTIONS[name]), f, PATH, 3)
 
 
+@pytest.mark.usefixtures("way")
 def test_the_interactions_of_counted_outputs(f):
     counted = random(N, S, seed=2) > -0.5
     check_interactions(attention(**OPTIONS["all"]), f, GRADIENT, 4, counted)
+
+
+@pytest.mark.parametrize(
+    ("positions", "size", "sources", "few"),
+    [(3, 32, 16, True), (3, 32, 4, False), (3, 4, 16, False), (32, 32, 128, False)],
+)
+def test_positions_are_few_beside_the_size_of_heads(positions, size, sources, few):
+    """Modular addition's are; not if what they write takes more memory than what is asked for."""
+    weights = [random(H, D, size, seed=i) for i in range(3)]
+    kind = Attention(*weights, random(H, size, D), outputs=LAST)
+    assert FewPositions.suit(kind._pass(random(N, positions, D)), sources) is few
 
 
 @pytest.mark.parametrize(

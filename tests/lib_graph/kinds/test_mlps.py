@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lib_graph.kinds import GatedMLP, Norm, ResidualMLP
+from lib_graph.kinds import GatedMLP, Norm, ResidualMLP, hidden_units, switching
 from lib_graph.method.moments import InteractionMoments
 from lib_graph.method.question import Question
 from lib_graph.method.readout import Readout
@@ -102,6 +102,71 @@ def test_the_second_moment(mlp, f, rule):
 @pytest.mark.parametrize("chunk", [1, 3])
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_the_interactions(mlp, f, rule, chunk):
+    check_interactions(mlp, f, rule, chunk)
+
+
+@pytest.mark.parametrize("held", [1, 1 << 22])
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("name", MLPS)
+def test_the_interactions_by_units_that_switch(name, rule, held, monkeypatch):
+    """All ways are forced through the tree, where every row has the units of the one before."""
+    monkeypatch.setattr(switching, "SMALLEST", 0)
+    monkeypatch.setattr(switching, "AT_MOST", 1.0)
+    monkeypatch.setattr(hidden_units, "HELD", held)
+    monkeypatch.setattr(hidden_units, "ELEMENTS", 2 * held)
+    mlp, x = MLPS[name](None), random(N, S, D, seed=6) + 0.3
+    x[1, 0] = x[0, 1]  # nothing switches here
+    slopes = mlp._along(x.flatten(0, 1), rule)[0][1].branches.flatten(1)
+    assert switching.Switching.of(slopes, 1) is not None or mlp.activation != "relu"
+    check_interactions(mlp, x, rule, 3)
+
+
+def test_units_that_switch_are_taken_where_they_are_few():
+    """As many products as a small language model's: both ways say the same."""
+    d, h, n = 32, 1024, 40
+    mlp = ResidualMLP(random(d, h), random(h), random(h, d, seed=2), None, "relu", None)
+    f = random(1, 1, d) + random(n, 1, d, seed=3) / 5
+    slopes = mlp._along(f.flatten(0, 1), RULES[0])[0][1].branches.flatten(1)
+    found = switching.Switching.of(slopes, d * d)
+    assert found is not None
+    assert sum(map(len, found.units)) < n * h / 4
+    C, inverse = random(d, d, seed=8), random(d, d, seed=9)
+    question = Question(f, random(n, 1, d, seed=5), inverse, Readout(C, n), RULES[0], 16)
+    quick = InteractionMoments.stack(list(mlp.interactions(question)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(switching, "SMALLEST", float("inf"))
+        slow = InteractionMoments.stack(list(mlp.interactions(question)))
+    for name in ("square", "deviation", "signed"):
+        one, other = getattr(quick, name), getattr(slow, name)
+        assert (one - other).norm() < 1e-13 * other.norm()
+
+
+def test_the_order_of_rows_lets_fewest_units_switch():
+    slopes = (random(12, 9) > 0).double()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(switching, "SMALLEST", 0)
+        found = switching.Switching.of(slopes, 1)
+    assert sorted(found.rows) == list(range(12))
+    assert all(parent in found.rows[: i + 1] for i, parent in enumerate(found.parents))
+    apart = {(i, j): int((slopes[i] != slopes[j]).sum()) for i in range(12) for j in range(i)}
+    group, least = list(range(12)), 0
+    for (i, j), switched in sorted(apart.items(), key=lambda pair: pair[1]):  # Kruskal's algorithm
+        if group[i] != group[j]:
+            least += switched
+            group = [group[i] if g == group[j] else g for g in group]
+    assert sum(map(len, found.units)) == least
+
+
+@pytest.mark.parametrize(
+    "slopes",
+    [random(6, 2048).abs(), (random(6, 2048) > 0).double(), torch.ones(1, 2048).double()],
+    ids=["all change", "half of them change", "one row"],
+)
+def test_units_that_switch_are_not_taken_where_they_are_many(slopes):
+    assert switching.Switching.of(slopes, 1 << 20) is None
+
+
+def check_interactions(mlp, f, rule, chunk):
     basis, C = random_basis(D, 4), random(D, 3, seed=8)
     features = (f - basis.mean) @ basis.rotation
     question = Question(f, features, basis.inverse, Readout(C, N * S), rule, chunk)

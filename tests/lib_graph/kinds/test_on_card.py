@@ -5,6 +5,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from lib_graph.kinds import Attention, Norm
+from lib_graph.kinds.attention.few import FewPositions
 from lib_graph.kinds.attention.one_pass import Reach
 from lib_graph.method.ends import Ends
 from lib_graph.method.interactions import interaction_moments
@@ -35,6 +36,15 @@ def section_of(kind, target):
 @pytest.mark.parametrize("name", [*WHOLE, "masked", "generic"])
 def test_nothing_comes_back_from_the_card(name):
     """Of the generic section forward derivatives alone: torch takes backward ones on a device."""
+    check_that_nothing_comes_back(name)
+
+
+def test_nothing_comes_back_where_positions_are_few(monkeypatch):
+    monkeypatch.setattr(FewPositions, "suit", lambda *_: True)
+    check_that_nothing_comes_back("masked")
+
+
+def check_that_nothing_comes_back(name):
     kind, f = {**KINDS, "masked": MASKED}.get(name), drawn(3, S, D)
     target = drawn(3, S, 9) if kind is None else kind(f)
     bases = random_basis(D, 4), random_basis(target.shape[2], 3 if kind else 8)

@@ -210,7 +210,7 @@ def test_several_places_for_several_layers(subject, tmp_path):
         (made("topk", 2, 0), "x={}", "for 2 coordinates; the layer has 3"),
         (made("topk", 3, 0), "x={}", "Basis of layer 'hidden' not found"),
         (made("topk", 3, 0), "lib|x={}", "'lib' follows from the features of later layers"),
-        (made("topk", 3, 0), "z={}", "Layer 'z' not found. Closest"),
+        (made("topk", 3, 0), "z={}", "Layer 'z' not found. There are 'x'"),
         (made("topk", 3, 0), "{}", "holds nothing of a layer of the network"),
     ],
 )  # fmt: skip

@@ -291,7 +291,7 @@ def test_a_context_that_is_too_long(saved):
     ("arguments", "error", "message"),
     [
         (("x.py:make_data",), UsageError, "runs on text"),
-        ((None, "fine"), NotFoundError, "Granularity 'fine' not found. Closest"),
+        ((None, "fine"), NotFoundError, "Granularity 'fine' not found. There are"),
     ],
 )
 def test_options_that_are_not_for_language_models(saved, arguments, error, message):

@@ -130,6 +130,7 @@ def rewrite_weights(folder, change):
 
 DAMAGES = {
     "no folder": (shutil.rmtree, "no model folder"),
+    "a run": (lambda f: (f / "manifest.json").touch(), "is a run folder, not a model"),
     "no config": (lambda f: (f / "config.json").unlink(), "has no config.json"),
     "no weights": (lambda f: (f / "model.safetensors").unlink(), "has no model.safetensors"),
     "broken JSON": (lambda f: (f / "config.json").write_text("{,"), "cannot be read as JSON"),

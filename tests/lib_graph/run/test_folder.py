@@ -16,6 +16,14 @@ def run(tmp_path):
     return random_run(tmp_path / "run", (3, 4, 2), density=1.0)
 
 
+def test_a_folder_that_was_begun_is_told_from_one_that_is_no_run(tmp_path):
+    with pytest.raises(RunError, match="is no run folder"):
+        Run.open(tmp_path)
+    (tmp_path / ".partial").mkdir()
+    with pytest.raises(RunError, match="the build did not finish"):
+        Run.open(tmp_path)
+
+
 @pytest.mark.parametrize("strength", [-1.0, float("nan"), float("inf")])
 def test_a_strength_that_is_negative_or_no_number_is_never_written(run, tmp_path, strength):
     table = run.interactions

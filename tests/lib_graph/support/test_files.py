@@ -58,6 +58,22 @@ def test_a_folder_is_held_by_one_at_a_time(tmp_path):
         pass
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_of_what_is_refused_no_lock_and_no_new_folder_stays(there, tmp_path):
+    folder = tmp_path / "folder"
+    if there:
+        folder.mkdir()
+    with pytest.raises(UsageError), locked(folder):
+        raise UsageError("refused")
+    assert folder.exists() == there
+    assert not there or not list(folder.iterdir())
+    folder.mkdir(exist_ok=True)
+    (folder / "part").touch()
+    with pytest.raises(UsageError), locked(folder):
+        raise UsageError("refused")
+    assert (folder / "part").exists()
+
+
 def test_what_a_link_names_is_written(tmp_path):
     path, link = tmp_path / "there.txt", tmp_path / "link.txt"
     path.write_text("before")

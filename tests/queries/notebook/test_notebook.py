@@ -122,6 +122,7 @@ def test_a_graph_is_compared_with_others_and_reported(graph, run, tmp_path):
     with queries.open_graph(tmp_path / "two.kgl", run.id) as both:
         found = both.compare("other")
         assert list(found.runs["run"]) == [run.id, other.id]
+        assert repr(found).startswith("2 runs side by side\n")
         assert both.compare(queries.open_graph(both.store, other.id)).runs.equals(found.runs)
         with pytest.raises(NotFoundError):
             both.compare("neither")
@@ -140,6 +141,43 @@ def test_the_page_is_one_file(graph, tmp_path):
         graph.show(share=2)
     with pytest.raises(UsageError, match="height is 0"):
         graph.show(height=0)
+
+
+def test_answers_say_in_python_what_they_are_and_show_their_first_rows(graph, run):
+    circuit = graph.circuit(target="layer/3/1", min_share=0.02)
+    communities = graph.communities()
+    assert len(graph.features().frame) > 11
+    answers = {
+        "rows of run": graph.features(),
+        "11 strongest paths from layer.0 to layer/3": graph.paths(k=11),
+        "circuit of run": circuit,
+        "of run": communities,
+        "flow between modules": graph.module_flow(communities),
+        "modules of run": graph.module_table(seeds=1, null=0),
+        "of the strength": graph.overview(),
+        "the first interactions": graph.ranked(),
+        "2 circuits side by side": _two_saved(graph, circuit),
+        f"run {run.manifest.name}": run,
+    }
+    for about, answer in answers.items():
+        text = repr(answer)
+        assert text == bundle(answer)[1]
+        assert about in text.splitlines()[0]
+        assert len(text.splitlines()) < 40
+        assert "Statement(" not in text
+        assert "array(" not in text
+    lines = repr(answers["rows of run"]).splitlines()
+    assert lines[-1] == f"… {len(graph.features().frame) - 10} more rows"
+    assert max(map(len, lines)) <= 80
+    for answer in (graph, graph.circuits, graph.feature("layer/1/2")):
+        assert graph.run.id in repr(answer)
+        assert len(repr(answer).splitlines()) == 1
+
+
+def _two_saved(graph, circuit):
+    for name in ("first", "second"):
+        graph.circuits.save(circuit, name)
+    return graph.circuits.compare(["first", "second"])
 
 
 def test_progress_shows_a_bar_and_then_what_is_done():

@@ -1,0 +1,38 @@
+"""What `lib-graph ingest` says of what it is given."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.ingest.test_graph_files import small
+from tests.queries.conftest import Answer
+
+pytestmark = pytest.mark.slow
+
+
+def test_of_a_folder_of_graphs_the_good_are_loaded_and_the_others_named(
+    cli: Callable[..., Answer], tmp_path: Path
+) -> None:
+    folder, store = tmp_path / "graphs", str(tmp_path / "graph.kgl")
+    folder.mkdir()
+    (folder / "good.json").write_text(json.dumps(small()))
+    (folder / "other.json").write_text("[]")
+    answer = cli("ingest", str(folder), "--store", store)
+    assert answer.code == 1
+    assert "Loaded run " in answer.out
+    assert "1 of 2 files was left out" in answer.err
+    assert len(json.loads(cli("runs", "--store", store, "--json").out)) == 1
+
+
+def test_what_is_not_there_may_have_been_a_run_or_a_graph(
+    cli: Callable[..., Answer], tmp_path: Path
+) -> None:
+    answer = cli("ingest", str(tmp_path / "nosuch.json"), "--store", str(tmp_path / "graph.kgl"))
+    assert answer.code == 1
+    assert "no run folder" in answer.err
+    assert "no attribution graph" in answer.err
+    assert list(tmp_path.iterdir()) == []
