@@ -1,12 +1,15 @@
 """The notebooks in examples/: all of them run, and what is kept of their outputs can be shown."""
 
 import base64
+import json
 import re
 from pathlib import Path
 
 import nbformat
 import pytest
 
+from queries.comparing.study_tables import Study
+from queries.views.study import markdown_tables
 from tests.data import reference_data
 from tools.notebooks import EXAMPLES, executed
 
@@ -74,6 +77,31 @@ def test_a_module_of_your_own(tmp_path):
     assert kept < 60
     assert random < 0.5 < whole - 0.0101 <= score
     assert pictures == 2
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
+def test_the_results_on_language_models(tmp_path):
+    """All that is printed is tables of the command's results, and all of their kinds are."""
+    text, pictures = printed(executed(EXAMPLES / "language-models-results.ipynb", tmp_path))
+    assert text == results_printed()
+    assert pictures == 4
+
+
+def results_printed():
+    """Return the tables of the studies in docs that the notebook is to print."""
+    folder = EXAMPLES.parent / "docs" / "language-models-results"
+    files = sorted(folder.rglob("results.json"))
+    studies = [Study.of_json(json.loads(file.read_text(encoding="utf-8"))) for file in files]
+    titles = ("Scores", "Sparsity against PCA", "Dictionaries at equal reconstruction",
+              "Edges required", "Modules", "Predicted by words", "Over seeds")  # fmt: skip
+    tables = [markdown_tables(study).get(title) for title in titles for study in studies]
+    return "".join(f"{table}\n\n" for table in tables if table)
+
+
+def test_what_is_kept_of_the_results_is_what_the_command_wrote():
+    notebook = nbformat.read(EXAMPLES / "language-models-results.ipynb", as_version=4)
+    assert printed(notebook)[0] == results_printed()
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

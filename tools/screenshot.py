@@ -25,7 +25,7 @@ from queries.service.serving import address, listening, make_door
 __all__ = ["PICTURE", "take"]
 
 PICTURE = Path(__file__).parents[1] / "docs" / "page.png"
-COLOURS = 96  # as many as the page needs, so that the file stays small
+COLOURS = 128  # as many as the page needs, so that the file stays small
 SIZE = {"width": 1280, "height": 720}
 
 
@@ -52,7 +52,8 @@ def take(store: str, run: str, feature: str, file: Path = PICTURE) -> None:
                 page.wait_for_selector("#outputs")
                 whole = Image.open(io.BytesIO(page.screenshot()))
                 browser.close()
-            whole.convert("RGB").quantize(COLOURS).save(file, optimize=True)
+            few = whole.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
+            few.save(file, optimize=True)
         finally:
             server.should_exit = True
             thread.join()

@@ -69,6 +69,8 @@ KEPT = (
     Kept("masks.parquet", "masks", ABLATE, of=("run", "bases", "interactions")),
     Kept("sparsity.parquet", "measures of sparsity", STUDY, of=("run", "bases", "interactions")),
     Kept("required.parquet", "edges required", STUDY, of=("run", "bases", "interactions")),
+    Kept("rebuilt.parquet", "shares rebuilt", STUDY, of=("run", "bases")),
+    Kept("modules.parquet", "modules beside chance", STUDY, of=("run", "bases", "interactions")),
     Kept("predicted.parquet", "predictions", STUDY, of=("run", "bases")),
     Kept("matches-*.parquet", "matches", "match RUN OTHER", of=("bases",)),
 )

@@ -26,7 +26,7 @@ DRAWS: Final = 5  # random circuits
 RANK: Final = "strength"  # by which a small circuit is looked for
 
 # a study of language models (§18)
-LOSS: Final = 0.01  # of the cross-entropy
+LOSSES: Final = (0.0001, 0.001, 0.01)  # shares of the cross-entropy
 ANSWERS: Final = 1016  # that a mask is scored on
 RESAMPLED: Final = 200  # draws of samples
 STUDIED: Final = 5120  # tokens

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lib_graph.errors import UsageError
@@ -49,6 +50,13 @@ class Ranked(Displayed):
         from queries.notebook.answers import rows_display
 
         return rows_display("the first interactions as a share rises", self.rows, self.run)
+
+    def counts(self) -> list[int | None]:
+        """Return how many interactions each percent keeps, 0 to 100; None if not all are here."""
+        shares = np.arange(101) / 100
+        counts = np.searchsorted(self.rows["kept_at"].to_numpy(), shares, side="left").tolist()
+        known = (shares <= self.next_at).tolist()
+        return [count if here else None for count, here in zip(counts, known, strict=True)]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -82,12 +83,23 @@ def modular_addition(networks: Path | None, out: Path, replace: bool, output: Ou
     "--tokens", default=defaults.STUDIED, show_default=True, help="Tokens to take of the text."
 )
 @click.option("--bases", type=LISTED, default="pca,lib,random,neuron", show_default=True,
-              help="By commas: pca, which is needed, lib, random, neuron, global.")  # fmt: skip
+              help="By commas: pca, which is needed, lib, random, neuron, global, and "
+              "dictionary-N, sparse autoencoders of N features a coordinate.")  # fmt: skip
 @click.option(
-    "--seeds", default=defaults.TIMES, show_default=True, metavar="N", help="Of the basis random."
-)
-@click.option("--delta", default=defaults.LOSS, show_default=True,
-              help="By which share of itself the cross-entropy may be worse.")  # fmt: skip
+    "--seeds", default=defaults.TIMES, show_default=True, metavar="N",
+    help="Of the basis random, and of dictionaries.",
+)  # fmt: skip
+@click.option("--dictionary-text", type=click.Path(path_type=Path), metavar="PATH",
+              help="What dictionaries are trained on.  [default: the text]")  # fmt: skip
+@click.option("--dictionary-tokens", default=defaults.TOKENS, show_default=True, metavar="N",
+              help="Tokens to take of --dictionary-text.")  # fmt: skip
+@click.option("-k", "--k", default=defaults.ACTIVE, show_default=True,
+              help="Features of a dictionary that are active at a position.")  # fmt: skip
+@click.option("--steps", default=defaults.STEPS, show_default=True,
+              help="Batches of 512 positions that a dictionary is trained on.")  # fmt: skip
+@click.option("--delta", type=LISTED, show_default=True, metavar="SHARES",
+              default=",".join(map("{:g}".format, defaults.LOSSES)),
+              help="By which shares of itself the cross-entropy may be worse.")  # fmt: skip
 @click.option("--answers", default=defaults.ANSWERS, show_default=True,
               help="Tokens that a mask is scored on.")  # fmt: skip
 @click.option("--draws", default=defaults.RESAMPLED, show_default=True,
@@ -107,7 +119,11 @@ def language_models(
     tokens: int,
     bases: list[str],
     seeds: int,
-    delta: float,
+    dictionary_text: Path | None,
+    dictionary_tokens: int,
+    k: int,
+    steps: int,
+    delta: list[str],
     answers: int,
     draws: int,
     null: int,
@@ -119,20 +135,36 @@ def language_models(
 
     In each basis: how sparse the interactions are at equal rank, exactly and as one random probe a
     sequence would have shown it; how well the words around predict the features; how many edges
-    keep the cross-entropy, section by section and all at once; modules beside chance. It goes on
-    where it was interrupted. docs/language-models-results.md has the answer.
+    keep the cross-entropy, section by section and all at once; modules beside chance. Dictionaries
+    are beside the bases at equal rank and at equal reconstruction. It goes on where it was
+    interrupted. docs/language-models-results.md has the answer.
 
     \b
     lib-graph reproduce language-models examples/gpt-neo-8x64 --text stories.txt
     lib-graph reproduce language-models gpt2 --text stories.txt --tokens 20000
+    lib-graph reproduce language-models gpt2 --text a.txt --bases pca,dictionary-4
     """  # noqa: D301  \b is click's mark
     from lib_graph.data.text import Text
-    from queries.comparing.language_models import Budget, study, write_study
+    from queries.comparing.language_models import Budget, Lessons, study, write_study
     from queries.views.study import study_view
 
+    learned = None if dictionary_text is None else Text(dictionary_text, context, dictionary_tokens)
     found = study(
         models, Text(text, context, tokens), out, bases=bases, seeds=seeds,
-        budget=Budget(delta, answers, draws), null=null, replace=replace, progress=progress(),
+        budget=Budget(_shares(delta), answers, draws), lessons=Lessons(learned, k, steps),
+        null=null, replace=replace, progress=progress(),
     )  # fmt: skip
     write_study(found, out)
     output.emit(found, study_view)
+
+
+def _shares(words: Sequence[str]) -> tuple[float, ...]:
+    """Return numbers. Raises UsageError for a word that is none."""
+    from lib_graph.errors import UsageError
+
+    try:
+        return tuple(float(word) for word in words)
+    except ValueError:
+        raise UsageError(
+            f"--delta is {','.join(words)!r}. Write shares by commas: 0.001,0.01."
+        ) from None

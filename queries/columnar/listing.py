@@ -80,8 +80,16 @@ def interactions(
         kept = starts[section.source] & ends[section.target]
         return np.where(kept & (section["strength"] >= min_strength), -section["strength"], np.inf)
 
-    found = first_interactions(columns, NUMBERS, by, limit, constants=constants)
+    layers = _source_layers(columns, source_layer, target_layer)
+    found = first_interactions(columns, NUMBERS, by, limit, constants=constants, layers=layers)
     return interaction_frame(columns, found, ROWS)
+
+
+def _source_layers(columns: Columns, source: int | None, target: int | None) -> set[int] | None:
+    """Return the layers that interactions between two layers come out of, None where all may be."""
+    before = None if target is None or columns.skips else target - 1
+    layers = {layer for layer in (source, before) if layer is not None}
+    return set() if len(layers) > 1 else layers or None
 
 
 def section_interactions(columns: Columns, *, layer: int, min_strength: float) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,9 +36,16 @@ Choice = Callable[[SomeInteractions], Floats]
 """What a section's rows are sorted by, the smallest first; infinity for those left out"""
 
 
-def sections(columns: Columns, *names: str, constants: bool = False) -> Iterator[SomeInteractions]:
-    """Yield the interactions a section at a time, without those out of constant features."""
+def sections(
+    columns: Columns, *names: str, constants: bool = False, layers: Collection[int] | None = None
+) -> Iterator[SomeInteractions]:
+    """Yield the interactions a section at a time, without those out of constant features.
+
+    layers: only those out of layers with these numbers; nothing of the others is read.
+    """
     for layer in columns.layers[:-1]:
+        if layers is not None and int(layer["index"]) not in layers:
+            continue
         section = columns.section(int(layer["index"]), *names)
         kept = ~columns.constant[section.source]
         yield section if constants or kept.all() else section.take(kept)
@@ -77,15 +84,21 @@ def in_layer(columns: Columns, name: str | None) -> Bools:
 
 
 def first_interactions(
-    columns: Columns, names: tuple[str, ...], choice: Choice, k: int, *, constants: bool = False
+    columns: Columns,
+    names: tuple[str, ...],
+    choice: Choice,
+    k: int,
+    *,
+    constants: bool = False,
+    layers: Collection[int] | None = None,
 ) -> SomeInteractions:
     """Return the k interactions that `choice` puts first; of equals the first by source and target.
 
-    A section at a time: only what can still be among the k is kept.
+    A section at a time: only what can still be among the k is kept. `layers` is as in `sections`.
     """
     found: list[tuple[SomeInteractions, Floats]] = []
     bound = np.inf
-    for section in sections(columns, *names, constants=constants):
+    for section in sections(columns, *names, constants=constants, layers=layers):
         by = choice(section)
         kept = np.flatnonzero((by <= bound) & (by < np.inf))
         if len(kept) > k:

@@ -8,27 +8,39 @@ from pathlib import Path
 from typing import get_args
 
 import pandas as pd
+import pyarrow as pa
 
 import ingest
+from lib_graph.analysis.measuring.budget import Budget
+from lib_graph.analysis.measuring.cases import (
+    BASE,
+    BASES,
+    Lessons,
+    StudyCase,
+    cases_of,
+    check_bases,
+    run_of,
+)
 from lib_graph.analysis.measuring.predicting import TokenPredictor
+from lib_graph.analysis.measuring.requiring import required_edges
 from lib_graph.analysis.measuring.study import (
-    Budget,
     cross_entropy,
     language_model,
     predictions,
-    required_edges,
+    rebuildings,
     sparsities,
 )
-from lib_graph.analysis.reopening import Reopened, in_bases_of, reopened, reopened_network
-from lib_graph.building.build import build
-from lib_graph.building.options import Options
+from lib_graph.analysis.reopening import Reopened, in_bases_of, reopened_network
 from lib_graph.data.text import Text
-from lib_graph.errors import NotFoundError, UsageError
+from lib_graph.errors import UsageError
 from lib_graph.networks import Subject
 from lib_graph.run import Run
+from lib_graph.run.answers import answered
+from lib_graph.run.kept import graph_of
 from lib_graph.support import defaults
 from lib_graph.support.files import write_json
 from lib_graph.support.progress import SILENT, Progress
+from queries.comparing.rebuilt import rebuilt_rows
 from queries.comparing.study_tables import (
     Answers,
     Study,
@@ -36,15 +48,25 @@ from queries.comparing.study_tables import (
     level_rows,
     module_rows,
     required_rows,
+    seed_rows,
 )
 from queries.graph import open_graph
 from queries.modules.graph import Weights
 
-__all__ = ["BASES", "QUESTIONS", "Budget", "StudyCase", "study", "write_study"]
+__all__ = ["QUESTIONS", "Budget", "Lessons", "study", "write_study"]
 
-BASES = ("pca", "lib", "random", "neuron", "global")
-BASE = "pca"  # what all others are held against
 STORE = "lib-graph.kgl"
+MODULES = pa.schema(
+    [
+        ("weights", pa.string()),
+        ("modularity", pa.float64()),
+        ("null_mean", pa.float64()),
+        ("null_sd", pa.float64()),
+        ("null", pa.int64()),
+        ("stability", pa.float64()),
+        ("modules", pa.int64()),
+    ]
+)
 QUESTIONS = (
     "What are the graphs?",
     "Are the interactions sparser, and would one probe a sequence have shown it?",
@@ -52,25 +74,6 @@ QUESTIONS = (
     "How many edges does the network need?",
     "Are there modules?",
 )
-
-
-@dataclass(frozen=True)
-class StudyCase:
-    """A network in a basis; a random one has a seed."""
-
-    network: str
-    basis: str
-    seed: int = 0
-
-    @property
-    def called(self) -> str:
-        """What the basis is called in tables."""
-        return f"random {self.seed}" if self.basis == "random" else self.basis
-
-    @property
-    def name(self) -> str:
-        """What the run and its folder are called."""
-        return f"{self.network}-{self.called.replace(' ', '-')}"
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,7 @@ def study(
     bases: Sequence[str] = BASES[:-1],
     seeds: int = defaults.TIMES,
     budget: Budget | None = None,
+    lessons: Lessons | None = None,
     partitions: int = defaults.TIMES,
     null: int = defaults.NULL,
     replace: bool = False,
@@ -113,54 +117,34 @@ def study(
     """Return what the graphs of language models say in each basis, beside PCA.
 
     `models` are folders or names on the hub. Runs go to folders of `out`, with all that is found of
-    them; what is there already is not made again. Of the basis random there are so many `seeds`;
-    modules are found so many times (`partitions`), and in so many graphs without any (`null`).
+    them; what is there already is not made again. Of the basis random, and of dictionaries, there
+    are so many `seeds`; modules are found so many times (`partitions`), and in so many graphs
+    without any (`null`). Dictionaries cannot be ablated, and modules are not looked for in theirs.
 
     Raises UsageError for too few tokens, a δ that the whole graph does not keep, or no PCA among
-    the bases; NotFoundError for a basis; ModelError for a network that cannot be had; ConflictError
-    where another run is in a folder, unless `replace`.
+    the bases; NotFoundError for a basis; ModelError for a network that cannot be had, or a
+    dictionary that explains nothing; ConflictError where another run is in a folder, unless
+    `replace`.
     """
-    budget = budget or Budget()
-    _check(models, bases, seeds)
+    budget, lessons = budget or Budget(), lessons or Lessons()
+    _check(models)
+    check_bases(bases, seeds)
     subjects = {Path(model).name: language_model(model, text) for model in models}
     answers = []
     for name, subject in subjects.items():
-        cases = [
-            StudyCase(name, basis, seed)
-            for basis in bases
-            for seed in range(seeds if basis == "random" else 1)
-        ]
         runs = {}
-        for case in cases:
+        for case in cases_of(name, bases, seeds):
             _say(progress, 0, case)
-            runs[case] = _run(case, subject, out / case.name, replace, progress)
+            runs[case] = run_of(case, subject, out, lessons, replace=replace, progress=progress)
         network = _Network(subject, runs)
         answers.append(_answers(network, out, budget, partitions, null, replace, progress))
     return Study(*(pd.concat(frames, ignore_index=True) for frames in zip(*answers, strict=True)))
 
 
-def _run(case: StudyCase, subject: Subject, folder: Path, replace: bool, progress: Progress) -> Run:
-    """Return the run of a case; one that is there is taken without the network being cut again."""
-    if not replace and (folder / "manifest.json").exists():
-        run = Run.open(folder)
-        if (run.manifest.basis, run.manifest.seed) == (case.basis, case.seed):
-            reopened(run, subject)
-            return run
-    options = Options(basis=case.basis, seed=case.seed)
-    return build(subject, folder, options, name=case.name, replace=replace, progress=progress)
-
-
-def _check(models: Sequence[str], bases: Sequence[str], seeds: int) -> None:
+def _check(models: Sequence[str]) -> None:
     names = [Path(model).name for model in models]
     if len(set(names)) < len(names):
         raise UsageError(f"Two models are called the same: {', '.join(names)}. Rename a folder.")
-    for basis in bases:
-        if basis not in BASES:
-            raise NotFoundError("basis", basis, BASES, f"Choose of {', '.join(BASES)}.")
-    if BASE not in bases:
-        raise UsageError(f"All bases are held against {BASE}. Add it to --bases.")
-    if seeds < 1:
-        raise UsageError(f"seeds is {seeds}; the basis random takes at least 1.")
 
 
 def _say(progress: Progress, question: int, case: StudyCase) -> None:
@@ -179,42 +163,58 @@ def _answers(
     """Return the tables of one network, in the order of those of a study."""
     sparse: Answers = {}
     predicted: Answers = {}
+    told: Answers = {}
     required: Answers = {}
     modules: Answers = {}
     predictor = TokenPredictor.of(network.subject.inputs[0])
     for case, run, opened in network.opened():
         _say(progress, 1, case)
         sparse[case.called] = sparsities(run, opened, network.top, budget, progress)
+        told[case.called] = rebuildings(run, opened)
         _say(progress, 2, case)
         predicted[case.called] = predictions(run, opened, predictor, network.top, budget, progress)
-    for case, run in network.runs.items():
+    linear = {case: run for case, run in network.runs.items() if case.expansion is None}
+    for case, run in linear.items():
         _say(progress, 3, case)
         required[case.called] = required_edges(run, network.subject, budget, progress)
-    for case, run in network.runs.items():
+    for case, run in linear.items():
         _say(progress, 4, case)
-        ingest.load(run, out / STORE, replace=replace, progress=progress)
-        modules[case.called] = _modules(out / STORE, run, partitions, null)
+        modules[case.called] = _modules(out / STORE, run, partitions, null, progress)
     name = next(iter(network.runs)).network
     contrasts = pd.concat(
         [contrast_rows(name, found, BASE) for found in (sparse, predicted)], ignore_index=True
     )
+    needed, modular = required_rows(name, required), module_rows(name, modules)
     return (
         pd.DataFrame([{"network": name, **cross_entropy(network.subject)}]),
-        level_rows(name, sparse), contrasts,
-        required_rows(name, required), module_rows(name, modules), level_rows(name, predicted),
+        level_rows(name, sparse), contrasts, _rebuilt(network, told),
+        needed, modular, level_rows(name, predicted), seed_rows(contrasts, needed, modular),
     )  # fmt: skip
 
 
-def _modules(store: Path, run: Run, partitions: int, null: int) -> pd.DataFrame:
+def _rebuilt(network: _Network, told: Answers) -> pd.DataFrame:
+    """Return each dictionary beside the bases at equal reconstruction."""
+    runs = {case.called: run for case, run in network.runs.items()}
+    dictionaries = [case.called for case in network.runs if case.expansion is not None]
+    return rebuilt_rows(next(iter(network.runs)).network, runs, told, dictionaries)
+
+
+def _modules(store: Path, run: Run, partitions: int, null: int, progress: Progress) -> pd.DataFrame:
     """Return a row for either kind of weights."""
-    rows = []
-    with open_graph(store, run.id) as graph:
-        for weights in get_args(Weights):
-            table = graph.module_table(
-                weights=weights, resolutions=[1.0], seeds=partitions, null=null
-            )
-            rows.append(table.frame.assign(weights=weights, null=null))
-    return pd.concat(rows, ignore_index=True)
+
+    def make() -> pd.DataFrame:
+        ingest.load(run, store, replace=True, progress=progress)
+        rows = []
+        with open_graph(store, run.id) as graph:
+            for weights in get_args(Weights):
+                table = graph.module_table(
+                    weights=weights, resolutions=[1.0], seeds=partitions, null=null
+                )
+                rows.append(table.frame.assign(weights=weights, null=null))
+        return pd.concat(rows, ignore_index=True)
+
+    origin = {**graph_of(run), "partitions": partitions, "null": null}
+    return answered(run.path / "modules.parquet", MODULES, origin, make)
 
 
 def write_study(found: Study, out: Path) -> None:

@@ -17,6 +17,7 @@ __all__ = [
     "level_rows",
     "module_rows",
     "required_rows",
+    "seed_rows",
 ]
 
 DIFFERENCES = ("gini", "hoyer", "auc")  # measures between 0 and 1: their ratios say little
@@ -34,11 +35,13 @@ class Study:
     sparsity: means over sections, exact and as one probe a sequence has them.
     contrasts: the same against PCA, and of how well words predict: a ratio, the geometric mean over
         sections or layers, or a difference, the mean; `least` and `most` are those of one of them.
-    required: edges required of each section, and of all sections at once (kind all), with what a
-        random mask of the size scores.
+    rebuilt: each dictionary beside the bases at equal reconstruction (`queries.comparing.rebuilt`).
+    required: edges required at each δ, of each section, and of all sections at once (kind all),
+        with what a random mask of the size scores.
     modules: modularity beside that of so many graphs without modules (`null`), and its stability
         over seeds.
     predicted: how well words predict features, means over features and layers.
+    seeds: of what follows from a seed, mean and deviation over seeds.
 
     `low` and `high` are the basic bootstrap interval over draws of sequences (docs/method.md §18).
     """
@@ -46,9 +49,11 @@ class Study:
     scores: pd.DataFrame
     sparsity: pd.DataFrame
     contrasts: pd.DataFrame
+    rebuilt: pd.DataFrame
     required: pd.DataFrame
     modules: pd.DataFrame
     predicted: pd.DataFrame
+    seeds: pd.DataFrame
 
     def to_pandas(self) -> pd.DataFrame:
         """Return how bases differ from PCA."""
@@ -128,7 +133,7 @@ def required_rows(network: str, answers: Answers) -> pd.DataFrame:
         frame.assign(network=network, basis=basis, share=frame["edges"] / frame["pairs"])
         for basis, frame in answers.items()
     ]
-    columns = ["network", "basis", "kind", "layer", "edges", "pairs", "share", "score",
+    columns = ["network", "basis", "delta", "kind", "layer", "edges", "pairs", "share", "score",
                "random_score", "baseline"]  # fmt: skip
     return pd.concat(frames, ignore_index=True)[columns]
 
@@ -140,3 +145,30 @@ def module_rows(network: str, answers: Answers) -> pd.DataFrame:
         frame[columns].assign(network=network, basis=basis) for basis, frame in answers.items()
     ]
     return pd.concat(frames, ignore_index=True)[["network", "basis", *columns]]
+
+
+def seed_rows(
+    contrasts: pd.DataFrame, required: pd.DataFrame, modules: pd.DataFrame
+) -> pd.DataFrame:
+    """Return mean, deviation and number of the values that a basis has over its seeds.
+
+    Of what differs from PCA (exact); of the share of all pairs that are required at once, at each
+    δ; of Q less that of graphs without modules. Bases with one seed have no row.
+    """
+    exact = contrasts[contrasts["how"] == "exact"]
+    every = required[required["kind"] == "all"]
+    found = pd.concat(
+        [
+            exact[["network", "basis", "measure", "value"]],
+            every.assign(measure="required " + every["delta"].map("{:g}".format),
+                         value=every["share"]),
+            modules.assign(measure="Q " + modules["weights"],
+                           value=modules["modularity"] - modules["null_mean"]),
+        ],
+        join="inner",
+    )  # fmt: skip
+    kind = found["basis"].str.split().str[0]
+    rows = found.assign(basis=kind)[kind != found["basis"]]
+    grouped = rows.groupby(["network", "basis", "measure"], sort=False)["value"]
+    table = grouped.agg(mean="mean", deviation="std", seeds="count").reset_index()
+    return table[table["seeds"] > 1].reset_index(drop=True)

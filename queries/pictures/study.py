@@ -42,8 +42,9 @@ def _sparsity(study: Study) -> Figure:
 
 
 def _required(study: Study) -> Figure:
-    """Draw the share of the pairs that each section needs, in the order of the layers."""
-    rows = study.required[study.required["kind"] == "section"]
+    """Draw the share of the pairs that each section needs at the largest δ, in their order."""
+    every = study.required
+    rows = every[(every["kind"] == "section") & (every["delta"] == every["delta"].max())]
     figure, places = _panels(rows["network"])
     for (network, own), axes in zip(rows.groupby("network", sort=False), places, strict=True):
         for basis, curve in own.groupby("basis", sort=False):
@@ -96,10 +97,10 @@ def _panels(networks: pd.Series[Any]) -> tuple[Figure, list[Axes]]:
 
 def _style(basis: str) -> dict[str, Any]:
     """Return one colour for each basis, the same in all pictures; seeds share theirs."""
-    order = ("lib", "pca", "neuron", "random", "global")
-    kind = basis.split()[0]
+    order = ("lib", "pca", "neuron", "random", "global", "dictionary")
+    kind = basis.split()[0].split("-")[0]
     colour = PALETTE[order.index(kind)] if kind in order else OTHER
-    return {"color": colour, "linewidth": 0.8 if kind == "random" else 1.6}
+    return {"color": colour, "linewidth": 0.8 if " " in basis else 1.6}
 
 
 def _finish(axes: Axes, title: str, quantity: str) -> None:

@@ -137,9 +137,13 @@ class Served(Closing):
             finally:
                 self._held.forget()
 
+    def once(self, graph: Graph, *key: Hashable, find: Callable[[], T]) -> T:
+        """Return the answer of this key about a run, found once for every state of it."""
+        return self._held.get((*key, *_load(graph)), find)
+
     def ranked(self, graph: Graph) -> Ranked:
-        """Return the first interactions of a run, ranked once for every state of it."""
-        return self._held.get(("ranked", *_load(graph)), graph.ranked)
+        """Return the first interactions of a run."""
+        return self.once(graph, "ranked", find=graph.ranked)
 
     def prepare(self) -> threading.Thread:
         """Find what the page asks first, while a browser starts; return who does."""
@@ -153,9 +157,9 @@ class Served(Closing):
         return self._preparing
 
     def communities(self, graph: Graph, **settings: Any) -> Communities:
-        """Return the modules of a run, found once for every state of it and every setting."""
-        key = ("communities", *_load(graph), *sorted(settings.items()))
-        return self._held.get(key, lambda: graph.communities(**settings))
+        """Return the modules of a run by some settings."""
+        key = ("communities", *sorted(settings.items()))
+        return self.once(graph, *key, find=lambda: graph.communities(**settings))
 
     def folder(self, run: RunInfo) -> Run | None:
         """Return the folder of a run, or None where none of those at hand is it.

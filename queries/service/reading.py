@@ -119,8 +119,15 @@ def view(service: TheService, graph: RunGraph, share: Share = defaults.KEPT) -> 
     Tables are columns of values; an interaction names its ends by their places among the features.
     There are never more than 5,000 interactions.
     """
-    found = graph.overview(share=share, ranked=service.ranked(graph))
-    return answer(graph.run, view_data(found), found.statements)
+
+    def find() -> Response:
+        ranked = service.ranked(graph)
+        found = graph.overview(share=share, ranked=ranked)
+        return answer(graph.run, view_data(found, ranked), found.statements)
+
+    if graph.store.columns() is None:  # nothing tells when another process has written a label
+        return find()
+    return service.once(graph, "view", share, find=find)
 
 
 @router.get("/page", response_class=HTMLResponse)

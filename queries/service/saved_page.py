@@ -32,12 +32,14 @@ POLICY = (
 )
 DIGITS = 7
 NODE = ("node", "kind", "position", "token", "activation", "influence", "probability")
+PRELOADED = re.compile(r'<link rel="modulepreload" href="[\w-]+\.js">\n')
 IMPORT = re.compile(r'((?:from|import) )"\./([\w-]+\.js)"')
 
 
-def view_data(found: Overview) -> dict[str, Any]:
+def view_data(found: Overview, ranked: Ranked) -> dict[str, Any]:
     """Return an overview as it is sent: columns of values; ends are places among the features.
 
+    `counts` is what each share would keep (`Ranked.counts`).
     Numbers that are drawn have DIGITS significant digits, so that a view is less than 1 MB.
     """
     places = {feature: place for place, feature in enumerate(found.features["id"])}
@@ -48,6 +50,7 @@ def view_data(found: Overview) -> dict[str, Any]:
     features = {name: _short(found.features[name]) for name in found.features.columns}
     return {
         **{name: getattr(found, name) for name in scalars},
+        "counts": ranked.counts(),
         "features": features,
         "interactions": {**ends, **numbers, "kept_at": rows["kept_at"].tolist()},
     }
@@ -82,7 +85,7 @@ def saved_page(graph: Graph, ranked: Ranked, communities: Communities, *, share:
         "store": graph.store.name,
         "layers": [asdict(layer) for layer in graph.layers],
         "prompt": prompt_data(graph.prompt()),
-        "view": view_data(view),
+        "view": view_data(view, ranked),
         "part": part.tolist(),
         "sections": ranked.sections,
         "next_at": ranked.next_at,
@@ -106,7 +109,7 @@ def _filled(texts: Mapping[str, str], snapshot: Mapping[str, Any]) -> str:
         f'<script type="importmap">{_in_script({"imports": modules})}</script>\n'
         '<script type="module">import "page/main.js";</script>'
     )
-    page = texts["index.html"]
+    page = PRELOADED.sub("", texts["index.html"])
     icon = _data("image/svg+xml", texts["icon.svg"])
     for old, new in (
         ('<link rel="icon" href="icon.svg">', f'<link rel="icon" href="{icon}">'),

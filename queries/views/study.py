@@ -25,6 +25,8 @@ CONTRASTS = {
     **{name: LEVELS[name] for name in ("for_90", "effective", "sources", "gini")}, "auc": "AUC",
 }  # fmt: skip
 
+SEEDED = {name: f"{CONTRASTS[name]} to PCA" for name in ("sources", "effective", "auc")}
+
 
 def study_view(study: Study) -> View:
     """Return all tables of a study, one below the other."""
@@ -33,7 +35,7 @@ def study_view(study: Study) -> View:
     return View(
         last.columns, last.rows, last.numbers, above="\n".join([*above, f"{name}:"]),
         below="In brackets: 95 % intervals over sequences. Against PCA: ratios, of Gini and AUC "
-        "differences.",
+        "differences, of the first seeds. ±: standard deviations over seeds.",
     )  # fmt: skip
 
 
@@ -43,18 +45,21 @@ def markdown_tables(study: Study) -> dict[str, str]:
 
 
 def tables(study: Study) -> Mapping[str, View]:
-    """Return the tables by their titles."""
-    return {
+    """Return the tables by their titles, those left out in which nothing is."""
+    found = {
         "Scores": _scores(study.scores),
         "Sparsity, means over sections": _levels(study.sparsity, LEVELS),
         "Sparsity against PCA": _contrasts(study.contrasts),
         "Error of one probe": _levels(study.sparsity, {"error": "median error of an edge"}),
+        "Dictionaries at equal reconstruction": _rebuilt(study.rebuilt),
         "Edges required": _required(study.required),
         "Modules": _modules(study.modules),
         "Predicted by words": _levels(
             study.predicted, {"auc": "AUC", "tokens": "effective tokens"}, bounds=True
         ),
+        "Over seeds": _seeds(study.seeds),
     }
+    return {title: view for title, view in found.items() if view.rows}
 
 
 def _scores(frame: pd.DataFrame) -> View:
@@ -84,8 +89,11 @@ def _levels(frame: pd.DataFrame, shown: Mapping[str, str], *, bounds: bool = Fal
 
 
 def _contrasts(frame: pd.DataFrame) -> View:
-    """Return a row per network, basis and measure: exact, and as one probe shows it."""
-    chosen = frame[frame["measure"].isin(list(CONTRASTS))]
+    """Return a row per network, basis (of several seeds the first) and measure: exact, and as one
+    probe shows it.
+    """
+    later = frame["basis"].str.contains(r" [1-9]\d*$")
+    chosen = frame[frame["measure"].isin(list(CONTRASTS)) & ~later]
     rows = []
     for (network, basis, measure), own in chosen.groupby([*KEYS, "measure"], sort=False):
         found = {row["how"]: row for row in records_of(own)}
@@ -100,20 +108,50 @@ def _contrasts(frame: pd.DataFrame) -> View:
 
 
 def _required(frame: pd.DataFrame) -> View:
-    """Return a row per network and basis: sums over sections, and all sections at once."""
+    """Return a row per network, basis and δ: sums over sections, and all sections at once."""
     rows = []
-    for key, own in frame.groupby(KEYS, sort=False):
+    for (network, basis, delta), own in frame.groupby([*KEYS, "delta"], sort=False):
         sections, (every,) = own[own["kind"] == "section"], records_of(own[own["kind"] == "all"])
         rows.append(
             (
-                *map(str, key), str(int(sections["edges"].sum())), str(every["edges"]),
+                str(network), str(basis), f"{delta:.4g}", str(int(sections["edges"].sum())),
+                str(every["edges"]),
                 str(every["pairs"]), f"{every['share']:.1%}", fixed_cell(every["score"]),
                 fixed_cell(every["baseline"]), fixed_cell(every["random_score"]),
             )
         )  # fmt: skip
-    numbers = ("one section at a time", "all at once", "pairs", "of all", "score",
+    numbers = ("δ", "one section at a time", "all at once", "pairs", "of all", "score",
                "baseline", "random")  # fmt: skip
     return View((*KEYS, *numbers), rows, frozenset(numbers))
+
+
+def _rebuilt(frame: pd.DataFrame) -> View:
+    """Return a row per dictionary and basis, itself first."""
+    rows = [
+        (
+            *(row[name] for name in ("network", "dictionary", "basis")),
+            *(_short(row[name]) for name in ("features", "explained", "for_90", "effective",
+                                             "sources", "ratio")),
+        )
+        for row in records_of(frame)
+    ]  # fmt: skip
+    numbers = ("features", "explained", "n90", "effective", "sources", "ratio")
+    return View(("network", "dictionary", "beside", *numbers), rows, frozenset(numbers))
+
+
+def _seeds(frame: pd.DataFrame) -> View:
+    """Return a row per network, basis and measure: mean ± standard deviation over seeds."""
+    rows = [
+        (
+            str(row["network"]), str(row["basis"]),
+            SEEDED.get(row["measure"], str(row["measure"])),
+            spread_cell(row["mean"], row["deviation"]), str(row["seeds"]),
+        )
+        for row in records_of(frame)
+        if row["measure"] in SEEDED or row["measure"].startswith(("required ", "Q "))
+    ]  # fmt: skip
+    numbers = ("mean", "seeds")
+    return View((*KEYS, "measure", *numbers), rows, frozenset(numbers))
 
 
 def _modules(frame: pd.DataFrame) -> View:

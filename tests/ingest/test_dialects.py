@@ -77,3 +77,10 @@ def test_the_page_has_them_all() -> None:
     assert shown == [*(row.text for row in DIFFERENCES), WRITES]
     instead = re.findall(r"`([^`]+)` \|$", page, re.MULTILINE)
     assert instead == [*(row.instead for row in DIFFERENCES), WRITES_INSTEAD]
+
+
+def test_a_value_needs_a_name_of_its_own(store: GraphStore) -> None:
+    store.write("CREATE (:Made {id: 2})")
+    text = "MATCH (m:Made) WITH m.id AS {0} WHERE {0} = 2 RETURN count(*) AS x"
+    assert answer(store, text.format("m")) == (0 if store.capabilities.kind == "embedded" else 1)
+    assert answer(store, text.format("v")) == 1

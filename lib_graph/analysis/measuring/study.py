@@ -6,27 +6,17 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
-from lib_graph.analysis.ablation import (
-    Bench,
-    ablate_circuit,
-    ablate_edges,
-    smallest_circuit,
-    write_ablation,
-    write_masks,
-)
+from lib_graph.analysis.measuring.budget import Budget
 from lib_graph.analysis.measuring.predicting import LEAST_ROWS, TokenPredictor
-from lib_graph.analysis.measuring.resampling import drawn, measured_sections, probe_error
+from lib_graph.analysis.measuring.rebuilding import rebuilt
+from lib_graph.analysis.measuring.resampling import measured_sections, probe_error
 from lib_graph.analysis.measuring.strengths import strengths_of_samples
 from lib_graph.analysis.reopening import Reopened
 from lib_graph.data.evaluation import Metric
@@ -35,19 +25,17 @@ from lib_graph.errors import UsageError
 from lib_graph.method.dictionary import most_important
 from lib_graph.networks import Subject, load_subject
 from lib_graph.run import Run
-from lib_graph.run.kept import Origin, graph_of, made_from
-from lib_graph.run.writing import write_rows
-from lib_graph.support import defaults
+from lib_graph.run.answers import answered
+from lib_graph.run.kept import graph_of
 from lib_graph.support.progress import Progress
 from lib_graph.support.sparsity import Floats
 
 __all__ = [
     "FRACTIONS",
-    "Budget",
     "cross_entropy",
     "language_model",
     "predictions",
-    "required_edges",
+    "rebuildings",
     "sparsities",
 ]
 
@@ -63,17 +51,7 @@ SPARSITY = pa.schema(
         ("value", pa.float64()),
     ]
 )
-REQUIRED = pa.schema(
-    [
-        ("kind", pa.string()),  # section | all
-        ("layer", pa.string()),
-        ("edges", pa.int64()),
-        ("pairs", pa.int64()),
-        ("score", pa.float64()),
-        ("random_score", pa.float64()),
-        ("baseline", pa.float64()),
-    ]
-)
+REBUILT = pa.schema([("layer", pa.string()), ("features", pa.int64()), ("explained", pa.float64())])
 PREDICTED = pa.schema(
     [
         ("layer", pa.string()),
@@ -82,33 +60,6 @@ PREDICTED = pa.schema(
         ("tokens", pa.float64()),
     ]
 )
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How much of everything: what the time goes into, and how well errors are known.
-
-    `delta` is a share of the network's cross-entropy, `answers` the tokens that a mask is scored
-    on, `draws` how often samples are drawn anew.
-
-    Raises UsageError for values that give no answer.
-    """
-
-    delta: float = defaults.LOSS
-    answers: int = defaults.ANSWERS
-    draws: int = defaults.RESAMPLED
-    seed: int = defaults.SEED
-
-    def __post_init__(self) -> None:
-        if not 0 < self.delta < 1:
-            raise UsageError(f"delta is {self.delta}; it is a share of the cross-entropy, 0 to 1.")
-        for name, least in (("answers", 1), ("draws", 20)):
-            if getattr(self, name) < least:
-                raise UsageError(f"{name} is {getattr(self, name)}; take at least {least}.")
-
-    def drawn(self, samples: int) -> Floats:
-        """Return how often each sample counts in each draw."""
-        return drawn(samples, self.draws, self.seed)
 
 
 def language_model(model: str, text: Text) -> Subject:
@@ -186,7 +137,20 @@ def sparsities(
         return pd.concat(frames, ignore_index=True)
 
     origin = {**graph_of(run), "top": top, "draws": budget.draws, "seed": budget.seed}
-    return _answered(run.path / "sparsity.parquet", SPARSITY, origin, make)
+    return answered(run.path / "sparsity.parquet", SPARSITY, origin, make)
+
+
+def rebuildings(run: Run, opened: Reopened) -> pd.DataFrame:
+    """Return, per layer, the share of its variance that its first n features rebuild."""
+
+    def make() -> pd.DataFrame:
+        frames = [
+            pd.DataFrame({"layer": name, "features": range(1, len(told) + 1), "explained": told})
+            for name, told in rebuilt(opened).items()
+        ]
+        return pd.concat(frames, ignore_index=True)
+
+    return answered(run.path / "rebuilt.parquet", REBUILT, graph_of(run, "run", "bases"), make)
 
 
 def _curve(strengths: Floats) -> dict[str, float]:
@@ -196,53 +160,6 @@ def _curve(strengths: Floats) -> dict[str, float]:
     return {
         f"reached {part:g}": float(reached[count - 1])
         for part, count in zip(FRACTIONS, counts, strict=True)
-    }
-
-
-def required_edges(run: Run, subject: Subject, budget: Budget, progress: Progress) -> pd.DataFrame:
-    """Return the edges required, section by section (kind section), and all at once (kind all).
-
-    They keep the cross-entropy within a share δ of the network's. Beside each number: what a random
-    mask of its size scores. Ablations and masks of the run are written as well.
-
-    Raises UsageError where not even the whole graph keeps the score.
-    """
-
-    def make() -> pd.DataFrame:
-        whole = Bench.of(run, subject=subject, metric="cross-entropy")
-        bench = whole.sampled(budget.answers)
-        delta = budget.delta * bench.baseline
-        found = ablate_edges(bench, delta=delta, seed=budget.seed, progress=progress)
-        every = _all_at_once(bench, delta, budget.seed, progress)
-        rows = found.rows[found.rows["kind"] == "edges_required"]
-        pairs = _pairs(run)
-        sections = rows.assign(kind="section", pairs=rows["layer"].map(pairs))
-        write_masks(bench, found.masks, replace=True)
-        write_ablation(bench, found.rows, replace=True)
-        one = pd.DataFrame([{"kind": "all", "layer": "", "pairs": sum(pairs.values()), **every}])
-        return pd.concat([sections, one], ignore_index=True)[list(REQUIRED.names)]
-
-    origin = {
-        **graph_of(run), "delta": budget.delta, "answers": budget.answers, "seed": budget.seed
-    }  # fmt: skip
-    return _answered(run.path / "required.parquet", REQUIRED, origin, make)
-
-
-def _all_at_once(
-    bench: Bench, delta: float, seed: int, progress: Progress
-) -> dict[str, float | int]:
-    circuit = smallest_circuit(bench, delta, progress=progress)
-    found = ablate_circuit(bench, circuit, seed=seed, progress=progress)
-    names = ("edges", "score", "random_score", "baseline")
-    return {name: getattr(found, name) for name in names}
-
-
-def _pairs(run: Run) -> dict[str, int]:
-    """Return how many pairs of features each section has, by its source layer."""
-    counts = [layer.features for layer in run.layers]
-    return {
-        layer.name: own * following
-        for layer, own, following in zip(run.layers[:-1], counts[:-1], counts[1:], strict=True)
     }
 
 
@@ -271,7 +188,7 @@ def predictions(
     origin = {
         **graph_of(run, "run", "bases"), "top": top, "draws": budget.draws, "seed": budget.seed
     }  # fmt: skip
-    return _answered(run.path / "predicted.parquet", PREDICTED, origin, make)
+    return answered(run.path / "predicted.parquet", PREDICTED, origin, make)
 
 
 @torch.no_grad()
@@ -296,13 +213,3 @@ def _mean(values: Floats) -> Floats:
     with np.errstate(invalid="ignore"):
         found: Floats = np.where(known, values, 0.0).sum(1) / known.sum(1)
     return found
-
-
-def _answered(
-    path: Path, schema: pa.Schema, origin: Origin, make: Callable[[], pd.DataFrame]
-) -> pd.DataFrame:
-    """Return rows from their file, made now if they are not there, or of something else."""
-    if made_from(path) != origin:
-        write_rows(path, schema, [make()], origin)
-    frame: pd.DataFrame = pq.read_table(path, schema=schema).to_pandas()
-    return frame

@@ -5,14 +5,39 @@ import { asPng, asSvg } from "./drawing.js";
 import { listRuns, page } from "./main.js";
 import { snapshot } from "./snapshot.js";
 import { address, change, state, undo } from "./state.js";
-import { byId, save } from "./words.js";
+import { byId, count, save } from "./words.js";
 
 const CHOICES = ["order", "width"];
 
 export function showControls() {
   for (const name of CHOICES) byId(name).value = state[name];
   byId("share").value = state.share;
-  byId("kept").textContent = `${state.share} %`;
+  showKept(state.share);
+}
+
+// What the slider says: the share, how many interactions it keeps, and at which share others come in.
+export function showKept(share) {
+  const counts = page.view?.counts, kept = counts?.[share];
+  byId("kept").textContent = `${share} %${counts ? ` · ${kept === null ? "more" : count(kept)}` : ""}`;
+  if (counts) paintCounts(byId("counted"), counts, share);
+}
+
+const STEP = 4;  // percent of a bar
+
+// A bar for each few percent: how many interactions come in there, as a logarithm.
+function paintCounts(canvas, counts, share) {
+  const bars = [];
+  for (let at = 0; at < 100; at += STEP) bars.push(counts[at + STEP] === null ? null : counts[at + STEP] - counts[at]);
+  const context = canvas.getContext("2d"), largest = Math.log1p(Math.max(...bars)), wide = canvas.width / bars.length;
+  const style = getComputedStyle(document.documentElement), ink = (name) => style.getPropertyValue(name);
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  bars.forEach((bar, i) => {
+    const high = bar === null ? canvas.height : largest && (Math.log1p(bar) / largest) * canvas.height;
+    context.globalAlpha = bar === null ? 0.4 : 1;
+    context.fillStyle = ink(i * STEP < share && bar !== null ? "--accent" : "--line");
+    context.fillRect(i * wide, canvas.height - high, wide - 1, high);
+  });
+  canvas.title = `Interactions that each ${STEP} % more of the strength bring in (as a logarithm); pale beyond the most that is drawn.`;
 }
 
 export const fullScreen = () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen());
@@ -55,7 +80,7 @@ byId("full").addEventListener("click", fullScreen);
 byId("undo").addEventListener("click", undo);
 byId("run").addEventListener("focus", () => listRuns().catch((error) => page.trouble(error)));
 byId("run").addEventListener("change", (event) => change({ run: event.target.value, selected: "", pins: [], source: "", target: "", module: 0, other: "", folded: [], layer: "", role: "" }));
-byId("share").addEventListener("input", (event) => { byId("kept").textContent = `${event.target.value} %`; });
+byId("share").addEventListener("input", (event) => showKept(Number(event.target.value)));
 byId("share").addEventListener("change", (event) => change({ share: Number(event.target.value) }));
 for (const name of CHOICES) byId(name).addEventListener("change", (event) => change({ [name]: event.target.value }));
 

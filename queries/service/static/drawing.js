@@ -47,45 +47,45 @@ function sheet(graph, target = document.createElement("canvas")) {
 
 let base = null, current = null;
 
-// Paint the bitmaps: thin links, wide links, nodes. `settled` is kept when the wide ones are there.
+// Paint the bitmaps: links, nodes. `settled` is kept when the wide links are as wide as they are.
 function paint(graph, look) {
   const inks = colours(), stroke = strokes(graph, look.width, inks), away = isAway(graph, look.isolated);
-  const thin = sheet(graph), draft = sheet(graph), nodes = sheet(graph), thick = [];
-  const fine = new Fine(thin.pen), first = new Fine(draft.pen);
+  const links = sheet(graph), nodes = sheet(graph), fine = new Fine(), wide = [];
   for (const each of graph.links) {
     if (away(each.from) || away(each.to)) continue;
     const style = stroke(each);
-    if (style.width < WIDE) fine.add(each, style);
-    else { thick.push({ ...each, ...style }); first.add(each, style); }
+    if (style.width < WIDE) fine.add(each, style); else wide.push([each, style]);
   }
-  rules(thin.pen, graph, inks);
-  fine.paint();
-  if (thick.length > AT_ONCE) first.paint();
-  matches(thin.pen, graph, inks, null);
+  rules(links.pen, graph, inks);
+  fine.paint(links.pen);
+  matches(links.pen, graph, inks, null);
   const plain = { pins: new Set(), selected: "" };
   dots(nodes.pen, graph, inks, graph.nodes.values(), plain, (each) => (away(each) ? 0.2 : 1));
-  base = { graph, look, thin: thin.canvas, wide: draft.canvas, nodes: nodes.canvas };
-  widen(base, thick, graph);
+  base = { graph, look, links: links.canvas, nodes: nodes.canvas, settled: Promise.resolve() };
+  if (wide.length <= AT_ONCE) for (const each of wide) widen(links.pen, each);
+  else later(base, wide);
 }
 
-// Paint the wide links, at once if they are few.
-function widen(made, thick, graph) {
-  const { canvas: done, pen } = sheet(graph);
-  const next = (limit, end = performance.now() + limit) => {
-    while (thick.length && (limit === null || performance.now() < end)) {
-      const each = thick.pop();
-      pen.curve(each.from, each.to, each.colour, each.width, each.opacity);
-    }
+const widen = (pen, [{ from, to }, { width, opacity, colour }]) => pen.curve(from, to, colour, width, opacity);
+
+// Many wide links are as fine as the others at first, and as wide as they are some frames later.
+function later(made, wide) {
+  const copy = () => {
+    const { canvas: bitmap, pen } = sheet(made.graph);
+    pen.context.drawImage(made.links, 0, 0, made.graph.width, made.graph.height);
+    return { bitmap, pen };
   };
-  const finish = () => { made.wide = done; };
-  if (thick.length <= AT_ONCE) { next(null); finish(); made.settled = Promise.resolve(); return; }
-  thick.reverse();
+  const done = copy(), draft = copy(), fine = new Fine();
+  for (const [each, style] of wide) fine.add(each, style);
+  fine.paint(draft.pen);
+  made.links = draft.bitmap;
+  let next = 0;
   made.settled = new Promise((settle) => {
     const frame = () => {
       if (base !== made) return settle();
-      next(SLICE);
-      if (thick.length) return requestAnimationFrame(frame);
-      finish();
+      for (const end = performance.now() + SLICE; next < wide.length && performance.now() < end; next++) widen(done.pen, wide[next]);
+      if (next < wide.length) return requestAnimationFrame(frame);
+      made.links = done.bitmap;
       if (current) compose(current.graph, current.look);
       settle();
     };
@@ -97,7 +97,7 @@ function compose(graph, look) {
   const context = canvas.getContext("2d"), pen = new CanvasPen(context, graph.upright), inks = colours(), { lit } = look;
   current = { graph, look };
   context.clearRect(0, 0, graph.width, graph.height);
-  for (const [layer, faded] of [["thin", 0.13], ["wide", 0.13], ["nodes", 0.25]]) {
+  for (const [layer, faded] of [["links", 0.13], ["nodes", 0.25]]) {
     context.globalAlpha = lit ? faded : 1;
     context.drawImage(base[layer], 0, 0, graph.width, graph.height);
   }

@@ -2,8 +2,10 @@
 
 import { get, put } from "./api.js";
 import { progress, start } from "./jobs.js";
+import { showMap } from "./map.js";
 import { toggleFold } from "./modules.js";
 import { snapshot } from "./snapshot.js";
+import { PINNED } from "./graph.js";
 import { change, state } from "./state.js";
 import { byId, cypherBlock, element, number, percent, runOf, short, sign } from "./words.js";
 
@@ -12,7 +14,7 @@ const LENGTH = 25;
 
 export async function showFeature(page) {
   if (!state.selected) {
-    panel.replaceChildren(element("p", { class: "soft" }, "Hover over a feature to see its neighbours; click it to see what it is."));
+    panel.replaceChildren(element("p", { class: "soft" }, "Hover over a feature to see its neighbours; click it to see what it is."), showMap(page));
     return;
   }
   if (state.selected.startsWith("block:")) return showBlock(page);
@@ -34,7 +36,7 @@ export async function showFeature(page) {
 function showBlock(page) {
   const node = page.graph.nodes.get(state.selected);
   if (!node) { panel.replaceChildren(element("p", { class: "soft" }, "This block is not folded any more.")); return; }
-  const what = node.module ? `module:${node.module}` : `layer:${node.layer}`;
+  const what = node.name === PINNED ? PINNED : node.module ? `module:${node.module}` : `layer:${node.layer}`;
   const members = node.members.map((each) => element("li", {}, element("button", { class: "link", onclick: () => change({ selected: each.id, folded: state.folded.filter((x) => x !== what) }) }, short(each.id), each.label ? ` · ${each.label}` : "")));
   panel.replaceChildren(
     element("div", { class: "row" }, element("h2", { class: "grow" }, `${node.name} of ${node.layer}`), element("button", { id: "unfold-block", onclick: () => toggleFold(what) }, "Unfold")),

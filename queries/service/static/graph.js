@@ -3,6 +3,8 @@
 
 import { place } from "./places.js";
 
+export const PINNED = "pinned";  // what is folded, and the name of its blocks
+
 export class Graph {
   constructor(layers) {
     this.rows = [...layers];  // of each run that is shown: its layers
@@ -13,7 +15,7 @@ export class Graph {
     this.colours = {};
     this.matches = [];  // features of the two runs that are alike
     this.prompt = null;  // of an attribution graph: tokens, and what it says of each node by id
-    this.arrange(0, 0, { order: "index", folded: [], filter: {} });
+    this.arrange(0, 0, { order: "index", folded: [], pins: [], filter: {} });
   }
 
   // Take over what the service sent as columns.
@@ -52,15 +54,18 @@ export class Graph {
     const { row, layer_index: layer, position } = feature, module = this.module(feature.id);
     const at = position === undefined ? "" : `:at ${position}`;
     if (folded.has(`layer:${feature.layer}`)) return { id: `block:${row}:${layer}${at}`, name: "all", module: 0, position };
+    if (folded.has(PINNED) && this.pins.has(feature.id)) return { id: `block:${row}:${layer}:${PINNED}${at}`, name: PINNED, module: 0, position };
     if (row === 0 && module && folded.has(`module:${module}`)) return { id: `block:0:${layer}:${module}${at}`, name: `module ${module}`, module, position };
     return null;
   }
 
   // Decide what is drawn, and where: nodes, links, columns. `version` tells what was decided.
-  arrange(width, height, { order, folded, filter }) {
-    const version = JSON.stringify([this.changes, width, height, order, folded, filter]);
+  arrange(width, height, { order, folded, pins, filter }) {
+    const grouped = folded.includes(PINNED) ? pins : [];
+    const version = JSON.stringify([this.changes, width, height, order, folded, grouped, filter]);
     if (version === this.version) return;
     this.version = version;
+    this.pins = new Set(grouped);
     const away = new Set(folded), degrees = filter.degree ? this.degrees() : null, kept = (each) => fits(each, filter, degrees);
     this.nodes = new Map();
     this.home = new Map();  // of each feature that is shown: its node
@@ -76,7 +81,7 @@ export class Graph {
       node.label = `${node.members.length} features`;
       this.home.set(each.id, node);
     }
-    this.link();
+    this.link(filter.top ? this.strongest(filter.top) : this.interactions);
     place(this, width, height, order);
   }
 
@@ -89,11 +94,11 @@ export class Graph {
 
   // The links between nodes: what several interactions between two blocks carry is summed up, its
   // share is of all that flows into the features of the block.
-  link() {
+  link(interactions) {
     const sums = new Map();
     this.links = [];
     this.shown = 0;
-    for (const [key, each] of this.interactions) {
+    for (const [key, each] of interactions) {
       const from = this.home.get(each.source), to = this.home.get(each.target);
       if (!from || !to) continue;
       if (from.row === 0) this.shown++;
@@ -109,6 +114,12 @@ export class Graph {
         const known = this.beside.get(end);
         if (known) known.push(each); else this.beside.set(end, [each]);
       }
+  }
+
+  // Of all interactions so many into each feature, the strongest.
+  strongest(most) {
+    const into = Map.groupBy(this.interactions, ([, each]) => each.target);
+    return [...into.values()].flatMap((all) => all.sort((a, b) => b[1].strength - a[1].strength).slice(0, most));
   }
 
   sum(sums, from, to, { strength, effect }) {

@@ -1,7 +1,7 @@
 // The page: what is shown follows from the state, and every change of it comes through here.
 
 import { get } from "./api.js";
-import { showControls } from "./controls.js";
+import { showControls, showKept } from "./controls.js";
 import { showCypher } from "./cypher.js";
 import { redraw } from "./drawing.js";
 import { nameModule, showFeature } from "./feature.js";
@@ -81,9 +81,9 @@ export const page = {
   },
 
   draw() {
-    const { layer, role, degree, labelled } = state;
-    const filter = { layer, role, degree, labelled: Boolean(labelled) };
-    this.graph.arrange(stage.clientWidth, stage.clientHeight - 4, { order: state.order, folded: state.folded, filter });
+    const { layer, role, degree, labelled, top } = state;
+    const filter = { layer, role, degree, labelled: Boolean(labelled), top };
+    this.graph.arrange(stage.clientWidth, stage.clientHeight - 4, { order: state.order, folded: state.folded, pins: state.pins, filter });
     const drawn = redraw(this.graph, this.look());
     this.sayCounts(Object.values(filter).some(Boolean));
     return drawn;
@@ -111,9 +111,9 @@ export const page = {
   },
 };
 
-async function readView() {
+async function readView(early) {
   const asked = { share: state.share / 100 };
-  const answer = await get("/view", { run: state.run, ...asked });
+  const answer = await orAgain(early, "/view", asked);
   page.run = answer.run;
   const { modules, colours, prompt } = page.graph, graph = Object.assign(new Graph(page.layers), { modules, colours, prompt });
   graph.take(answer.data);
@@ -123,7 +123,7 @@ async function readView() {
   const whole = (id) => (id && !id.startsWith("block:") && !page.runs.some((run) => run.id === runOf(id)) ? `${page.run.id}/${id}` : id);
   Object.assign(state, { selected: whole(state.selected), pins: state.pins.map(whole) });
   await page.fetch([state.selected, ...state.pins].filter(Boolean));
-  byId("kept").textContent = `${state.share} %`;
+  showKept(state.share);
 }
 
 // Another run below this one, and which of their features are alike.
@@ -150,7 +150,20 @@ export async function listRuns() {
   return data;
 }
 
-async function readRun() {
+// What a first view needs is asked for at once, while it is not known yet which run is meant.
+function askEarly() {
+  const asked = [get("/layers", { run: state.run }), get("/view", { run: state.run, share: state.share / 100 })];
+  for (const each of asked) each.catch(() => null);  // whoever waits for it is told
+  return { layers: asked[0], view: asked[1] };
+}
+
+// An answer that was asked for early, if it is of the run that is shown; else the answer.
+async function orAgain(early, path, asked) {
+  const answer = await early?.catch(() => null);
+  return answer && answer.run.id === page.runs.find(isNamed)?.id ? answer : get(path, { run: state.run, ...asked });
+}
+
+async function readRun(early) {
   const data = await listRuns();
   if (!data.runs.some(isNamed)) {
     const lost = state.run && new Error(`The run ${state.run} is not here (any longer). This is another.`);
@@ -159,7 +172,7 @@ async function readRun() {
     byId("run").value = data.chosen;
     page.trouble(lost);
   }
-  page.layers = [(await get("/layers", { run: state.run })).data];
+  page.layers = [(await orAgain(early.layers, "/layers")).data];
   page.graph = new Graph(page.layers);
   page.graph.prompt = page.runs.find(isNamed)?.prompt ? await readPrompt() : null;
   byId("shapes").hidden = !page.graph.prompt;
@@ -173,8 +186,9 @@ async function readPrompt() {
 }
 
 async function start() {
-  await readRun();
-  await readView();
+  const early = askEarly();
+  await readRun(early);
+  await readView(early.view);
   showFilters(page);
   page.draw();
   page.goTo(state.selected);
@@ -182,6 +196,7 @@ async function start() {
   await readModules(page);
   page.draw();
   if (state.tab === "modules") showModules(page);
+  if (state.tab === "feature" && !state.selected) await showFeature(page);
   nameModule(page);  // and nothing else of the panel, in which somebody may be typing
 }
 

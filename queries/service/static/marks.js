@@ -1,8 +1,6 @@
 // What stands above the curves: features, their labels, the names of layers, tokens, and the lines
 // between features that are alike.
 
-import { short } from "./words.js";
-
 const SHAPES = { error: "diamond", embedding: "square", logit: "square", bias: "square" };
 const LABELLED = 13, BESIDE = 90;  // px between features, and between columns, that a label needs
 const ANSWER = 34;  // px between answers that have their names above
@@ -39,10 +37,9 @@ export function rules(pen, graph, inks) {
 export function dots(pen, graph, inks, nodes, { pins, selected }, opacity) {
   for (const each of nodes) {
     const pinned = isPinned(each, pins), chosen = each.id === selected;
-    const name = each.members ? `${each.name} of ${each.layer}: ${each.label}` : `${short(each.id)} ${each.label ?? ""}`;
     const edge = pinned || chosen ? inks.ink : graph.module(each.id) || each.members ? inks.paper : inks.soft;
     const shape = each.members ? "block" : SHAPES[each.role] ?? "dot";
-    pen.mark(shape, each, each.r + (chosen ? 2 : 0), each.colour, edge, chosen ? 3 : pinned ? 2 : 1, opacity(each), name);
+    pen.mark(shape, each, each.r + (chosen ? 2 : 0), each.colour, edge, chosen ? 3 : pinned ? 2 : 1, opacity(each));
     if (each.members && each.r >= 6) pen.text(each.x, each.y + 4, String(each.members.length), "#fff", 11, "center", "#222");
   }
 }

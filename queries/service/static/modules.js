@@ -2,6 +2,7 @@
 // folded into a block in each layer.
 
 import { get } from "./api.js";
+import { showMap } from "./map.js";
 import { snapshot } from "./snapshot.js";
 import { change, state } from "./state.js";
 import { byId, cypherBlock, element, percent, number } from "./words.js";
@@ -31,7 +32,7 @@ export function showModules(page) {
   panel.replaceChildren(
     element("p", { class: "soft" }, `${communities.length} modules by ${method}: modularity ${number(modularity)}. Grey is all beyond the colours that can be told apart.`),
     element("div", { class: "row" }, resolution(), ...buttons(communities)),
-    element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)),
+    element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)), showMap(page),
     cypherBlock(answer.statements));
 }
 

@@ -1,6 +1,8 @@
 // Two ways to draw the same picture: on a canvas, and as SVG. Curves leave and reach their ends
 // sideways, or upright where layers are rows. A mark is a dot, a square, a diamond or a block.
 
+import { short } from "./words.js";
+
 const FINE = 2.75;  // px of radius up to which a mark without an edge is a square of pixels
 
 // The two points that a curve bends towards.
@@ -8,6 +10,8 @@ function bend(a, b, upright) {
   const x = (a.x + b.x) / 2, y = (a.y + b.y) / 2;
   return upright ? [a.x, y, b.x, y] : [x, a.y, x, b.y];
 }
+
+const title = (node) => (node.members ? `${node.name} of ${node.layer}: ${node.label}` : `${short(node.id)} ${node.label ?? ""}`);
 
 const diamond = ({ x, y }, r) => [[x, y - r], [x + r, y], [x, y + r], [x - r, y]];
 
@@ -83,38 +87,38 @@ export class CanvasPen {
 }
 
 const escaped = (words) => String(words).replace(/[&<>"]/g, (x) => `&#${x.charCodeAt(0)};`);
-const short = (value) => Number(value.toFixed(2));
+const rounded = (value) => Number(value.toFixed(2));
 
 export class SvgPen {
   constructor(width, height, paper, upright) {
     this.upright = upright;
     this.parts = [
-      `<svg xmlns="http://www.w3.org/2000/svg" width="${short(width)}" height="${short(height)}" viewBox="0 0 ${short(width)} ${short(height)}" font-family="sans-serif">`,
+      `<svg xmlns="http://www.w3.org/2000/svg" width="${rounded(width)}" height="${rounded(height)}" viewBox="0 0 ${rounded(width)} ${rounded(height)}" font-family="sans-serif">`,
       `<rect width="100%" height="100%" fill="${paper}"/>`,
     ];
   }
 
   curve(a, b, colour, width, opacity) {
-    const [x, y, z, w] = bend(a, b, this.upright).map(short);
-    this.parts.push(`<path class="interaction" d="M${short(a.x)} ${short(a.y)}C${x} ${y} ${z} ${w} ${short(b.x)} ${short(b.y)}" fill="none" stroke="${colour}" stroke-width="${short(width)}" opacity="${short(opacity)}"/>`);
+    const [x, y, z, w] = bend(a, b, this.upright).map(rounded);
+    this.parts.push(`<path class="interaction" d="M${rounded(a.x)} ${rounded(a.y)}C${x} ${y} ${z} ${w} ${rounded(b.x)} ${rounded(b.y)}" fill="none" stroke="${colour}" stroke-width="${rounded(width)}" opacity="${rounded(opacity)}"/>`);
   }
 
-  mark(shape, at, radius, fill, edge, width, opacity, name) {
-    const style = `fill="${fill}" stroke="${edge}" stroke-width="${width}" opacity="${short(opacity)}"><title>${escaped(name)}</title>`;
+  mark(shape, at, radius, fill, edge, width, opacity) {
+    const style = `fill="${fill}" stroke="${edge}" stroke-width="${width}" opacity="${rounded(opacity)}"><title>${escaped(title(at))}</title>`;
     const half = shape === "block" ? 15 : radius, kind = shape === "block" ? "block" : "feature";
-    if (shape === "dot") this.parts.push(`<circle class="feature" cx="${short(at.x)}" cy="${short(at.y)}" r="${short(radius)}" ${style}</circle>`);
-    else if (shape === "diamond") this.parts.push(`<polygon class="feature" points="${diamond(at, radius * 1.25).flat().map(short).join(" ")}" ${style}</polygon>`);
-    else this.parts.push(`<rect class="${kind}" x="${short(at.x - half)}" y="${short(at.y - radius)}" width="${short(2 * half)}" height="${short(2 * radius)}" rx="${shape === "block" ? 4 : 0}" ${style}</rect>`);
+    if (shape === "dot") this.parts.push(`<circle class="feature" cx="${rounded(at.x)}" cy="${rounded(at.y)}" r="${rounded(radius)}" ${style}</circle>`);
+    else if (shape === "diamond") this.parts.push(`<polygon class="feature" points="${diamond(at, radius * 1.25).flat().map(rounded).join(" ")}" ${style}</polygon>`);
+    else this.parts.push(`<rect class="${kind}" x="${rounded(at.x - half)}" y="${rounded(at.y - radius)}" width="${rounded(2 * half)}" height="${rounded(2 * radius)}" rx="${shape === "block" ? 4 : 0}" ${style}</rect>`);
   }
 
   line(a, b, colour, width, opacity, dashed = true) {
-    this.parts.push(`<path class="${dashed ? "match" : "rule"}" d="M${short(a.x)} ${short(a.y)}L${short(b.x)} ${short(b.y)}" fill="none" stroke="${colour}" stroke-width="${width}" stroke-dasharray="${dashed ? "4 3" : "none"}" opacity="${short(opacity)}"/>`);
+    this.parts.push(`<path class="${dashed ? "match" : "rule"}" d="M${rounded(a.x)} ${rounded(a.y)}L${rounded(b.x)} ${rounded(b.y)}" fill="none" stroke="${colour}" stroke-width="${width}" stroke-dasharray="${dashed ? "4 3" : "none"}" opacity="${rounded(opacity)}"/>`);
   }
 
   text(x, y, words, colour, size, anchor, halo) {
     const edge = halo ? ` stroke="${halo}" stroke-width="3" paint-order="stroke"` : "";
     const anchors = { left: "start", center: "middle", right: "end" };
-    this.parts.push(`<text x="${short(x)}" y="${short(y)}" font-size="${size}" fill="${colour}"${edge} text-anchor="${anchors[anchor]}">${escaped(words)}</text>`);
+    this.parts.push(`<text x="${rounded(x)}" y="${rounded(y)}" font-size="${size}" fill="${colour}"${edge} text-anchor="${anchors[anchor]}">${escaped(words)}</text>`);
   }
 
   toString() { return [...this.parts, "</svg>"].join("\n"); }

@@ -2,7 +2,9 @@
 
 import { get, post, remove } from "./api.js";
 import { togglePin } from "./feature.js";
+import { PINNED } from "./graph.js";
 import { cancel, follow, latest, progress, scores, start } from "./jobs.js";
+import { toggleFold } from "./modules.js";
 import { snapshot } from "./snapshot.js";
 import { change, state } from "./state.js";
 import { byId, count, cypherBlock, element, number, save, short } from "./words.js";
@@ -27,13 +29,19 @@ async function showSet(place, page) {
   const open = state.pins.length <= 12;  // a long list does not hide what can be done with it
   place.replaceChildren(
     element("details", { open }, element("summary", {}, `${count(state.pins.length)} pinned features`), element("table", {}, element("tbody", {}, ...list))),
-    element("div", { class: "row" }, element("button", { onclick: () => change({ pins: [] }) }, "Let all go")));
+    element("div", { class: "row" }, element("button", { onclick: () => change({ pins: [] }) }, "Let all go"), grouping()));
   try {
     const answer = await post("/circuit", { run: state.run }, { features: state.pins });
     const circuit = answer.data;
     page.light(circuit.features.map((each) => each.id), circuit.interactions);
     place.append(element("p", { id: "between" }, `${count(circuit.interactions.length)} interactions between them.`), actions(circuit, page), snapshot || page.graph.prompt ? "" : scoring(circuit), cypherBlock(answer.statements));
   } catch (error) { place.append(element("p", { class: "soft", id: "between" }, error.message)); }
+}
+
+// The pinned features as one block in each layer.
+function grouping() {
+  const grouped = state.folded.includes(PINNED);
+  return element("button", { id: "group", "aria-pressed": String(grouped), onclick: () => toggleFold(PINNED) }, grouped ? "Ungroup" : "Group");
 }
 
 function actions(circuit, page) {

@@ -6,7 +6,7 @@ import { snapshot } from "./snapshot.js";
 const START = {
   run: "", share: snapshot ? Math.round(100 * snapshot.share) : 80, order: "importance", width: "share", tab: "feature", selected: "",
   pins: [], source: "", target: "", module: 0, folded: [], resolution: 1, other: "",
-  layer: "", role: "", degree: 0, labelled: 0,
+  layer: "", role: "", degree: 0, labelled: 0, top: 0,
 };
 
 export const state = read();

@@ -30,7 +30,7 @@ export function strokes(graph, kind, inks) {
 
 // Curves of one pixel, gathered by style; a weaker one is paler instead of thinner.
 export class Fine {
-  constructor(pen) { this.pen = pen; this.styles = new Map(); }
+  constructor() { this.styles = new Map(); }
 
   add({ from, to }, { width, opacity, colour }) {
     const level = Math.max(1, Math.round(LEVELS * opacity * Math.min(width, 1))), style = `${colour}|${level}`;
@@ -38,8 +38,8 @@ export class Fine {
     this.styles.get(style).curves.push([from, to]);
   }
 
-  paint() {
+  paint(pen) {
     const styles = [...this.styles.values()].sort((a, b) => a.level - b.level);  // the strong ones above
-    for (const { colour, level, curves } of styles) this.pen.curves(curves, colour, 1 / (devicePixelRatio || 1), level / LEVELS);
+    for (const { colour, level, curves } of styles) pen.curves(curves, colour, 1 / (devicePixelRatio || 1), level / LEVELS);
   }
 }

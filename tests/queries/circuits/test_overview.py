@@ -79,6 +79,15 @@ def test_one_ranking_serves_all_shares(graph):
         assert one.json_value() == other.json_value()
 
 
+@pytest.mark.parametrize("limit", [7, 5000])
+def test_the_counts_say_what_each_share_keeps(graph, limit):
+    ranked = graph.ranked(limit=limit)
+    found = [graph.overview(share=percent / 100, ranked=ranked) for percent in range(101)]
+    expected = [None if each.cut else len(each.interactions) for each in found]
+    assert ranked.counts() == expected
+    assert (None in expected) == (limit == 7)
+
+
 def test_what_cannot_be_used(graph):
     with pytest.raises(UsageError, match=r"The share is 1\.5\. Give a number from 0 to 1\."):
         graph.overview(share=1.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,9 @@ from lib_graph.support.tables import records_of
 from queries.asking.ends import find_end
 from queries.asking.library import find_query
 from queries.asking.reader import Reader
-from queries.asking.statements import read_text
+from queries.asking.statements import CYPHER, read_text
 from queries.circuits.paths import find_paths
-from queries.columnar import TWINS
+from queries.columnar import STORE_TWINS, TWINS
 from tests.synthetic import random_run
 
 UNORDERED = {"section_interactions", "section_strengths", "costs_to_target", "shares_into"}
@@ -164,6 +165,17 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Run, Colum
         assert columns is not None
         found = {run.id: (run, columns.run(run.id)) for run in made}
     return {name: (run, each) for name, (run, each) in found.items() if each is not None}
+
+
+def test_the_docs_name_every_text_without_a_twin() -> None:
+    page = Path(__file__).parents[3] / "docs" / "stores.md"
+    part = page.read_text().partition("asked of the graph all the same")[2].partition("\n## ")[0]
+    named = {name for row in part.splitlines() if row.startswith("| `")
+             for name in re.findall(r"`([\w/]+)`", row.split("|")[1])}  # fmt: skip
+    texts = [*CYPHER.glob("*.cypher"), *CYPHER.glob("library/*.cypher")]
+    names = {str(path.relative_to(CYPHER).with_suffix("")) for path in texts}
+    of_the_index = {"runs", "all_runs"}  # whose rows stand in index.json
+    assert named == names - set(TWINS) - set(STORE_TWINS) - of_the_index
 
 
 @pytest.mark.slow

@@ -16,10 +16,12 @@ from transformers import AutoModelForCausalLM
 
 import queries
 from lib_graph.analysis.ablation import read_ablation
+from lib_graph.analysis.reopening import Reopened, reopened_network
 from lib_graph.data.text import Text
-from lib_graph.errors import NotFoundError, UsageError
+from lib_graph.errors import ConflictError, ModelError, NotFoundError, UsageError
+from lib_graph.networks import load_subject, shipped_model
 from lib_graph.run import Run
-from queries.comparing.language_models import Budget, Study, study, write_study
+from queries.comparing.language_models import Budget, Lessons, Study, study, write_study
 from queries.comparing.runs import compare_runs
 from queries.pictures.study import PICTURES
 from queries.views.study import markdown_tables, study_view
@@ -29,7 +31,11 @@ from tests.queries.conftest import Answer
 pytestmark = pytest.mark.slow
 
 CONTEXT, ROWS = 12, 16
-BUDGET = Budget(delta=0.3, answers=55, draws=20)
+DELTAS = (0.3, 0.5)
+BUDGET = Budget(DELTAS, answers=55, draws=20)
+LESSONS = Lessons(k=4, steps=60)
+CASES = ("pca", "lib", "random 0", "random 1", "dictionary-2 0", "dictionary-2 1")
+LINEAR = CASES[:4]
 Arguments = dict[str, Any]
 
 
@@ -82,8 +88,8 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Arguments:
     (folder / "story.txt").write_text(" ".join(WORDS[word] for word in words))
     text = Text(folder / "story.txt", CONTEXT, CONTEXT * ROWS)
     return {"models": [str(folder / "tiny")], "text": text, "out": folder / "out",
-            "bases": ["pca", "lib", "random"], "seeds": 1, "budget": BUDGET, "partitions": 2,
-            "null": 2}  # fmt: skip
+            "bases": ["pca", "lib", "random", "dictionary-2"], "seeds": 2, "budget": BUDGET,
+            "lessons": LESSONS, "partitions": 2, "null": 2}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +99,14 @@ def found(given: Arguments) -> Study:
 
 @pytest.fixture(scope="module")
 def runs(given: Arguments, found: Study) -> dict[str, Run]:
-    names = {"pca": "tiny-pca", "lib": "tiny-lib", "random 0": "tiny-random-0"}
+    names = {basis: f"tiny-{basis.replace(' ', '-')}" for basis in CASES}
     return {basis: Run.open(given["out"] / name) for basis, name in names.items()}
+
+
+@pytest.fixture(scope="module")
+def opened(given: Arguments, runs: dict[str, Run]) -> dict[str, Reopened]:
+    subject = load_subject(given["models"][0], given["text"])
+    return {name: reopened_network(runs[name], subject) for name in ("pca", "dictionary-2 0")}
 
 
 def value(frame: pd.DataFrame, **where: str) -> float:
@@ -107,12 +119,13 @@ def value(frame: pd.DataFrame, **where: str) -> float:
 def test_sparsity_is_what_the_runs_compared_say(
     given: Arguments, found: Study, runs: dict[str, Run]
 ) -> None:
-    graphs = [queries.open_graph(given["out"] / "lib-graph.kgl", run.id) for run in runs.values()]
+    store = given["out"] / "lib-graph.kgl"
+    graphs = [queries.open_graph(store, runs[basis].id) for basis in LINEAR]
     top = min(layer.features for run in runs.values() for layer in run.layers[:-1])
     layers = compare_runs(graphs, null=0, top=top).layers.dropna(subset="gini")
     assert set(found.sparsity["basis"]) == set(runs)
-    for basis, run in runs.items():
-        own = layers[layers["run"] == run.id]
+    for basis in LINEAR:
+        own = layers[layers["run"] == runs[basis].id]
         for measure in ("for_90", "gini", "hoyer", "effective", "sources"):
             expected = own[measure].astype(float).mean()
             mean = value(found.sparsity, basis=basis, measure=measure, how="exact")
@@ -129,7 +142,7 @@ def test_sparsity_is_what_the_runs_compared_say(
 
 def test_intervals_hold_the_value_and_one_probe_says_something_else(found: Study) -> None:
     contrasts = found.contrasts
-    assert set(contrasts["basis"]) == {"lib", "random 0"}
+    assert set(contrasts["basis"]) == set(CASES) - {"pca"}
     assert (contrasts["low"] <= contrasts["high"]).all()
     inside = contrasts["value"].between(contrasts["low"], contrasts["high"])
     assert inside[(contrasts["how"] == "exact") & (contrasts["measure"] != "tokens")].all()
@@ -144,15 +157,19 @@ def test_intervals_hold_the_value_and_one_probe_says_something_else(found: Study
 def test_edges_required_and_modules_are_those_of_the_runs(
     given: Arguments, found: Study, runs: dict[str, Run]
 ) -> None:
-    for basis, run in runs.items():
+    assert set(found.required["basis"]) == set(found.modules["basis"]) == set(LINEAR)
+    for basis in LINEAR:
+        run = runs[basis]
         rows = read_ablation(run)
         rows = rows[rows["kind"] == "edges_required"]
         own = found.required[(found.required["basis"] == basis)]
-        sections, whole = own[own["kind"] == "section"], own[own["kind"] == "all"]
-        assert sections["edges"].tolist() == rows["edges"].tolist()
-        assert (sections["score"] <= sections["baseline"] * (1 + BUDGET.delta)).all()
-        assert whole["pairs"].item() == sections["pairs"].sum()
-        assert 0 < whole["edges"].item() <= whole["pairs"].item()
+        assert own[own["kind"] == "section"]["edges"].tolist() == rows["edges"].tolist()
+        for delta in DELTAS:
+            some = own[own["delta"] == delta]
+            sections, whole = some[some["kind"] == "section"], some[some["kind"] == "all"]
+            assert (some["score"] <= some["baseline"] * (1 + delta)).all()
+            assert whole["pairs"].item() == sections["pairs"].sum()
+            assert 0 < whole["edges"].item() <= whole["pairs"].item()
         graph = queries.open_graph(given["out"] / "lib-graph.kgl", run.id)
         modules = found.modules[found.modules["basis"] == basis]
         assert set(modules["weights"]) == {"sqrt", "log"}
@@ -165,15 +182,82 @@ def test_edges_required_and_modules_are_those_of_the_runs(
 def test_a_network_of_rounds_has_words_that_predict_its_features(found: Study) -> None:
     auc = found.predicted[found.predicted["measure"] == "auc"]
     assert (auc["value"] > 0.7).all()
-    assert set(auc["basis"]) == {"pca", "lib", "random 0"}
+    assert set(auc["basis"]) == set(CASES)
     base, own = (value(auc, basis=basis) for basis in ("pca", "random 0"))
     beside = value(found.contrasts, basis="random 0", measure="auc")
     assert beside == pytest.approx(own - base, abs=1e-12)
 
 
+@pytest.mark.parametrize("basis", ["pca", "dictionary-2 0"])
+def test_shares_rebuilt_are_those_of_the_features_added_one_by_one(
+    opened: dict[str, Reopened], runs: dict[str, Run], basis: str
+) -> None:
+    frame, own = pd.read_parquet(runs[basis].path / "rebuilt.parquet"), opened[basis]
+    activations = own.network.run(*own.subject.inputs).activations
+    for layer in own.network.layers[:-1]:
+        f = activations[layer.index].detach().double().flatten(0, 1).numpy()
+        space = own.bases[layer.name]
+        features = space.coordinates(torch.tensor(f)[None])[0].numpy()
+        first = np.argsort(-space.importance.numpy(), kind="stable")
+        told = []
+        for n in range(1, len(first) + 1):
+            back = features[:, first[:n]] @ space.inverse.numpy()[first[:n]]
+            rest = f - back - space.origin_at(torch.tensor(f)[None]).numpy()
+            told.append(1 - (rest**2).sum() / ((f - f.mean(0)) ** 2).sum())
+        rows = frame[frame["layer"] == layer.name]
+        assert rows["features"].tolist() == list(range(1, len(first) + 1))
+        assert rows["explained"].to_numpy() == pytest.approx(told, abs=1e-9)
+
+
+def test_dictionaries_are_held_against_as_many_features_as_rebuild_as_much(
+    found: Study, runs: dict[str, Run]
+) -> None:
+    rows = found.rebuilt[found.rebuilt["dictionary"] == "dictionary-2 1"].set_index("basis")
+    assert list(rows.index) == ["dictionary-2 1", *LINEAR]
+    told = {
+        name: pd.read_parquet(runs[name].path / "rebuilt.parquet")
+        for name in ("lib", "dictionary-2 1")
+    }
+    whole = told["dictionary-2 1"].groupby("layer", sort=False)["explained"].last()
+    counts = {}
+    for layer, wanted in whole.items():
+        own = told["lib"][told["lib"]["layer"] == layer]
+        reached = own[own["explained"] >= wanted]["features"]
+        counts[layer] = int(reached.min()) if len(reached) else int(own["features"].max())
+    lib, own = (sources(runs[name], counts if name == "lib" else {}) for name in told)
+    assert rows["features"]["lib"] == np.mean(list(counts.values()))
+    assert rows["features"]["dictionary-2 1"] == 16
+    assert rows["explained"]["dictionary-2 1"] == pytest.approx(whole.mean())
+    assert rows["sources"]["lib"] == pytest.approx(np.mean(lib))
+    assert rows["sources"]["dictionary-2 1"] == pytest.approx(np.mean(own))
+    expected = np.exp(np.mean(np.log(np.array(own) / np.array(lib))))
+    assert rows["ratio"]["lib"] == pytest.approx(expected)
+    assert rows["ratio"]["dictionary-2 1"] == 1
+
+
+def sources(run: Run, counts: dict[Any, int]) -> list[float]:
+    """Effective sources of a target among the first features of each layer, by section."""
+    first = {}
+    for layer, own in run.features[run.features["role"] != "constant"].groupby("layer"):
+        order = sorted(zip(-own["importance"], own["index"], strict=True))
+        first[layer] = {index for _, index in order[: counts.get(layer)]}
+    found: dict[str, list[float]] = {}
+    for (source, target_layer, target), own in run.interactions.groupby(
+        ["source_layer", "target_layer", "target"]
+    ):
+        if target in first[target_layer]:
+            strengths = own[own["source"].isin(first[source])]["strength"].to_numpy()
+            shares = strengths[strengths > 0] / strengths.sum()
+            if len(shares):
+                entropy = -(shares * np.log(shares)).sum()
+                found.setdefault(source, []).append(float(np.exp(entropy)))
+    return [float(np.mean(found[layer.name])) for layer in run.layers[:-1]]
+
+
 def test_what_is_there_is_not_made_again(given: Arguments, found: Study) -> None:
     files = {path: path.stat().st_mtime_ns for path in given["out"].rglob("*.parquet")}
     assert {path.name for path in files} >= {"sparsity.parquet", "required.parquet",
+                                             "rebuilt.parquet", "modules.parquet",
                                              "predicted.parquet"}  # fmt: skip
     said = Said()
     again = study(**given, progress=said)
@@ -181,9 +265,9 @@ def test_what_is_there_is_not_made_again(given: Arguments, found: Study) -> None
     assert {path: path.stat().st_mtime_ns for path in given["out"].rglob("*.parquet")} == files
     asked = [line for line in said.lines if line.startswith("[")]
     assert [line[:5] for line in asked] == [
-        f"[{n}/5]" for n in (1, 1, 1, 2, 3, 2, 3, 2, 3, 4, 4, 4, 5, 5, 5)
+        f"[{n}/5]" for n in (*[1] * 6, *[2, 3] * 6, *[4] * 4, *[5] * 4)
     ]
-    assert "[2/5] Are the interactions sparser, and would one probe" in asked[3]
+    assert "[2/5] Are the interactions sparser, and would one probe" in asked[6]
 
 
 def test_results_are_written_with_pictures_and_read_again(tmp_path: Path, found: Study) -> None:
@@ -195,8 +279,11 @@ def test_results_are_written_with_pictures_and_read_again(tmp_path: Path, found:
     lines = study_view(found).lines()
     assert lines[0].split()[:2] == ["network", "basis"]
     table = markdown_tables(found)["Edges required"].splitlines()
-    assert len(table) == 2 + 3
-    assert table[2].startswith("| tiny | pca | ")
+    assert len(table) == 2 + len(LINEAR) * len(DELTAS)
+    assert table[2].startswith("| tiny | pca | 0.3 | ")
+    shown = markdown_tables(found)["Sparsity against PCA"]
+    assert "| dictionary-2 0 |" in shown
+    assert "| dictionary-2 1 |" not in shown
 
 
 def test_bad_input_is_one_line(
@@ -214,11 +301,46 @@ def test_bad_input_is_one_line(
         study(**{**given, "models": given["models"] * 2})
     with pytest.raises(UsageError, match="seeds is 0"):
         study(**{**given, "seeds": 0})
+    with pytest.raises(NotFoundError, match="dictionary-N"):
+        study(**{**given, "bases": ["pca", "dictionary-0"]})
+    with pytest.raises(UsageError, match="is no language model"):
+        study(**{**given, "models": [str(shipped_model())]})
     with pytest.raises(UsageError, match="delta is 2"):
-        Budget(delta=2)
+        Budget((0.1, 2))
+    with pytest.raises(UsageError, match="each once"):
+        Budget((0.1, 0.1))
     with pytest.raises(UsageError, match="draws is 3"):
         Budget(draws=3)
     answer = cli("reproduce", "language-models", *given["models"], "--text", str(file),
                  "--context", str(CONTEXT), "--tokens", "60", "--out", str(tmp_path))  # fmt: skip
     assert answer.code == 2
     assert "60 tokens are too few" in answer.err
+    answer = cli("reproduce", "language-models", *given["models"], "--text", str(file),
+                 "--delta", "0.1,much", "--out", str(tmp_path))  # fmt: skip
+    assert answer.code == 2
+    assert "--delta is '0.1,much'" in answer.err
+
+
+def test_a_dictionary_that_explains_nothing_is_refused(given: Arguments, tmp_path: Path) -> None:
+    """64 features that are all active where they are positive make four times of what there is."""
+    more = tmp_path / "more.txt"
+    more.write_text(" ".join([given["text"].file.read_text()] * 3))
+    lessons = Lessons(Text(more, CONTEXT, 80 * CONTEXT), k=64, steps=1)
+    with pytest.raises(ModelError, match=r"layer '.*' explains nothing: .* times the variance"):
+        study(**{**given, "bases": ["pca", "dictionary-8"], "lessons": lessons})
+    assert not [*(given["out"] / "dictionaries").glob("*dictionary-8*")]
+
+
+def test_other_dictionaries_than_those_that_are_there_are_refused(
+    given: Arguments, found: Study
+) -> None:
+    with pytest.raises(ConflictError, match=r"were trained with steps 60\. Take another --out"):
+        study(**{**given, "lessons": Lessons(k=4, steps=61)})
+
+
+def test_a_loss_that_the_whole_graph_does_not_keep_is_refused(
+    given: Arguments, found: Study
+) -> None:
+    del found
+    with pytest.raises(UsageError, match=r"Not even all of the .*cross-entropy within"):
+        study(**{**given, "bases": ["pca"], "budget": Budget((1e-15,), answers=55, draws=20)})

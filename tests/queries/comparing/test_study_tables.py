@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from queries.comparing.study_tables import contrast_rows, level_rows
+from queries.comparing.study_tables import contrast_rows, level_rows, seed_rows
 
 
 def answers(measure, draws, order):
@@ -46,3 +46,29 @@ def test_a_level_has_an_interval_where_there_are_draws():
     assert [row[name] for name in ("value", "low", "high")] == pytest.approx([3, 0.1, 3.9])
     assert other["value"] == 1.5
     assert pd.isna(other["low"])
+
+
+def test_what_follows_from_a_seed_has_a_deviation_over_seeds():
+    contrasts = pd.DataFrame(
+        [("n", "lib", "sources", "exact", 7.0), ("n", "random 0", "sources", "exact", 1.0),
+         ("n", "random 1", "sources", "exact", 4.0), ("n", "random 1", "sources", "probed", 9.0),
+         ("n", "dictionary-4 0", "sources", "exact", 5.0)],
+        columns=["network", "basis", "measure", "how", "value"],
+    )  # fmt: skip
+    required = pd.DataFrame(
+        [("n", f"random {seed}", delta, kind, share)
+         for seed, delta, kind, share in ((0, 0.01, "all", 0.5), (1, 0.01, "all", 0.7),
+                                          (0, 0.1, "all", 0.2), (1, 0.1, "section", 0.9))],
+        columns=["network", "basis", "delta", "kind", "share"],
+    )  # fmt: skip
+    modules = pd.DataFrame(
+        [("n", f"random {seed}", "log", 0.5, null) for seed, null in ((0, 0.4), (1, 0.2))],
+        columns=["network", "basis", "weights", "modularity", "null_mean"],
+    )
+    rows = seed_rows(contrasts, required, modules)
+    assert rows[["basis", "measure", "seeds"]].to_numpy().tolist() == [
+        ["random", "sources", 2], ["random", "required 0.01", 2], ["random", "Q log", 2]
+    ]  # fmt: skip
+    assert rows["mean"].tolist() == pytest.approx([2.5, 0.6, 0.2])
+    deviations = [3 / 2**0.5, 0.2 / 2**0.5, 0.2 / 2**0.5]
+    assert rows["deviation"].tolist() == pytest.approx(deviations)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,7 +12,7 @@ import ingest
 import queries
 from ingest.store import open_store
 from lib_graph.support.texts import json_text
-from queries.service.saved_page import communities_data, saved_page, view_data
+from queries.service.saved_page import PAGE, communities_data, saved_page, view_data
 from tests.synthetic import random_run
 
 LABEL = "</script><script>alert(1)</script><!--<script> &lt; \u2028"
@@ -49,7 +50,7 @@ def test_a_label_cannot_end_the_script_that_it_is_in(tmp_path: Path) -> None:
         page = saved_page(graph, ranked, modules, share=0.5)
         view = graph.overview(share=1.0, ranked=ranked)
         expected = {
-            "view": view_data(view),
+            "view": view_data(view, ranked),
             "communities": communities_data(modules),
             "run": asdict(graph.run),
             "layers": [asdict(layer) for layer in graph.layers],
@@ -61,8 +62,14 @@ def test_a_label_cannot_end_the_script_that_it_is_in(tmp_path: Path) -> None:
     scripts.close()
     kinds = [attributes.get("type") for attributes, _ in scripts.found]
     assert kinds == ["application/json", "importmap", "module"]
+    assert "modulepreload" not in page
     (text,) = (text for attributes, text in scripts.found if attributes.get("id") == "snapshot")
     assert "<" not in text  # not even the beginning of a comment
     snapshot = json.loads(text)
     assert {name: snapshot[name] for name in expected} == json.loads(json_text(expected))
     assert any("</script><script>" in label for label in snapshot["view"]["features"]["label"])
+
+
+def test_the_page_asks_for_all_its_modules_at_once() -> None:
+    named = re.findall(r'rel="modulepreload" href="(.*?)"', (PAGE / "index.html").read_text())
+    assert named == sorted(file.name for file in PAGE.glob("*.js") if file.name != "main.js")

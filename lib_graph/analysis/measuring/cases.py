@@ -1,0 +1,160 @@
+"""The bases that a study of language models asks about: what they are called, and their runs."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lib_graph.analysis.reopening import reopened
+from lib_graph.building.build import build
+from lib_graph.building.learning import train_dictionaries
+from lib_graph.building.options import Options
+from lib_graph.data.text import Text
+from lib_graph.errors import ConflictError, NotFoundError, UsageError
+from lib_graph.networks import Subject, load_subject
+from lib_graph.networks.training.dictionary import DictionaryRecipe
+from lib_graph.run import Run
+from lib_graph.support import defaults
+from lib_graph.support.progress import Progress
+
+__all__ = ["BASE", "BASES", "Lessons", "StudyCase", "cases_of", "check_bases", "run_of"]
+
+BASES = ("pca", "lib", "random", "neuron", "global")
+BASE = "pca"  # what all others are held against
+DICTIONARY = re.compile(r"dictionary-([1-9][0-9]?)")
+CHOOSE = f"Choose of {', '.join(BASES)} and dictionary-N, N features for each coordinate."
+
+
+@dataclass(frozen=True)
+class StudyCase:
+    """A network in a basis; a random one, and a dictionary, has a seed."""
+
+    network: str
+    basis: str
+    seed: int = 0
+
+    @property
+    def expansion(self) -> int | None:
+        """Of a dictionary, its features for each coordinate."""
+        found = DICTIONARY.fullmatch(self.basis)
+        return int(found[1]) if found else None
+
+    @property
+    def seeded(self) -> bool:
+        """Whether the basis follows from a seed."""
+        return self.basis == "random" or self.expansion is not None
+
+    @property
+    def called(self) -> str:
+        """What the basis is called in tables."""
+        return f"{self.basis} {self.seed}" if self.seeded else self.basis
+
+    @property
+    def name(self) -> str:
+        """What the run and its folder are called."""
+        return f"{self.network}-{self.called.replace(' ', '-')}"
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """How dictionaries are trained: on a text (default: that of the study), k of their features at
+    a position, in so many steps.
+    """
+
+    text: Text | None = None
+    k: int = defaults.ACTIVE
+    steps: int = defaults.STEPS
+
+
+def check_bases(bases: Sequence[str], seeds: int) -> None:
+    """Raise NotFoundError for another basis, UsageError if BASE is missing, or every seed."""
+    for basis in bases:
+        if basis not in BASES and not DICTIONARY.fullmatch(basis):
+            raise NotFoundError("basis", basis, BASES, CHOOSE)
+    if BASE not in bases:
+        raise UsageError(f"All bases are held against {BASE}. Add it to --bases.")
+    if seeds < 1:
+        raise UsageError(f"seeds is {seeds}; a random basis or a dictionary takes at least 1.")
+
+
+def cases_of(network: str, bases: Sequence[str], seeds: int) -> list[StudyCase]:
+    """Return a case for each basis, and each of its seeds where it has any.
+
+    >>> [case.called for case in cases_of("net", ["pca", "dictionary-4"], 2)]
+    ['pca', 'dictionary-4 0', 'dictionary-4 1']
+    """
+    return [
+        StudyCase(network, basis, seed)
+        for basis in dict.fromkeys(bases)
+        for seed in range(seeds if StudyCase(network, basis).seeded else 1)
+    ]
+
+
+def run_of(
+    case: StudyCase, subject: Subject, out: Path, lessons: Lessons, *, replace: bool,
+    progress: Progress,
+) -> Run:  # fmt: skip
+    """Return the run of a case in its folder of `out`; one that is there is taken as it is.
+
+    A dictionary is trained into a folder of `dictionaries` first, and its interactions, N² times as
+    many as without it, are those of one sample in N.
+
+    Raises ConflictError if another run, or another dictionary, is there, unless `replace`, and what
+    training and building do.
+    """
+    folder = out / case.name
+    if case.expansion is not None:
+        return _in_dictionary(case, subject, out, lessons, replace=replace, progress=progress)
+    if not replace and (folder / "manifest.json").exists():
+        run = Run.open(folder)
+        if (run.manifest.basis, run.manifest.seed) == (case.basis, case.seed):
+            reopened(run, subject)
+            return run
+    options = Options(basis=case.basis, seed=case.seed)
+    return build(subject, folder, options, name=case.name, replace=replace, progress=progress)
+
+
+def _in_dictionary(
+    case: StudyCase, subject: Subject, out: Path, lessons: Lessons, *, replace: bool,
+    progress: Progress,
+) -> Run:  # fmt: skip
+    assert case.expansion is not None
+    place = out / "dictionaries" / case.name
+    _taught(case, subject, place, lessons, replace=replace, progress=progress)
+    some = max(len(subject.inputs[0]) // case.expansion, 1)
+    options = Options(basis=place, edge_samples=some)
+    return build(
+        subject, out / case.name, options, name=case.name, replace=replace, progress=progress
+    )
+
+
+def _taught(
+    case: StudyCase, subject: Subject, place: Path, lessons: Lessons, *, replace: bool,
+    progress: Progress,
+) -> None:  # fmt: skip
+    """Train the dictionaries of a case into a folder, unless they are there."""
+    assert case.expansion is not None
+    recipe = DictionaryRecipe(case.expansion, lessons.k, case.seed, lessons.steps)
+    learner = subject
+    if lessons.text is not None:
+        learner = load_subject(subject.source, lessons.text)
+    asked = {
+        "data": learner.data_name, "expansion": recipe.expansion, "k": recipe.k,
+        "seed": recipe.seed, "steps": recipe.steps,
+    }  # fmt: skip
+    if (place / "training.json").exists():
+        made = json.loads((place / "training.json").read_text(encoding="utf-8"))
+        differing = [f"{name} {made.get(name)}" for name in asked if made.get(name) != asked[name]]
+        if not differing and not replace:
+            return
+        if not replace:
+            raise ConflictError(
+                f"The dictionaries in {str(place)!r} were trained with {', '.join(differing)}. "
+                "Take another --out, or --replace all that is there."
+            )
+        shutil.rmtree(place)
+    train_dictionaries(learner, place, recipe, progress=progress)
