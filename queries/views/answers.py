@@ -69,7 +69,7 @@ def runs_view(table: Table) -> View:
             text_cell(row["base"]),
             text_cell(row["features"]),
             text_cell(row["interactions"]),
-            text_cell(row["loaded"])[:16].replace("T", " "),
+            text_cell(row["loaded"])[:10],
             row["status"],
         )
         for row in table.records()
@@ -79,7 +79,7 @@ def runs_view(table: Table) -> View:
     told = [n for n, name in enumerate(columns) if {r[n] for r in rows} - UNTOLD.get(name, set())]
     return View(
         tuple(columns[n] for n in told), [tuple(row[n] for n in told) for row in rows],
-        numbers, frozenset(["id"]), below=below,
+        numbers, frozenset(["id", "loaded"]), below=below,
     )  # fmt: skip
 
 
