@@ -25,8 +25,10 @@ __all__ = ["measure_modular_addition"]
 CUT = 1e-15  # eigenvalues up to this are cut by the papers' authors, and by the yardstick
 BATCH = 1000
 CUT_OFF = "float32, features above 1e-6"
+UNCUT = "float64, features above 1e-15"
 BUILDS = {
     "float64": Options(),
+    UNCUT: Options(tau_lib=CUT),
     "float32": Options(dtype="float32"),
     CUT_OFF: Options(dtype="float32", tau_lib=1e-6),
 }

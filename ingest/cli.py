@@ -23,7 +23,11 @@ store_option = click.option(
 @command(short_help="Load a run folder, or attribution graphs, into a graph store.")
 @click.argument("run", type=click.Path(path_type=Path))
 @store_option
-@click.option("--replace", is_flag=True, help="Take these numbers if the store has others.")
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Take these numbers, or this metadata of a graph, if the store has others.",
+)
 def ingest(run: Path, store: str | None, replace: bool) -> None:
     """Load the run folder RUN into a graph store.
 

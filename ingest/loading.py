@@ -18,6 +18,7 @@ from ingest.deleting import delete_run, staged
 from ingest.filling import Filling
 from ingest.matches import note_matches
 from ingest.pins import note_pins
+from ingest.prompts import other_words, take_words
 from ingest.replacing import take_place
 from ingest.store import using_store
 from ingest.store.protocol import GraphStore
@@ -39,11 +40,18 @@ _DID: dict[Outcome, str] = {
     "updated": "Added what was found since to",
     "unchanged": "Nothing to do: the store already holds",
 }
+THERE: tuple[Outcome, ...] = ("unchanged", "relabelled")
+"""Outcomes of a run that was in the store, whole"""
+SHOWN = 5
 
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What a load did. `features` leaves the constant features out."""
+    """What a load did. `features` leaves the constant features out.
+
+    `left` names what the file of an attribution graph says otherwise than the store, which is left
+    as it is there.
+    """
 
     run_id: str
     store: str
@@ -51,12 +59,17 @@ class LoadReport:
     features: int
     interactions: int
     strength_total: float
+    left: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return (
+        did = (
             f"{_DID[self.outcome]} run {self.run_id}: {counted(self.features, 'feature')}, "
             f"{counted(self.interactions, 'interaction')}, in {self.store}."
         )
+        if not self.left:
+            return did
+        named = ", ".join(self.left[:SHOWN]) + (", …" if len(self.left) > SHOWN else "")
+        return f"{did} Other in this file, and left as it was there: {named} (--replace takes it)."
 
     @property
     def changed(self) -> bool:
@@ -74,8 +87,9 @@ def load(
     """Return what was done to bring a run folder into a store (any that `open_store` takes).
 
     A run that is there already, with the same numbers, is left as it is, but for labels that have
-    been written, what ablations have found since, and matches with other runs that are there. A
-    load that was cut off is resumed. Raises ConflictError if the store holds the run with other
+    been written, what ablations have found since, and matches with other runs that are there. What
+    else the file of an attribution graph says is taken with `replace`, and else named. A load that
+    was cut off is resumed. Raises ConflictError if the store holds the run with other
     numbers and not `replace`, or if another process took over the load; RunError for a damaged run
     folder; StoreError and StoreUnavailableError for the store.
 
@@ -88,14 +102,26 @@ def load(
         with graph.writing():
             check_versions(graph.name, stored_versions(graph))
             outcome = _bring(graph, contents, replace, progress)
+            left = _words(graph, contents, replace) if outcome in THERE else ()
+            if left and replace:
+                outcome, left = "updated", ()
             graph.keep_interactions(run.id, contents.file, contents.state)
             noted = [note(graph, run) for note in (note_ablations, note_matches, note_pins)]
             if any(noted) and outcome == "unchanged":
                 outcome = "updated"
         features = sum(layer.features for layer in run.layers)
         return LoadReport(
-            run.id, graph.name, outcome, features, contents.interactions, contents.strength_total
-        )
+            run.id, graph.name, outcome, features, contents.interactions,
+            contents.strength_total, left,
+        )  # fmt: skip
+
+
+def _words(graph: GraphStore, contents: Contents, replace: bool) -> tuple[str, ...]:
+    """Return what a graph's file says otherwise than the store; with `replace` it is taken."""
+    other = other_words(graph, contents)
+    if other and replace:
+        take_words(graph, contents)
+    return other
 
 
 def _bring(graph: GraphStore, contents: Contents, replace: bool, progress: Progress) -> Outcome:

@@ -43,6 +43,7 @@ from ingest.store.closing import Closing
 from lib_graph.errors import ConflictError, UsageError
 from lib_graph.run import Run
 from lib_graph.support.progress import SILENT, Progress
+from lib_graph.support.texts import counted
 
 __all__ = ["ImportFormat", "ImportReport", "write_import"]
 
@@ -78,8 +79,9 @@ class ImportReport:
     interactions: int
 
     def __str__(self) -> str:
-        count = f"{len(self.runs)} run{'s' * (len(self.runs) > 1)}"
-        return f"Wrote {count}, {self.interactions:,} interactions, for neo4j-admin: {self.folder}."
+        runs = counted(len(self.runs), "run")
+        interactions = counted(self.interactions, "interaction")
+        return f"Wrote {runs}, {interactions}, for neo4j-admin: {self.folder}."
 
     @property
     def command(self) -> str:

@@ -122,14 +122,18 @@ class Graph(Closing, Displayed):
         """Return the prompt and the nodes of an attribution graph; None for a run over data."""
         return read_prompt(self._reader())
 
-    def features(self, *, layer: str | None = None, sort: Sort = defaults.SORT) -> Table:
+    def features(
+        self, *, layer: str | None = None, sort: Sort = defaults.SORT, limit: int | None = None
+    ) -> Table:
         """Return the features of a layer or of all: FEATURE_COLUMNS.
 
-        sort: 'index' for layer and index, 'importance' or 'variance' for the largest first.
+        sort: 'index' for layer and index, 'importance' or 'variance' for the largest first. limit:
+        at most so many of them (None: all).
 
-        Raises UsageError for another word, NotFoundError for a layer that is not there.
+        Raises UsageError for another word or a limit of less than 1, NotFoundError for a layer
+        that is not there.
         """
-        return list_features(self._reader(), layer=layer, sort=sort)
+        return list_features(self._reader(), layer=layer, sort=sort, limit=limit)
 
     def interactions(
         self,

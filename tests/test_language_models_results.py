@@ -23,7 +23,14 @@ FOLDER = DOCS / "language-models-results"
 STUDY = Study.of_json(json.loads((FOLDER / "results.json").read_text(encoding="utf-8")))
 WITHOUT_MARK = json.loads((FOLDER / "without-mark.json").read_text(encoding="utf-8"))
 CPU_MINUTES = "6.9 CPU minutes"  # of the run itself
-TABLES = markdown_tables(STUDY)
+SECOND = Study.of_json(
+    json.loads((FOLDER / "stories260k" / "results.json").read_text(encoding="utf-8"))
+)
+TABLES = {
+    f"{name}: {title}": table
+    for name, study in (("neo", STUDY), ("stories", SECOND))
+    for title, table in markdown_tables(study).items()
+}
 
 
 @pytest.mark.parametrize("title", TABLES)
@@ -38,8 +45,9 @@ def test_the_page_has_no_other_table():
 
 def test_the_pictures_are_there():
     for name in PICTURES:
-        assert f"(language-models-results/{name}.svg)" in PAGE
-        assert "<path" in (FOLDER / f"{name}.svg").read_text(encoding="utf-8")
+        for place in (f"{name}.svg", f"stories260k/{name}.svg"):
+            assert f"(language-models-results/{place})" in PAGE
+            assert "<path" in (FOLDER / place).read_text(encoding="utf-8")
 
 
 def derived():
@@ -80,6 +88,17 @@ def test_numbers_of_the_text_are_those_of_the_results():
 def test_modularity_is_below_that_of_graphs_without_modules():
     assert (STUDY.modules["modularity"] < STUDY.modules["null_mean"]).all()
     assert set(STUDY.modules["null"]) == {3}
+
+
+def test_the_second_network_says_what_the_text_says_of_it():
+    beside = (SECOND.modules["modularity"] - SECOND.modules["null_mean"]) / SECOND.modules[
+        "null_sd"
+    ]
+    assert set(SECOND.modules["null"]) == {20}
+    assert (beside.abs() < 2).all()
+    alike = SECOND.rebuilt.set_index(["dictionary", "basis"])["ratio"].unstack()
+    assert alike["pca"].between(1.015, 1.065).all()
+    assert alike["lib"].between(0.9755, 1.025).all()
 
 
 def test_the_intervals_that_lie_beside_their_value_are_those_that_the_page_names():

@@ -59,8 +59,8 @@ class Plan:
     def __str__(self) -> str:
         card = "" if self.card is None else f", {format_bytes(self.card)} of the card's"
         return (
-            f"batches of {self.batch} samples, chunks of {self.chunk} features, activations "
-            f"{KEPT[self.keep]}; about {format_bytes(self.peak)} of memory{card}"
+            f"batches of {self.batch}, chunks of {self.chunk}, activations {KEPT[self.keep]}, "
+            f"about {format_bytes(self.peak)}{card}"
         )
 
 

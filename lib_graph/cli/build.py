@@ -14,6 +14,7 @@ from lib_graph.cli.listed import LISTED
 from lib_graph.cli.options import resources, run_on
 from lib_graph.errors import UsageError
 from lib_graph.support import defaults
+from lib_graph.support.texts import counted
 
 if TYPE_CHECKING:
     from lib_graph.data.text import Text
@@ -186,6 +187,7 @@ def build(
 
 def _features(layer: LayerInfo) -> str:
     """Return how many features a layer has, and how many of them share their importance."""
-    line = f"{layer.name}: {layer.features} features of {layer.width} coordinates"
+    features, width = counted(layer.features, "feature"), counted(layer.width, "coordinate")
+    line = f"{layer.name}: {features} of {width}"
     shared = sum(last - first + 1 for first, last in layer.spaces)
     return f"{line}, {shared} of them equally important as others" if shared else line

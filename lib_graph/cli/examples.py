@@ -9,6 +9,7 @@ import click
 from lib_graph.cli.commands import command, progress
 from lib_graph.cli.options import resources
 from lib_graph.support import defaults
+from lib_graph.support.texts import counted
 
 __all__ = ["examples"]
 
@@ -38,5 +39,5 @@ def examples(run: Path, count: int, replace: bool, memory: int, device: str) -> 
     found = find_examples(
         opened, count=count, replace=replace, memory=memory, device=device, progress=progress()
     )
-    features = found.groupby(["layer", "index"]).ngroups
-    click.echo(f"{run / 'examples.parquet'}: {len(found):,} examples of {features:,} features")
+    features = counted(found.groupby(["layer", "index"]).ngroups, "feature")
+    click.echo(f"{run / 'examples.parquet'}: {counted(len(found), 'example')} of {features}")

@@ -46,7 +46,7 @@ class Output:
         """Print rows in the way that was asked for; `view` makes their table."""
         from lib_graph.support.files import whole_file
         from lib_graph.support.tables import records_of, write_csv, write_parquet
-        from lib_graph.support.texts import json_text
+        from lib_graph.support.texts import counted, json_text
 
         if self.as_json:
             click.echo(json_text(rows.json_value(), indent=1))
@@ -59,7 +59,7 @@ class Output:
             table = rows.to_pandas()
             with whole_file(self.parquet) as temporary, temporary.open("wb") as file:
                 write_parquet([table], file)
-            click.echo(f"Wrote {len(table):,} rows to {self.parquet}.", err=True)
+            click.echo(f"Wrote {counted(len(table), 'row')} to {self.parquet}.", err=True)
         else:
             print_view(view(rows), wide=self.wide)
 

@@ -11,6 +11,7 @@ from lib_graph.cli.commands import Command, progress
 from lib_graph.cli.listed import LISTED
 from lib_graph.cli.options import memory_option, run_on
 from lib_graph.support import defaults
+from lib_graph.support.texts import counted
 
 if TYPE_CHECKING:
     from lib_graph.data.text import Text
@@ -62,7 +63,7 @@ def modular_addition(out: Path, modulus: int, seed: int, max_steps: int) -> None
     assert trained is not None
     click.echo(
         f"{out}: test accuracy {trained.test_accuracy:g}, test loss {trained.test_loss:.2e} "
-        f"after {trained.steps} steps."
+        f"after {counted(trained.steps, 'step')}."
     )
 
 

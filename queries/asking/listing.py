@@ -18,20 +18,26 @@ __all__ = ["Sort", "list_features", "list_interactions", "list_sections"]
 Sort = Literal["index", "importance", "variance"]
 
 
-def list_features(reader: Reader, *, layer: str | None, sort: Sort) -> Table:
+def list_features(
+    reader: Reader, *, layer: str | None, sort: Sort, limit: int | None = None
+) -> Table:
     """Return the features of a layer or of all: FEATURE_COLUMNS.
 
-    sort: 'index' for layer and index, 'importance' or 'variance' for the largest first.
+    sort: 'index' for layer and index, 'importance' or 'variance' for the largest first. limit: at
+    most so many of them (None: all).
 
-    Raises UsageError for another word, NotFoundError for a layer that is not there.
+    Raises UsageError for another word or a limit of less than 1, NotFoundError for a layer that is
+    not there.
     """
     if sort not in get_args(Sort):
         raise UsageError(f"Features cannot be sorted by {sort!r}. Take {get_args(Sort)}.")
+    if limit is not None and limit < 1:
+        raise UsageError(f"The limit is {limit}. Ask for at least 1 feature.")
     index = None if layer is None else find_layer(layer, reader.layers).index
     frame = reader.frame(read_text("features"), layer=index)
     if sort != "index":
         frame = frame.sort_values(sort, ascending=False, kind="stable", ignore_index=True)
-    return Table(frame, reader.statements)
+    return Table(frame if limit is None else frame.head(limit), reader.statements)
 
 
 def list_interactions(

@@ -15,6 +15,8 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
+from lib_graph.support.texts import counted
+
 __all__ = ["circuit_names", "layer_names", "query_names", "run_names"]
 
 Pairs = Iterable[tuple[str, str]]
@@ -63,7 +65,7 @@ def _layers(context: click.Context) -> Pairs:
 
     with open_graph(_store(context), context.params.get("run")) as graph:
         for layer in graph.layers:
-            yield layer.name, f"{layer.features} features"
+            yield layer.name, counted(layer.features, "feature")
 
 
 def _circuits(context: click.Context) -> Pairs:
@@ -71,7 +73,7 @@ def _circuits(context: click.Context) -> Pairs:
 
     with open_graph(_store(context), context.params.get("run")) as graph:
         for row in graph.circuits.table().records():
-            yield row["name"], f"{row['interactions']} interactions"
+            yield row["name"], counted(row["interactions"], "interaction")
 
 
 def _queries(_context: click.Context) -> Pairs:

@@ -8,6 +8,7 @@ import click
 
 from lib_graph.cli.commands import command, progress
 from lib_graph.support import defaults
+from lib_graph.support.texts import counted
 
 __all__ = ["demo"]
 
@@ -48,7 +49,7 @@ def demo(out: Path, answer: int) -> None:
     _step("A trained network becomes features and interactions.",
           f"lib-graph build {shipped_model()} --out {run}")  # fmt: skip
     built = build(load_subject(shipped_model()), run, progress=show)
-    click.echo(", ".join(f"{x.name}: {x.features} features" for x in built.layers))
+    click.echo(", ".join(f"{x.name}: {counted(x.features, 'feature')}" for x in built.layers))
 
     _step("They go into a graph store.", f"lib-graph ingest {run} --store {store}")
     click.echo(str(ingest.load(run, store, progress=show)))

@@ -83,8 +83,10 @@ def _of_folder(text: str, label: str | None, limit: int) -> tuple[Feature, str] 
 
 def _of_store(
     text: str, store: str | None, run: str | None, label: str | None, limit: int
-) -> tuple[Feature, str]:
+) -> tuple[Feature, str | None]:
     """Return a feature of a run in a store, labelled, and what stands for the run's folder.
+
+    That is None for an attribution graph, which has none.
 
     An id is of the run that it begins with, unless another is named.
     """
@@ -111,7 +113,7 @@ def _of_store(
                     err=True,
                 )
             say_run(graph.run.id, graph.run.name, graph.run.base)
-            return graph.feature(text, limit=limit), "RUN"
+            return graph.feature(text, limit=limit), None if graph.run.prompt else "RUN"
     except StoreUnavailableError as error:
         if store is not None:
             raise

@@ -13,6 +13,7 @@ from lib_graph.cli.commands import command, progress, say_run
 from lib_graph.errors import UsageError
 from lib_graph.support import defaults
 from lib_graph.support.files import whole_file
+from lib_graph.support.texts import counted
 from queries.cli.options import (
     given,
     limit_option,
@@ -194,9 +195,8 @@ def plot(
         circuit, title = _picture(graph, what, **options)
         found = graph.communities() if modules and len(circuit) else None
         plot_circuit(circuit, file, communities=found, title=f"{graph.run.name}: {title}")
-    click.echo(
-        f"Wrote {file}: {len(circuit.features)} features, {len(circuit)} interactions.", err=True
-    )
+    size = f"{counted(len(circuit.features), 'feature')}, {counted(len(circuit), 'interaction')}"
+    click.echo(f"Wrote {file}: {size}.", err=True)
     say_run(graph.run.id, graph.run.name, graph.run.base)
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from lib_graph.cli.commands import command
 from queries.cli.completing import query_names
 from queries.cli.options import AnswerOutput, output_options, run_options
 from queries.cli.store import parse_parameters
+
+if TYPE_CHECKING:
+    from lib_graph.support.view import View
+    from queries.asking.tables import Table
 
 __all__ = ["queries", "query"]
 
@@ -50,10 +56,17 @@ def query(
     from queries.asking.parameters import NUMBERS
     from queries.graph import open_graph
     from queries.views.answers import answer_view
+    from queries.views.graphs import graphs_view
 
     found = find_query(name)
     texts = [each.name for each in found.parameters if each.kind not in NUMBERS]
     parameters = parse_parameters(params, texts)
     with open_graph(store, run) as graph:
         answer = graph.query(name, **parameters)
-        output.emit(answer, lambda table: answer_view(table, graph.run.id, found.needs), graph.run)
+
+        def view(table: Table) -> View:
+            if found.name == "graphs_with":
+                return graphs_view(table, found.needs)
+            return answer_view(table, graph.run.id, found.needs)
+
+        output.emit(answer, view, graph.run)

@@ -10,6 +10,7 @@ import click
 from lib_graph.cli.commands import command
 from lib_graph.errors import UsageError
 from lib_graph.support import defaults
+from lib_graph.support.texts import counted
 from queries.cli.options import AnswerOutput, engine_option, output_options, run_options
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def communities(
         else:
             output.emit(found, communities_view, graph.run)
     if write:
-        click.echo(f"Stored {len(found)} modules of run {found.run}.", err=True)
+        click.echo(f"Stored {counted(len(found), 'module')} of run {found.run}.", err=True)
 
 
 def parse_resolutions(text: str) -> list[float]:

@@ -58,12 +58,13 @@ def runs(store: str | None, unfinished: bool, output: AnswerOutput) -> None:
     show_default=True,
     help="By layer and index, or the largest first.",
 )
+@click.option("-n", "--limit", type=click.IntRange(1), help="At most so many.  [default: all]")
 @output_options
 def features(store: str | None, run: str | None, output: AnswerOutput, **options: Any) -> None:
     """List the features of a run: role, importance, variance and label.
 
     \b
-    lib-graph features --layer ln2.0 --sort importance
+    lib-graph features --layer ln2.0 --sort importance -n 10
     """  # noqa: D301  \b is click's mark
     from queries.graph import open_graph
     from queries.views.answers import features_view

@@ -42,12 +42,12 @@ class RunComparison(Displayed):
     `runs` has a row per run, RUN_COLUMNS; what they say of modules is explained at
     `queries.modules.table`. `layers` has a row per run and layer, LAYER_COLUMNS: width, PCA rank
     and features kept (the rank in the basis); and of the interactions out of the layer, those of
-    the constant left out, their number and the sparsity of their strengths
-    (`queries.comparing.sparsity`), over all pairs of features, or of the most important ones where
-    only those were asked for; a pair without an interaction counts as 0. `edges_required` is there
-    where the edges were ablated, and `matched` where the run is matched with the first one: the
-    median, over the features that vary, of |r| with the one most like it there, on the first run's
-    data if it was measured on them.
+    the constant left out, their number and, where they skip no layers, the sparsity of their
+    strengths (`queries.comparing.sparsity`), over all pairs of features, or of the most important
+    ones where only those were asked for; a pair without an interaction counts as 0.
+    `edges_required` is there where the edges were ablated, and `matched` where the run is matched
+    with the first one: the median, over the features that vary, of |r| with the one most like it
+    there, on the first run's data if it was measured on them.
     """
 
     runs: pd.DataFrame
@@ -191,10 +191,12 @@ def layer_rows(graph: Graph, top: int | None = None) -> tuple[list[Record], tupl
     for layer in graph.layers:
         targets = [each.name for each in graph.layers if each.index == layer.index + 1]
         count, sparse = 0, Sparsity(None, None, None, None, None)
-        if targets:
-            section = reader.frame(
-                read_text("section_interactions"), layer=layer.index, min_strength=0.0
-            )
+        section = reader.frame(
+            read_text("section_interactions"), layer=layer.index, min_strength=0.0
+        )
+        if graph.run.prompt is not None:  # interactions skip layers
+            count = len(section)
+        elif targets:
             count, sparse = section_sparsity(section, among[layer.name], among[targets[0]])
         rows.append(
             {

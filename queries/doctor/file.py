@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ingest.store.lease import writer_of
+from lib_graph.support.texts import counted
 from queries.asking.runs import RunInfo
 from queries.doctor.checks import Asking, Check
 
@@ -41,8 +42,9 @@ def _columns(asking: Asking, runs: Sequence[RunInfo], size: int) -> Check:
     without = [run for run in whole if kept is None or kept.run(run) is None]
     if not without:
         return Check("store", "columns", f"of all runs, {format_bytes(size)}")
+    found = f"not there for {len(without)} of {counted(len(whole), 'run')}"
     return Check(
-        "store", "columns", f"{len(without)} of {len(whole)} runs have none", "lacking",
+        "store", "columns", found, "lacking",
         "Questions about these whole runs load the graph first, and take longer.",
         f"lib-graph ingest RUN --store {asking.store.name}, for {', '.join(without)}",
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ingest.schema import GRAPH_VERSION
+from lib_graph.support.texts import counted
 from queries.asking.runs import RunInfo
 from queries.asking.statements import read_text
 from queries.doctor.checks import Asking, Check
@@ -21,7 +22,7 @@ def check_runs(runs: Sequence[RunInfo], store: str) -> list[Check]:
     """Return what there is to say of the runs of a store."""
     whole = [run.interactions for run in runs if run.status == "complete"]
     if whole:
-        found = f"{len(whole)} run{'s' * (len(whole) > 1)}, {sum(whole):,} interactions"
+        found = f"{counted(len(whole), 'run')}, {counted(sum(whole), 'interaction')}"
         check = Check("store", "runs", found)
     else:
         nothing = "There is nothing to ask."

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lib_graph.errors import UsageError
+from lib_graph.support.texts import counted
 from queries.pictures.figures import INK, NONE, OTHER, check_suffix, module_colours, save_figure
 from queries.pictures.layout import Layout, lay_out
 
@@ -61,7 +62,7 @@ def plot_circuit(
 
 def describe_saved(circuit: Circuit) -> str:
     """Return the name of a saved circuit and its three numbers: size, score, a random one's."""
-    size = f"{circuit.name}: {len(circuit)} interactions"
+    size = f"{circuit.name}: {counted(len(circuit), 'interaction')}"
     found = circuit.scores
     if found is None:
         return f"{size}, not tested"

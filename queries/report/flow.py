@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from itertools import pairwise
 
+from lib_graph.support.texts import counted
 from lib_graph.support.view import View
 from queries.circuits.circuit import Circuit
 from queries.comparing.runs import layer_rows
@@ -104,8 +105,9 @@ def _grown(source: Source, communities: Communities) -> tuple[list[Block], tuple
     size = max(SIZE, PER_SECTION * (len(source.graph.layers) - 1))
     circuit = source.graph.grow_circuit(target=target, size=size)
     caption = (
-        f"What leads to {target}, the end of the strongest path: the circuit of {len(circuit)} "
-        f"interactions between {len(circuit.features)} features, grown by what flows. {KEY}"
+        f"What leads to {target}, the end of the strongest path: the circuit of "
+        f"{counted(len(circuit), 'interaction')} between "
+        f"{counted(len(circuit.features), 'feature')}, grown by what flows. {KEY}"
     )
     commands = (
         source.ask(f"circuit --target {shlex.quote(target)} --size {size} --save grown"),

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from lib_graph.run.prompt import PromptInfo
+from lib_graph.support.texts import counted
 from lib_graph.support.view import View
 from queries.modules.communities import Communities
 from queries.report.blocks import Chapter, Facts, Grid
@@ -34,7 +35,7 @@ def prompt_part(source: Source, prompt: PromptInfo) -> Chapter:
         ("tokens", f"{len(prompt.tokens):,}: {' '.join(map(repr, prompt.tokens))}"),
         ("network", prompt.scan),
         ("made by", _maker(prompt)),
-        ("nodes", f"{info.features:,} in {len(source.manifest.layers)} layers"),
+        ("nodes", f"{info.features:,} in {counted(len(source.manifest.layers), 'layer')}"),
         ("links", f"{info.interactions:,}"),
         ("created", source.manifest.created),
     ]

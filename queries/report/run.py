@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lib_graph.run.config import BuildConfig
+from lib_graph.support.texts import counted
 from lib_graph.support.view import View
 from queries.report.blocks import Block, Chapter, Facts, Grid, Missing
 from queries.report.source import Source
@@ -18,12 +19,13 @@ def run_part(source: Source) -> Chapter:
     """Return what was built, from what, how, and how well it was checked."""
     run, info = source.manifest, source.graph.run
     model, data = run.model, run.data
+    samples, layers = counted(data.samples, "sample"), counted(len(run.layers), "layer")
     facts = [
         ("run", f"{run.name}, id {run.run_id}"),
         ("network", f"{model.name}, {model.parameters:,} parameters, from {model.source}"),
         ("weights", f"SHA-256 {model.sha256[:SHOWN]}…"),
-        ("data", f"{data.name}: {data.samples:,} samples, {data.positions:,} positions"),
-        ("features", f"{info.features:,} in the basis {run.basis}, {len(run.layers)} layers"),
+        ("data", f"{data.name}: {samples}, {counted(data.positions, 'position')}"),
+        ("features", f"{info.features:,} in the basis {run.basis}, {layers}"),
         ("interactions", f"{info.interactions:,}"),
         ("computed in", f"{run.dtype}, seed {run.seed}"),
         ("created", f"{run.created}, {_versions(run.versions)}"),

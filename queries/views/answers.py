@@ -10,7 +10,7 @@ from lib_graph.support.tables import records_of
 from lib_graph.support.texts import counted
 from lib_graph.support.view import View
 from queries.asking.tables import Table
-from queries.views.cells import fixed_cell, number_cell, text_cell
+from queries.views.cells import fixed_cell, number_cell, text_cell, value_cell
 from queries.views.scores import scores_line
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def runs_view(table: Table) -> View:
             text_cell(row["base"]),
             text_cell(row["features"]),
             text_cell(row["interactions"]),
-            text_cell(row["loaded"])[:16].replace("T", " "),
+            text_cell(row["loaded"])[:10],
             row["status"],
         )
         for row in table.records()
@@ -79,7 +79,7 @@ def runs_view(table: Table) -> View:
     told = [n for n, name in enumerate(columns) if {r[n] for r in rows} - UNTOLD.get(name, set())]
     return View(
         tuple(columns[n] for n in told), [tuple(row[n] for n in told) for row in rows],
-        numbers, frozenset(["id"]), below=below,
+        numbers, frozenset(["id", "loaded"]), below=below,
     )  # fmt: skip
 
 
@@ -96,7 +96,8 @@ def features_view(table: Table) -> View:
         )
         for row in table.records()
     ]
-    return View(columns, rows, frozenset(["importance", "variance"]), frozenset(["feature"]))
+    view = View(columns, rows, frozenset(["importance", "variance"]), frozenset(["feature"]))
+    return _without_empty(view, "importance", "variance")
 
 
 def interactions_view(table: Table | Circuit) -> View:
@@ -112,7 +113,8 @@ def interactions_view(table: Table | Circuit) -> View:
         )
         for row in table.records()
     ]
-    return View(columns, rows, frozenset(numbers), frozenset(["source", "target"]))
+    view = View(columns, rows, frozenset(numbers), frozenset(["source", "target"]))
+    return _without_empty(view, "stderr", "effect")
 
 
 def paths_view(paths: Paths) -> View:
@@ -221,13 +223,7 @@ def table_view(table: Table) -> View:
     """Return the rows of a text of the user's own."""
     columns = tuple(str(name) for name in table.frame.columns)
     numbers = [name for name in columns if table.frame[name].dtype.kind in "iuf"]
-    rows = [
-        tuple(
-            number_cell(cell) if isinstance(cell, float) else text_cell(cell)
-            for cell in row.values()
-        )
-        for row in table.records()
-    ]
+    rows = [tuple(value_cell(cell) for cell in row.values()) for row in table.records()]
     below = "" if rows else "No rows."
     return View(columns, rows, frozenset(numbers), below=below)
 
@@ -263,6 +259,16 @@ def queries_view(table: Table) -> View:
     rows = [(row["name"], row["question"]) for row in table.records()]
     below = "'lib-graph queries NAME' shows one with its parameters."
     return View(("query", "question"), rows, whole=frozenset(["query"]), below=below)
+
+
+def _without_empty(view: View, *names: str) -> View:
+    """Leave out those columns of `names` in which no row says anything."""
+    told = [
+        at for at, name in enumerate(view.columns)
+        if name not in names or not view.rows or any(row[at] for row in view.rows)
+    ]  # fmt: skip
+    rows = [tuple(row[at] for at in told) for row in view.rows]
+    return replace(view, columns=tuple(view.columns[at] for at in told), rows=rows)
 
 
 def _labels(source: str | None, target: str | None) -> str:

@@ -14,6 +14,7 @@ __all__ = [
     "share_cell",
     "spread_cell",
     "text_cell",
+    "value_cell",
 ]
 
 SHOWN = 4  # numbers of a list
@@ -81,3 +82,16 @@ def spread_cell(mean: float | None, deviation: float | None) -> str:
 def list_cell(numbers: Sequence[int]) -> str:
     """Return the first few numbers of a list."""
     return " ".join(map(str, numbers[:SHOWN])) + " …" * (len(numbers) > SHOWN)
+
+
+def value_cell(value: Any) -> str:
+    """Return any value of an answer: numbers in four digits, of a list its values.
+
+    >>> value_cell(0.4373333333), value_cell(['"The"', "say"]), value_cell([0.56266666, 3, None])
+    ('0.4373', '"The", say', '0.5627, 3, ')
+    """
+    if isinstance(value, float):
+        return number_cell(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(map(value_cell, value))
+    return text_cell(value)

@@ -18,8 +18,11 @@ __all__ = ["feature_json", "feature_views"]
 LONGEST = 100  # letters of an example's text
 
 
-def feature_views(feature: Feature, folder: str) -> list[View]:
-    """Return tables of a feature's examples, strongest inputs and strongest outputs."""
+def feature_views(feature: Feature, folder: str | None) -> list[View]:
+    """Return tables of a feature's examples, strongest inputs and strongest outputs.
+
+    `folder` is where its examples are to be found, None where there can be none.
+    """
     return [
         _examples(feature, folder),
         _interactions(
@@ -29,8 +32,10 @@ def feature_views(feature: Feature, folder: str) -> list[View]:
     ]
 
 
-def _examples(feature: Feature, folder: str) -> View:
+def _examples(feature: Feature, folder: str | None) -> View:
     above = _headline(feature)
+    if folder is None:
+        return View((), [], above=above)
     if feature.examples is None:
         return View((), [], above=above, below=f"Examples: 'lib-graph examples {folder}'.")
     columns = ["value", "sample", "position", "text"]

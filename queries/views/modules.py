@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lib_graph.support.tables import records_of
+from lib_graph.support.texts import counted
 from lib_graph.support.view import View
 from queries.views.cells import (
     count_cell,
@@ -112,9 +113,8 @@ def module_flow_view(found: ModuleFlow) -> View:
     numbers = ("source", "target", "interactions", "strength", "share")
     rows = [tuple(number_cell(row[name]) for name in numbers) for row in records_of(found.flows)]
     lone = int((found.modules["size"] == 1).sum())
-    below = (
-        f"{len(found.modules)} modules, {lone} of them a single feature." if rows else "No rows."
-    )
+    modules = counted(len(found.modules), "module")
+    below = f"{modules}, {lone} of them a single feature." if rows else "No rows."
     return View(numbers, rows, frozenset(numbers), below=below)
 
 

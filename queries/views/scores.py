@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lib_graph.run.circuit import AnswerScores, CircuitFile, Scores
+from lib_graph.support.texts import counted
 from lib_graph.support.view import View
 from queries.views.cells import number_cell, percent_cell
 
@@ -14,7 +15,8 @@ SEVERAL = 4  # answers that are named one by one
 def tested_lines(circuit: CircuitFile) -> list[str]:
     """Return the size of a circuit that was tested, its scores, and a sentence that says them."""
     ends = {each for pair in circuit.pairs() for each in pair}
-    size = f"{len(circuit.interactions)} interactions between {len(ends)} features"
+    interactions = counted(len(circuit.interactions), "interaction")
+    size = f"{interactions} between {counted(len(ends), 'feature')}"
     scores = circuit.scores()
     assert scores is not None
     if scores.answers is None:

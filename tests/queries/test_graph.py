@@ -53,6 +53,13 @@ def test_features_are_those_of_the_run(graph: queries.Graph, run: Run) -> None:
     assert list(frame["label"]) == list(run.features["label"].fillna(""))
 
 
+def test_the_first_features_are_those_that_all_begin_with(graph: queries.Graph) -> None:
+    every = graph.features(sort="importance").frame
+    assert graph.features(sort="importance", limit=3).frame.equals(every.head(3))
+    with pytest.raises(UsageError, match="limit is 0"):
+        graph.features(limit=0)
+
+
 def test_features_of_a_layer_can_be_sorted(graph: queries.Graph) -> None:
     frame = graph.features(layer="layer/1", sort="importance").frame
     assert set(frame["layer"]) == {"layer/1"}

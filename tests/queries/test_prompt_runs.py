@@ -294,6 +294,47 @@ def test_pins_are_a_circuit_that_is_saved(store: GraphStore, tmp_path: Path) -> 
     assert [report.outcome for report in load_graphs(path, store)] == ["unchanged"]
 
 
+def test_other_words_of_the_same_graph_are_named_and_taken(
+    store: GraphStore, tmp_path: Path
+) -> None:
+    path = random_graph(tmp_path / "graph.json")
+    first = json.loads(path.read_text())
+    first["qParams"] = {"pinnedIds": ["E_8_1"]}
+    path.write_text(json.dumps(first))
+    list(load_graphs(path, store))
+    other = json.loads(json.dumps(first))
+    other["metadata"]["node_threshold"] = 0.6
+    other["nodes"][3]["vendor"] = 5
+    other["nodes"][4]["clerp"] = "a label"
+    other |= {"qParams": {"pinnedIds": ["2_13_1"], "linkType": "both"}, "remark": None}
+    path.write_text(json.dumps(other))
+    words = (
+        "metadata.node_threshold", "qParams.linkType", "qParams.pinnedIds", "remark",
+        "fields of 1 node",
+    )  # fmt: skip
+    (report,) = load_graphs(path, store)
+    assert (report.outcome, report.left) == ("relabelled", words)
+    assert "left as it was there: metadata.node_threshold, qParams.linkType," in str(report)
+    assert stored_words(report.run_id, store) == (None, ["E_8_1"], None, ["E_8_1"])
+    (report,) = load_graphs(path, store, replace=True)
+    assert (report.outcome, report.left) == ("updated", ())
+    assert stored_words(report.run_id, store) == (0.6, ["2_13_1"], 5, ["2_13_1"])
+    assert [(each.outcome, each.left) for each in load_graphs(path, store)] == [("unchanged", ())]
+
+
+def stored_words(run: str, store: GraphStore) -> tuple[Any, ...]:
+    """What a run has of words: a threshold, what is pinned, of a node, and in the circuit."""
+    graph = queries.open_graph(store, run)
+    (row,) = store.execute(read_text("run_manifest"), {"run": run})
+    prompt = json.loads(row["manifest"])["prompt"]
+    rows = graph.cypher("MATCH (f:Feature {run: $run}) RETURN f.id AS id, f.extra AS extra")
+    kept = [json.loads(row["extra"] or "{}").get("vendor") for row in rows.records()]
+    known = names(graph)
+    pinned = [known[each] for each in graph.circuits.load("pinned").features["id"]]
+    words = prompt["metadata"].get("node_threshold"), prompt["view"]["pinnedIds"]
+    return *words, max(filter(None, kept), default=None), pinned
+
+
 def test_a_folder_is_loaded_but_for_what_is_no_graph(
     cli: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -320,6 +361,26 @@ def test_a_graph_comes_without_its_network(cli: Callable[..., Any], tmp_path: Pa
         found = cli(*arguments)
         assert (found.code, found.out, found.err.count("\n")) == (1, "", 1)
         assert "An attribution graph comes without its network" in found.err
+
+
+def test_what_is_shown_of_a_graph_is_what_it_has(cli: Callable[..., Any], tmp_path: Path) -> None:
+    """All its interactions are counted, no column is empty, and no examples are promised."""
+    counts = {}
+    for seed in range(2):
+        path = random_graph(tmp_path / f"{seed}.json", seed=seed, slug=f"graph {seed}")
+        counts[f"graph {seed}"] = len(json.loads(path.read_text())["links"])
+    cli("ingest", tmp_path, "--store", tmp_path / "graph.kgl")
+    of = ["--store", tmp_path / "graph.kgl"]
+    found = json.loads(cli("compare", *counts, "--json", *of).out)
+    assert {run["name"]: run["interactions"] for run in found["runs"]} == counts
+    for name, count in counts.items():
+        rows = [row for row in found["layers"] if row["name"] == name]
+        assert sum(row["interactions"] for row in rows) == count
+        assert all(row["gini"] is None for row in rows)
+    of += ["--run", "graph 0"]
+    assert "Examples" not in cli("feature", "2/9", *of).out
+    assert cli("features", "--layer", "3", *of).out.split()[:3] == ["feature", "role", "label"]
+    assert "stderr" not in cli("interactions", *of).out.splitlines()[0]
 
 
 def test_a_picture_has_a_band_of_rows_for_each_position(tmp_path: Path) -> None:

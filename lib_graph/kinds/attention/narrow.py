@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
@@ -13,6 +14,8 @@ from lib_graph.kinds.attention.positions import Positions
 from lib_graph.method.ends import Narrow
 
 __all__ = ["Heads", "NarrowAttention"]
+
+FEW = 16
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,13 @@ class Heads:
         return self.weight.movedim(0, 1).flatten(1), bias
 
     def read_along(self, out: Float[Tensor, "h e m"]) -> Heads:
-        """Return the values of h heads times `out`, with zeros beside them up to e coordinates."""
-        each, fill = len(out) // len(self.weight), (0, out.shape[1] - out.shape[2])
+        """Return the values of h heads times `out`."""
+        each = len(out) // len(self.weight)
         weight = self.weight.repeat_interleave(each, 0) @ out
         if self.bias is None:
-            return Heads(pad(weight, fill), None)
+            return Heads(weight, None)
         bias = self.bias.repeat_interleave(each, 0)[:, None] @ out
-        return Heads(pad(weight, fill), pad(bias[:, 0], fill))
+        return Heads(weight, bias[:, 0])
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class NarrowAttention:
     """c ↦ Σ_h A^h v^h W_O^h R of coordinates c, by their maps to q, k and v, heads side by side.
 
     `out` is W_O R; where m < e, the values are `Heads.read_along` it. torch's fused attention does
-    the rest: nothing of size T × T is kept, and no derivative can be taken.
+    the rest: nothing of size T × T is kept, and no derivative can be taken. It takes longer to
+    start than products do of up to FEW pairs of positions.
     """
 
     query: Narrow
@@ -61,13 +65,23 @@ class NarrowAttention:
         q = self.query(c[:, self.outputs])
         q, k = (_heads(x, q.shape[-1] // heads) for x in (q, self.key(c)))
         q, k = self.positions.rotate(q, at[self.outputs]), self.positions.rotate(k, at)
-        v, visible = _heads(self.value(c), size), self.visible(c.shape[1])
-        o = scaled_dot_product_attention(
-            q, self._for_all(k), self._for_all(v), attn_mask=visible, scale=self.scale
-        )
-        if m < size:
-            return o[..., :m].sum(1)
-        return o.transpose(1, 2).flatten(2) @ self.out.flatten(0, 1)
+        v = _heads(self.value(c), min(m, size))
+        attend = self._plain if q.shape[2] * len(at) <= FEW else self._fused
+        o = attend(q, self._for_all(k), self._for_all(v), self.visible(len(at)))
+        return o.sum(1) if m < size else o.transpose(1, 2).flatten(2) @ self.out.flatten(0, 1)
+
+    def _fused(self, q: Tensor, k: Tensor, v: Tensor, visible: Tensor) -> Float[Tensor, "n h t m"]:
+        """Return the heads' outputs by torch's attention, which takes values as wide as keys."""
+        wide, m = q.shape[-1], v.shape[-1]
+        padded = pad(v, (0, wide - m)) if m < wide else v
+        o = scaled_dot_product_attention(q, k, padded, attn_mask=visible, scale=self.scale)
+        return o[..., :m]
+
+    def _plain(self, q: Tensor, k: Tensor, v: Tensor, visible: Tensor) -> Float[Tensor, "n h t m"]:
+        """Return the same without products of matrices, which are tiny here."""
+        scores = (q[..., None, :] * k[:, :, None]).sum(-1) * self.scale
+        pattern = scores.masked_fill(~visible, -torch.inf).softmax(-1)
+        return (pattern[..., None] * v[:, :, None]).sum(3)
 
     def _for_all(self, x: Float[Tensor, "n g s e"]) -> Float[Tensor, "n h s e"]:
         """Return keys or values for each head of queries."""

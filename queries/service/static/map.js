@@ -4,10 +4,10 @@
 import { change, state } from "./state.js";
 import { element, short } from "./words.js";
 
-const WIDTH = 354, HIGH = 320, CELL = 6;  // px: of the map, at most; of a feature at most, all of a layer have the same
+const WIDTH = 354, HIGH = 320, CELL = 6;  // px: of the map, at most; of a feature, at most
 const GREY = "#9a9a9a";
 
-// Of each layer its features as [id, module], in the order of their indices.
+// Of each layer the ids of its features, in the order of their indices.
 function columns(page) {
   const found = new Map(page.layers[0].map((layer) => [layer.name, []]));
   const known = new Set([...page.graph.modules.keys(), ...page.graph.features.keys()]);
@@ -41,8 +41,8 @@ const high = ({ ids }) => Math.min(CELL, HIGH / ids.length);
 
 function paint(context, page, layers, wide, ratio) {
   layers.forEach((each, column) => each.ids.forEach((id, row) => {
-    const cell = high(each) * ratio, gap = wide > 6 ? 1 : 0, line = cell > 3 ? 1 : 0, shown = page.graph.home.has(id), chosen = id === state.selected;
-    context.globalAlpha = shown || chosen ? 1 : 0.3;
+    const cell = high(each) * ratio, gap = wide > 6 ? 1 : 0, line = cell > 3 ? 1 : 0;
+    context.globalAlpha = page.graph.home.has(id) || id === state.selected ? 1 : 0.3;
     context.fillStyle = page.graph.module(id) ? page.graph.colour(id) : GREY;
     context.fillRect(column * wide, row * cell, wide - gap, cell - line);
   }));

@@ -127,7 +127,7 @@ def test_columns_that_are_not_there(cli: Cli, tmp_path: Path, run: Run) -> None:
     (file.with_name("graph.kgl.columns") / "index.json").unlink()
     found = checks(cli("doctor", "--store", file, "--json"))
     assert amiss(found) == {"columns": "lacking"}
-    assert found["columns"]["found"] == "1 of 1 runs have none"
+    assert found["columns"]["found"] == "not there for 1 of 1 run"
     assert run.id in found["columns"]["command"]
     assert ingest.load(run, file).outcome == "unchanged"
     assert amiss(checks(cli("doctor", "--store", file, "--json"))) == {}

@@ -23,7 +23,7 @@ def found(resolution: float, chance: Chance = UNASKED) -> Communities:
         Community("c/3", 3, 1, 1, ("first",), (), ("f",)),
     )
     how = ("0123456789ab", "leiden", "sqrt", resolution, 0, 0.28444, 0.31)
-    return Communities(*how, communities, pd.DataFrame(), chance)  # type: ignore[arg-type]
+    return Communities(*how, communities, pd.DataFrame(), chance=chance)  # type: ignore[arg-type]
 
 
 def test_modules_are_shown_with_their_labels_and_those_of_one_feature_are_counted() -> None:

@@ -14,6 +14,7 @@ from lib_graph.kinds import (
     ResidualMLP,
     Rotary,
 )
+from lib_graph.kinds.attention import narrow
 from lib_graph.method.ends import Ends
 from lib_graph.method.network import Layer, Section
 
@@ -70,7 +71,18 @@ KINDS = {
 @pytest.mark.parametrize("kept", [0, 2])
 @pytest.mark.parametrize("name", KINDS)
 def test_narrow_is_the_section_itself(name, kept, columns):
-    kind = KINDS[name]
+    check_narrow(KINDS[name], kept, columns)
+
+
+@pytest.mark.parametrize("few", [0, 1 << 10])
+@pytest.mark.parametrize("columns", [1, 5])
+@pytest.mark.parametrize("name", [x for x in KINDS if isinstance(KINDS[x], Attention)])
+def test_narrow_attention_fused_or_not(name, columns, few, monkeypatch):
+    monkeypatch.setattr(narrow, "FEW", few)
+    check_narrow(KINDS[name], 2, columns)
+
+
+def check_narrow(kind, kept, columns):
     f = drawn(3, S, D)
     layers = [Layer(0, "a", ((S, D),)), Layer(1, "b", (tuple(kind(f).shape[1:]),))]
     section = Section(*layers, None, {}, (), kind)
