@@ -118,8 +118,10 @@ def reopened(run: Run, subject: Subject | None = None) -> Subject:
     weights = tensors_sha256(subject.module.state_dict().items())
     _check(run, "weights", weights, manifest.model.sha256)
     _check(run, "data", tensors_sha256(subject.tensors()), manifest.data.sha256)
-    stand_ins = read_transcoders(run.path / "bases.safetensors")
-    return replace(subject, layers=dict(manifest.config.layers), stand_ins=stand_ins)
+    layers = dict(manifest.config.layers)
+    read = read_transcoders(run.path / "bases.safetensors")
+    stand_ins = {layer: read[layer] for layer in layers if layer in read}
+    return replace(subject, layers=layers, stand_ins=stand_ins)
 
 
 def reopened_network(

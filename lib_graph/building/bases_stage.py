@@ -40,6 +40,7 @@ from lib_graph.method.network import Batch, Layer, Section
 from lib_graph.method.random_basis import random_basis
 from lib_graph.method.spectrum import resolution_of
 from lib_graph.method.transcoded_basis import transcoded_basis
+from lib_graph.method.transcoder import earlier
 from lib_graph.run.kept import made_from
 from lib_graph.run.writing import write_features
 
@@ -193,7 +194,8 @@ def second_moment_of(job: Job, section: Section, next_basis: Basis) -> torch.Ten
 
 def _labels(job: Job, bases: Bases) -> dict[str, list[Label | None]]:
     """Return labels of the features of all layers that are not raw, and the names of outputs."""
-    labeller, named = job.subject.labeller, _named_outputs(job, bases)
+    labeller = job.subject.labeller
+    named = _named_outputs(job, bases) | _named_carried(job, bases)
     if labeller is None:
         return named
     plan = replace(job.plan, keep="nowhere")
@@ -211,6 +213,20 @@ def _labels(job: Job, bases: Bases) -> dict[str, list[Label | None]]:
                 values[layer.name].append(coordinates.cpu())
             advance(1)
     return named | {name: labeller(torch.cat(values.pop(name))) for name in list(values)}
+
+
+def _named_carried(job: Job, bases: Bases) -> dict[str, list[Label | None]]:
+    """Return the ids that features carried along have in the layers they are carried from."""
+    named: dict[str, list[Label | None]] = {}
+    for layer in job.network.layers:
+        if layer.transcoded is None or not layer.transcoded.carried:
+            continue
+        before = earlier(job.subject.stand_ins, layer.name).items()
+        ids = [Label(f"{name}/{j + 1}") for name, rows in before for j in range(len(rows))]
+        first, own = layer.transcoded.features + 1, layer.transcoded.own
+        rest = bases[layer.name].features - own
+        named[layer.name] = [*[None] * first, *ids, *[None] * rest]
+    return named
 
 
 def _named_outputs(job: Job, bases: Bases) -> dict[str, list[Label | None]]:

@@ -54,7 +54,9 @@ def feature_frame(
         if constant:
             rows.loc[0, "role"] = "constant"
         if layer.transcoded is not None and not basis.raw:
-            rows.loc[layer.transcoded.own, "role"] = "error"
+            error = layer.transcoded.features + 1
+            rows.loc[error, "role"] = "error"
+            rows.loc[error + 1 : layer.transcoded.own, "role"] = "carried"
         if layer.variance and isinstance(basis, LayerBasis) and not basis.rotation[1:, 0].any():
             rows.loc[1, "role"] = "variance"
         frames.append(rows.assign(run=run, layer=layer.name, layer_index=layer.index))

@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lib_graph.building.cross_layer import aligned
 from lib_graph.building.options import Options
 from lib_graph.building.origin import origin_of, tensors_sha256
 from lib_graph.building.passes import Passes
 from lib_graph.building.places import check_widths, computed_as, given_of
 from lib_graph.building.plan import Plan, make_plan
 from lib_graph.building.samples import Samples
-from lib_graph.building.stand_ins import stand_ins_of
 from lib_graph.cutting.asked import check_points
 from lib_graph.cutting.composing import compose
 from lib_graph.cutting.copies import converted, in_precision
@@ -132,7 +132,7 @@ def prepare(
     example = tuple(converted(first_samples(x), options.torch_dtype).to(device) for x in inputs)
     check_widths(subject, module, example, chosen)
     computed = computed_as(options, chosen, list(subject.layers))
-    subject = replace(subject, stand_ins=stand_ins_of(chosen))
+    subject = replace(subject, stand_ins=aligned(chosen, list(subject.layers)))
     network = cut_or_recorded(
         subject, module, example, options.biases, partial=options.partial, progress=progress
     )

@@ -14,7 +14,7 @@ from lib_graph.dictionaries.found import Found
 from lib_graph.errors import UsageError
 from lib_graph.method.moments import Spread
 from lib_graph.method.network import Batch, Layer
-from lib_graph.method.transcoder import Transcoder
+from lib_graph.method.transcoder import Transcoder, earlier
 from lib_graph.networks import Subject
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def check_parts(
     """Raise UsageError for a transcoder that cannot stand in for the part at its layer.
 
     `there` are the shapes at the points of the network. The part must have as many inputs and
-    outputs, and a layer behind it; and one transcoder cannot write to several parts.
+    outputs, and a layer behind it.
     """
     *_, last = subject.layers
     for layer, transcoder in stand_ins_of(found).items():
@@ -46,11 +46,6 @@ def check_parts(
             raise UsageError(
                 f"{where!r} is {found[layer].kind}: no layer follows {layer!r}, which its features "
                 "could lead to. Name one (--layers)."
-            )
-        if transcoder.decoders.shape[1] > 1:
-            raise UsageError(
-                f"{where!r} is {found[layer].kind}: it writes to {transcoder.decoders.shape[1]} "
-                "parts, and a transcoder can stand in for one. Give a transcoder of each layer."
             )
         for side, width in zip(("in", "out"), _widths(transcoder), strict=True):
             shape = there.get(f"{path}:{side}", ())
@@ -97,7 +92,7 @@ def _errors(job: Job) -> dict[str, float]:
     def of(batch: Batch) -> tuple[Spread, ...]:
         found = []
         for layer in layers:
-            told, error = _told(layer, job.subject.stand_ins[layer.name], batch)
+            told, error = _told(layer, job.subject.stand_ins, batch)
             found += [Spread.of(x, batch.mask(layer)) for x in (told + error, error)]
         return tuple(found)
 
@@ -110,13 +105,16 @@ def _errors(job: Job) -> dict[str, float]:
     return shares
 
 
-def _told(layer: Layer, transcoder: Transcoder, batch: Batch) -> tuple[Tensor, Tensor]:
+def _told(layer: Layer, stand_ins: Mapping[str, Transcoder], batch: Batch) -> tuple[Tensor, Tensor]:
     """Return what the features and the skip say of a part's result, but for c; and the error."""
     f, parts = batch.activations[layer.index], layer.transcoded
     assert parts is not None
-    sizes = [parts.features, 1, parts.outputs, f.shape[-1] - parts.rest]
-    features, size, direction, rest = f.split(sizes, -1)
+    sizes = [parts.features, 1, parts.carried, parts.outputs, f.shape[-1] - parts.rest]
+    features, size, carried, direction, rest = f.split(sizes, -1)
+    transcoder = stand_ins[layer.name]
     told = features @ transcoder.decoders[:, 0].to(f)
+    if parts.carried:
+        told = told + carried @ torch.cat([*earlier(stand_ins, layer.name).values()]).to(f)
     if transcoder.skip is not None:
         told = told + rest[..., : parts.outputs]
     return told, size * direction

@@ -1,12 +1,13 @@
 """Transcoders that stand in for parts of a module, which still computes what it did.
 
 A part y = G(x) becomes y = f̂ D + c + x S + |e| ê, with the features f̂ = act(x W + b), and the error
-e = G(x) − (f̂ D + c + x S) held as it is on the data (docs/method.md §17).
+e = G(x) − (f̂ D + c + x S) held as it is on the data (docs/method.md §17). Where transcoders write
+to later parts as well, their features are carried along to these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from lib_graph.kinds import PositionLocal
 from lib_graph.method.activation import active
 from lib_graph.method.kind import Kind
 from lib_graph.method.network import Network, Transcoded
-from lib_graph.method.transcoder import Transcoder
+from lib_graph.method.transcoder import Transcoder, earlier
 
 __all__ = ["StandIn", "kinds_beside", "marked", "part_of", "with_stand_ins"]
 
@@ -31,23 +32,34 @@ FEATURES = "features"
 class StandIn(nn.Module):
     """A part of a module with a transcoder beside it: the same result, by way of the features.
 
-    `features` is handed [f̂, |e|, ê, x S], the last where there is a skip: a layer can be cut there.
+    It is that of one of the layers that `transcoders` are of, in their order. `features` is handed
+    [f̂, |e|, g, ê, x S], with g the features carried from earlier layers and x S where there is a
+    skip: a layer can be cut there. Features are handed on in `along`, which all of them share.
 
     >>> eye = torch.eye(2)
     >>> relus = Transcoder(eye, torch.zeros(2), eye[:, None], torch.zeros(2), "relu")
-    >>> part = StandIn(nn.Linear(2, 2), relus)
+    >>> part = StandIn(nn.Linear(2, 2), {"here": relus}, "here")
     >>> x = torch.tensor([[3.0, -4.0]])
     >>> torch.allclose(part(x), part.module(x))
     True
     """
 
-    def __init__(self, module: nn.Module, transcoder: Transcoder) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        transcoders: Mapping[str, Transcoder],
+        layer: str,
+        along: dict[str, Tensor] | None = None,
+    ) -> None:
         super().__init__()
+        transcoder, before = transcoders[layer], earlier(transcoders, layer)
+        self.layer, self.earlier, self.later = layer, list(before), _handed_on(transcoders, layer)
+        self.along = {} if along is None else along
         self.module, self.features = module, nn.Identity()
         self.activation, self.k = transcoder.activation, transcoder.k
         self.encoder = nn.Parameter(transcoder.encoder)
         self.b_enc = nn.Parameter(transcoder.encoder_bias)
-        self.decoder = nn.Parameter(transcoder.decoders[:, 0])
+        self.decoder = nn.Parameter(torch.cat([transcoder.decoders[:, 0], *before.values()]))
         self.b_dec = nn.Parameter(transcoder.decoder_bias)
         self.skip = None if transcoder.skip is None else nn.Parameter(transcoder.skip)
         self.register_buffer("threshold", transcoder.threshold)
@@ -68,17 +80,30 @@ class StandIn(nn.Module):
         chosen = active(before, self.activation, threshold, self.k)
         features = before.masked_fill(~chosen, 0.0)
         straight = [] if self.skip is None else [x @ self.skip]
-        error = (y - self._decoded(features, *straight)).detach()
+        carried = self._carried()
+        error = (y - self._decoded([features, *carried], straight)).detach()
         size = torch.linalg.vector_norm(error, dim=-1, keepdim=True)
         direction = error / size.clamp_min(torch.finfo(size.dtype).tiny)
-        parts = [features, size, direction, *straight]
+        parts = [features, size, *carried, direction, *straight]
         crossing = self.features(torch.cat(parts, -1))
-        features, size, direction, *straight = crossing.split([p.shape[-1] for p in parts], -1)
-        told: Tensor = self._decoded(features, *straight) + size * direction
+        features, size, *others = crossing.split([p.shape[-1] for p in parts], -1)
+        carried, (direction, *straight) = others[: len(carried)], others[len(carried) :]
+        every = dict(zip([*self.earlier, self.layer], [*carried, features], strict=True))
+        self.along.update({name: every[name] for name in self.later})
+        told: Tensor = self._decoded([features, *carried], straight) + size * direction
         return told
 
-    def _decoded(self, features: Tensor, *straight: Tensor) -> Tensor:
-        told: Tensor = features @ self.decoder + self.b_dec
+    def _carried(self) -> list[Tensor]:
+        if missing := [name for name in self.earlier if name not in self.along]:
+            raise UsageError(
+                f"The part at layer {self.layer!r} runs before that at layer {missing[0]!r}, or "
+                "more than once, so that no features are carried to it. Take a transcoder of each "
+                "layer."
+            )
+        return [self.along.pop(name) for name in self.earlier]
+
+    def _decoded(self, features: Sequence[Tensor], straight: Sequence[Tensor]) -> Tensor:
+        told: Tensor = torch.cat([*features], -1) @ self.decoder + self.b_dec
         return told if not straight else told + straight[0]
 
 
@@ -105,7 +130,8 @@ def with_stand_ins(
     """Return a module in which transcoders stand in for the parts at their layers, and the points.
 
     It shares the weights of the one given, which is not changed; `stand_ins` are in its precision
-    and go by the layers. The point of such a layer becomes that of the transcoder's features.
+    and go by the layers, in their order. The point of such a layer becomes that of the
+    transcoder's features.
 
     Raises what `part_of` does, and UsageError where two transcoders would stand in for one part.
     """
@@ -113,7 +139,8 @@ def with_stand_ins(
     if not stand_ins:
         return module, points
     module = fresh(module)
-    for layer, transcoder in stand_ins.items():
+    along: dict[str, Tensor] = {}
+    for layer in stand_ins:
         path = part_of(layers[layer])
         part = module.get_submodule(path)
         if isinstance(part, StandIn):
@@ -122,7 +149,7 @@ def with_stand_ins(
                 "second. Name one."
             )
         parent, _, name = path.rpartition(".")
-        setattr(module.get_submodule(parent), name, StandIn(part, transcoder))
+        setattr(module.get_submodule(parent), name, StandIn(part, stand_ins, layer, along))
         points[layer] = f"{path}.{FEATURES}:out"
     return module.eval(), points
 
@@ -146,8 +173,8 @@ def kinds_beside(
 def marked(network: Network, stand_ins: Mapping[str, Transcoder]) -> Network:
     """Return the network with what the layers say of the transcoders that stand in at them."""
     layers = tuple(
-        replace(layer, transcoded=Transcoded(found.features, len(found.decoder_bias)))
-        if (found := stand_ins.get(layer.name)) is not None
+        replace(layer, transcoded=_told(stand_ins, layer.name))
+        if layer.name in stand_ins
         else layer
         for layer in network.layers
     )
@@ -156,3 +183,15 @@ def marked(network: Network, stand_ins: Mapping[str, Transcoder]) -> Network:
         for each in network.sections
     )
     return replace(network, layers=layers, sections=sections)
+
+
+def _handed_on(transcoders: Mapping[str, Transcoder], layer: str) -> list[str]:
+    """Return the layers whose features are carried to the layer that follows one."""
+    names = list(transcoders)
+    following = names[names.index(layer) + 1 :]
+    return list(earlier(transcoders, following[0])) if following else []
+
+
+def _told(stand_ins: Mapping[str, Transcoder], layer: str) -> Transcoded:
+    here, before = stand_ins[layer], earlier(stand_ins, layer)
+    return Transcoded(here.features, len(here.decoder_bias), sum(map(len, before.values())))

@@ -35,6 +35,7 @@ class Switching:
     steps: list[Tensor]
 
     @classmethod
+    @torch.no_grad()
     def of(cls, slopes: Float[Tensor, "rows h"], pairs: int) -> Switching | None:
         """Return the order in which fewest units switch, or None where it would not pay.
 
@@ -59,6 +60,7 @@ class Switching:
         units = changed.nonzero()[:, 1].split(counts)
         return cls(slopes[0], rows, parents, [*units], [*steps[changed].split(counts)])
 
+    @torch.no_grad()
     def jacobians(
         self, base: Float[Tensor, "j r"], u: Float[Tensor, "h j"], v: Float[Tensor, "h r"]
     ) -> Float[Tensor, "rows j r"]:

@@ -29,17 +29,19 @@ Constants = tuple[Any, ...]
 class Transcoded:
     """What the first coordinates of a layer are at which a transcoder stands in (§17).
 
-    First its `features`, next the size of its error, then the direction of that, which is as wide
-    as its `outputs` and no feature.
+    First its `features`, next the size of its error, then the features `carried` along from
+    earlier layers, and the direction of the error, which is as wide as its `outputs` and no
+    feature.
     """
 
     features: int
     outputs: int
+    carried: int = 0
 
     @property
     def own(self) -> int:
-        """The number of coordinates that are features as they are, the error's size the last."""
-        return self.features + 1
+        """The number of coordinates that are features as they are."""
+        return self.features + 1 + self.carried
 
     @property
     def rest(self) -> int:

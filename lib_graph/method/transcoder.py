@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from lib_graph.method.activation import active
 from lib_graph.support.devices import CPU
 
-__all__ = ["Transcoder", "outputs"]
+__all__ = ["Transcoder", "earlier", "outputs"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,21 @@ class Transcoder:
         before = activations @ self.encoder + self.encoder_bias
         chosen = active(before, self.activation, self.threshold, self.k)
         return before.masked_fill(~chosen, 0.0)
+
+
+def earlier(transcoders: Mapping[str, Transcoder], layer: str) -> dict[str, Float[Tensor, "r e"]]:
+    """Return what earlier layers' features write to a layer's output, of those carried to it.
+
+    `transcoders` are in the order of their layers. Carried are the features that write to it or to
+    a later one.
+    """
+    names = list(transcoders)
+    here = names.index(layer)
+    return {
+        name: decoders[:, here - i]
+        for i, name in enumerate(names[:here])
+        if (decoders := transcoders[name].decoders).shape[1] > here - i
+    }
 
 
 def outputs(

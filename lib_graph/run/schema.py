@@ -35,7 +35,7 @@ FEATURES = pa.schema(
         ("layer", pa.string()),
         ("layer_index", pa.int32()),
         ("index", pa.int32()),
-        ("role", pa.string()),  # feature | constant | variance | error | output
+        ("role", pa.string()),  # feature | constant | variance | error | carried | output
         ("importance", pa.float64()),
         ("variance", pa.float64()),
         ("label", pa.string()),

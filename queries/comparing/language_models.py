@@ -137,7 +137,7 @@ def study(
             _say(progress, 0, case)
             runs[case] = run_of(case, subject, out, lessons, replace=replace, progress=progress)
         network = _Network(subject, runs)
-        answers.append(_answers(network, out, budget, partitions, null, replace, progress))
+        answers.append(_answers(network, out, budget, partitions, null, progress))
     return Study(*(pd.concat(frames, ignore_index=True) for frames in zip(*answers, strict=True)))
 
 
@@ -157,7 +157,6 @@ def _answers(
     budget: Budget,
     partitions: int,
     null: int,
-    replace: bool,
     progress: Progress,
 ) -> tuple[pd.DataFrame, ...]:
     """Return the tables of one network, in the order of those of a study."""

@@ -59,6 +59,7 @@ class FewPositions:
         """Return what is written in each pass."""
         return cls(along_path, inward, out, [_written(here, out) for _, here in along_path])
 
+    @torch.no_grad()
     def attributions(
         self, question: Question, *, residual: bool
     ) -> Iterator[Float[Tensor, "j n t r"]]:

@@ -3,7 +3,7 @@
 
 import { short } from "./words.js";
 
-const FINE = 2.75;  // px of radius up to which a mark without an edge is a square of pixels
+const FINE = 2.75;  // px of radius up to which a dot of a column is a square without an edge
 
 // The two points that a curve bends towards.
 function bend(a, b, upright) {
@@ -38,7 +38,7 @@ export class CanvasPen {
     const c = this.context;
     c.globalAlpha = opacity;
     c.fillStyle = fill;
-    if (radius <= FINE && width <= 1 && shape !== "block") {
+    if (radius <= FINE && width <= 1 && shape !== "block" && !this.upright) {
       const size = Math.round(2 * radius);
       c.fillRect(Math.round(at.x - radius), Math.round(at.y - radius), size, size);
       c.globalAlpha = 1;

@@ -50,7 +50,7 @@ function fill(shown, x, top, room, lines) {
     each.x = x + ((place % lines) - (lines - 1) / 2) * LINE;
     each.y = first + step * (Math.floor(place / lines) + 0.5);
     const part = largest > 0 && each.importance !== null ? Math.min(each.importance / largest, 1) : 0.25;
-    each.r = each.members ? Math.min(step * 0.48, 11) : Math.min(step * 0.48, lines > 1 ? 3 : 8, 2.5 + 5 * Math.sqrt(part));
+    each.r = each.members ? Math.min(step * 0.48, 11) : Math.min(step * 0.48, lines > 1 ? 2.7 : 8, 2.5 + 5 * Math.sqrt(part));
   });
   return step;
 }

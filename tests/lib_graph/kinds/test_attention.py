@@ -213,6 +213,18 @@ def test_the_interactions_of_counted_outputs(f):
     check_interactions(attention(**OPTIONS["all"]), f, GRADIENT, 4, counted)
 
 
+@pytest.mark.usefixtures("way")
+def test_the_interactions_of_parameters_that_can_be_trained(f):
+    kind = attention(**OPTIONS["last position only"])
+    kind.w_v.requires_grad_()
+    features, readout = f @ random(D, 4), Readout(random(D, 3), N)
+    question = Question(f, features, random(4, D, seed=1), readout, GRADIENT, 4)
+    (found,) = kind.interactions(question)
+    plain = replace(kind, w_v=kind.w_v.detach())
+    (truth,) = plain.interactions(question)
+    assert torch.equal(found.square, truth.square)
+
+
 @pytest.mark.parametrize(
     ("positions", "size", "sources", "few"),
     [(3, 32, 16, True), (3, 32, 4, False), (3, 4, 16, False), (32, 32, 128, False)],

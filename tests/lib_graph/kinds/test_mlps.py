@@ -124,7 +124,8 @@ def test_the_interactions_by_units_that_switch(name, rule, held, monkeypatch):
 def test_units_that_switch_are_taken_where_they_are_few():
     """As many products as a small language model's: both ways say the same."""
     d, h, n = 32, 1024, 40
-    mlp = ResidualMLP(random(d, h), random(h), random(h, d, seed=2), None, "relu", None)
+    parameter = random(d, h).requires_grad_()  # as a module's are
+    mlp = ResidualMLP(parameter, random(h), random(h, d, seed=2), None, "relu", None)
     f = random(1, 1, d) + random(n, 1, d, seed=3) / 5
     slopes = mlp._along(f.flatten(0, 1), RULES[0])[0][1].branches.flatten(1)
     found = switching.Switching.of(slopes, d * d)

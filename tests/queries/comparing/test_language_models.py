@@ -17,6 +17,8 @@ from transformers import AutoModelForCausalLM
 import queries
 from lib_graph.analysis.ablation import read_ablation
 from lib_graph.analysis.reopening import Reopened, reopened_network
+from lib_graph.building.build import build
+from lib_graph.building.options import Options
 from lib_graph.data.text import Text
 from lib_graph.errors import ConflictError, ModelError, NotFoundError, UsageError
 from lib_graph.networks import load_subject, shipped_model
@@ -339,8 +341,11 @@ def test_other_dictionaries_than_those_that_are_there_are_refused(
 
 
 def test_a_loss_that_the_whole_graph_does_not_keep_is_refused(
-    given: Arguments, found: Study
+    given: Arguments, tmp_path: Path
 ) -> None:
-    del found
+    """A graph that was built with few features is taken as it is, and does not keep the score."""
+    subject = load_subject(given["models"][0], given["text"])
+    build(subject, tmp_path / "tiny-pca", Options(basis="pca", tau_pca=0.1), name="tiny-pca")
+    budget = Budget((1e-4,), answers=55, draws=20)
     with pytest.raises(UsageError, match=r"Not even all of the .*cross-entropy within"):
-        study(**{**given, "bases": ["pca"], "budget": Budget((1e-15,), answers=55, draws=20)})
+        study(**{**given, "out": tmp_path, "bases": ["pca"], "budget": budget})
