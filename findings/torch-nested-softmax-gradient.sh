@@ -4,8 +4,8 @@
 # Guess:    what a nested (jagged) tensor can do it can derive; what it cannot raises, as its sum's
 #           and product's gradients over that dimension do.
 # Instead:  softmax(nested, dim=1), over each text's own length, equals the loop over the texts; its
-#           gradient is the one over the features instead, even for a text of one token, where softmax is 1 and the gradient 0.
-#           Over the last dimension both are right.
+#           gradient is the one over the features instead, even for a text of one token, where softmax
+#           is 1 and the gradient 0. Over the last dimension both are right.
 # Versions: torch 2.15.0.
 # Who:      attention pooling and routing over texts of unequal length; training goes on.
 # Around:   pad with -inf and take softmax over the padded tensor.
