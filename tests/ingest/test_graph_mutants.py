@@ -49,7 +49,7 @@ def changed(graph: Any, rng: random.Random) -> Any:
         elif what == "other" and isinstance(holder, dict):
             holder[rng.choice(["layer", "feature", "clerp", "x", "weight", "token"])] = holder[last]
         else:
-            holder[last] = rng.choice(VALUES)
+            holder[last] = copy.deepcopy(rng.choice(VALUES))
     return graph
 
 
