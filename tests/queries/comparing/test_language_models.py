@@ -27,7 +27,7 @@ from lib_graph.run import Run
 from queries.comparing.language_models import Budget, Lessons, Study, study, write_study
 from queries.comparing.runs import compare_runs
 from queries.pictures.study import PICTURES
-from queries.views.study import markdown_tables, study_view
+from queries.views.study import study_tables, study_view
 from tests.lib_graph.language_models import ENDS, WORDS, save_tokenizer
 from tests.queries.conftest import Answer
 
@@ -278,13 +278,13 @@ def test_results_are_written_with_pictures_and_read_again(tmp_path: Path, found:
     for name in PICTURES:
         assert (tmp_path / f"{name}.svg").read_text().count("<path") > 5
     read = Study.of_json(json.loads((tmp_path / "results.json").read_text()))
-    assert markdown_tables(read) == markdown_tables(found)
+    assert study_tables(read) == study_tables(found)
     lines = study_view(found).lines()
     assert lines[0].split()[:2] == ["network", "basis"]
-    table = markdown_tables(found)["Edges required"].splitlines()
+    table = study_tables(found)["Edges required"].splitlines()
     assert len(table) == 2 + len(LINEAR) * len(DELTAS)
     assert table[2].startswith("| tiny | pca | 0.3 | ")
-    shown = markdown_tables(found)["Sparsity against PCA"]
+    shown = study_tables(found)["Sparsity against PCA"]
     assert "| dictionary-2 0 |" in shown
     assert "| dictionary-2 1 |" not in shown
 
