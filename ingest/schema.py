@@ -110,7 +110,19 @@ NODE = NodeTable("Feature", (*FEATURE.properties, *NODE_COLUMNS.names))
 """A feature of a run of one prompt: a node of an attribution graph."""
 
 COMMUNITY = NodeTable(
-    "Community", ("id", "run", "method", "resolution", "seed", "index", "size", "span")
+    "Community",
+    (
+        "id",
+        "run",
+        "engine",  # who found it: own | gds
+        "method",
+        "weights",
+        "resolution",
+        "seed",
+        "index",
+        "size",
+        "span",
+    ),
 )
 CIRCUIT = NodeTable(
     "Circuit",
