@@ -98,7 +98,7 @@ FEATURE = NodeTable(
         "layer",
         "layer_index",
         "index",
-        "role",  # feature | constant | variance | output; of a prompt's graph: lib_graph.run.prompt
+        "role",  # feature, constant, variance, error, carried, output; a prompt's: ingest.checking
         "importance",
         "variance",
         "label",

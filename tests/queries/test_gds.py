@@ -166,7 +166,7 @@ def test_modules_that_are_there_are_those_of_ours(
 def test_q_is_that_of_the_modules_that_it_stands_beside(
     gds: GraphStore, tmp_path: Path, settings: dict[str, object]
 ) -> None:
-    run = random_run(tmp_path, (9, 8, 7, 5), last="basis", density=0.5, seed=5)
+    run = random_run(tmp_path, (9, 8, 7, 5), last="basis", density=0.5, seed=5, errors=True)
     ingest.load(run, gds)
     graph = queries.open_graph(gds)
     found = graph.communities(engine="gds", **settings)

@@ -44,11 +44,11 @@ def weighted_graph(run: Run) -> nx.Graph:
 
 
 @pytest.mark.parametrize("method", ["leiden", "louvain"])
-@pytest.mark.parametrize("last", ["raw", "basis"])
-def test_q_is_that_of_the_graph_without_constants_and_outputs(
-    store: GraphStore, tmp_path: Path, method: str, last: str
+@pytest.mark.parametrize(("last", "errors"), [("raw", False), ("basis", False), ("raw", True)])
+def test_q_is_that_of_the_graph_without_constants_errors_and_outputs(
+    store: GraphStore, tmp_path: Path, method: str, last: str, errors: bool
 ) -> None:
-    run = random_run(tmp_path, (6, 5, 4, 5), last=last)
+    run = random_run(tmp_path, (6, 5, 4, 5), last=last, errors=errors)
     load_once(store, run)
     found = queries.open_graph(store).communities(method=method, resolution=1.3, seed=3)
     graph = weighted_graph(run)
