@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Path", "Paths", "check_ends", "find_paths", "is_backwards", "path_of", "walk_text"]
 
 WIDER = 4  # how much more is asked for when too few of the paths end where they should
-WIDEST = 10_000  # rows that are asked for in that case: a server has to have room for them
+WIDEST = 2_000  # rows that are asked for in that case: a server has to have room for them
 
 
 @dataclass(frozen=True)
