@@ -43,7 +43,7 @@ def traced_tokens(
     """Return what flows in at the tokens that count; None of an input that is no text."""
     if not pieces:
         return None
-    count = range(len(pieces))
+    count = list(range(len(pieces)))
     if sample.counted is not None:
         count = sample.counted.nonzero()[:, 0].tolist()
     return TracedTokens(

@@ -58,8 +58,8 @@ def trace(
 
     The strengths of a run are the mean of those of its samples, each by its number of positions.
     There is no standard error. Of an input that is tokens of a text, the manifest says at which of
-    them how much flows into each layer (`traced`). `subject` is needed where the network was built from a module of a
-    Python session; `name` is what people call the result (default: NAME@INPUT).
+    them how much flows into each layer (`traced`). `subject` is needed where the network was built
+    from a module of a Python session; `name` is what people call the result (default: NAME@INPUT).
 
     `memory` is the bytes that this may take; where it was cut off, it goes on.
 

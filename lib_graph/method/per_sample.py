@@ -1,4 +1,4 @@
-"""Interaction strengths of each sample by itself: exact, as one random probe sees them, by position.
+"""Interaction strengths of each sample alone: exact, as one random probe sees them, by position.
 
 E_ij is a mean over samples; its uncertainty, and that of all that is said of a whole section,
 follows from what each sample gives (docs/method.md §18). Of one sample it is a sum over positions,
