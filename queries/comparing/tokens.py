@@ -33,7 +33,7 @@ TOKEN_COLUMNS = (
 Spans = list[tuple[range, range]]
 
 
-class _Manifest(BaseModel):
+class _OneInput(BaseModel):
     """What is read of a run's manifest."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -101,7 +101,7 @@ def _rows(side: _Side, place: int, span: Sequence[int]) -> list[Record]:
 def _tokens(graph: Graph, reader: Reader) -> TracedTokens | None:
     """Return what a run says of its tokens; None of one over data, or whose input is no text."""
     (row,) = reader.rows(read_text("run_manifest"))
-    manifest = _Manifest.model_validate_json(row["manifest"])
+    manifest = _OneInput.model_validate_json(row["manifest"])
     if manifest.prompt is None:
         return manifest.traced
     prompt = graph.prompt()
