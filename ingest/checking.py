@@ -22,7 +22,7 @@ from lib_graph.run.schema import INTERACTIONS
 __all__ = ["SectionRules", "check_columns", "check_features"]
 
 FEATURES_FILE, INTERACTIONS_FILE = "features.parquet", "interactions.parquet"
-ROLES = ("feature", "constant", "variance", "error", "output")
+ROLES = ("feature", "constant", "variance", "error", "carried", "output")
 NODE_ROLES = ("feature", "embedding", "error", "bias", "logit")
 """Of the nodes in a prompt's graph"""
 SHARE_ERROR = 1e-9  # of a share that is strength over sum, which only rounding may change

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 from ingest.graphs.reading import read_graph
@@ -60,7 +61,7 @@ def load_graphs(
     with (
         using_store(store) as graph,
         tempfile.TemporaryDirectory(prefix="lib-graph-") as folder,
-        graph.writing(),
+        ExitStack() as writing,
         progress.stage("graphs", len(files)) as advance,
     ):
         for number, file in enumerate(files):
@@ -69,6 +70,7 @@ def load_graphs(
             except RunError as error:
                 refused.append(error)
             else:
+                writing.enter_context(graph.writing())  # not before: it puts files beside a store
                 yield load(run, graph, replace=replace)
             advance(1)
     if refused and len(files) == 1:

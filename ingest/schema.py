@@ -98,7 +98,7 @@ FEATURE = NodeTable(
         "layer",
         "layer_index",
         "index",
-        "role",  # feature | constant | variance | output; of a prompt's graph: lib_graph.run.prompt
+        "role",  # feature, constant, variance, error, carried, output; a prompt's: ingest.checking
         "importance",
         "variance",
         "label",
@@ -110,7 +110,19 @@ NODE = NodeTable("Feature", (*FEATURE.properties, *NODE_COLUMNS.names))
 """A feature of a run of one prompt: a node of an attribution graph."""
 
 COMMUNITY = NodeTable(
-    "Community", ("id", "run", "method", "resolution", "seed", "index", "size", "span")
+    "Community",
+    (
+        "id",
+        "run",
+        "engine",  # who found it: own | gds
+        "method",
+        "weights",
+        "resolution",
+        "seed",
+        "index",
+        "size",
+        "span",
+    ),
 )
 CIRCUIT = NodeTable(
     "Circuit",

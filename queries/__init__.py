@@ -2,8 +2,8 @@
 
 >>> import queries
 >>> sorted(queries.__all__)
-['Circuit', 'Communities', 'Graph', 'Path', 'Paths', 'Statement', 'Table', 'draw_circuit',
- 'draw_importances', 'draw_modules', 'open_graph']
+['Circuit', 'Communities', 'Graph', 'Path', 'Paths', 'Statement', 'Study', 'Table', 'draw_circuit',
+ 'draw_importances', 'draw_modules', 'open_graph', 'study_pictures', 'study_tables']
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from queries.asking.tables import Table
     from queries.circuits.circuit import Circuit
     from queries.circuits.paths import Path, Paths
+    from queries.comparing.study_tables import Study
     from queries.graph import Graph, open_graph
     from queries.modules.communities import Communities
     from queries.pictures.charts import draw_importances, draw_modules
     from queries.pictures.circuit import draw_circuit
+    from queries.pictures.study import study_pictures
+    from queries.views.study import study_tables
 
 __all__ = [
     "Circuit",
@@ -27,11 +30,14 @@ __all__ = [
     "Path",
     "Paths",
     "Statement",
+    "Study",
     "Table",
     "draw_circuit",
     "draw_importances",
     "draw_modules",
     "open_graph",
+    "study_pictures",
+    "study_tables",
 ]
 
 _MODULES = {
@@ -41,11 +47,14 @@ _MODULES = {
     "Path": "queries.circuits.paths",
     "Paths": "queries.circuits.paths",
     "Statement": "queries.asking.statements",
+    "Study": "queries.comparing.study_tables",
     "Table": "queries.asking.tables",
     "draw_circuit": "queries.pictures.circuit",
     "draw_importances": "queries.pictures.charts",
     "draw_modules": "queries.pictures.charts",
     "open_graph": "queries.graph",
+    "study_pictures": "queries.pictures.study",
+    "study_tables": "queries.views.study",
 }
 
 

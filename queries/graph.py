@@ -398,7 +398,7 @@ class Graph(Closing, Displayed):
         return module_flow(communities, self.sections())
 
     def save_communities(self, communities: Communities) -> None:
-        """Store modules of this run, in place of those found by the same method and settings."""
+        """Store modules of this run, in place of those that were found in the same way."""
         write_communities(self.store, communities)
 
     def ablations(self) -> Ablations | None:

@@ -27,13 +27,15 @@ def random_run(
     ties: bool = False,
     base: str | None = None,
     bases: bytes = b"synthetic",
+    errors: bool = False,
 ) -> Run:
     """Write a run of layers `layer.0`, `layer/1`, … with random interactions and open it.
 
     `widths` counts features without the constant. Layers with an odd number have a slash in their
     name. About `density` of all pairs interact, or those that `pairs` has of each section, as
     (source, target); strengths span six orders of magnitude, or with `ties` are all 1 or 2. `base`
-    is the run whose features it is to have; `bases` is what stands for its bases.
+    is the run whose features it is to have; `bases` is what stands for its bases. With `errors` the
+    second feature of each layer but a raw one is a transcoder's error.
     """
     rng = np.random.default_rng(seed)
     run_id = run_id or f"{rng.integers(16**12):012x}"
@@ -43,6 +45,8 @@ def random_run(
     features = pd.concat(
         [_features(rng, run_id, names[i], i, widths[i], raw[i]) for i in range(len(widths))]
     )
+    if errors:
+        features.loc[(features["index"] == 2) & (features.role == "feature"), "role"] = "error"
     origin = {"synthetic": seed}
     write_features(path / "features.parquet", features, origin)
 

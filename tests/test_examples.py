@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from queries.comparing.study_tables import Study
-from queries.views.study import markdown_tables
+from queries.views.study import study_tables
 from tests.data import reference_data
 from tools.notebooks import EXAMPLES, executed
 
@@ -95,7 +95,7 @@ def results_printed():
     studies = [Study.of_json(json.loads(file.read_text(encoding="utf-8"))) for file in files]
     titles = ("Scores", "Sparsity against PCA", "Dictionaries at equal reconstruction",
               "Edges required", "Modules", "Predicted by words", "Over seeds")  # fmt: skip
-    tables = [markdown_tables(study).get(title) for title in titles for study in studies]
+    tables = [study_tables(study).get(title) for title in titles for study in studies]
     return "".join(f"{table}\n\n" for table in tables if table)
 
 

@@ -14,7 +14,7 @@ from lib_graph.analysis.measuring.study import cross_entropy, language_model
 from lib_graph.data.text import Text
 from queries.comparing.study_tables import Study
 from queries.pictures.study import PICTURES
-from queries.views.study import markdown_tables
+from queries.views.study import study_tables
 from tests.data import reference_data
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -29,7 +29,7 @@ SECOND = Study.of_json(
 TABLES = {
     f"{name}: {title}": table
     for name, study in (("neo", STUDY), ("stories", SECOND))
-    for title, table in markdown_tables(study).items()
+    for title, table in study_tables(study).items()
 }
 
 

@@ -59,7 +59,7 @@ def imported(source):
             ours = (a.name for a in node.names if a.name.split(".")[0] in PACKAGES)
             yield from ((name, None) for name in ours)
         elif isinstance(node, ast.Attribute) and getattr(node.value, "id", None) in PACKAGES:
-            yield node.value.id, node.attr
+            yield from [(node.value.id, node.attr)] if not node.attr.startswith("__") else []
 
 
 SHOWN = [

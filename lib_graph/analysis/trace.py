@@ -72,7 +72,7 @@ def trace(
         raise UsageError(f"Run {run.id} is of one input. Trace run {run.manifest.base}, its base.")
     if out.resolve() == run.path.resolve():
         raise UsageError(f"{str(out)!r} holds the run itself. Choose another --out.")
-    subject = reopened(run, subject)
+    subject = reopened(run, subject, progress)
     sample = _sample(subject, input)
     alone = _alone(subject, sample)
     origin = {

@@ -47,6 +47,7 @@ STEPS: Final = 3000
 LIMIT: Final = 20  # rows
 PAGE: Final = 100  # rows that the service gives at once
 PATHS: Final = 10
+COST_DECIMALS: Final = 10  # to which the costs of paths agree that are equally strong
 SIZE: Final = 50  # interactions of a circuit that is grown
 MIN_STRENGTH: Final = 0.0
 MIN_SHARE: Final = 0.05  # of what flows into a target

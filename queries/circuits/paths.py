@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Path", "Paths", "check_ends", "find_paths", "is_backwards", "path_of", "walk_text"]
 
 WIDER = 4  # how much more is asked for when too few of the paths end where they should
-TRIES = 2
+WIDEST = 10_000  # rows that are asked for in that case: a server has to have room for them
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def _by_stored_costs(
     """Return the paths, or None where the costs that ingest stored do not lead there.
 
     They lead from or to a whole outermost layer. Features of it that are not important enough come
-    back as well and are dropped here; more is asked for until k are left.
+    back as well and are dropped here; more is asked for where that leaves less than k.
     """
     if is_backwards(reader, source, target, layers):
         start, stop, rest, tip = target, source, "cost_from_inputs", 0
@@ -175,8 +175,7 @@ def _by_stored_costs(
     else:
         return None
     ends = stop.ids(reader.run)
-    for attempt in range(TRIES):
-        width = k * WIDER**attempt
+    for width in (k, k * WIDER) if k * WIDER <= WIDEST else (k,):
         rows = _walk(reader, start, stop, rest, width)
         kept = [row for row in rows if row["path"][tip] in ends]
         if len(kept) >= k or len(rows) < width:

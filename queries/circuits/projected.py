@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+from lib_graph.support import defaults
 from queries.asking.ends import End
 from queries.asking.projecting import WIDTH, check_engine, projected
 from queries.asking.reader import Reader
 from queries.asking.statements import read_text
 from queries.circuits.paths import Path, Paths, check_ends, is_backwards
-from queries.circuits.searching import DECIMALS
 
 __all__ = ["paths_of_gds"]
 
@@ -38,7 +38,7 @@ def paths_of_gds(reader: Reader, source: End, target: End, *, k: int, layers: in
         )  # fmt: skip
     found = [(row["cost"], _ids(reader, row["places"])) for row in rows]
     step = -1 if is_backwards(reader, source, target, layers) else 1
-    found.sort(key=lambda path: (round(path[0], DECIMALS), path[1][::step]))
+    found.sort(key=lambda path: (round(path[0], defaults.COST_DECIMALS), path[1][::step]))
     pairs = sorted({pair for _, ids in found for pair in pairwise(ids)})
     between = reader.rows(read_text("interactions_between"), pairs=[list(pair) for pair in pairs])
     share = {(row["source"], row["target"]): row["share"] for row in between}

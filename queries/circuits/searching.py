@@ -15,15 +15,15 @@ from itertools import islice
 
 import numpy as np
 
+from lib_graph.support import defaults
 from lib_graph.support.tables import Record
 from queries.asking.ends import End
 from queries.asking.reader import Reader
 from queries.asking.statements import read_text
 from queries.circuits.between import Between, Logs, Mask, feature_ids, read_between
 
-__all__ = ["DECIMALS", "Ground", "Way", "read_ground", "strongest_between"]
+__all__ = ["Ground", "Way", "read_ground", "strongest_between"]
 
-DECIMALS = 10  # to which costs agree that are equal
 Way = tuple[int, ...]
 """The interactions of a path, by their places in a `Between`"""
 
@@ -50,7 +50,7 @@ class Ground:
         first = np.searchsorted(ground.source[order], np.arange(len(rest) + 1))
         starts = np.flatnonzero(ground.starts & np.isfinite(rest)).tolist()
         heap: list[tuple[float, Way, Way, float, int]] = [
-            (round(float(rest[place]), DECIMALS), (ranks[place],), (), 0.0, place)
+            (round(float(rest[place]), defaults.COST_DECIMALS), (ranks[place],), (), 0.0, place)
             for place in starts
         ]
         heapq.heapify(heap)
@@ -61,7 +61,7 @@ class Ground:
                 continue
             for edge in order[first[place] : first[place + 1]].tolist():
                 there, so_far = int(ground.target[edge]), cost + float(costs[edge])
-                least = round(so_far + float(rest[there]), DECIMALS)
+                least = round(so_far + float(rest[there]), defaults.COST_DECIMALS)
                 heapq.heappush(heap, (least, (*names, ranks[there]), (*way, edge), so_far, there))
 
     def records(self, reader: Reader, ways: Iterable[Way]) -> list[Record]:

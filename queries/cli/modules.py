@@ -55,7 +55,11 @@ MOST = 1000  # resolutions in one range
 )
 @engine_option
 @click.option("--graph", "as_graph", is_flag=True, help="Show what flows between the modules.")
-@click.option("--write", is_flag=True, help="Store them as (:Community).")
+@click.option(
+    "--write",
+    is_flag=True,
+    help="Store them as (:Community), in place of those found in the same way.",
+)
 @output_options
 def communities(
     store: str | None,

@@ -145,7 +145,7 @@ def language_models(
     lib-graph reproduce language-models gpt2 --text a.txt --bases pca,dictionary-4
     """  # noqa: D301  \b is click's mark
     from lib_graph.data.text import Text
-    from queries.comparing.language_models import Budget, Lessons, study, write_study
+    from queries.comparing.language_models import Budget, Lessons, study
     from queries.views.study import study_view
 
     learned = None if dictionary_text is None else Text(dictionary_text, context, dictionary_tokens)
@@ -154,7 +154,6 @@ def language_models(
         budget=Budget(_shares(delta), answers, draws), lessons=Lessons(learned, k, steps),
         null=null, replace=replace, progress=progress(),
     )  # fmt: skip
-    write_study(found, out)
     output.emit(found, study_view)
 
 

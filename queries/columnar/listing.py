@@ -105,8 +105,9 @@ def section_interactions(columns: Columns, *, layer: int, min_strength: float) -
 def section_strengths(columns: Columns, *, layer: int) -> pd.DataFrame:
     """Twin of section_strengths.cypher; a list is an array."""
     section = columns.section(layer, "strength")
-    output = columns.features["role"].to_numpy() == "output"
-    section = section.take(~columns.constant[section.source] & ~output[section.target])
+    rest = columns.features["role"].isin(["error", "output"]).to_numpy()
+    left_out = columns.constant[section.source] | rest[section.source] | rest[section.target]
+    section = section.take(~left_out)
     index = columns.features["index"].to_numpy()
     order = np.argsort(section.source, kind="stable")
     sources, starts = np.unique(section.source[order], return_index=True)

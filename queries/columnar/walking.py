@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.store.columns import Columns
+from lib_graph.support import defaults
 from queries.columnar.rows import Bools, Floats, Ints
 
 __all__ = ["strongest_paths"]
 
-DECIMALS = 10  # to which costs agree that are equal
 SLACK = 1e-9  # more than rounding, and than half of the last of these decimals
 
 
@@ -68,7 +68,7 @@ def strongest_paths(
 
 def _begin(columns: Columns, layer: int, rest: Floats, start: Bools, k: int) -> _Ways:
     rows = np.flatnonzero((columns.layer == layer) & ~columns.constant & start & ~np.isnan(rest))
-    through = np.round(rest[rows], DECIMALS)
+    through = np.round(rest[rows], defaults.COST_DECIMALS)
     ways = _Ways(
         rows[:, None], np.zeros((len(rows), 0)), np.ones(len(rows)), np.zeros(len(rows)), through
     )
@@ -92,7 +92,11 @@ def _step(columns: Columns, ways: _Ways, here: int, there: int, rest: Floats, k:
     step = np.arange(len(row)) - np.repeat(np.cumsum(last - first) - last, last - first)
     through = ways.cost[row] + cost[step] + rest[end[step]]
     inside = through <= ways.bound(k)
-    row, step, through = row[inside], step[inside], np.round(through[inside], DECIMALS)
+    row, step, through = (
+        row[inside],
+        step[inside],
+        np.round(through[inside], defaults.COST_DECIMALS),
+    )
     order = np.lexsort((columns.rank[end[step]], _order(columns, ways)[row], through))[:k]
     row, step = row[order], step[order]
     return _Ways(

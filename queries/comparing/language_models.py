@@ -120,11 +120,12 @@ def study(
     them; what is there already is not made again. Of the basis random, and of dictionaries, there
     are so many `seeds`; modules are found so many times (`partitions`), and in so many graphs
     without any (`null`). Dictionaries cannot be ablated, and modules are not looked for in theirs.
+    After each network all that is known is written to `out` (`write_study`).
 
     Raises UsageError for too few tokens, a δ that the whole graph does not keep, or no PCA among
-    the bases; NotFoundError for a basis; ModelError for a network that cannot be had, or a
-    dictionary that explains nothing; ConflictError where another run is in a folder, unless
-    `replace`.
+    the bases, or nothing beside it; NotFoundError for a basis; ModelError for a network that cannot
+    be had, or a dictionary that explains nothing; ConflictError where another run is in a folder,
+    unless `replace`.
     """
     budget, lessons = budget or Budget(), lessons or Lessons()
     _check(models)
@@ -138,6 +139,12 @@ def study(
             runs[case] = run_of(case, subject, out, lessons, replace=replace, progress=progress)
         network = _Network(subject, runs)
         answers.append(_answers(network, out, budget, partitions, null, progress))
+        write_study(_joined(answers), out)
+    return _joined(answers)
+
+
+def _joined(answers: Sequence[tuple[pd.DataFrame, ...]]) -> Study:
+    """Return the tables of all networks, one below the other."""
     return Study(*(pd.concat(frames, ignore_index=True) for frames in zip(*answers, strict=True)))
 
 

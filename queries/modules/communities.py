@@ -36,6 +36,9 @@ __all__ = [
     "write_communities",
 ]
 
+FOUND_BY = ("engine", "method", "weights", "resolution", "seed")
+"""What tells one way of finding modules from another"""
+
 
 @dataclass(frozen=True)
 class Community:
@@ -107,10 +110,7 @@ class Communities(Displayed):
 
     def json_value(self) -> Record:
         """Return all of it as JSON has it: how it was found, Q, and the modules."""
-        keys = (
-            "run", "engine", "method", "weights", "resolution", "seed", "modularity",
-            "modularity_at_1",
-        )  # fmt: skip
+        keys = ("run", *FOUND_BY, "modularity", "modularity_at_1")
         return {
             **{key: getattr(self, key) for key in keys},
             "null": self.chance.null,
@@ -154,7 +154,7 @@ def find_communities(
         graph = read_module_graph(reader, layers, weights)
         found = _partition(graph, method, resolution, seed, null)
     table = found.features.assign(community=found.community + 1)
-    prefix = f"{reader.run}/{method}/{resolution!r}/{seed}"
+    prefix = f"{reader.run}/{engine}/{method}/{weights}/{resolution!r}/{seed}"
     return Communities(
         run=reader.run,
         method=method,
@@ -226,10 +226,13 @@ def _labels(members: pd.DataFrame) -> tuple[tuple[str, float], ...]:
 
 
 def write_communities(store: GraphStore, found: Communities) -> None:
-    """Store modules, in place of earlier ones of the same run, method, resolution and seed."""
+    """Store modules, in place of earlier ones of the same run that were found in the same way.
+
+    The way is FOUND_BY: modules that were found in another one stay.
+    """
     from ingest.schema import COMMUNITY, IN_COMMUNITY
 
-    same = {name: getattr(found, name) for name in ("run", "method", "resolution", "seed")}
+    same = {name: getattr(found, name) for name in ("run", *FOUND_BY)}
     communities = pd.DataFrame(
         [{"id": c.id, "index": c.index, "size": c.size, "span": c.span} for c in found.communities],
         columns=["id", "index", "size", "span"],

@@ -1,6 +1,6 @@
 """The graph that modules are found in: undirected and weighted, read from the store as arrays.
 
-Its nodes are the features of all layers but a raw output, without the constant ones.
+Its nodes are the features of all layers but a raw output, without the constants and the errors.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def read_module_graph(
 def module_features(reader: Reader) -> pd.DataFrame:
     """Return the features that are the graph's nodes, with COLUMNS."""
     features = reader.frame(read_text("features"), layer=None)
-    kept = ~features["role"].isin(["constant", "output"])
+    kept = ~features["role"].isin(["constant", "error", "output"])
     return features.loc[kept, COLUMNS].reset_index(drop=True)
 
 

@@ -14,7 +14,7 @@ from queries.views.cells import fixed_cell, spread_cell, text_cell
 if TYPE_CHECKING:
     from queries.comparing.study_tables import Study
 
-__all__ = ["markdown_tables", "study_view"]
+__all__ = ["study_tables", "study_view"]
 
 KEYS = ["network", "basis"]
 LEVELS = {
@@ -39,7 +39,7 @@ def study_view(study: Study) -> View:
     )  # fmt: skip
 
 
-def markdown_tables(study: Study) -> dict[str, str]:
+def study_tables(study: Study) -> dict[str, str]:
     """Return the same tables in Markdown, by their titles."""
     return {title: _markdown(view) for title, view in tables(study).items()}
 

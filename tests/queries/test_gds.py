@@ -166,7 +166,7 @@ def test_modules_that_are_there_are_those_of_ours(
 def test_q_is_that_of_the_modules_that_it_stands_beside(
     gds: GraphStore, tmp_path: Path, settings: dict[str, object]
 ) -> None:
-    run = random_run(tmp_path, (9, 8, 7, 5), last="basis", density=0.5, seed=5)
+    run = random_run(tmp_path, (9, 8, 7, 5), last="basis", density=0.5, seed=5, errors=True)
     ingest.load(run, gds)
     graph = queries.open_graph(gds)
     found = graph.communities(engine="gds", **settings)
@@ -207,8 +207,12 @@ def test_modules_by_gds_are_stored_and_shown(
     assert shown.code == 0
     assert "Modularity Q = " in shown.out
     assert "gds.leiden.mutate" in shown.err
-    stored = gds.execute("MATCH (c:Community)<-[:IN_COMMUNITY]-(f) RETURN count(f) AS n")
-    assert stored == [{"n": 36}]
+    assert cli("communities", "--store", gds.name, "--write").code == 0
+    stored = gds.execute(
+        "MATCH (c:Community)<-[:IN_COMMUNITY]-(f) "
+        "RETURN c.engine AS engine, count(f) AS n ORDER BY engine"
+    )
+    assert stored == [{"engine": "gds", "n": 36}, {"engine": "own", "n": 36}]
     shown = cli("paths", *at, "-k", "3", "--show-cypher", "--json")
     assert len(json.loads(shown.out)) == 3
     assert "Paste this" in shown.err

@@ -201,6 +201,11 @@ def test_the_columns_say_what_the_graph_says(tmp_path: Path) -> None:
             assert all(found[len(asked) :])
             found += [[table.records() for table in graph.sections()]]
             modules = graph.communities()
+            members = {each for module in modules.communities for each in module.members}
+            rows = graph.cypher("MATCH (f:Feature {run: $run}) RETURN f.id AS id, f.role AS role")
+            roles = {row["id"]: row["role"] for row in rows.records()}
+            assert members == {each for each, role in roles.items() if role != "error"}
+            assert len(members) < len(roles)
             answers.append((found, modules.records()))
     assert json.dumps(answers[0][1]) == json.dumps(answers[1][1])
     for one, other in zip(answers[0][0], answers[1][0], strict=True):

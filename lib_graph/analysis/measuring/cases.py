@@ -71,12 +71,14 @@ class Lessons:
 
 
 def check_bases(bases: Sequence[str], seeds: int) -> None:
-    """Raise NotFoundError for another basis, UsageError if BASE is missing, or every seed."""
+    """Raise NotFoundError for another basis, UsageError if BASE is missing or alone, or no seed."""
     for basis in bases:
         if basis not in BASES and not DICTIONARY.fullmatch(basis):
             raise NotFoundError("basis", basis, BASES, CHOOSE)
     if BASE not in bases:
         raise UsageError(f"All bases are held against {BASE}. Add it to --bases.")
+    if set(bases) == {BASE}:
+        raise UsageError(f"{BASE} is the only basis. Add one to --bases to hold against it.")
     if seeds < 1:
         raise UsageError(f"seeds is {seeds}; a random basis or a dictionary takes at least 1.")
 

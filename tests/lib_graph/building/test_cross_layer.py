@@ -12,7 +12,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.autograd.functional import jacobian
 
+import ingest
 import lib_graph
+import queries
 from lib_graph.analysis.examples import find_examples
 from lib_graph.building.cross_layer import aligned
 from lib_graph.dictionaries import read_dictionaries
@@ -213,6 +215,18 @@ def test_carried_features_come_from_themselves_alone(built):
     labels = [f"{NAMES[0]}/{j}" for j in (1, 2, 3, 4)]
     assert carried[carried.layer == NAMES[1]].label.tolist() == labels
     assert features.label.notna().sum() == len(carried)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("built", ["lib"], indirect=True)
+def test_a_store_takes_it_and_modules_leave_errors_out(built, tmp_path):
+    ingest.load(built, tmp_path / "graph.kgl")
+    with queries.open_graph(tmp_path / "graph.kgl") as graph:
+        members = {each for found in graph.communities().communities for each in found.members}
+    features = pd.read_parquet(built.path / "features.parquet")
+    nodes = features[features.role.isin(["feature", "carried"])]
+    assert members == set(built.id + "/" + nodes.layer + "/" + nodes["index"].astype(str))
+    assert set(features.role) == {"feature", "carried", "error", "constant", "output"}
 
 
 @pytest.mark.slow

@@ -125,6 +125,25 @@ def test_between_whole_outermost_layers_the_costs_that_are_stored_do(
         assert "cost_to_outputs" in walks[0].text or "cost_from_inputs" in walks[0].text
 
 
+@pytest.mark.slow
+def test_no_walk_asks_for_many_more_rows_than_there_are_paths_asked_for(
+    store: GraphStore, tmp_path: Path
+) -> None:
+    """A walk whose ends are left out afterwards asks for more, which a server has no room for."""
+    run = random_run(tmp_path, (12, 12, 12, 12), density=1.0, last="basis")
+    load_once(store, run)
+    last = run.features[run.features["layer_index"] == 3]["importance"]
+    least = float(last.median() / last.max())
+    graph, k = queries.open_graph(store), 15_000
+    found = graph.paths(k=k, min_importance=least)
+    ends = len({path.path[-1] for path in found.paths})
+    assert 1 < ends < 12
+    starts = run.features[run.features["layer_index"] == 0]["importance"]
+    assert len(found) == (starts >= least * starts.max()).sum() * 12 * 12 * ends
+    asked = [each.parameters["k"] for each in found.statements if "k" in each.parameters]
+    assert asked == [k, k]
+
+
 @pytest.mark.parametrize("last", ["raw", "basis"])
 def test_all_paths_into_one_target_of_a_whole_graph_sum_to_1(
     store: GraphStore, tmp_path: Path, last: str

@@ -120,10 +120,11 @@ def compare(store: GraphStore, columns: Columns, run: Run, name: str) -> int:
 
 
 def runs(folder: Path) -> list[Run]:
-    """Two runs in one store: one with ties and gaps that ends raw, one that is dense."""
+    """In one store: one with ties and gaps that ends raw, one that is dense, one with errors."""
     return [
         random_run(folder / "a", (4, 5, 3, 4), density=0.5, ties=True, seed=4, run_id="a" * 12),
         random_run(folder / "b", (3, 12, 1, 2), density=1.0, last="basis", seed=5, run_id="b" * 12),
+        random_run(folder / "c", (3, 4, 2), seed=6, run_id="c" * 12, errors=True),
     ]
 
 
@@ -185,7 +186,7 @@ def test_a_text_and_its_twin_give_the_same_rows(
     with store.writing():
         for run, _ in kept.values():
             ingest.load(run, store)
-    assert len(kept) == 2
+    assert len(kept) == 3
     for name in TWINS:
         rows = sum(compare(store, columns, run, name) for run, columns in kept.values())
         assert rows, name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from lib_graph.run import Run
 from queries.comparing.language_models import Budget, Lessons, Study, study, write_study
 from queries.comparing.runs import compare_runs
 from queries.pictures.study import PICTURES
-from queries.views.study import markdown_tables, study_view
+from queries.views.study import study_tables, study_view
 from tests.lib_graph.language_models import ENDS, WORDS, save_tokenizer
 from tests.queries.conftest import Answer
 
@@ -277,13 +278,13 @@ def test_results_are_written_with_pictures_and_read_again(tmp_path: Path, found:
     for name in PICTURES:
         assert (tmp_path / f"{name}.svg").read_text().count("<path") > 5
     read = Study.of_json(json.loads((tmp_path / "results.json").read_text()))
-    assert markdown_tables(read) == markdown_tables(found)
+    assert study_tables(read) == study_tables(found)
     lines = study_view(found).lines()
     assert lines[0].split()[:2] == ["network", "basis"]
-    table = markdown_tables(found)["Edges required"].splitlines()
+    table = study_tables(found)["Edges required"].splitlines()
     assert len(table) == 2 + len(LINEAR) * len(DELTAS)
     assert table[2].startswith("| tiny | pca | 0.3 | ")
-    shown = markdown_tables(found)["Sparsity against PCA"]
+    shown = study_tables(found)["Sparsity against PCA"]
     assert "| dictionary-2 0 |" in shown
     assert "| dictionary-2 1 |" not in shown
 
@@ -299,6 +300,8 @@ def test_bad_input_is_one_line(
         study(**{**given, "bases": ["pca", "randon"]})
     with pytest.raises(UsageError, match="Add it to --bases"):
         study(**{**given, "bases": ["lib"]})
+    with pytest.raises(UsageError, match="pca is the only basis"):
+        study(**{**given, "bases": ["pca"]})
     with pytest.raises(UsageError, match="called the same"):
         study(**{**given, "models": given["models"] * 2})
     with pytest.raises(UsageError, match="seeds is 0"):
@@ -348,4 +351,23 @@ def test_a_loss_that_the_whole_graph_does_not_keep_is_refused(
     build(subject, tmp_path / "tiny-pca", Options(basis="pca", tau_pca=0.1), name="tiny-pca")
     budget = Budget((1e-4,), answers=55, draws=20)
     with pytest.raises(UsageError, match=r"Not even all of the .*cross-entropy within"):
-        study(**{**given, "out": tmp_path, "bases": ["pca"], "budget": budget})
+        study(**{**given, "out": tmp_path, "bases": ["pca", "lib"], "budget": budget})
+
+
+def test_what_one_network_says_is_written_before_the_next_is_asked(
+    given: Arguments, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(given["models"][0], other)
+    subject = load_subject(str(other), given["text"])
+    build(subject, tmp_path / "other-pca", Options(basis="pca", tau_pca=0.1), name="other-pca")
+    models, budget = [given["models"][0], str(other)], Budget((1e-4,), answers=55, draws=20)
+    with pytest.raises(UsageError, match=r"Not even all of the .*cross-entropy within"):
+        study(
+            **{**given, "models": models, "out": tmp_path, "bases": ["pca", "lib"],
+               "budget": budget}
+        )  # fmt: skip
+    written = Study.of_json(json.loads((tmp_path / "results.json").read_text(encoding="utf-8")))
+    assert set(written.scores["network"]) == {"tiny"}
+    assert set(written.modules["network"]) == {"tiny"}
+    assert {file.stem for file in tmp_path.glob("*.svg")} == set(PICTURES)

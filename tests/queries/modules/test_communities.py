@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import networkx as nx
 import numpy as np
+import pandas as pd
 import pytest
 
 import ingest
@@ -14,6 +16,7 @@ from lib_graph.run import Run
 from lib_graph.run.ablations import KEPT, MASKS
 from lib_graph.run.kept import graph_of
 from lib_graph.run.writing import write_rows
+from queries.modules.communities import write_communities
 from tests.loaded import load_once
 from tests.synthetic import random_run
 
@@ -41,11 +44,11 @@ def weighted_graph(run: Run) -> nx.Graph:
 
 
 @pytest.mark.parametrize("method", ["leiden", "louvain"])
-@pytest.mark.parametrize("last", ["raw", "basis"])
-def test_q_is_that_of_the_graph_without_constants_and_outputs(
-    store: GraphStore, tmp_path: Path, method: str, last: str
+@pytest.mark.parametrize(("last", "errors"), [("raw", False), ("basis", False), ("raw", True)])
+def test_q_is_that_of_the_graph_without_constants_errors_and_outputs(
+    store: GraphStore, tmp_path: Path, method: str, last: str, errors: bool
 ) -> None:
-    run = random_run(tmp_path, (6, 5, 4, 5), last=last)
+    run = random_run(tmp_path, (6, 5, 4, 5), last=last, errors=errors)
     load_once(store, run)
     found = queries.open_graph(store).communities(method=method, resolution=1.3, seed=3)
     graph = weighted_graph(run)
@@ -145,6 +148,40 @@ def test_weights_of_an_ablation(store: GraphStore, tmp_path: Path) -> None:
     assert found.modularity == pytest.approx(nx.community.modularity(graph, sets))
     other = queries.open_graph(store).communities()
     assert found.modularity != pytest.approx(other.modularity)
+    for each in (found, other):
+        write_communities(store, each)
+    (stored,) = store.execute("MATCH (c:Community) RETURN count(*) AS n")
+    assert stored["n"] == len(found) + len(other)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", [{"weights": "log"}, {"engine": "gds"}])
+def test_modules_that_were_found_in_different_ways_stand_side_by_side(
+    store: GraphStore, tmp_path: Path, way: dict[str, str]
+) -> None:
+    run = random_run(tmp_path, (6, 5, 4, 5), last="basis")
+    load_once(store, run)
+    graph = queries.open_graph(store)
+    asked = ("module_flow", "module_bridges", "one_module_features")
+    own = graph.communities()
+    graph.save_communities(own)
+    alone = [graph.query(name).frame for name in asked]
+    finer = graph.communities(resolution=3)
+    moved = tuple(replace(each, id=f"other/{each.id}") for each in finer.communities)
+    other = replace(finer, resolution=own.resolution, communities=moved, **way)
+    for each in (other, other):
+        graph.save_communities(each)
+    for name, frame in zip(asked, alone, strict=True):
+        pd.testing.assert_frame_equal(graph.query(name).frame, frame)
+        assert not graph.query(name, **way).frame.equals(frame)
+    flow = graph.module_flow(other).flows
+    stored = graph.query("module_flow", **way).frame
+    pd.testing.assert_frame_equal(stored[list(flow)], flow, check_dtype=False)
+    rows = store.execute("MATCH (c:Community) RETURN c.engine AS engine, c.weights AS weights")
+    assert len(rows) == len(own) + len(other)
+    assert {(row["engine"], row["weights"]) for row in rows} == {
+        ("own", "sqrt"), (other.engine, other.weights)
+    }  # fmt: skip
 
 
 def test_a_run_without_interactions_has_lone_features(store: GraphStore, tmp_path: Path) -> None:
