@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 from ingest.graphs.reading import read_graph
@@ -52,7 +53,8 @@ def load_graphs(
 ) -> Iterator[LoadReport]:
     """Yield what was done for each graph of a file or a folder, in the order of their names.
 
-    The store is written when the last has been yielded. Raises RunError in the end if files are no
+    An embedded store is written when the last has been yielded: cut off before, it is as it was. Of
+    a server, those that were yielded are there. Raises RunError in the end if files are no
     graphs, naming each; those that are graphs are then there. And what `load` raises.
     """
     refused: list[RunError] = []
@@ -60,7 +62,7 @@ def load_graphs(
     with (
         using_store(store) as graph,
         tempfile.TemporaryDirectory(prefix="lib-graph-") as folder,
-        graph.writing(),
+        ExitStack() as writing,
         progress.stage("graphs", len(files)) as advance,
     ):
         for number, file in enumerate(files):
@@ -69,6 +71,7 @@ def load_graphs(
             except RunError as error:
                 refused.append(error)
             else:
+                writing.enter_context(graph.writing())  # not before: it puts files beside a store
                 yield load(run, graph, replace=replace)
             advance(1)
     if refused and len(files) == 1:

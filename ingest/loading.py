@@ -54,6 +54,7 @@ class LoadReport:
     """
 
     run_id: str
+    name: str
     store: str
     outcome: Outcome
     features: int
@@ -63,7 +64,8 @@ class LoadReport:
 
     def __str__(self) -> str:
         did = (
-            f"{_DID[self.outcome]} run {self.run_id}: {counted(self.features, 'feature')}, "
+            f"{_DID[self.outcome]} run {self.run_id} ({self.name}): "
+            f"{counted(self.features, 'feature')}, "
             f"{counted(self.interactions, 'interaction')}, in {self.store}."
         )
         if not self.left:
@@ -111,7 +113,7 @@ def load(
                 outcome = "updated"
         features = sum(layer.features for layer in run.layers)
         return LoadReport(
-            run.id, graph.name, outcome, features, contents.interactions,
+            run.id, run.manifest.name, graph.name, outcome, features, contents.interactions,
             contents.strength_total, left,
         )  # fmt: skip
 

@@ -58,7 +58,7 @@ def find_examples(
     origin = {**graph_of(run, "run", "bases"), "count": count}
     if up_to_date([path], origin, replace=replace, progress=progress):
         return read_examples(run)
-    opened = reopened_network(run, subject, device=device)
+    opened = reopened_network(run, subject, device=device, progress=progress)
     passes = passes_of(run, "examples", origin, progress)
     ends = _ends(opened, count, memory, passes)
     written = _Written(opened.subject)

@@ -60,7 +60,7 @@ def match_runs(
     if up_to_date(paths, origin, replace=replace, progress=progress):
         return next(each.frame for each in all_matches(run) if each.other == other.id)
     passes = passes_of(run, f"match-{other.id}", origin, progress)
-    first, second = _both(run, other, subject, other_subject, device)
+    first, second = _both(run, other, subject, other_subject, device, progress)
     _say_left_out(run, other, progress)
     found = correlations(first, second, passes, memory, partial(_on_data_of, run, other))
     frame = _frame(run, other, found, count)
@@ -89,10 +89,16 @@ def _check_runs(run: Run, other: Run, count: int) -> None:
 
 
 def _both(
-    run: Run, other: Run, subject: Subject | None, other_subject: Subject | None, device: str
+    run: Run,
+    other: Run,
+    subject: Subject | None,
+    other_subject: Subject | None,
+    device: str,
+    progress: Progress,
 ) -> tuple[Reopened, Reopened]:
     """Return both networks, that of the other run on the data of the first."""
-    first, second = reopened_network(run, subject, device=device), reopened(other, other_subject)
+    first = reopened_network(run, subject, device=device, progress=progress)
+    second = reopened(other, other_subject, progress)
     words = [each.notation.vocabulary for each in (first.subject, second)]
     if None not in words and words[0] != words[1]:
         raise UsageError(

@@ -28,7 +28,7 @@ from lib_graph.run.kept import Origin
 from lib_graph.run.schema import UNFINISHED
 from lib_graph.support import defaults
 from lib_graph.support.devices import CPU, device_named
-from lib_graph.support.progress import Progress
+from lib_graph.support.progress import USUAL, Progress
 
 __all__ = [
     "Reopened",
@@ -98,7 +98,7 @@ def passes_of(run: Run, verb: str, origin: Origin, progress: Progress) -> Passes
     return Passes(origin, run.path / f"{UNFINISHED}-{verb}", progress)
 
 
-def reopened(run: Run, subject: Subject | None = None) -> Subject:
+def reopened(run: Run, subject: Subject | None = None, progress: Progress = USUAL) -> Subject:
     """Return the network of a run, with its data and the layers of the run.
 
     It is loaded from where the build found it, unless `subject` is given: a module that was built
@@ -109,7 +109,8 @@ def reopened(run: Run, subject: Subject | None = None) -> Subject:
     manifest = run.manifest
     if subject is None:
         try:
-            subject = _loaded(manifest)
+            with progress.stage(f"loading the model of run {run.id}", 1):
+                subject = _loaded(manifest)
         except (ModelError, UsageError) as error:
             raise ModelError(
                 f"The network of run {run.id}, {manifest.model.source!r}, cannot be loaded again. "
@@ -129,6 +130,7 @@ def reopened_network(
     subject: Subject | None = None,
     dtype: torch.dtype | None = None,
     device: str = defaults.DEVICE,
+    progress: Progress = USUAL,
 ) -> Reopened:
     """Return the network of a run, cut at its layers, and the bases of the layers.
 
@@ -137,7 +139,7 @@ def reopened_network(
     Raises what `reopened` does, RunError if the bases do not fit the network, and UsageError for a
     device that is not there.
     """
-    return cut_again(run, reopened(run, subject), dtype, device)
+    return cut_again(run, reopened(run, subject, progress), dtype, device)
 
 
 def refuse_stand_ins(found: Reopened, verb: str) -> None:

@@ -91,7 +91,8 @@ def build(
         )
     world = joined(where)
     speaking = progress if world.first else USUAL
-    subject = subject_of(model, data, layers, granularity)
+    with speaking.stage("loading the model", 1) if isinstance(model, str | Path) else nullcontext():
+        subject = subject_of(model, data, layers, granularity)
     job = prepare(subject, out, options, speaking, where, world, device_memory)
     with locked(out) if world.first else nullcontext():
         if replace and world.first:

@@ -166,9 +166,9 @@ def benches(
     other = None if against is None else Run.open(against)
     if other is not None:
         _check_same_network(run, other)
-    yield Bench.of(run, metric=metric, **taken)
+    yield Bench.of(run, metric=metric, progress=progress(), **taken)
     if other is not None:
-        yield Bench.of(other, metric=metric, **taken)
+        yield Bench.of(other, metric=metric, progress=progress(), **taken)
 
 
 def _check_same_network(run: Run, other: Run) -> None:

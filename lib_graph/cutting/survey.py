@@ -27,7 +27,8 @@ def surveyed(
     """Return how a module is to be followed: in what precision, what it overwrites, and which of
     its autograd functions say themselves what their derivative is.
 
-    Raises ModelError if the module does not answer twice alike, or if there is no derivative.
+    Raises ModelError if the module does not answer twice alike, if its results are not finite, or
+    if there is no derivative.
     """
     dtype, own = finest(module, inputs), OwnDerivatives()
     places = [point for point in wanted if not is_variance(point)]
@@ -42,6 +43,7 @@ def surveyed(
         with running(module), visits(one, places, look), own.tried():
             result = result_of(one, inputs, form)
         again = result_of(other, inputs, form)
+    _check_finite(module, inputs, result.detach())
     _check_repeats(module, result.detach(), again.detach())
     _check_names(module, inputs, form, dtype)
     overwritten = {
@@ -95,6 +97,25 @@ def _check_names(
             )
 
 
+def _check_finite(module: nn.Module, inputs: Sequence[Tensor], result: Tensor) -> None:
+    """Raise ModelError if results are not finite, naming the inputs where these are not either."""
+    if result.isfinite().all():
+        return
+    name = type(module).__name__
+    for number, x in enumerate(inputs):
+        finite = x.isfinite().flatten(1).all(1) if x.dim() > 1 else x.isfinite()
+        if bad := (~finite).nonzero().flatten().tolist():
+            raise ModelError(
+                f"The data are not finite: argument {number} of the {name} has NaN or infinite "
+                f"values, of the first {len(x)} samples in {', '.join(map(str, bad))} (from 0). "
+                "Mend such samples, or leave them out."
+            )
+    raise ModelError(
+        f"The results of the {name} are not finite on finite data. Look for NaN and infinite "
+        "values among its weights."
+    )
+
+
 def _check_repeats(module: nn.Module, result: Tensor, again: Tensor) -> None:
     error = relative_error(again, result)
     if not error < 1e-3:
@@ -115,7 +136,8 @@ def check_copy(
     """Return the largest error of a copy against the module as it was given, at all points.
 
     That one runs in its own precision, in eval mode, and they may differ by what that rounds to:
-    the root of its epsilon. Raises ModelError, naming the point where they part.
+    the root of its epsilon. Raises ModelError, naming the point where they part, or the samples
+    that are not finite.
     """
     alone = fresh(given).eval()
     own = next((p.dtype for p in given.parameters() if _is_number(p)), None)
@@ -134,6 +156,7 @@ def check_copy(
         kinds |= {p.dtype for p in given.parameters()}
         coarsest = max(torch.finfo(kind).eps for kind in kinds if kind.is_floating_point)
         if not error < coarsest**0.5:
+            _check_finite(given, arguments, expected[point])
             again = record(alone, arguments, wanted, form)
             _check_repeats(given, expected[point], again[point])
             raise ModelError(

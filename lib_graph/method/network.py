@@ -198,8 +198,10 @@ class Network:
             finite = values.isfinite().flatten(1).all(1)
             if not finite.all():
                 sample = int((~finite).nonzero()[0])
+                given = all(bool(x[sample].isfinite().all()) for x in inputs)
+                whose = "are, so check the weights" if given else "are not: mend or leave it out"
                 raise ModelError(
                     f"Layer {layer.name!r} has activations that are not finite (first in sample "
-                    f"{sample} of its batch). Check the weights and the inputs."
+                    f"{sample} of its batch, whose inputs {whose})."
                 )
         return Batch(tuple(activations), constants)

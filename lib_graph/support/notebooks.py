@@ -9,6 +9,7 @@ from functools import lru_cache
 from html import escape
 from typing import Any
 
+from lib_graph.support.progress import time_left
 from lib_graph.support.showing import block, paragraph
 from lib_graph.support.texts import printable
 
@@ -65,7 +66,7 @@ class NotebookProgress:
 
 
 def _bar(name: str, done: int, total: int, seconds: float) -> str:
-    left = f", {seconds * (total - done) / done:.0f} s left" if 0 < done < total else ""
+    left = f", {time_left(done, total, seconds)}" if 0 < done < total else ""
     part = f"{done / total:.0%}" if total else ""
     shown = f'<progress value="{done}" max="{max(total, 1)}"></progress>'
     return f"<p>{escape(printable(name))} {shown} {part}{left}</p>"

@@ -9,9 +9,22 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-__all__ = ["SILENT", "USUAL", "ConsoleProgress", "Progress", "Silent", "Usual"]
+__all__ = [
+    "SILENT",
+    "USUAL",
+    "ConsoleProgress",
+    "Limit",
+    "Progress",
+    "Silent",
+    "Usual",
+    "time_left",
+]
 
 Advance = Callable[[int], None]
+
+
+class Limit(int):
+    """The total of a stage that ends when it has what it wants: so many steps at most."""
 
 
 class Progress(Protocol):
@@ -87,8 +100,9 @@ class ConsoleProgress:
 
         start = time.perf_counter()
         if self._console.is_terminal:
+            most = ", at most" if isinstance(total, Limit) else ""
             with Bars(console=self._console, transient=True) as bars:
-                task = bars.add_task(escape(name), total=total)
+                task = bars.add_task(escape(name + most), total=total)
                 yield lambda n: bars.advance(task, n)
         else:
             with self._told(name, total, start) as advance:
@@ -128,10 +142,21 @@ def _how_far(done: int, total: int, seconds: float) -> str:
 
     >>> _how_far(0, 8, 2.0), _how_far(2, 8, 30.0), _how_far(1, 2, 150.0)
     ('0 %', '25 %, about 90 s left', '50 %, about 150 s left')
+    >>> _how_far(0, Limit(8), 2.0), _how_far(2, Limit(8), 30.0)
+    ('0 % of the most it may take', '25 % of the most it may take, at most about 90 s left')
     """
+    most = " of the most it may take" if isinstance(total, Limit) else ""
     if not done or not total:
-        return "0 %"
-    left = seconds * (total - done) / done
-    return (
-        f"{min(done, total) / total:.0%}".replace("%", " %") + f", about {max(left, 0):.0f} s left"
-    )
+        return f"0 %{most}"
+    part = f"{min(done, total) / total:.0%}".replace("%", " %")
+    return f"{part}{most}, {time_left(done, total, seconds)}"
+
+
+def time_left(done: int, total: int, seconds: float) -> str:
+    """Return how long the rest of a stage may take, of which so much was done in so many seconds.
+
+    >>> time_left(2, 8, 30.0), time_left(2, Limit(8), 30.0)
+    ('about 90 s left', 'at most about 90 s left')
+    """
+    most = "at most " if isinstance(total, Limit) else ""
+    return f"{most}about {max(seconds * (total - done) / done, 0):.0f} s left"

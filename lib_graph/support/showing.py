@@ -71,6 +71,8 @@ class Display:
     def text(self) -> str:
         """Return it as plain text: the first rows, none over the width of a terminal.
 
+        Nothing in it is obeyed by a terminal.
+
         >>> print(Display("2 numbers", View(("n",), [("1",), ("2",)])).text())
         2 numbers
         n
@@ -81,7 +83,7 @@ class Display:
         first = map(_cut, replace(self.view, rows=rows[:FIRST]).lines()) if rows else []
         more = f"… {counted(rest, 'more row')}" if rest > 0 else ""
         parts = [self.about, self.view.above, *first, more, self.view.below]
-        return "\n".join(filter(None, parts))
+        return printable("\n".join(filter(None, parts)))
 
     def html(self) -> str:
         """Return it as a block of a notebook."""
@@ -113,7 +115,8 @@ class Displayed(ABC):
         return {"text/plain": found.text(), "text/html": found.html()}
 
 
-def _cut(line: str) -> str:
+def _cut(row: str) -> str:
+    line = " ".join(row.splitlines())
     return line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lib_graph.run.circuit import INTERACTION_COLUMNS
 from lib_graph.support.showing import Bar, Display, paragraph
 from lib_graph.support.tables import Record
 from lib_graph.support.texts import counted
@@ -63,9 +64,20 @@ __all__ = [
 
 DRAWN = 150  # interactions of a circuit: more of them are no picture any more
 VIEWS = {  # of a table that has these columns
-    frozenset(["source", "target", "effect", "source_label", "target_label"]): interactions_view,
+    frozenset(INTERACTION_COLUMNS): interactions_view,
     frozenset(["id", "role", "importance", "variance", "label"]): features_view,
-    frozenset(["name", "features", "random_score", "query"]): circuits_view,
+    frozenset(
+        [
+            "name",
+            "features",
+            "interactions",
+            "score",
+            "baseline",
+            "random_score",
+            "metric",
+            "query",
+        ]
+    ): circuits_view,
     frozenset(RunInfo.__annotations__): runs_view,
 }
 
@@ -77,7 +89,8 @@ def table_display(table: Table) -> Display:
         (view for needed, view in VIEWS.items() if columns >= needed),
         lambda other: answer_view(other, run, None),
     )(table)
-    bars = {"share": [_bar(row) for row in rows]} if "share" in view.columns else {}
+    parts = columns >= {"share"} and table.frame["share"].dtype.kind == "f"
+    bars = {"share": [_bar(row) for row in rows]} if parts and "share" in view.columns else {}
     of_run = f" of run {run}" if run else ""
     return Display(f"{counted(len(rows), 'row')}{of_run}", replace(view, below=""), bars)
 
@@ -177,7 +190,8 @@ def _picture(circuit: Circuit, name: str) -> str:
 
 
 def _bar(row: Record) -> Bar:
-    return Bar(row["share"], row.get("effect"))
+    effect = row.get("effect")
+    return Bar(row["share"], effect if isinstance(effect, float) else None)
 
 
 def _run_of(statements: Sequence[Statement]) -> str:

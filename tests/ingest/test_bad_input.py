@@ -55,7 +55,8 @@ def test_it_says_what_it_did(
     store_target: str, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ingest_it = ("ingest", run.path, "--store", store_target)
-    where = f"run {run.id}: 8 features, {len(run.interactions)} interactions, in {store_target}.\n"
+    named = f"run {run.id} ({run.manifest.name})"
+    where = f"{named}: 8 features, {len(run.interactions)} interactions, in {store_target}.\n"
     assert lib_graph(capsys, *ingest_it)[:2] == (0, f"Loaded {where}")
     said = f"Nothing to do: the store already holds {where}"
     assert lib_graph(capsys, *ingest_it, "-q") == (0, said, "")

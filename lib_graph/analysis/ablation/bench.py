@@ -30,7 +30,7 @@ from lib_graph.networks import Subject
 from lib_graph.run import Run
 from lib_graph.run.kept import graph_of
 from lib_graph.support import defaults
-from lib_graph.support.progress import SILENT
+from lib_graph.support.progress import SILENT, USUAL, Progress
 from lib_graph.support.texts import counted
 
 __all__ = ["Bench"]
@@ -71,6 +71,7 @@ class Bench:
         dtype: torch.dtype = torch.float32,
         memory: int = defaults.MEMORY,
         device: str = defaults.DEVICE,
+        progress: Progress = USUAL,
     ) -> Bench:
         """Return the bench of a run, its network loaded again (`lib_graph.analysis.reopening`).
 
@@ -84,7 +85,7 @@ class Bench:
         or if transcoders stand in,
         ModelError if labels do not fit its outputs, and what `reopened_network` does.
         """
-        found = reopened_network(run, subject, dtype, device)
+        found = reopened_network(run, subject, dtype, device, progress)
         refuse_stand_ins(found, "ablate")
         evaluation = _evaluation(run, found, dtype)
         bases, chosen = _linear(found.bases), Metric(metric or evaluation.metric)

@@ -70,7 +70,8 @@ def degeneracy_of(
     """
     if not 0 <= share < 1:
         raise UsageError(f"share is {share}; it is a share of the inputs, 0 to 1.")
-    found, cutoffs = reopened_network(run, subject, device=device), run.manifest.cutoffs
+    found = reopened_network(run, subject, device=device, progress=progress)
+    cutoffs = run.manifest.cutoffs
     refuse_stand_ins(found, "degeneracy")
     passes = passes_of(run, "degeneracy", graph_of(run), progress)
     measured = Measured.of(found, passes, memory)

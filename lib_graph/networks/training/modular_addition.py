@@ -20,7 +20,7 @@ from lib_graph.networks.modular_addition import (
 from lib_graph.networks.training.common import endless_batches, one_thread
 from lib_graph.support import defaults
 from lib_graph.support.files import check_new
-from lib_graph.support.progress import USUAL, Progress
+from lib_graph.support.progress import USUAL, Limit, Progress
 
 __all__ = ["AdditionRecipe", "evaluate", "train"]
 
@@ -86,7 +86,7 @@ def _train(
         module.parameters(), lr=recipe.learning_rate, weight_decay=WEIGHT_DECAY, betas=BETAS
     )
     batches = endless_batches(rows, recipe.batch_size, generator)
-    with progress.stage("training", recipe.max_steps) as advance:
+    with progress.stage("training", Limit(recipe.max_steps)) as advance:
         for step in range(1, recipe.max_steps + 1):
             optimizer.zero_grad()
             _loss(module, next(batches), config.modulus).backward()

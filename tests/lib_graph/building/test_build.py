@@ -321,7 +321,7 @@ def test_activations_that_are_not_finite_are_an_error(tmp_path):
     module = random_(nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 2)))
     x = torch.ones(10, 3)
     x[7, 1] = torch.inf
-    with pytest.raises(ModelError, match=r"Layer 'a'.*not finite"):
+    with pytest.raises(ModelError, match=r"Layer 'a'.*not finite .* whose inputs are not: mend"):
         build(subject_of(module, x, LINES), tmp_path)
 
 

@@ -106,6 +106,23 @@ def test_a_module_that_answers_differently_twice_is_random(make):
         check_copy(in_precision(module, torch.float64), module, (x.double(),), ["output"])
 
 
+def test_data_that_are_not_finite_are_no_random_module():
+    module, x = filled(Two()), numbers(4, 4)
+    x[1, 2] = x[3, 0] = torch.nan
+    said = "The data are not finite: argument 0 of the Two .* first 4 samples in 1, 3 "
+    with pytest.raises(ModelError, match=said):
+        cut(module, (x,), POINTS)
+    with pytest.raises(ModelError, match=said):
+        check_copy(in_precision(module, torch.float64), module, (x.double(),), ["output"])
+
+
+def test_weights_that_are_not_finite_are_no_random_module():
+    module = filled(Two())
+    next(iter(module.parameters())).data.view(-1)[0] = torch.nan
+    with pytest.raises(ModelError, match="results of the Two are not finite on finite data"):
+        cut(module, (numbers(4, 4),), POINTS)
+
+
 class Precise(Two):
     """Another network in float64."""
 

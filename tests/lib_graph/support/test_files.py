@@ -72,6 +72,15 @@ def test_of_what_is_refused_no_lock_and_no_new_folder_stays(there, tmp_path):
     with pytest.raises(UsageError), locked(folder):
         raise UsageError("refused")
     assert (folder / "part").exists()
+    new = tmp_path / "new"
+    with pytest.raises(FileExistsError), locked(new):
+        _write_twice(new / "part")
+    assert (new / "part").exists()
+
+
+def _write_twice(path):
+    for _ in range(2):
+        path.touch(exist_ok=False)
 
 
 def test_what_a_link_names_is_written(tmp_path):

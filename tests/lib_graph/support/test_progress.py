@@ -5,7 +5,7 @@ import threading
 import pytest
 from rich.console import Console
 
-from lib_graph.support.progress import ConsoleProgress
+from lib_graph.support.progress import ConsoleProgress, Limit
 
 
 def test_elsewhere_than_on_a_terminal_a_stage_is_a_line(capsys):
@@ -50,3 +50,11 @@ def test_a_long_stage_says_how_far_it_is_where_there_is_no_terminal(capsys):
     assert any(line.startswith("Gram: 75 %, about ") for line in lines)
     assert lines[-1].endswith(" s")
     assert set(threading.enumerate()) <= before
+
+
+def test_a_stage_that_may_end_early_is_told_as_a_limit(capsys):
+    progress = ConsoleProgress()
+    progress._console = Console(stderr=True, force_terminal=True, width=100)
+    with progress.stage("training", Limit(4)) as advance:
+        advance(1)
+    assert "training, at most" in capsys.readouterr().err

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import queries
 from ingest.store import GraphStore
 from lib_graph.errors import UsageError
 from lib_graph.run import Run
+from queries.circuits.overview import Ranked
 from tests.loaded import load_once
 from tests.synthetic import random_run
 
@@ -86,6 +88,12 @@ def test_the_counts_say_what_each_share_keeps(graph, limit):
     expected = [None if each.cut else len(each.interactions) for each in found]
     assert ranked.counts() == expected
     assert (None in expected) == (limit == 7)
+
+
+def test_a_share_keeps_what_begins_below_it() -> None:
+    ranked = Ranked("0" * 12, pd.DataFrame({"kept_at": [0.0, 0.25, 0.5]}), 0.75, 4, 5, 1)
+    counts = ranked.counts()
+    assert [counts[at] for at in (0, 1, 25, 26, 50, 51, 75, 76)] == [0, 1, 1, 2, 2, 3, 3, None]
 
 
 def test_what_cannot_be_used(graph):

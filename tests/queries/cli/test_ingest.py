@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,9 +24,22 @@ def test_of_a_folder_of_graphs_the_good_are_loaded_and_the_others_named(
     (folder / "other.json").write_text("[]")
     answer = cli("ingest", str(folder), "--store", store)
     assert answer.code == 1
-    assert "Loaded run " in answer.out
+    assert re.match(r"Loaded run \w+ \(small\): ", answer.out)
     assert "1 of 2 files was left out" in answer.err
     assert len(json.loads(cli("runs", "--store", store, "--json").out)) == 1
+
+
+@pytest.mark.parametrize("names", [["one.json"], ["one.json", "other.json"]])
+def test_what_is_refused_leaves_nothing_beside_a_store_that_is_not_there(
+    cli: Callable[..., Answer], tmp_path: Path, names: list[str]
+) -> None:
+    folder, beside = tmp_path / "graphs", tmp_path / "stores"
+    folder.mkdir()
+    beside.mkdir()
+    for name in names:
+        (folder / name).write_text("[]")
+    assert cli("ingest", str(folder), "--store", str(beside / "graph.kgl")).code == 1
+    assert list(beside.iterdir()) == []
 
 
 def test_what_is_not_there_may_have_been_a_run_or_a_graph(

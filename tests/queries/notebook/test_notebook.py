@@ -174,6 +174,20 @@ def test_answers_say_in_python_what_they_are_and_show_their_first_rows(graph, ru
         assert len(repr(answer).splitlines()) == 1
 
 
+def test_a_text_of_ones_own_shows_whatever_it_returns(graph):
+    asked = graph.cypher("RETURN 'most' AS share, 'a' AS source, 'b' AS target, 'up' AS effect, "
+                         "'k' AS source_label, 'l' AS target_label, $long AS `long`",
+                         {"long": "\x1b[31mred\x07\nand " + 100 * "long "})  # fmt: skip
+    html, text = bundle(asked)
+    assert "<td>most</td><td>a</td>" in html
+    assert text == repr(asked)
+    assert "\x1b" not in text
+    assert len(text.splitlines()) == 3
+    assert max(map(len, text.splitlines())) == 80
+    bars = graph.cypher("RETURN 0.5 AS share, 'up' AS effect")
+    assert 'class="" style="width: 40px"' in bundle(bars)[0]
+
+
 def _two_saved(graph, circuit):
     for name in ("first", "second"):
         graph.circuits.save(circuit, name)

@@ -42,6 +42,14 @@ def test_runs_and_layers(api: Api, graph: queries.Graph, run: Run) -> None:
     assert api.data("/prompt") is None
 
 
+def test_a_view_says_what_each_share_would_keep(api: Api, graph: queries.Graph) -> None:
+    counts = graph.ranked().counts()
+    for percent in (30, 80):
+        found = api.data("/view", share=percent / 100)
+        assert found["counts"] == counts
+        assert len(found["interactions"]["kept_at"]) == counts[percent]
+
+
 def test_features_by_pages(api: Api, graph: queries.Graph) -> None:
     table = graph.features(sort="importance").records()
     found = [api.data("/features", sort="importance", offset=at, limit=5) for at in (0, 5, 10)]

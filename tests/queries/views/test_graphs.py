@@ -24,6 +24,8 @@ def test_cells_are_for_a_person() -> None:
     assert cells == ("dallas", "0/13", "1", "The", "2.5", "0.7758", '67% "The", 33% say a',
                      "The capi…aining Dallas is")  # fmt: skip
     assert len(cells[-1]) <= 25
+    (cells,) = graphs_view(table((*row[:-1], prompt[:24])), None).rows
+    assert cells[-1] == prompt[:24]
 
 
 def test_what_is_missing_is_empty_and_no_rows_say_why() -> None:
