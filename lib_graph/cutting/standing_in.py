@@ -161,9 +161,9 @@ def with_stand_ins(
     """Return a module in which transcoders stand in for the parts at their layers, and the points.
 
     It shares the weights of the one given, which is not changed; `stand_ins` are in its precision
-    and go by the layers, in their order. `parts` are the points at the parts, another than the layer's
-    where that is the input of a norm that belongs to what is stood in for. The point of such a
-    layer becomes that of the transcoder's features.
+    and go by the layers, in their order. `parts` are the points at the parts, another than the
+    layer's where that is the input of a norm that belongs to what is stood in for. The point of
+    such a layer becomes that of the transcoder's features.
 
     Raises what `part_of` does, and UsageError where two transcoders would stand in for one part.
     """

@@ -241,10 +241,10 @@ def test_what_cannot_be_handed_on_is_refused(tmp_path):
     between = [LAYERS[0], "middle=2:in", *LAYERS[1:]]
     with pytest.raises(UsageError, match=r"Layer 'middle' lies between .* Leave it out"):
         build(tmp_path / "run", "pca", str(folder), layers=between)
-    turned = [f"b={folder / 'W_enc_1.safetensors'}", f"a={folder / 'W_enc_0.safetensors'}"]
+    turned = f"b={folder / 'W_enc_1.safetensors'}", f"a={folder / 'W_enc_0.safetensors'}"
     with pytest.raises(UsageError, match=r"'b' of blocks\.1\.mlp\.hook_in, 'a' of blocks\.0"):
-        lib_graph.build(module(), tmp_path / "run", lib_graph.Options(basis=(*turned,)), data=data(),
-                        layers=["b=1.mlp:in", "a=2.mlp:in", "output"])  # fmt: skip
+        options, layers = lib_graph.Options(basis=turned), ["b=1.mlp:in", "a=2.mlp:in", "output"]
+        lib_graph.build(module(), tmp_path / "run", options, data=data(), layers=layers)
     assert not (tmp_path / "run").exists()
 
 
