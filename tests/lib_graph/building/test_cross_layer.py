@@ -134,10 +134,8 @@ class Oracle:
 
 def attributions(run, i):
     """A of all samples out of block i: the constant, u, the error, the carried, the stream."""
-    bases, oracle = (
-        load_file(run.path / "bases.safetensors"),
-        Oracle(dict(run.manifest.config.layers)),
-    )
+    bases = load_file(run.path / "bases.safetensors")
+    oracle = Oracle(dict(run.manifest.config.layers))
     own, (source, target) = R + 1 + i * R, [*NAMES, "stream"][i : i + 2]
     mean, inverse = bases[f"{source}.mean"][own + D :], bases[f"{source}.inverse"][own:, own + D :]
     rotation = bases[f"{source}.rotation"][own + D :, own:]
@@ -242,8 +240,8 @@ def test_what_cannot_be_handed_on_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"Layer 'middle' lies between .* Leave it out"):
         build(tmp_path / "run", "pca", str(folder), layers=between)
     turned = f"b={folder / 'W_enc_1.safetensors'}", f"a={folder / 'W_enc_0.safetensors'}"
+    options, layers = lib_graph.Options(basis=turned), ["b=1.mlp:in", "a=2.mlp:in", "output"]
     with pytest.raises(UsageError, match=r"'b' of blocks\.1\.mlp\.hook_in, 'a' of blocks\.0"):
-        options, layers = lib_graph.Options(basis=turned), ["b=1.mlp:in", "a=2.mlp:in", "output"]
         lib_graph.build(module(), tmp_path / "run", options, data=data(), layers=layers)
     assert not (tmp_path / "run").exists()
 
