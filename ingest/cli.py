@@ -34,7 +34,8 @@ def ingest(run: Path, store: str | None, replace: bool) -> None:
     A second load changes nothing; one that was cut off goes on where it stopped.
 
     RUN may also be an attribution graph of circuit-tracer, Neuronpedia and others (a JSON file,
-    packed by gzip or not), or a folder of such: each becomes a run of its own.
+    packed by gzip or not), or a folder of such: each becomes a run of its own. An embedded store
+    is written once, behind the last of a folder: one that is cut off before is as it was.
 
     \b
     lib-graph ingest runs/modular-addition

@@ -53,7 +53,8 @@ def load_graphs(
 ) -> Iterator[LoadReport]:
     """Yield what was done for each graph of a file or a folder, in the order of their names.
 
-    The store is written when the last has been yielded. Raises RunError in the end if files are no
+    An embedded store is written when the last has been yielded: cut off before, it is as it was. Of
+    a server, those that were yielded are there. Raises RunError in the end if files are no
     graphs, naming each; those that are graphs are then there. And what `load` raises.
     """
     refused: list[RunError] = []

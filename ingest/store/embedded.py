@@ -151,7 +151,8 @@ class EmbeddedStore(Closing):
     def ensure_schema(self) -> None:
         """Create the constraints and indexes that are not there yet, once in `writing()`.
 
-        kglite goes over all features for an index that is there, IF NOT EXISTS or not.
+        Once, since folders of graphs then loaded faster (docs/benchmarks.md, kglite 0.21.2). Why is
+        not known: in a minimal case asking again for an index that is there takes no longer.
         """
         with self.writing():
             written = self._changing()

@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 from lib_graph.analysis.reopening import Reopened, cut_again, reopened
+from lib_graph.analysis.token_flow import layer_flow, text_pieces, traced_tokens
 from lib_graph.building.frames import section_frames
 from lib_graph.building.interactions_stage import interactions_of
 from lib_graph.building.origin import run_id, tensors_sha256
@@ -26,6 +27,7 @@ from lib_graph.networks import Subject
 from lib_graph.run import Run
 from lib_graph.run.kept import Origin, clear, finished, graph_of
 from lib_graph.run.schema import UNFINISHED
+from lib_graph.run.traced import LayerFlow
 from lib_graph.run.writing import write_features, write_interactions, write_manifest
 from lib_graph.support import defaults
 from lib_graph.support.files import locked
@@ -55,8 +57,9 @@ def trace(
         E_ij(x) = 1/S Σ_t A_itj(x)²
 
     The strengths of a run are the mean of those of its samples, each by its number of positions.
-    There is no standard error. `subject` is needed where the network was built from a module of a
-    Python session; `name` is what people call the result (default: NAME@INPUT).
+    There is no standard error. Of an input that is tokens of a text, the manifest says at which of
+    them how much flows into each layer (`traced`). `subject` is needed where the network was built
+    from a module of a Python session; `name` is what people call the result (default: NAME@INPUT).
 
     `memory` is the bytes that this may take; where it was cut off, it goes on.
 
@@ -88,9 +91,12 @@ def trace(
         features = run.features.assign(run=run_id(origin))
         write_features(out / "features.parquet", features, origin)
         write_bases(out / "bases.safetensors", read_bases(run.path / "bases.safetensors"), origin)
-        sections = _sections(run, opened, passes, memory)
+        pieces = text_pieces(subject.notation, sample, opened.network.layers)
+        flows: list[LayerFlow] = []
+        sections = _sections(run, opened, passes, memory, flows if pieces else None)
         write_interactions(out / "interactions.parquet", sections, origin)
         manifest = _manifest(run, opened, origin, text)
+        manifest["traced"] = traced_tokens(pieces, sample, flows)
         found = write_manifest(out, manifest | ({"name": name} if name else {}))
         passes.close()
         return found
@@ -114,8 +120,10 @@ def _alone(subject: Subject, sample: Sample) -> Subject:
     return replaced(subject, inputs=tuple(x[None] for x in sample.inputs), counted=counted)
 
 
-def _sections(run: Run, opened: Reopened, passes: Passes, memory: int) -> Iterator[pd.DataFrame]:
-    """Yield the interactions of one section after the other."""
+def _sections(
+    run: Run, opened: Reopened, passes: Passes, memory: int, flows: list[LayerFlow] | None
+) -> Iterator[pd.DataFrame]:
+    """Yield the interactions of one section after the other; `flows` takes those by token."""
     network, bases, config = opened.network, opened.bases, run.manifest.config
     rule = Rule.named(config.rule, config.points)
     widths = {name: basis.features for name, basis in bases.items()}
@@ -128,6 +136,9 @@ def _sections(run: Run, opened: Reopened, passes: Passes, memory: int) -> Iterat
         source, target = section.source, section.target
         rows, columns = (most_important(bases[layer.name], *chosen) for layer in (source, target))
         basis, next_basis = bases[source.name].only(rows), bases[target.name].only(columns)
+        if flows is not None:
+            where = (section, samples[0], basis, next_basis, rule)
+            flows.append(layer_flow(*where, plan.chunk))
         moments = interactions_of(passes, section, basis, next_basis, rule, samples)
         sources = torch.cat([torch.tensor([0]), rows + 1])
         targets = columns + (0 if bases[target.name].raw else 1)

@@ -189,7 +189,7 @@ def cut_or_recorded(
         for layer, each in subject.stand_ins.items()
     }
     kinds = None if subject.kinds is None else kinds_beside(subject.kinds(module), stand_ins)
-    module, layers = with_stand_ins(module, subject.layers, stand_ins)
+    module, layers = with_stand_ins(module, subject.layers, stand_ins, subject.parts)
     wanted, form = tuple(layers.values()), subject.form
     common = [point for point in wanted if is_point(subject.module, point)]
     error = check_copy(module, subject.module, example, common, form)

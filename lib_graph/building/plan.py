@@ -91,7 +91,9 @@ def make_plan(
     needs more than there is, or if there are more processes than samples.
     """
     if processes > samples:
-        raise UsageError(f"{processes} processes cannot share {samples} samples. Start fewer.")
+        raise UsageError(
+            f"{processes} processes cannot share so few samples ({samples}). Start fewer."
+        )
     widths = {layer.name: layer.width for layer in network.layers} | dict(features or {})
     carried = {name: min(width, top or width) for name, width in widths.items()}
     carried[network.layers[-1].name] = widths[network.layers[-1].name]

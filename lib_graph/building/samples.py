@@ -89,7 +89,9 @@ class Samples:
         UsageError if there are fewer samples than processes.
         """
         if len(which) < processes:
-            raise UsageError(f"{processes} processes cannot share {len(which)} samples. Take more.")
+            raise UsageError(
+                f"{processes} processes cannot share so few samples ({len(which)}). Take more."
+            )
         batch = min(self.plan.batch, len(which) // processes)
         if looks:
             batch = min(batch, max(LOOK // processes, 1))

@@ -41,18 +41,19 @@ def check_parts(
     """
     *_, last = subject.layers
     for layer, transcoder in stand_ins_of(found).items():
-        path, where = part_of(subject.layers[layer]), str(found[layer].file)
+        path, where = part_of(subject.parts[layer]), str(found[layer].file)
+        reads = f"{part_of(subject.layers[layer])}:in"
         if layer == last:
             raise UsageError(
                 f"{where!r} is {found[layer].kind}: no layer follows {layer!r}, which its features "
                 "could lead to. Name one (--layers)."
             )
-        for side, width in zip(("in", "out"), _widths(transcoder), strict=True):
-            shape = there.get(f"{path}:{side}", ())
+        for point, width in zip((reads, f"{path}:out"), _widths(transcoder), strict=True):
+            shape, side = there.get(point, ()), point.rpartition(":")[2]
             if len(shape) not in (1, 2) or shape[-1] != width:
                 raise UsageError(
                     f"{where!r} is {found[layer].kind} with {width} coordinates {side}; "
-                    f"{path}:{side} has the shape {list(shape)}. Give one of this part."
+                    f"{point} has the shape {list(shape)}. Give one of this part."
                 )
 
 
@@ -68,7 +69,7 @@ def look_at_errors(job: Job, *, force: bool = False) -> None:
     """
     for layer, share in _errors(job).items():
         job.checks[f"transcoder_error.{layer}"] = share
-        part = part_of(job.subject.layers[layer])
+        part = part_of(job.subject.parts[layer])
         if share > REFUSED and not force:
             raise UsageError(
                 f"The error of the transcoder of layer {layer!r} is {share:.3g} times the variance "

@@ -34,7 +34,8 @@ class StandIn(nn.Module):
 
     It is that of one of the layers that `transcoders` are of, in their order. `features` is handed
     [f̂, |e|, g, ê, x S], with g the features carried from earlier layers and x S where there is a
-    skip: a layer can be cut there. Features are handed on in `along`, which all of them share.
+    skip: a layer can be cut there. Features are handed on in `along`, which all of them share, and
+    x comes from `read` where a norm in front is part of what is stood in for (None: it is not).
 
     >>> eye = torch.eye(2)
     >>> relus = Transcoder(eye, torch.zeros(2), eye[:, None], torch.zeros(2), "relu")
@@ -50,11 +51,12 @@ class StandIn(nn.Module):
         transcoders: Mapping[str, Transcoder],
         layer: str,
         along: dict[str, Tensor] | None = None,
+        read: dict[str, Tensor] | None = None,
     ) -> None:
         super().__init__()
         transcoder, before = transcoders[layer], earlier(transcoders, layer)
         self.layer, self.earlier, self.later = layer, list(before), _handed_on(transcoders, layer)
-        self.along = {} if along is None else along
+        self.along, self.read = {} if along is None else along, read
         self.module, self.features = module, nn.Identity()
         self.activation, self.k = transcoder.activation, transcoder.k
         self.encoder = nn.Parameter(transcoder.encoder)
@@ -69,6 +71,8 @@ class StandIn(nn.Module):
         """Return what the part returns, its first tensor of numbers by way of the features."""
         result = self.module(*args, **kwargs)
         x, y = first_number((args, kwargs)), first_number(result)
+        if self.read is not None:
+            x = self._read()
         assert x is not None
         assert y is not None
         told = self._by_features(x, y)
@@ -93,6 +97,15 @@ class StandIn(nn.Module):
         told: Tensor = self._decoded([features, *carried], straight) + size * direction
         return told
 
+    def _read(self) -> Tensor:
+        assert self.read is not None
+        if self.layer not in self.read:
+            raise UsageError(
+                f"The MLP at layer {self.layer!r} runs before its norm, or more than once. Take a "
+                "transcoder that reads what the MLP does."
+            )
+        return self.read.pop(self.layer)
+
     def _carried(self) -> list[Tensor]:
         if missing := [name for name in self.earlier if name not in self.along]:
             raise UsageError(
@@ -105,6 +118,21 @@ class StandIn(nn.Module):
     def _decoded(self, features: Sequence[Tensor], straight: Sequence[Tensor]) -> Tensor:
         told: Tensor = torch.cat([*features], -1) @ self.decoder + self.b_dec
         return told if not straight else told + straight[0]
+
+
+class Reading(nn.Module):
+    """A norm that does what it did and keeps its input in `read`, for the stand-in of a layer."""
+
+    def __init__(self, module: nn.Module, layer: str, read: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.module, self.layer, self.read = module, layer, read
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what the norm returns."""
+        x = first_number((args, kwargs))
+        assert x is not None
+        self.read[self.layer] = x
+        return self.module(*args, **kwargs)
 
 
 def part_of(point: str) -> str:
@@ -125,13 +153,17 @@ def part_of(point: str) -> str:
 
 
 def with_stand_ins(
-    module: nn.Module, layers: Mapping[str, str], stand_ins: Mapping[str, Transcoder]
+    module: nn.Module,
+    layers: Mapping[str, str],
+    stand_ins: Mapping[str, Transcoder],
+    parts: Mapping[str, str],
 ) -> tuple[nn.Module, dict[str, str]]:
     """Return a module in which transcoders stand in for the parts at their layers, and the points.
 
     It shares the weights of the one given, which is not changed; `stand_ins` are in its precision
-    and go by the layers, in their order. The point of such a layer becomes that of the
-    transcoder's features.
+    and go by the layers, in their order. `parts` are the points at the parts, another than the
+    layer's where that is the input of a norm that belongs to what is stood in for. The point of
+    such a layer becomes that of the transcoder's features.
 
     Raises what `part_of` does, and UsageError where two transcoders would stand in for one part.
     """
@@ -140,18 +172,27 @@ def with_stand_ins(
         return module, points
     module = fresh(module)
     along: dict[str, Tensor] = {}
+    read: dict[str, Tensor] = {}
     for layer in stand_ins:
-        path = part_of(layers[layer])
-        part = module.get_submodule(path)
+        path = part_of(parts[layer])
+        part, read_there = module.get_submodule(path), parts[layer] != layers[layer]
         if isinstance(part, StandIn):
             raise UsageError(
                 f"Two transcoders are to stand in for {path!r}, the one of layer {layer!r} is the "
                 "second. Name one."
             )
-        parent, _, name = path.rpartition(".")
-        setattr(module.get_submodule(parent), name, StandIn(part, stand_ins, layer, along))
+        stand_in = StandIn(part, stand_ins, layer, along, read if read_there else None)
+        _put(module, path, stand_in)
+        if read_there:
+            norm = part_of(layers[layer])
+            _put(module, norm, Reading(module.get_submodule(norm), layer, read))
         points[layer] = f"{path}.{FEATURES}:out"
     return module.eval(), points
+
+
+def _put(module: nn.Module, path: str, part: nn.Module) -> None:
+    parent, _, name = path.rpartition(".")
+    setattr(module.get_submodule(parent), name, part)
 
 
 def kinds_beside(

@@ -55,6 +55,10 @@ class Notation:
             return _numbers(x)
         return " × ".join(map(str, x.shape))
 
+    def pieces(self, sample: Sample) -> tuple[str, ...]:
+        """Return the text at each position, () where inputs are no pieces of a text."""
+        return ()
+
     def picture(self, sample: Sample) -> UInt8[Tensor, "h w c"] | None:
         """Return a sample's image, from its darkest to its brightest value, or None."""
         x = sample.inputs[0]

@@ -139,8 +139,8 @@ def _packed(text: Text, encoded: Iterable[list[int]]) -> TokenRows:
     rows = len(stream) // text.context
     if not rows:
         raise UsageError(
-            f"{str(text.file)!r} gives {len(stream)} tokens, fewer than one context of "
-            f"{text.context}. Give more text or --tokens, or a shorter --context."
+            f"{str(text.file)!r} gives fewer tokens ({len(stream):,}) than one context has "
+            f"({text.context:,}). Give more text or --tokens, or a shorter --context."
         )
     return TokenRows(torch.tensor(stream[: rows * text.context]).view(rows, text.context), None)
 

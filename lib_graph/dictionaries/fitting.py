@@ -17,7 +17,7 @@ from lib_graph.method.transcoder import Transcoder
 __all__ = ["Wanted", "by_layer", "read_wanted", "wanted_of"]
 
 BEHIND_NORM = re.compile(r"hook_normalized$|\b(?:mlp|attn)\.hook_in$")
-BEFORE_NORM = ("hook_resid_pre", "hook_resid_mid", "hook_resid_post", "hook_mlp_in")
+BEFORE_ATTENTION = ("hook_resid_pre", "hook_resid_post")
 
 
 @dataclass(frozen=True)
@@ -145,16 +145,17 @@ def _reading_there(found: Found, layer: str, layers: Mapping[str, str], hooks: H
         return found
     points = hooks.points(found.hook)
     if layers[layer] not in points:
+        cut = "mlp" if found.hook.endswith("mlp.hook_in") else "block"
         raise UsageError(
             f"{str(found.file)!r} is {found.kind} that reads {found.hook}, and layer {layer!r} is "
             f"at {layers[layer]}. A transcoder stands in for the part whose input it reads: cut "
-            f"there, with --layers NAME={points[0]} or, of a language model, --granularity mlp."
+            f"there, with --layers NAME={points[0]} or, of a language model, --granularity {cut}."
         )
-    if found.hook.endswith(BEFORE_NORM):
+    if found.hook.endswith(BEFORE_ATTENTION):
         raise UsageError(
             f"{str(found.file)!r} is {found.kind} that reads {found.hook}, the residual stream "
-            "before a norm, and so stands in for norm and MLP together, which are no one part. "
-            "Give one that reads what the MLP does."
+            "before attention, and so stands in for more than an MLP. Give one that reads "
+            "hook_resid_mid or mlp.hook_in."
         )
     return found
 

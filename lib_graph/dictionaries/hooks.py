@@ -30,6 +30,18 @@ class Hooks:
                 return tuple(self.names[each])
         return (name, f"{name}:out")
 
+    def part(self, point: str) -> str:
+        """Return the input of the MLP that a point is in front of the norm of, else the point.
+
+        >>> names = {"blocks.0.hook_resid_mid": ["0.ln:in"], "blocks.0.mlp.hook_in": ["0.mlp:in"]}
+        >>> Hooks(names).part("0.ln:in"), Hooks(names).part("0:in")
+        ('0.mlp:in', '0:in')
+        """
+        for name, points in self.names.items():
+            if name.endswith(".hook_resid_mid") and point in points:
+                return self.names.get(name.replace("hook_resid_mid", "mlp.hook_in"), (point,))[0]
+        return point
+
     @property
     def all_points(self) -> set[str]:
         """The points of the network that have a name."""

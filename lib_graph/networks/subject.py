@@ -68,6 +68,14 @@ class Subject:
         samples, layers = len(self.inputs[0]), ", ".join(self.layers)
         return f"<Subject {self.name}: {counted(samples, 'sample')}, layers {layers}>"
 
+    @property
+    def parts(self) -> dict[str, str]:
+        """The points of the parts that transcoders at the layers stand in for, by layer.
+
+        That is the layer's own, but of a norm in front of an MLP the MLP's.
+        """
+        return {layer: self.hooks.part(point) for layer, point in self.layers.items()}
+
     @classmethod
     def of(
         cls,

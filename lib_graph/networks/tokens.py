@@ -44,12 +44,25 @@ class Tokens(Notation):
         shown = {s: _text(piece) for s, piece in enumerate(pieces) if counts[s]}
         return marked(shown, position, between="")
 
+    def pieces(self, sample: Sample) -> tuple[str, ...]:
+        """Return each token as text; what is only a part of a character is �."""
+        tokenizer = self.tokenizer()
+        pieces = tokenizer.convert_ids_to_tokens(sample.inputs[0].tolist())
+        return tuple(_exact(tokenizer, piece) for piece in pieces)
+
     def read(self, text: str) -> Sample:
         """Return the tokens of a text. Raises UsageError if there are none."""
         numbers = self.tokenizer()(text, verbose=False)["input_ids"]
         if not numbers:
             raise UsageError("The text is empty. Write a prompt.")
         return Sample((torch.tensor(numbers),))
+
+
+def _exact(tokenizer: Any, piece: str) -> str:
+    """Return the text of a piece; of SentencePiece's the tokenizer would drop the first space."""
+    if SPACES[0] in piece:
+        return piece.replace(SPACES[0], " ")
+    return str(tokenizer.convert_tokens_to_string([piece]))
 
 
 def _text(piece: str) -> str:

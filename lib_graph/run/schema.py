@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from lib_graph.errors import UsageError
 from lib_graph.run.config import BuildConfig
 from lib_graph.run.prompt import NODE_COLUMNS, PromptInfo
+from lib_graph.run.traced import TracedTokens
 
 __all__ = [
     "DATA_FILES",
@@ -189,6 +190,7 @@ class Manifest(_Record):
     """What manifest.json holds. `prompt` is that of an attribution graph, None of a run over data.
 
     A run of a prompt has no bases, and its interactions may skip layers (`lib_graph.run.prompt`).
+    `traced` is of a run of one input that is tokens of a text (`lib_graph.run.traced`).
     """
 
     schema_version: Literal[1]
@@ -204,6 +206,7 @@ class Manifest(_Record):
     basis: str
     base: str | None
     prompt: PromptInfo | None = None
+    traced: TracedTokens | None = None
     layers: tuple[LayerInfo, ...]
     cutoffs: dict[str, float]
     timings: dict[str, float]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lib_graph.errors import NotFoundError, UsageError
+from lib_graph.support.texts import counted
 from queries.asking.places import ADVICE, Place
 from queries.asking.reader import Reader
 from queries.asking.statements import read_text
@@ -27,7 +28,7 @@ def circuit_among(reader: Reader, features: Sequence[Place]) -> Circuit:
     rows = reader.rows(read_text("interactions_among"), ids=ids)
     if not rows:
         raise UsageError(
-            f"There is no interaction among these {len(ids)} features. Add some that interact."
+            f"There is no interaction among {counted(len(ids), 'feature')}. Add some that interact."
         )
     pairs = [(row["source"], row["target"]) for row in rows]
     return circuit_from_pairs(reader, {"features": len(ids)}, pairs)

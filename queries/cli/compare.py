@@ -54,17 +54,21 @@ def compare(
     top: int | None,
     output: AnswerOutput,
 ) -> None:
-    """Compare RUNS: run folders, or ids, their beginnings or names in the store.
+    """Compare RUNS: run folders, files of attribution graphs, or ids, their beginnings or names in
+    the store.
 
     Of each layer: width, PCA rank, features kept, interactions, how many of the strongest make up
     90 and 99 % of the strength, the Gini index, Hoyer's sparsity, and the effective numbers of
     interactions and of a target's sources; the edges required, where 'ablate' found them, and how
     well the features match those of the first run, where 'match' did. Of each run: modularity
-    beside that of graphs without modules, and how well the modules fit the labels.
+    beside that of graphs without modules, and how well the modules fit the labels. Of traces and
+    attribution graphs of a prompt, at each token: nodes, those that make up 90 % of the strength
+    there, and the share of the strength that flows in there (--json has it by layer).
 
     \b
     lib-graph compare runs/lib runs/pca
     lib-graph compare my-run-lib my-run-pca --store neo4j --json
+    lib-graph compare my-trace graphs/dallas-austin.json
     """  # noqa: D301  \b is click's mark
     from queries.comparing.runs import compare_runs, open_graphs
     from queries.views.modules import runs_compared_view

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ __all__ = ["demo"]
 
 MIN_SHARE = 0.1  # of the circuit that is shown
 PATHS = 5
+WIDTH = 80
 
 
 @command()
@@ -85,15 +87,37 @@ def demo(out: Path, answer: int) -> None:
 
 def _step(what: str, how: str) -> None:
     click.secho(f"\n{what}", bold=True)
-    click.secho(f"$ {how}", fg="cyan")
+    click.secho(_folded(f"$ {how}"), fg="cyan")
+
+
+def _folded(command: str) -> str:
+    r"""Return a command on lines of at most WIDTH characters where its options let it be broken.
+
+    >>> print(_folded("$ lib-graph paths --target output/5 --store graph.kgl"))
+    $ lib-graph paths --target output/5 --store graph.kgl
+    >>> store = "--store a-long-folder/lib-graph.kgl"
+    >>> print(_folded(f"lib-graph plot a-long-folder/the-circuit.svg {store}"))
+    lib-graph plot a-long-folder/the-circuit.svg \
+        --store a-long-folder/lib-graph.kgl
+    """
+    lines: list[str] = []
+    for part in re.split(" (?=-)", command):
+        if lines and len(lines[-1]) + len(part) + 3 <= WIDTH:  # a blank, and " \\" behind it
+            lines[-1] += f" {part}"
+        else:
+            lines.append(part if not lines else f"    {part}")
+    return " \\\n".join(lines)
 
 
 def _next(run: Path, store: Path, target: str) -> str:
+    features = f"  lib-graph features --layer ln2.0 --sort importance --store {store}"
+    export = f"  lib-graph export circuit --target {target} --out circuit.graphml --store {store}"
     return f"""
 What next?
-  lib-graph features --layer ln2.0 --sort importance --store {store}
-  lib-graph export circuit --target {target} --format graphml --out circuit.graphml --store {store}
-  lib-graph train modular-addition --out my-model && lib-graph build my-model --out my-run
+{_folded(features)}
+{_folded(export)}
+  lib-graph train modular-addition --out my-model
+  lib-graph build my-model --out my-run
 
 In a real Neo4j, with Docker (docker compose up -d) or without (tools/neo4j/run):
   export NEO4J_URI=bolt://127.0.0.1:7687 NEO4J_PASSWORD=…

@@ -19,6 +19,7 @@ from lib_graph.support.tables import Record, records_of
 from queries.asking.reader import Reader
 from queries.asking.statements import Statement, read_text
 from queries.comparing.sparsity import Sparsity, section_sparsity
+from queries.comparing.tokens import TOKEN_COLUMNS, token_rows
 from queries.graph import Graph, open_graph
 from queries.modules.graph import Weights
 
@@ -47,11 +48,14 @@ class RunComparison(Displayed):
     ones where only those were asked for; a pair without an interaction counts as 0.
     `edges_required` is there where the edges were ablated, and `matched` where the run is matched
     with the first one: the median, over the features that vary, of |r| with the one most like it
-    there, on the first run's data if it was measured on them.
+    there, on the first run's data if it was measured on them. `tokens` has what several traces and
+    attribution graphs have at each piece of their text, TOKEN_COLUMNS, explained at
+    `queries.comparing.tokens.token_rows`.
     """
 
     runs: pd.DataFrame
     layers: pd.DataFrame
+    tokens: pd.DataFrame
     statements: tuple[Statement, ...] = ()
 
     def to_pandas(self) -> pd.DataFrame:
@@ -59,8 +63,9 @@ class RunComparison(Displayed):
         return self.layers.copy()
 
     def json_value(self) -> Record:
-        """Return runs and layers."""
-        return {"runs": records_of(self.runs), "layers": records_of(self.layers)}
+        """Return runs and layers, and tokens where there are any."""
+        tables = {"runs": self.runs, "layers": self.layers, "tokens": self.tokens}
+        return {name: records_of(table) for name, table in tables.items() if len(table)}
 
     def _display(self) -> Display:
         from queries.notebook.answers import runs_compared_display
@@ -85,20 +90,26 @@ class _Manifest(BaseModel):
 
 @contextmanager
 def open_graphs(runs: Sequence[str], store: Any = None) -> Iterator[list[Graph]]:
-    """Yield the graphs of runs: run folders, or ids, their beginnings or names in a store.
+    """Yield the graphs of runs: run folders, files of attribution graphs, or ids, their beginnings
+    or names in a store.
 
-    Run folders are loaded into a store of their own, which is gone afterwards. Raises what
+    Folders and files are loaded into a store of their own, which is gone afterwards. Raises what
     `open_graph` and loading do; that there is no such run is a UsageError.
     """
     import ingest
+    from ingest.graph_loading import load_graphs
 
-    folders = {run for run in runs if Path(run).is_dir()}
+    folders = {run for run in runs if Path(run).exists()}
     with ExitStack() as stack:
         loaded: dict[str, str] = {}
         if folders:
             own = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "runs.kgl"
             for folder in sorted(folders):
-                loaded[folder] = ingest.load(folder, own).run_id
+                if Path(folder).is_dir():
+                    loaded[folder] = ingest.load(folder, own).run_id
+                else:
+                    (report,) = load_graphs(folder, own)
+                    loaded[folder] = report.run_id
         yield [
             stack.enter_context(
                 open_graph(own, loaded[run]) if run in loaded else _in_store(store, run)
@@ -166,10 +177,12 @@ def compare_runs(
             }
             layers.append({**own, **row, **more})
         statements += [*texts, *read, *modules.statements]
+    tokens, read = token_rows(graphs)
     return RunComparison(
         pd.DataFrame(runs)[list(RUN_COLUMNS)],
         pd.DataFrame(layers)[list(LAYER_COLUMNS)].astype(dict.fromkeys(WHOLE, "Int64")),
-        tuple(statements),
+        pd.DataFrame(tokens, columns=list(TOKEN_COLUMNS)),
+        (*statements, *read),
     )
 
 

@@ -16,6 +16,7 @@ from queries.views.cells import (
     share_cell,
     spread_cell,
 )
+from queries.views.tokens import tokens_view
 
 if TYPE_CHECKING:
     from queries.comparing.runs import RunComparison
@@ -156,6 +157,9 @@ def runs_compared_view(found: RunComparison) -> View:
         "that of a target's sources, mean over targets, whatever the features' scales. required:\n"
         "edges required, where they were ablated."
     )
+    if len(found.tokens):
+        tokens = tokens_view(found.tokens, called)
+        below = "\n".join([below, "", *tokens.lines(), tokens.below])
     return View(
         ("run", "layer", *numbers),
         rows,

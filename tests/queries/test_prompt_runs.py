@@ -359,6 +359,23 @@ def test_a_folder_is_loaded_but_for_what_is_no_graph(
         assert len(store.execute("MATCH (r:Run) RETURN r.id")) == 2
 
 
+def test_a_folder_that_is_cut_off_leaves_an_embedded_store_as_it_was(tmp_path: Path) -> None:
+    folder, file = tmp_path / "graphs", tmp_path / "graph.kgl"
+    folder.mkdir()
+    list(load_graphs(random_graph(tmp_path / "first.json", slug="first"), file))
+    before = file.read_bytes()
+    for seed in range(3):
+        random_graph(folder / f"{seed}.json", seed=seed, slug=f"graph {seed}")
+    reports = load_graphs(folder, file)
+    assert [next(reports).outcome for _ in range(2)] == ["loaded"] * 2
+    reports.close()
+    assert file.read_bytes() == before
+    with queries.open_graph(file) as graph:
+        assert [run["name"] for run in graph.runs().records()] == ["first"]
+        assert graph.store.columns() is not None
+    assert [report.outcome for report in load_graphs(folder, file)] == ["loaded"] * 3
+
+
 def test_a_graph_comes_without_its_network(cli: Callable[..., Any], tmp_path: Path) -> None:
     path = random_graph(tmp_path / "graph.json")
     trace = ["trace", path, "--input", "0", "--out", tmp_path / "traced"]

@@ -4,6 +4,8 @@ The oracle writes the network out: what MLP i gives is Σ f̂_k D_ki + c_i + e_i
 is a number, the rest is torch's autograd. Of the run it takes the bases of what bypasses them.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,8 +20,10 @@ import queries
 from lib_graph.analysis.examples import find_examples
 from lib_graph.building.cross_layer import aligned
 from lib_graph.dictionaries import read_dictionaries
+from lib_graph.dictionaries.hooks import Hooks
 from lib_graph.errors import UsageError
 from lib_graph.networks.subject import Subject
+from tests.lib_graph.building.blocks import Block, along
 from tests.lib_graph.nets import random_
 
 BLOCKS, D, R = 3, 3, 4
@@ -28,21 +32,8 @@ LAYERS = [*(f"{name}={i + 1}.mlp:in" for i, name in enumerate(NAMES)), f"stream=
           "output"]  # fmt: skip
 
 
-class Block(nn.Module):
-    """A residual MLP behind a norm, and what mixes positions in front."""
-
-    def __init__(self):
-        super().__init__()
-        self.norm = nn.LayerNorm(D)
-        self.mlp = nn.Sequential(nn.Linear(D, 2 * D), nn.Tanh(), nn.Linear(2 * D, D))
-
-    def forward(self, x):
-        mixed = x + 0.3 * x.cumsum(1)
-        return mixed + self.mlp(self.norm(mixed))
-
-
 def module():
-    blocks = (Block() for _ in range(BLOCKS))
+    blocks = (Block(D) for _ in range(BLOCKS))
     return random_(nn.Sequential(nn.Linear(3, D), *blocks, nn.Linear(D, 2))).requires_grad_(False)
 
 
@@ -60,33 +51,41 @@ def parts():
     ]  # fmt: skip
 
 
-def written(folder):
+def written(folder, hook="mlp.hook_in"):
     folder.mkdir()
     for i, each in enumerate(parts()):
         decoder = {f"W_dec_{i}": each.pop("W_dec")}
         save_file(decoder, folder / f"W_dec_{i}.safetensors")
         named = {f"{name}_{i}": x for name, x in each.items()}
         save_file(named, folder / f"W_enc_{i}.safetensors")
-    (folder / "config.yaml").write_text("feature_input_hook: mlp.hook_in\n")
+    (folder / "config.yaml").write_text(f"feature_input_hook: {hook}\n")
     return folder
 
 
+def subject(layers):
+    """The network with TransformerLens's names of its points."""
+    hooks = {f"blocks.{i}.{name}": [f"{i + 1}.{path}:in"] for i in range(BLOCKS)
+             for name, path in (("hook_resid_mid", "norm"), ("mlp.hook_in", "mlp"))}  # fmt: skip
+    return replace(Subject.of(module(), data(), layers), hooks=Hooks(hooks))
+
+
 def build(out, *basis, layers=LAYERS):
-    options = lib_graph.Options(basis=basis)
-    return lib_graph.build(module(), out, options, data=data(), layers=layers, force=True)
+    return lib_graph.build(subject(layers), out, lib_graph.Options(basis=basis), force=True)
 
 
-@pytest.fixture(scope="module", params=["lib", "pca"])
+@pytest.fixture(scope="module", params=["lib", "pca", "pca, in front of norms"])
 def built(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("clt")
-    return build(folder / "run", request.param, str(written(folder / "clt")))
+    folder, (basis, _, before) = tmp_path_factory.mktemp("clt"), request.param.partition(", ")
+    place = written(folder / "clt", "hook_resid_mid" if before else "mlp.hook_in")
+    layers = [each.replace("mlp:in", "norm:in") for each in LAYERS] if before else LAYERS
+    return build(folder / "run", basis, str(place), layers=layers)
 
 
 class Oracle:
     """The network, written out from the features of its MLPs on, of one sample."""
 
-    def __init__(self):
-        self.net = module()
+    def __init__(self, layers):
+        self.net, self.before_norms = module(), layers[NAMES[0]].endswith("norm:in")
         self.told = [{name: x.double() for name, x in each.items()} for each in parts()]
 
     def read(self, i, x, bias, beta):
@@ -96,7 +95,7 @@ class Oracle:
         deviation = mixed - mixed.mean(-1, keepdim=True)
         n = deviation / (deviation.square().mean(-1, keepdim=True) + norm.eps).sqrt()
         read = n * norm.weight + beta
-        before = read @ told["W_enc"].T + bias
+        before = (mixed if self.before_norms else read) @ told["W_enc"].T + bias
         on = before.detach() > told["threshold"]
         return torch.where(on, before, 0.0), mixed, read
 
@@ -133,15 +132,10 @@ class Oracle:
         return to_next, (c, self.told[i + 1]["b_enc"], self.net[2 + i].norm.bias)
 
 
-def along(J, tangents):
-    """The derivative along tangents, of Jacobians t i s d by activations and t i b by biases."""
-    letters = {2: "tisd,sd->ti", 1: "tib,b->ti"}
-    return sum(torch.einsum(letters[v.ndim], j, v) for j, v in zip(J, tangents, strict=True))
-
-
 def attributions(run, i):
     """A of all samples out of block i: the constant, u, the error, the carried, the stream."""
-    bases, oracle = load_file(run.path / "bases.safetensors"), Oracle()
+    bases = load_file(run.path / "bases.safetensors")
+    oracle = Oracle(dict(run.manifest.config.layers))
     own, (source, target) = R + 1 + i * R, [*NAMES, "stream"][i : i + 2]
     mean, inverse = bases[f"{source}.mean"][own + D :], bases[f"{source}.inverse"][own:, own + D :]
     rotation = bases[f"{source}.rotation"][own + D :, own:]
@@ -231,10 +225,11 @@ def test_a_store_takes_it_and_modules_leave_errors_out(built, tmp_path):
 
 @pytest.mark.slow
 def test_a_run_can_be_the_place_and_is_opened_again(built, tmp_path):
-    find_examples(built, Subject.of(module(), data(), LAYERS), count=1)
+    layers = [f"{name}={point}" for name, point in built.manifest.config.layers]
+    find_examples(built, subject(layers), count=1)
     word = built.manifest.config.basis[0]
     places = [f"{name}={built.path}" for name in NAMES]
-    assert build(tmp_path / "again", word, *places).id == built.id
+    assert build(tmp_path / "again", word, *places, layers=layers).id == built.id
     with pytest.raises(UsageError, match="with none left out of those of a run"):
         build(tmp_path / "two", "pca", *places[:2], layers=[*LAYERS[:2], *LAYERS[3:]])
 
@@ -244,9 +239,10 @@ def test_what_cannot_be_handed_on_is_refused(tmp_path):
     between = [LAYERS[0], "middle=2:in", *LAYERS[1:]]
     with pytest.raises(UsageError, match=r"Layer 'middle' lies between .* Leave it out"):
         build(tmp_path / "run", "pca", str(folder), layers=between)
-    turned = [f"b={folder / 'W_enc_1.safetensors'}", f"a={folder / 'W_enc_0.safetensors'}"]
+    turned = f"b={folder / 'W_enc_1.safetensors'}", f"a={folder / 'W_enc_0.safetensors'}"
+    options, layers = lib_graph.Options(basis=turned), ["b=1.mlp:in", "a=2.mlp:in", "output"]
     with pytest.raises(UsageError, match=r"'b' of blocks\.1\.mlp\.hook_in, 'a' of blocks\.0"):
-        build(tmp_path / "run", *turned, layers=["b=1.mlp:in", "a=2.mlp:in", "output"])
+        lib_graph.build(module(), tmp_path / "run", options, data=data(), layers=layers)
     assert not (tmp_path / "run").exists()
 
 

@@ -6,85 +6,29 @@ rest is torch's autograd. Of the run it takes the bases of what bypasses the tra
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
-from torch import nn
+from safetensors.torch import load_file
 from torch.autograd.functional import jacobian
 
 import lib_graph
 from lib_graph.errors import UsageError
-from lib_graph.method.transcoder import Transcoder
 from lib_graph.networks.subject import Subject
-from tests.lib_graph.nets import random_
-
-D, R, POSITIONS = 4, 7, 2
-LAYERS = ["first=1.mlp:in", "second=2.mlp:in", "stream=3:in", "output"]
-OWN = R + 1 + D  # coordinates: the features, the error's size, its direction
-CASES = {
-    "relu with a skip": {"activation": "relu"},
-    "topk": {"activation": "topk", "k": 3},
-    "jumprelu": {"activation": "jumprelu", "threshold": torch.linspace(0, 0.5, R).double()},
-}
-
-
-class Block(nn.Module):
-    """A residual MLP behind a norm, and what mixes positions in front."""
-
-    def __init__(self):
-        super().__init__()
-        self.norm = nn.LayerNorm(D)
-        self.mlp = nn.Sequential(nn.Linear(D, 2 * D), nn.Tanh(), nn.Linear(2 * D, D))
-
-    def forward(self, x):
-        mixed = x + 0.3 * x.cumsum(1)
-        return mixed + self.mlp(self.norm(mixed))
-
-
-def module():
-    net = random_(nn.Sequential(nn.Linear(3, D), Block(), Block(), nn.Linear(D, 2)))
-    return net.requires_grad_(False)
-
-
-def data():
-    return torch.randn(5, POSITIONS, 3, generator=torch.Generator().manual_seed(9)).double()
-
-
-def transcoder(case, seed):
-    torch.manual_seed(seed)
-    shapes = (D, R), (R,), (R, 1, D), (D,), (D, D)
-    *parts, skip = ((torch.randn(shape) / 2).double() for shape in shapes)
-    return Transcoder(*parts, skip=skip if "skip" in case else None, **CASES[case])
-
-
-def saelens(folder, each, **metadata):
-    folder.mkdir(parents=True)
-    words = "jumprelu_" * (each.activation == "jumprelu") + "skip_" * (each.skip is not None)
-    config = {"architecture": f"{words}transcoder", "normalize_activations": "none",
-              "metadata": {"sae_lens_version": "6.54.0", **metadata}}  # fmt: skip
-    (folder / "cfg.json").write_text(json.dumps(config))
-    parts = {"W_enc": each.encoder, "b_enc": each.encoder_bias, "b_dec": each.decoder_bias,
-             "W_dec": each.decoders[:, 0], "threshold": each.threshold,
-             "W_skip": None if each.skip is None else each.skip.T}  # fmt: skip
-    save(folder / "sae_weights.safetensors", parts)
-    return folder
-
-
-def sparsify(folder, each):
-    folder.mkdir(parents=True)
-    config = {"k": each.k, "d_in": D, "num_latents": R, "activation": "topk", "transcode": True}
-    (folder / "cfg.json").write_text(json.dumps(config))
-    parts = {"encoder.weight": each.encoder.T, "encoder.bias": each.encoder_bias,
-             "W_dec": each.decoders[:, 0], "b_dec": each.decoder_bias}  # fmt: skip
-    save(folder / "sae.safetensors", parts)
-
-
-def save(path, parts):
-    save_file({name: x.contiguous() for name, x in parts.items() if x is not None}, path)
+from tests.lib_graph.building.blocks import along
+from tests.lib_graph.building.transcoded import (
+    CASES,
+    LAYERS,
+    OWN,
+    D,
+    R,
+    data,
+    module,
+    saelens,
+    sparsify,
+    transcoder,
+)
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -161,12 +105,6 @@ class Oracle:
 
         yield to_second, at, (first.decoder_bias, second.encoder_bias, norm.bias)
         yield to_stream, self.crossing(1, x), (second.decoder_bias,)
-
-
-def along(J, tangents):
-    """The derivative along tangents, of Jacobians t i s d by activations and t i b by biases."""
-    letters = {2: "tisd,sd->ti", 1: "tib,b->ti"}
-    return sum(torch.einsum(letters[v.ndim], j, v) for j, v in zip(J, tangents, strict=True))
 
 
 def attributions(run, oracle, number):
@@ -286,61 +224,3 @@ def test_a_run_can_be_the_place(built, tmp_path):
         module(), tmp_path / "again", options, data=data(), layers=LAYERS, force=True
     )
     assert again.id == run.id
-
-
-def build(tmp_path, *basis, layers=LAYERS, **more):
-    return lib_graph.build(
-        module(), tmp_path / "run", lib_graph.Options(basis=basis), data=data(), layers=layers,
-        **more,
-    )  # fmt: skip
-
-
-def test_what_cannot_stand_in_is_refused(tmp_path):
-    """In a line, before anything is computed: other widths, no layer behind, several parts."""
-    one = transcoder("jumprelu", 1)
-    place = saelens(tmp_path / "one", one)
-    narrow = saelens(tmp_path / "narrow", Transcoder(
-        one.encoder[:3], one.encoder_bias, one.decoders, one.decoder_bias, "relu"))  # fmt: skip
-    with pytest.raises(UsageError, match=r"3 coordinates in; 1\.mlp:in has the shape \[2, 4\]"):
-        build(tmp_path, f"first={narrow}")
-    with pytest.raises(UsageError, match="no layer follows 'last'"):
-        build(tmp_path, f"last={place}", layers=["first=1.mlp:in", "last=2.mlp:in"])
-    with pytest.raises(UsageError, match="'output' is no part's input"):
-        build(tmp_path, f"output={place}", layers=["first=1.mlp:in", "output"])
-    with pytest.raises(UsageError, match=r"Two transcoders are to stand in for '1\.mlp'"):
-        build(tmp_path, f"a={place}", f"b={place}", layers=["a=1.mlp:in", "b=1.mlp:out", "output"])
-    with pytest.raises(UsageError, match="'trapezoid' averages along a path"):
-        lib_graph.build(
-            module(), tmp_path / "run", lib_graph.Options(f"first={place}", rule="trapezoid"),
-            data=data(), layers=LAYERS,
-        )  # fmt: skip
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_transcoder_of_another_part_is_refused_unless_forced(tmp_path):
-    far = transcoder("jumprelu", 1)
-    place = saelens(tmp_path / "one", Transcoder(
-        far.encoder, far.encoder_bias, far.decoders * 9, far.decoder_bias, "relu"))  # fmt: skip
-    with pytest.raises(UsageError, match=r"'first' is [\d.]+ times the variance of 1\.mlp on"):
-        build(tmp_path, f"first={place}", layers=["first=1.mlp:in", "output"])
-
-
-@pytest.mark.slow
-def test_dictionaries_and_a_basis_may_stand_beside(tmp_path):
-    """A dictionary of the stream, the transcoder's layer, and PCA, as it is without the others."""
-    place = saelens(tmp_path / "one", transcoder("jumprelu", 1))
-    torch.manual_seed(3)
-    parts = {"stream.encoder": torch.randn(D, 6), "stream.encoder_bias": torch.randn(6),
-             "stream.decoder": torch.randn(6, D) / 9,
-             "stream.decoder_bias": torch.zeros(D)}  # fmt: skip
-    save_file(parts, tmp_path / "stream.safetensors", {"activation": "relu"})
-    layers = ["input=0:in", "first=1.mlp:in", "stream=3:in", "output"]
-    places = f"first={place}", f"stream={tmp_path / 'stream.safetensors'}"
-    run = build(tmp_path, "pca", *places, layers=layers, force=True)
-    assert [layer.features for layer in run.layers] == [3, R + 1 + D, 6, 2]
-    alone = lib_graph.build(
-        module(), tmp_path / "pca", lib_graph.Options(basis="pca"), data=data(),
-        layers=[layers[0], "output"],
-    )  # fmt: skip
-    both = [load_file(each.path / "bases.safetensors")["input.rotation"] for each in (run, alone)]
-    assert torch.equal(*both)

@@ -230,6 +230,7 @@ def test_only_what_a_network_has(tmp_path):
     names = block_hooks(3, "model.h.{}", "ln_1:in", "ln_2:in", "mlp:in", "model.ln_f:in", {})
     layers = {"ln1.2": "model.h.2.ln_1:in", "mine": "model.h.0.ln_2:in", "output": "output"}
     hooks = Hooks(names, centred=True)
+    assert hooks.part("model.h.1.ln_2:in") == "model.h.1.mlp:in"
     found = read(tmp_path)
     assert list(by_layer([(Wanted(tmp_path), found)], layers, hooks)) == ["ln1.2"]
     assert list(by_layer([(Wanted(tmp_path, "mine"), found)], layers, hooks)) == ["mine"]
@@ -263,7 +264,8 @@ def test_weights_that_transformer_lens_centred(tmp_path):
     ("hook", "at", "words"),
     [
         ("blocks.0.mlp.hook_in", "0.ln:in", r"layer 'x' is at 0\.ln:in"),
-        ("blocks.0.hook_resid_mid", "0.ln:in", "stands in for norm and MLP together"),
+        ("blocks.0.hook_resid_mid", "0.ln:in", None),  # norm and MLP together
+        ("blocks.0.hook_resid_pre", "0:in", "stands in for more than an MLP"),
         ("blocks.0.mlp.hook_in", "0.mlp:in", None),
         ("blocks.7.mlp.hook_in", "0.ln:in", None),  # not of this network, and asked for
     ],
@@ -272,7 +274,8 @@ def test_a_transcoder_goes_where_it_reads(hook, at, words, tmp_path):
     from lib_graph.dictionaries.fitting import Wanted, by_layer
     from lib_graph.dictionaries.hooks import Hooks
 
-    names = {"blocks.0.mlp.hook_in": ["0.mlp:in"], "blocks.0.hook_resid_mid": ["0.ln:in"]}
+    names = {"blocks.0.mlp.hook_in": ["0.mlp:in"], "blocks.0.hook_resid_mid": ["0.ln:in"],
+             "blocks.0.hook_resid_pre": ["0:in"]}  # fmt: skip
     place, _ = writers.saelens_skip(tmp_path)
     found = [replace(each, hook=hook) for each in read(place)]
     asked = [(Wanted(place, "x"), found)], {"x": at}, Hooks(names, centred=True)

@@ -6,7 +6,7 @@ import torch
 from lib_graph.cutting.cuts import cut
 from lib_graph.method.interactions import interaction_moments
 from lib_graph.method.jacobians import random_signs
-from lib_graph.method.per_sample import sample_squares
+from lib_graph.method.per_sample import position_strengths, sample_squares
 from lib_graph.method.rules import Rule
 from lib_graph.networks.modular_addition import LAYERS, kinds, split
 from tests.lib_graph.language_models import network, tokens
@@ -38,6 +38,9 @@ def test_squares_of_each_sample_are_those_of_the_definition(case):
         for x, alone in enumerate(one):
             f = alone.activations[section.source.index][0]
             A = brute(section, f, alone.constants, basis, following, RULE)[1:]
+            here = position_strengths(section, alone, basis, following, RULE, 3)[0]
+            expected = (A**2).sum(0) / alone.rows(section.source)
+            assert torch.allclose(here, expected, atol=1e-10 * float(expected.max()))
             signs = random_signs((A.shape[1],), x, section).double()
             probe = torch.stack([A[:, t] * signs[t] for t in range(A.shape[1])]).sum(0) ** 2
             exact = (A**2).sum(1)

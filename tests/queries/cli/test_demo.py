@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,9 @@ def test_every_command_that_the_demo_shows_prints_what_the_demo_prints(
     assert picture.read_text(encoding="utf-8").rstrip().endswith("</svg>")
     picture.unlink()
 
-    steps = shown.out.split("\n$ lib-graph ")[1:]
+    commands = re.findall(r"^(?:\$ |    -|  lib-graph ).*", shown.out, re.MULTILINE)
+    assert max(map(len, commands)) <= 80
+    steps = shown.out.replace(" \\\n    -", " -").split("\n$ lib-graph ")[1:]
     assert [step.split()[0] for step in steps] == [
         "build", "ingest", "paths", "circuit", "communities", "plot", "paths",
     ]  # fmt: skip
