@@ -36,7 +36,7 @@ def checked(function: F) -> F:
     """Return the function, which raises UsageError for an argument of another type.
 
     >>> @checked
-    ... def half(number: "float", times: "int | None" = None) -> float:
+    ... def half(number: float, times: int | None = None) -> float:
     ...     return number / 2
     >>> half(3)
     1.5

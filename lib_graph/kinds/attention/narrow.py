@@ -65,6 +65,8 @@ class NarrowAttention:
         q = self.query(c[:, self.outputs])
         q, k = (_heads(x, q.shape[-1] // heads) for x in (q, self.key(c)))
         q, k = self.positions.rotate(q, at[self.outputs]), self.positions.rotate(k, at)
+        if m == 0:  # nothing is read, and nothing tells how many heads that is of
+            return c.new_zeros(len(c), q.shape[2], 0)
         v = _heads(self.value(c), min(m, size))
         attend = self._plain if q.shape[2] * len(at) <= FEW else self._fused
         o = attend(q, self._for_all(k), self._for_all(v), self.visible(len(at)))

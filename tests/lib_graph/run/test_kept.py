@@ -28,8 +28,8 @@ from lib_graph.run.schema import DATA_FILES
 from lib_graph.run.writing import write_rows
 from lib_graph.support.progress import Silent
 from queries.cli.main import VERBS
-from tests.lib_graph.cli.test_ablate import FILE
 from tests.lib_graph.cli.test_build import lib_graph as command
+from tests.own_network import NETWORK
 from tests.synthetic import random_run
 
 NAMES = [kept.pattern.replace("*", "a-b") for kept in KEPT]
@@ -188,7 +188,7 @@ ELSEWHERE = {
 def test_every_verb_writes_what_is_registered_and_nothing_else(tmp_path, monkeypatch):
     assert {*IN_A_FOLDER, *ELSEWHERE} == set(VERBS)
     monkeypatch.chdir(tmp_path)
-    Path("net.py").write_text(FILE)
+    Path("net.py").write_text(NETWORK)
     layers = ["--layers", "input=0:in,hidden=2:in,output", "-q"]
     assert command("build", "net.py:make_model", "--out", "other", "--basis", "pca", *layers) == 0
     for verb, calls in IN_A_FOLDER.items():

@@ -27,10 +27,11 @@ DIFFERING = {
     "--against": {"help", "type", "metavar"},  # a run's folder; a run in a store
     "--count": {"help", "default"},
     "--data": {"help", "type", "metavar"},  # a folder of images; a function; either
-    "--delta": {"help", "default"},  # of a score; a share of it
+    "--delta": {"help", "default", "type", "metavar"},  # of a score; shares of it
     "--draws": {"help", "default"},  # of circuits; of samples
     "--format": {"help", "default"},  # of a place; of bases; of a graph or its rows
     "--json": {"help"},
+    "--k": {"help"},  # active features; the same of dictionaries among bases
     "--label": {"help", "metavar"},  # a column; a feature's
     "--layer": {"help"},
     "--layers": {"help"},
@@ -46,6 +47,7 @@ DIFFERING = {
     "--saved": {"help"},
     "--seed": {"help"},
     "--seeds": {"help", "default"},  # none unless a table is asked for; one
+    "--steps": {"help"},  # of a training; of dictionaries among bases
     "--tokens": {"default"},  # of a build; of a study, which makes several
     "--top": {"help"},
     "--write": {"help"},

@@ -18,8 +18,8 @@ from lib_graph.run import Run
 from lib_graph.run.circuit import CircuitFile
 from queries.service.held import Served
 from queries.service.jobs import Errand, Jobs, Work
-from tests.lib_graph.cli.test_ablate import FILE
 from tests.lib_graph.cli.test_build import lib_graph
+from tests.own_network import NETWORK
 from tests.queries.service.conftest import Api, asked
 
 pytestmark = pytest.mark.slow
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("jobs")
-    (folder / "net.py").write_text(FILE)
+    (folder / "net.py").write_text(NETWORK)
     model, out = f"{folder / 'net.py'}:make_model", str(folder / "my-run")
     assert lib_graph("build", model, "--out", out, "-q", "--layers", "input=0:in,2:in,output") == 0
     with open_store(folder / "graph.kgl") as store:

@@ -10,8 +10,8 @@ from playwright.sync_api import Page
 import queries
 from lib_graph.run import Run
 from tests.browsers import browser
-from tests.lib_graph.cli.test_ablate import FILE
 from tests.lib_graph.cli.test_build import lib_graph
+from tests.own_network import NETWORK
 from tests.queries.service.sites import Site, opened, serving, watched
 
 __all__ = ["browser"]
@@ -22,7 +22,7 @@ LONG = 90_000  # ms that a job may take on a busy machine
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("jobs")
-    (folder / "net.py").write_text(FILE)
+    (folder / "net.py").write_text(NETWORK)
     model, out = f"{folder / 'net.py'}:make_model", str(folder / "my-run")
     assert lib_graph("build", model, "--out", out, "-q", "--layers", "input=0:in,2:in,output") == 0
     with serving(folder, [Run.open(out)]) as served:
