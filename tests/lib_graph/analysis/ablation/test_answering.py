@@ -6,7 +6,7 @@ import torch
 from lib_graph.analysis.ablation import ablate_circuit, answering, answers_of
 from lib_graph.errors import UsageError
 from lib_graph.run.circuit import EFFECT
-from tests.lib_graph.analysis.ablation.test_ablation import (
+from tests.lib_graph.analysis.ablation.benches import (
     bench_of,
     brute,
     only,

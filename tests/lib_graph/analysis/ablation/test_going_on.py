@@ -19,7 +19,7 @@ from lib_graph.building import plan
 from lib_graph.data.evaluation import Evaluation, Metric
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.support.memory import _Watch
-from tests.lib_graph.analysis.ablation.test_ablation import two_positions, whole
+from tests.lib_graph.analysis.ablation.benches import two_positions, whole
 from tests.lib_graph.stopping import StoppedError
 
 

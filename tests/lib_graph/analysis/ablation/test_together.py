@@ -10,14 +10,9 @@ from lib_graph.analysis.ablation.masks import edges_of
 from lib_graph.analysis.ablation.together import nodes_score
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.support import defaults
-from tests.lib_graph.analysis.ablation.test_ablation import SUBJECTS, bench_of, in_batches
+from tests.lib_graph.analysis.ablation.benches import in_batches
 
 DELTAS = (0.02, 0.2)
-
-
-@pytest.fixture(scope="module", params=SUBJECTS)
-def bench(request, tmp_path_factory):
-    return bench_of(SUBJECTS[request.param](), tmp_path_factory.mktemp("run"))
 
 
 def score_of(bench, outputs):
