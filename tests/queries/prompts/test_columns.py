@@ -1,0 +1,43 @@
+"""The columns beside a store say of attribution graphs what the graph says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import queries
+from ingest.graph_loading import load_graphs
+from tests.prompts import random_graph
+from tests.queries.prompts.answers import assert_alike
+
+
+def test_the_columns_say_what_the_graph_says(tmp_path: Path) -> None:
+    list(load_graphs(random_graph(tmp_path / "graph.json"), tmp_path / "graph.kgl"))
+    asked = [
+        ("hubs", {}), ("label_flow", {"k": 1000}), ("layer_totals", {}), ("inhibiting", {}),
+        ("bottlenecks", {}), ("best_path_through", {}), ("weak_inputs", {}), ("dead_ends", {}),
+    ]  # fmt: skip
+    answers = []
+    for kept in (True, False):
+        if not kept:
+            (tmp_path / "graph.kgl.columns" / "index.json").unlink()
+        with queries.open_graph(tmp_path / "graph.kgl") as graph:
+            assert (graph.store.columns() is not None) == kept
+            middle = [graph.features(layer=layer).frame["id"].iloc[-1] for layer in ("3", "4")]
+            near = [("inputs_of", {}), ("outputs_of", {}), ("paths_through", {"k": 1000})]
+            ends = {"first": middle[0], "second": middle[1]}
+            about = [(name, {"feature": middle[0], **values}) for name, values in near]
+            every = [*asked, *about, ("shared_inputs", ends)]
+            found = [graph.query(name, **values).records() for name, values in every]
+            assert all(found[len(asked) :])
+            found += [[table.records() for table in graph.sections()]]
+            modules = graph.communities()
+            members = {each for module in modules.communities for each in module.members}
+            rows = graph.cypher("MATCH (f:Feature {run: $run}) RETURN f.id AS id, f.role AS role")
+            roles = {row["id"]: row["role"] for row in rows.records()}
+            assert members == {each for each, role in roles.items() if role != "error"}
+            assert len(members) < len(roles)
+            answers.append((found, modules.records()))
+    assert json.dumps(answers[0][1]) == json.dumps(answers[1][1])
+    for one, other in zip(answers[0][0], answers[1][0], strict=True):
+        assert_alike(one, other)
