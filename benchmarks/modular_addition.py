@@ -34,7 +34,7 @@ BUILDS = {
 }
 PROMISED = {
     "modular addition, float64: bases": 8.0,
-    "modular addition, float64: edges": 8.0,
+    "modular addition, float64: edges": 10.0,
     f"modular addition, {CUT_OFF}: bases": 30.0,
     f"modular addition, {CUT_OFF}: edges": 40.0,
 }

@@ -186,7 +186,7 @@ class HiddenUnits(Kind, ABC):
         """
         slopes, carried, _ = along[0][1]
         sources, targets = inward.shape[1], out.shape[1]
-        most = min(sources, max(question.chunk, HELD // (len(slopes) * targets)))
+        most = min(sources, max(1, HELD // (len(slopes) * targets)))
         if carried is not None or on_card(slopes.device):
             return None
         switching = Switching.of(slopes.flatten(1), most * targets)

@@ -8,7 +8,7 @@ which says at which of them something flows in (§11).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float
@@ -22,8 +22,11 @@ from lib_graph.method.network import Batch, Section
 from lib_graph.method.question import Question
 from lib_graph.method.readout import Readout
 from lib_graph.method.rules import Rule
+from lib_graph.support.devices import temporary
 
 __all__ = ["SampleSquares", "position_strengths", "sample_squares"]
+
+ELEMENTS = 1 << 22  # of attributions that a closed form, whose memory was planned, does not make
 
 Kept = list[tuple[Tensor, ...]]
 Keep = Callable[[Kept, Float[Tensor, "j n t r"]], None]
@@ -109,6 +112,11 @@ def _listened(section: Section, batch: Batch, question: Question, keep: Keep) ->
     if listening.complete(question.inverse.shape[0]):
         return listening.kept
     kept: Kept = []
+    each = (
+        batch.activations[section.target.index][..., 0].numel() * question.readout.rotation.shape[1]
+    )
+    most = max(1, temporary(question.f, ELEMENTS) // max(each, 1))
+    question = replace(question, chunk=min(question.chunk, most))
     for attributions in pushed(section, batch, question):
         keep(kept, question.readout.counting(attributions))
     return kept

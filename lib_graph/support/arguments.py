@@ -2,6 +2,8 @@
 
 The command line knows types by its options, the service by pydantic. A call from Python that gives
 a text for a number is told so in one line, as they are, instead of failing somewhere inside.
+Nothing is converted, and annotations are read as they are written: pydantic's `validate_call` would
+take the text '3' for a 3, and cannot resolve what is imported for type checkers alone.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ from lib_graph.data.text import Text
 from lib_graph.errors import UsageError
 from lib_graph.networks import Subject
 from lib_graph.run import Run
+from lib_graph.run.ablations import smallest_kept
 from lib_graph.run.answers import answered
 from lib_graph.run.kept import graph_of
 from lib_graph.support import defaults
@@ -219,7 +220,9 @@ def _modules(store: Path, run: Run, partitions: int, null: int, progress: Progre
                 rows.append(table.frame.assign(weights=weights, null=null))
         return pd.concat(rows, ignore_index=True)
 
-    origin = {**graph_of(run), "partitions": partitions, "null": null}
+    origin = {
+        **graph_of(run), "partitions": partitions, "null": null, "smallest_kept": smallest_kept(run)
+    }  # fmt: skip
     return answered(run.path / "modules.parquet", MODULES, origin, make)
 
 

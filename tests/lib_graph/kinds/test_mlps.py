@@ -142,6 +142,25 @@ def test_units_that_switch_are_taken_where_they_are_few():
         assert (one - other).norm() < 1e-13 * other.norm()
 
 
+def test_jacobians_of_all_rows_take_no_more_than_may_be_held(monkeypatch):
+    """However many sources are taken together: a plan looks at few rows, a batch has many."""
+    mlp, f = MLPS["without biases"](None), random(N, S, D, seed=6)
+    monkeypatch.setattr(switching, "SMALLEST", 0)
+    monkeypatch.setattr(switching, "AT_MOST", 1.0)
+    f[1, 0] = f[0, 1]
+    monkeypatch.setattr(hidden_units, "HELD", 2 * N * S * 3)
+    sizes, jacobians = [], switching.Switching.jacobians
+
+    def measured(*given):
+        found = jacobians(*given)
+        sizes.append(found.numel())
+        return found
+
+    monkeypatch.setattr(switching.Switching, "jacobians", measured)
+    check_interactions(mlp, f, RULES[0], 4)
+    assert sizes == [2 * N * S * 3] * 2
+
+
 def test_the_order_of_rows_lets_fewest_units_switch():
     slopes = (random(12, 9) > 0).double()
     with pytest.MonkeyPatch.context() as patch:

@@ -4,11 +4,13 @@ import pytest
 import torch
 
 from lib_graph.cutting.cuts import cut
+from lib_graph.method import per_sample
 from lib_graph.method.interactions import interaction_moments
 from lib_graph.method.jacobians import random_signs
 from lib_graph.method.per_sample import position_strengths, sample_squares
 from lib_graph.method.rules import Rule
 from lib_graph.networks.modular_addition import LAYERS, kinds, split
+from lib_graph.support.memory import peak_bytes
 from tests.lib_graph.language_models import network, tokens
 from tests.lib_graph.method.test_interactions import brute
 from tests.lib_graph.nets import CONFIG, random_basis, stacked_network, transformer
@@ -49,6 +51,21 @@ def test_squares_of_each_sample_are_those_of_the_definition(case):
         moments = interaction_moments(section, batch, basis, following, RULE, 3)
         total = found.exact.sum(0) / batch.rows(section.source)
         assert torch.allclose(total, moments.strength, rtol=1e-9)
+
+
+@pytest.mark.slow
+def test_attributions_to_a_vocabulary_take_little_memory(monkeypatch):
+    """The section into the logits has a closed form that makes none, by which memory is planned."""
+    whole, inputs = network("gpt_neo")[1], tokens(1)
+    batch, section = whole.run(inputs), whole.sections[-1]
+    ends = random_basis(section.source.width, 8), random_basis(section.target.width, 5)
+    found, peaks = [], []
+    for elements in (1, 1 << 22):
+        monkeypatch.setattr(per_sample, "ELEMENTS", elements)
+        compute = lambda: found.append(position_strengths(section, batch, *ends, RULE, 8))  # noqa: E731
+        peaks.append(peak_bytes(compute))
+    assert torch.allclose(*found, rtol=1e-12)
+    assert peaks[0] < peaks[1] / 2
 
 
 def test_signs_are_even_and_follow_from_sample_and_section():

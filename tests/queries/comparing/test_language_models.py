@@ -24,6 +24,7 @@ from lib_graph.data.text import Text
 from lib_graph.errors import ConflictError, ModelError, NotFoundError, UsageError
 from lib_graph.networks import load_subject, shipped_model
 from lib_graph.run import Run
+from lib_graph.run.ablations import smallest_kept
 from queries.comparing.language_models import Budget, Lessons, Study, study, write_study
 from queries.comparing.runs import compare_runs
 from queries.pictures.study import PICTURES
@@ -271,6 +272,26 @@ def test_what_is_there_is_not_made_again(given: Arguments, found: Study) -> None
         f"[{n}/5]" for n in (*[1] * 6, *[2, 3] * 6, *[4] * 4, *[5] * 4)
     ]
     assert "[2/5] Are the interactions sparser, and would one probe" in asked[6]
+
+
+def test_modules_are_found_anew_where_masks_are_of_another_share(
+    given: Arguments, found: Study, tmp_path: Path
+) -> None:
+    """The ε of logarithmic weights is that of the masks, which are of the first δ."""
+    shutil.copytree(given["out"] / "tiny-lib", tmp_path / "tiny-lib")
+    shutil.copytree(given["out"] / "tiny-pca", tmp_path / "tiny-pca")
+    run = Run.open(tmp_path / "tiny-lib")
+    before = smallest_kept(run)
+    budget = Budget(DELTAS[::-1], answers=55, draws=20)
+    again = study(**{**given, "out": tmp_path, "bases": ["pca", "lib"], "budget": budget})
+    assert smallest_kept(run) != before
+    log = again.modules.query("basis == 'lib' and weights == 'log'")
+    graph = queries.open_graph(tmp_path / "lib-graph.kgl", run.id)
+    table = graph.module_table(weights="log", resolutions=[1.0], seeds=2, null=2)
+    assert log["modularity"].item() == table.frame["modularity"].item()
+    assert log["modularity"].item() != (
+        found.modules.query("basis == 'lib' and weights == 'log'")["modularity"].item()
+    )
 
 
 def test_results_are_written_with_pictures_and_read_again(tmp_path: Path, found: Study) -> None:
