@@ -43,7 +43,8 @@ class FewPositions:
     def suit(here: AttentionPass, sources: int) -> bool:
         """Return whether that takes half as many products or fewer, for so many sources at once.
 
-        What is written may take twice as much memory as the attributions of these sources.
+        What is written may take twice as much memory as the attributions of these sources, at
+        each node of a path.
         """
         heads, _, positions, size = here.k.shape
         terms = heads * positions + (0 if here.norm is None else positions)
