@@ -239,7 +239,8 @@ def _edges_required(
 
     A run may also have been ablated beside another one (`--against`); its own ablations count more.
     """
-    tables = [(graph.run.id, found) for graph in graphs if (found := graph.ablations()) is not None]
+    asked = [(graph.run.id, graph.ablations()) for graph in graphs]
+    tables = [(run, ablations) for run, ablations in asked if ablations is not None]
     found: dict[tuple[str, str], int] = {}
     for own in (True, False):
         for run, ablations in tables:
