@@ -76,6 +76,7 @@ def read_bases(path: str | Path) -> dict[str, Basis]:
     `pca_eigenvalues` and `importance`. Raises RunError if the file is missing, damaged, or its
     tensors do not fit each other.
     """
+    path = Path(path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
