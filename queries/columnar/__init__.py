@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STORE_TWINS", "TWINS", "StoreTwin", "Twin", "strongest_paths"]
 
-Twin = Callable[..., "pd.DataFrame"]
+Twin = Callable[..., "pd.DataFrame | None"]
 StoreTwin = Callable[..., "pd.DataFrame | None"]
 
 TWINS: Mapping[str, Twin] = {
@@ -29,7 +29,7 @@ TWINS: Mapping[str, Twin] = {
         for name in module.__all__
     },
 }
-"""Name of a text, as `read_text` takes it -> its twin"""
+"""Name of a text, as `read_text` takes it -> its twin, which is None where it lacks a column"""
 
 STORE_TWINS: Mapping[str, StoreTwin] = {
     "library/graphs_with": graphs_with,

@@ -31,10 +31,13 @@ __all__ = [
     "layer_features",
     "layers",
     "prompt_nodes",
+    "run_ablations",
+    "run_manifest",
     "section_interactions",
     "section_strengths",
     "section_totals",
     "shares_into",
+    "smallest_kept",
 ]
 
 FEATURES = ["id", "layer", "layer_index", "index", "role", "importance", "variance", "label"]
@@ -46,6 +49,26 @@ NUMBERS = ("strength", "stderr", "effect", "share")
 def layers(columns: Columns) -> pd.DataFrame:
     """Twin of layers.cypher."""
     return pd.DataFrame(list(columns.layers), columns=["index", "name", "width", "features"])
+
+
+def run_manifest(columns: Columns) -> pd.DataFrame | None:
+    """Twin of run_manifest.cypher; None where it is not kept."""
+    said = columns.said
+    return None if said is None else pd.DataFrame({"manifest": [said["manifest"]]})
+
+
+def run_ablations(columns: Columns) -> pd.DataFrame | None:
+    """Twin of run_ablations.cypher; None where they are not kept."""
+    said = columns.said
+    return None if said is None else pd.DataFrame({"ablations": [said["ablations"]]})
+
+
+def smallest_kept(columns: Columns) -> pd.DataFrame | None:
+    """Twin of smallest_kept.cypher; None where it is not kept."""
+    said = columns.said
+    if said is None:
+        return None
+    return pd.DataFrame(said["smallest_kept"], columns=["layer", "smallest_kept"])
 
 
 def layer_features(columns: Columns, *, layer: int) -> pd.DataFrame:
