@@ -6,7 +6,7 @@ whether that means something.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -94,11 +94,11 @@ def unusual_interactions(
         return None
 
     def key(rows: SomeInteractions) -> tuple[Floats, ...]:
-        ratio = rows["strength"] / rows["other_strength"]
+        ratio = _ratio(rows)
         return np.where(np.isnan(ratio), UNKNOWN, ratio), rows["strength"]
 
     found = beside.first(_strong(beside.run, min_share, min_importance), key, limit)
-    found = found.with_values(ratio=found["strength"] / found["other_strength"])
+    found = found.with_values(ratio=_ratio(found))
     return interaction_frame(
         beside.run, found,
         "source target strength other_strength ratio share other_share source_label target_label",
@@ -115,9 +115,7 @@ def input_uses(
     if beside is None:
         return None
     found = beside.first(_strong(beside.run, min_share, min_importance), _more, k)
-    found = found.with_values(
-        factor=found["strength"] / found["other_strength"], base_share=_known(found, "other_share")
-    )
+    found = found.with_values(factor=_ratio(found), base_share=_known(found, "other_share"))
     return interaction_frame(beside.run, found, OF_BASE)
 
 
@@ -132,7 +130,7 @@ def input_ignores(
         return None
     found = beside.first(_strong(beside.run, min_share, min_importance), _more, k)
     found = found.with_values(
-        factor=found["strength"] / found["other_strength"], base_share=found["share"],
+        factor=_ratio(found), base_share=found["share"],
         share=_known(found, "other_share"), strength=_known(found, "other_strength"),
     )  # fmt: skip
     places = _places(beside.run)
@@ -219,6 +217,13 @@ def _known(rows: SomeInteractions, name: str) -> Floats:
     return np.nan_to_num(rows[name])
 
 
+def _ratio(rows: SomeInteractions) -> Floats:
+    """Return the strength over that in the other run, NaN where it has none."""
+    with np.errstate(over="ignore"):
+        ratio: Floats = rows["strength"] / rows["other_strength"]
+    return ratio
+
+
 def _more(rows: SomeInteractions) -> tuple[Floats, ...]:
     return (rows["share"] - _known(rows, "other_share"),)
 
@@ -240,6 +245,6 @@ def _changes(beside: _Beside, rows: SomeInteractions) -> pd.DataFrame:
 
 
 def _first(columns: Columns, rows: SomeInteractions, key: Key, k: int) -> SomeInteractions:
-    falling: Iterable[Floats] = (-each for each in reversed(key(rows)))
-    order = np.lexsort((columns.rank[rows.target], columns.rank[rows.source], *falling))
+    by = [-each for each in reversed(key(rows))]
+    order = np.lexsort((columns.rank[rows.target], columns.rank[rows.source], *by))
     return rows.take(order[:k])

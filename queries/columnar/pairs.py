@@ -67,7 +67,8 @@ class _Rows:
             own = by_row[ends[one] : ends[one + 1]]
             size = self.begin[self.column[own] + 1] - own - 1  # rows after it in the same column
             at = np.repeat(own + 1 - np.cumsum(size) + size, size) + np.arange(size.sum())
-            cosine = np.bincount(self.row[at], self.root[at] * np.repeat(self.root[own], size))
+            product = self.root[at] * np.repeat(self.root[own], size)
+            cosine = np.bincount(self.row[at], product).astype(np.float64)
             common = np.bincount(self.row[at])
             others = np.flatnonzero(common)
             best = best.with_more(
