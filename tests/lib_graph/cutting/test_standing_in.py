@@ -127,7 +127,7 @@ def across(reach):
 @pytest.mark.parametrize("reach", [1, 2, 3])
 def test_features_are_carried_to_the_parts_that_they_write_to(reach, layers):
     """The whole module's result, and its derivative where every error is held."""
-    told, net, x = across(reach), Blocks(), drawn(2, D, seed=7).requires_grad_()
+    told, net, x = across(reach), Blocks().requires_grad_(), drawn(2, D, seed=7).requires_grad_()
     found, points = with_stand_ins(net, layers, told, POINTS)
     assert points == {name: f"parts.{i}.features:out" for i, name in enumerate(NAMES)}
     assert torch.allclose(found(x), net(x), rtol=1e-13)
@@ -145,6 +145,8 @@ def test_features_are_carried_to_the_parts_that_they_write_to(reach, layers):
     (truth,) = torch.autograd.grad((at * t).sum(), x)
     assert torch.allclose(torch.autograd.grad((found(x) * t).sum(), x)[0], truth, rtol=1e-12)
     assert not any(isinstance(each, StandIn) for each in net.modules())
+    assert all(weight.requires_grad for weight in net.parameters())
+    assert sum(not weight.requires_grad for weight in found.parameters()) == 3 * 5
 
 
 def test_parts_that_run_in_another_order_are_refused():
@@ -152,6 +154,9 @@ def test_parts_that_run_in_another_order_are_refused():
     turned, _ = with_stand_ins(Blocks((1, 0, 2)), POINTS, across(2), POINTS)
     with pytest.raises(UsageError, match="layer 'b' runs before that at layer 'a', or more than"):
         turned(x)
+    again, _ = with_stand_ins(Blocks(twice=True), POINTS, across(2), POINTS)
+    with pytest.raises(UsageError, match="layer 'c' runs before that at layer 'b', or more than"):
+        again(x)
     twice, _ = with_stand_ins(Blocks(twice=True), IN_FRONT, across(1), POINTS)
     with pytest.raises(UsageError, match="layer 'c' runs before its norm, or more than once"):
         twice(x)
