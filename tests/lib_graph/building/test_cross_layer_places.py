@@ -58,6 +58,10 @@ def test_what_cannot_be_handed_on_is_refused(tmp_path):
         lib_graph.build(module(), tmp_path / "run", options, data=data(), layers=layers)
     assert not (tmp_path / "run").exists()
     first, second = read_dictionaries(folder)[:2]
+    with pytest.raises(UsageError, match="Layer 'middle' lies between 'a' and 'b'"):
+        aligned({"a": first, "b": second}, ["a", "middle", "b", "output"])
+    with pytest.raises(UsageError, match=r"'a' of blocks\.0.*'b' of blocks\.0.*in the order of"):
+        aligned({"a": first, "b": first}, ["a", "b"])
     alone = replace(second, holds=replace(second.holds, place=None))
     with pytest.raises(UsageError, match="stand beside others, which they do not write to"):
         aligned({"a": first, "b": alone}, ["a", "b"])
