@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from lib_graph.run import Run
     from lib_graph.support.progress import Progress
 
-__all__ = ["Command", "Settings", "command", "progress", "say_folder", "say_run"]
+__all__ = ["Command", "Settings", "command", "in_own_process", "progress", "say_folder", "say_run"]
 
 
 class Settings:
-    """What -q, -v and --debug ask for; one per invocation, on `Context.obj`."""
+    """What -q, -v and --debug ask for; one per invocation, on `Context.obj`.
 
+    `own_process` says that nothing else runs in this process, or will.
+    """
+
+    own_process = False
     quiet = False
     verbose = False
     debug = False
@@ -76,6 +80,11 @@ def say_run(id: str, name: str, base: str | None = None) -> None:
 def say_folder(run: Run) -> None:
     """Say on stderr, as `say_run` does, which run folder an answer is of."""
     say_run(run.id, run.manifest.name, run.manifest.base)
+
+
+def in_own_process() -> bool:
+    """Return whether nothing but this invocation runs in this process, or will."""
+    return _settings().own_process
 
 
 def _settings() -> Settings:

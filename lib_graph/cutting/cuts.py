@@ -32,7 +32,8 @@ from lib_graph.cutting.points import is_variance
 from lib_graph.cutting.recognising import recognise
 from lib_graph.cutting.selfcheck import check, declared
 from lib_graph.cutting.survey import surveyed
-from lib_graph.cutting.tracing import TracedModule, trace
+from lib_graph.cutting.traced import TracedModule
+from lib_graph.cutting.tracing import trace
 from lib_graph.errors import ModelError
 from lib_graph.method.kind import Kind
 from lib_graph.method.network import Constants, Layer, Network, Section
