@@ -1,6 +1,6 @@
 """A network of sections out of any module, which is traced and never changed.
 
-`torch.export` turns the module into a graph of tensor operations. A layer is named by a point,
+Tracing turns the module into a graph of tensor operations. A layer is named by a point,
 `module.path:in` or `module.path:out`, or `output` for the module's own result. Other tensors may
 bypass a point (a skip connection); those that cross a layer are found by a minimum cut of the
 graph, weighted by size, between what the point needs and what needs the point. A section is then
