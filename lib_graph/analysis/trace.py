@@ -30,12 +30,14 @@ from lib_graph.run.schema import UNFINISHED
 from lib_graph.run.traced import LayerFlow
 from lib_graph.run.writing import write_features, write_interactions, write_manifest
 from lib_graph.support import defaults
+from lib_graph.support.arguments import checked
 from lib_graph.support.files import locked
 from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["trace"]
 
 
+@checked
 def trace(
     run: Run,
     out: str | Path,

@@ -30,6 +30,7 @@ from lib_graph.run.config import BuildConfig
 from lib_graph.run.kept import clear, finished
 from lib_graph.run.writing import write_manifest
 from lib_graph.support import defaults
+from lib_graph.support.arguments import checked
 from lib_graph.support.devices import device_named, on_card
 from lib_graph.support.files import locked
 from lib_graph.support.memory import format_bytes
@@ -39,6 +40,7 @@ from lib_graph.support.progress import USUAL, Progress
 __all__ = ["build"]
 
 
+@checked
 def build(
     model: Subject | nn.Module | str | Path,
     out: str | Path,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lib_graph.run import Run
-from lib_graph.support.sparsity import Floats
+from lib_graph.support.sparsity import Floats, mean_known
 from lib_graph.support.tables import Record
 from queries.comparing.sparsity import section_sparsity
 
@@ -52,7 +52,7 @@ def rebuilt_rows(
                     "features": float(np.mean(list(counts.values()))),
                     "explained": float(np.mean([known[x][n - 1] for x, n in counts.items()])),
                     **{measure: float(found[measure].mean()) for measure in MEASURES},
-                    "ratio": float(np.exp(np.nanmean(ratios))),
+                    "ratio": float(np.exp(mean_known(ratios))),
                 }
             )
     return pd.DataFrame(rows, columns=list(REBUILT))

@@ -14,7 +14,14 @@ import numpy as np
 import pandas as pd
 
 from lib_graph.analysis.measuring.strengths import SectionStrengths
-from lib_graph.support.sparsity import Floats, count_carrying, effective, gini, hoyer
+from lib_graph.support.sparsity import (
+    Floats,
+    count_carrying,
+    effective,
+    gini,
+    hoyer,
+    mean_known,
+)
 
 __all__ = ["MEASURES", "drawn", "measured_sections", "probe_error", "section_measures"]
 
@@ -48,8 +55,8 @@ def section_measures(strengths: Floats) -> Mapping[str, Floats]:
         "gini": gini(pairs),
         "hoyer": hoyer(pairs),
         "effective": effective(pairs),
-        "sources_90": np.nanmean(count_carrying(into, 0.90), -1),
-        "sources": np.nanmean(effective(into), -1),
+        "sources_90": mean_known(count_carrying(into, 0.90)),
+        "sources": mean_known(effective(into)),
     }
 
 
@@ -80,7 +87,12 @@ def _measured(squares: Floats, positions: Any, weights: Floats) -> dict[str, Flo
 
 
 def probe_error(section: SectionStrengths) -> float:
-    """Return the median relative error of one probe a sample, over the edges that carry 90 %."""
+    """Return the median relative error of one probe a sample, over the edges that carry 90 %.
+
+    NaN of a section in which nothing flows.
+    """
     exact, probed = section.exact.sum(0).ravel(), section.probed.sum(0).ravel()
+    if not exact.any():
+        return float("nan")
     order = np.argsort(-exact, kind="stable")[: int(count_carrying(exact, 0.90))]
     return float(np.median(np.abs(probed[order] / exact[order] - 1)))
