@@ -137,15 +137,16 @@ def _sliced(to: Writer, x: Tensor, axis: int, part: slice) -> Tensor:
     return to.call(aten.slice.Tensor, x, axis, start, end, part.step or 1)
 
 
+_tensor: Any = torch.Tensor
+
 ABOUT = {
-    torch.Tensor.__len__, torch.Tensor.device.__get__, torch.Tensor.dim, torch.Tensor.dtype.__get__,
-    torch.Tensor.is_complex, torch.Tensor.is_floating_point, torch.Tensor.ndim.__get__,
-    torch.Tensor.requires_grad.__get__, torch.Tensor._is_view, torch.is_complex,
-    torch.is_floating_point, torch._C._set_grad_enabled,
+    _tensor.__len__, _tensor.device.__get__, _tensor.dim, _tensor.dtype.__get__, _tensor.is_complex,
+    _tensor.is_floating_point, _tensor.ndim.__get__, _tensor.requires_grad.__get__,
+    _tensor._is_view, torch.is_complex, torch.is_floating_point, torch._C._set_grad_enabled,
 }  # fmt: skip
 """What says something of a tensor that does not follow from its numbers"""
 
-LENGTHS = {torch.Tensor.shape.__get__, torch.Tensor.size}
+LENGTHS = {_tensor.shape.__get__, _tensor.size}
 
 OPERATIONS: dict[Any, Rule] = {
     functional.embedding: _embedding,

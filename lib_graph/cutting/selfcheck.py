@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -95,10 +95,7 @@ def _check_modes(network: Network, inputs: tuple[Tensor, ...]) -> float:
     worst = 0.0
     for section in network.sections:
         f = batch.activations[section.source.index]
-
-        def of(z: Tensor, section: Section = section) -> Tensor:
-            return section(z, batch.constants)
-
+        of = _function(section, batch)
         t, v = _random_like(f), _random_like(batch.activations[section.target.index])
         try:
             forth = derivative(of, (f,), (t,)) * v
@@ -145,7 +142,7 @@ def _check_derivative(
     gradient = v
     for section in reversed(network.sections):
         f = batch.activations[section.source.index]
-        gradient = pulled_back(lambda z, s=section: s(z, batch.constants), f, gradient)
+        gradient = pulled_back(_function(section, batch), f, gradient)
     found = network.layers[0].unpack(gradient)[0]
     error = relative_error(found, truth)
     if not truth.abs().max() > 0:
@@ -252,8 +249,7 @@ def _from_value(section: Section, batch: Batch) -> Iterator[float]:
     """
     f, kind = batch.activations[section.source.index], section.kind
 
-    def computed(z: Tensor) -> Tensor:
-        return section(z, batch.constants)
+    computed = _function(section, batch)
 
     def told(z: Tensor) -> Tensor:
         value = kind(z)
@@ -290,9 +286,14 @@ def _between_positions(section: Section, batch: Batch) -> Iterator[float]:
         for value in (0, 1):
             chosen = (numbers >> digit) & 1 == value
             seed = _random_like(result) * chosen[:, None]
-            gradient = pulled_back(lambda z: section(z, batch.constants), f, seed)
+            gradient = pulled_back(_function(section, batch), f, seed)
             elsewhere = (gradient * ~chosen[:, None]).abs().max()
             yield float(elsewhere / gradient.abs().max().clamp_min(1e-30))
+
+
+def _function(section: Section, batch: Batch) -> Callable[[Tensor], Tensor]:
+    """Return a section as a function of activations alone."""
+    return lambda z: section(z, batch.constants)
 
 
 def _random_like(x: Tensor) -> Tensor:
