@@ -61,7 +61,11 @@ def trace(
 def exported(
     module: nn.Module, inputs: tuple[Tensor, ...], wanted: Sequence[str], course: Course
 ) -> TracedModule:
-    """Return the graph of a module as `trace` does, by `torch.export`. Raises what `trace` does."""
+    """Return the graph of a module as `trace` does, by `torch.export`.
+
+    Raises UsageError for a point that this input does not reach, UntraceableError if the module
+    cannot be traced.
+    """
     auto = torch.export.Dim.AUTO
     dynamic = (tuple(dict.fromkeys(range(x.ndim), auto) for x in inputs),)
     whole = Followed(fresh(module), course)
