@@ -15,7 +15,8 @@ from typing import IO, Any
 from lib_graph.errors import ConflictError, UsageError
 
 __all__ = [
-    "check_new", "file_sha256", "json_sha256", "locked", "whole_file", "whole_folder", "write_json",
+    "check_folder", "check_new", "file_sha256", "json_sha256", "locked", "whole_file",
+    "whole_folder", "write_json",
 ]  # fmt: skip
 
 
@@ -54,6 +55,12 @@ def check_new(folder: Path) -> None:
         return
     if folder.exists():
         raise ConflictError(f"{str(folder)!r} exists and is not empty. Choose another --out.")
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ConflictError if there is a file where `folder` is to be."""
+    if folder.exists() and not folder.is_dir():
+        raise ConflictError(f"{str(folder)!r} is a file, not a folder. Choose another folder.")
 
 
 @contextmanager
@@ -115,8 +122,7 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises ConflictError if another process holds it, or if it is a file.
     """
-    if folder.exists() and not folder.is_dir():
-        raise ConflictError(f"{str(folder)!r} is a file, not a folder. Choose another folder.")
+    check_folder(folder)
     made = not folder.exists()
     lock = folder / ".lock"
     with _held(lock):
