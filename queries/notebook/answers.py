@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from queries.circuits.circuit import Circuit
+    from queries.circuits.compared import Comparison
     from queries.circuits.paths import Paths
-    from queries.circuits.saved import Comparison
     from queries.comparing.runs import RunComparison
     from queries.graph import Graph
     from queries.modules.communities import Communities

@@ -15,8 +15,8 @@ from queries.views.scores import scores_line
 
 if TYPE_CHECKING:
     from queries.circuits.circuit import Circuit
+    from queries.circuits.compared import Comparison
     from queries.circuits.paths import Path, Paths
-    from queries.circuits.saved import Comparison
 
 __all__ = [
     "answer_view",

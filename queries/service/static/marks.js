@@ -18,9 +18,10 @@ export const visible = (token) => token.replace(/\n/g, "âŽ").replace(/\t/g, "â‡
 
 export function names(pen, graph, inks) {
   for (const column of graph.columns) {
-    const { name, count, layer } = column;
+    const { name, count, layer, hidden } = column;
     pen.text(name.x, name.y, graph.upright ? cut(layer.name, 7) : layer.name, inks.ink, 12, name.anchor);
     if (count) pen.text(name.x, count.y, `${countOf(column)}${count.joint}${layer.features}`, inks.soft, count.size, name.anchor);
+    if (count && hidden >= 0.0005) pen.text(name.x, count.y + count.size + 3, `${hidden < 0.01 ? "<\u00a01" : Math.round(100 * hidden)}\u00a0%${count.word}`, inks.soft, count.size, name.anchor);
   }
   const narrow = graph.tokens.some(({ words, wide }) => 7 * visible(words).length > wide);
   graph.tokens.forEach(({ x, wide, words }, at) => {

@@ -91,7 +91,7 @@ def test_the_counts_say_what_each_share_keeps(graph, limit):
 
 
 def test_a_share_keeps_what_begins_below_it() -> None:
-    ranked = Ranked("0" * 12, pd.DataFrame({"kept_at": [0.0, 0.25, 0.5]}), 0.75, 4, 5, 1)
+    ranked = Ranked("0" * 12, pd.DataFrame({"kept_at": [0.0, 0.25, 0.5]}), 0.75, 4, 5, 1, {0: 2.0})
     counts = ranked.counts()
     assert [counts[at] for at in (0, 1, 25, 26, 50, 51, 75, 76)] == [0, 1, 1, 2, 2, 3, 3, None]
 

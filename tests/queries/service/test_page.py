@@ -117,6 +117,11 @@ def test_a_pinned_set_is_undone_saved_and_comes_back_by_its_address(page, site):
     page.click("#pinned form button:has-text('Save')")
     page.wait_for_selector("#saved td:has-text('mine')")
     assert site.graph.circuits.load("mine").pairs() == circuit.pairs()
+    page.click("#saved .rename")
+    page.fill("#saved input", "still mine")
+    page.press("#saved input", "Enter")
+    page.wait_for_selector("#saved button:text-is('still mine')")
+    assert site.graph.circuits.load("still mine").pairs() == circuit.pairs()
     page.click("#ask-score")  # of a network that is not there: the job fails, and says why
     page.wait_for_selector("#score:has-text('Error: ')", timeout=60_000)
     with page.expect_download() as download:
