@@ -113,7 +113,9 @@ def test_the_layers_that_are_listed_can_be_built(file, tmp_path, capsys):
         "3:in": [2], "3:out": [2], "output": [2],
     }  # fmt: skip
     assert lib_graph("layers", model) == 0
-    assert capsys.readouterr().out.splitlines()[2].split() == ["0:out", "[6]"]
+    said = capsys.readouterr()
+    assert said.out.splitlines()[2].split() == ["0:out", "[6]"]
+    assert said.err.startswith("loading the model: ")
     out = tmp_path / "run"
     assert lib_graph("build", model, "--out", str(out), "--layers", "x=0:in,2:in,output", "-q") == 0
     run = Run.open(out)
