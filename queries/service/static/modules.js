@@ -28,7 +28,7 @@ export function showModules(page) {
   if (!answer) { panel.textContent = "…"; return; }
   const { communities, method, modularity } = answer.data;
   const rows = communities.map((each) => row(each, page.graph.colours[each.index]));
-  const head = element("tr", {}, ...["", "no.", "features", "layers", "of Q", "labels", ""].map((name) => element("th", {}, name)));
+  const head = element("tr", {}, ...["", "no.", "size", "layers", "of Q", "labels", ""].map((name) => element("th", {}, name)));
   panel.replaceChildren(
     element("p", { class: "soft" }, `${communities.length} modules by ${method}: modularity Q ${number(modularity)}, of which each adds a part. Grey is all beyond the colours that can be told apart.`),
     element("div", { class: "row" }, resolution(), ...buttons(communities)),
@@ -55,7 +55,7 @@ function buttons(communities) {
 function row(each, colour) {
   const swatch = element("span", { class: "swatch" });
   swatch.style.background = colour;
-  const labels = each.labels.slice(0, 3).filter((_, i) => each.label_shares[i] >= 0.01).map((label, i) => `${label} ${percent(each.label_shares[i])}`).join(", ");
+  const labels = each.labels.slice(0, 3).filter((_, i) => each.label_shares[i] >= 0.01).map((label, i) => `${label}\u00a0${percent(each.label_shares[i])}`).join(", ");
   const alone = state.module === each.index, folded = state.folded.includes(`module:${each.index}`);
   const isolate = element("button", { class: "alone", "aria-pressed": String(alone), "aria-label": `Module ${each.index} alone`, onclick: () => change({ module: alone ? 0 : each.index }) }, alone ? "all" : "alone");
   const fold = element("button", { class: "fold", "aria-pressed": String(folded), "aria-label": `Fold module ${each.index}`, onclick: () => toggleFold(`module:${each.index}`) }, folded ? "unfold" : "fold");
