@@ -20,6 +20,7 @@ __all__ = [
     "Command",
     "Settings",
     "command",
+    "in_own_process",
     "progress",
     "say_folder",
     "say_run",
@@ -32,8 +33,12 @@ HEAVY = "torch"
 
 
 class Settings:
-    """What -q, -v and --debug ask for; one per invocation, on `Context.obj`."""
+    """What -q, -v and --debug ask for; one per invocation, on `Context.obj`.
 
+    `own_process` says that nothing else runs in this process, or will.
+    """
+
+    own_process = False
     quiet = False
     verbose = False
     debug = False
@@ -130,6 +135,11 @@ def say_run(id: str, name: str, base: str | None = None) -> None:
 def say_folder(run: Run) -> None:
     """Say on stderr, as `say_run` does, which run folder an answer is of."""
     say_run(run.id, run.manifest.name, run.manifest.base)
+
+
+def in_own_process() -> bool:
+    """Return whether nothing but this invocation runs in this process, or will."""
+    return _settings().own_process
 
 
 def _settings() -> Settings:

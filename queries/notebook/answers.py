@@ -101,7 +101,7 @@ def paths_display(paths: Paths) -> Display:
     about = f"the {counted(len(paths), 'strongest path')}" if len(paths) else "no path"
     if query:
         about += f" from {query['source']} to {query['target']}"
-    view = paths_view(paths)
+    view = paths_view(paths, whole="to_pandas() has all", freely="distinct=0 ends that")
     bars = {"strength": [Bar(path.strength) for path in paths.paths]}
     if run := _run_of(paths.statements):
         about += f", run {run}"

@@ -181,6 +181,11 @@ def test_weights_of_an_ablation(store: GraphStore, tmp_path: Path) -> None:
         write_communities(store, each)
     (stored,) = store.execute("MATCH (c:Community) RETURN count(*) AS n")
     assert stored["n"] == len(found) + len(other)
+    others = kept[kept["source_layer"] != "layer/1"]  # as 'ablate --layers … --replace' leaves
+    write_rows(run.path / KEPT, MASKS, [others], graph_of(run))
+    assert [ingest.load(run, store).outcome for _ in range(2)] == ["updated", "unchanged"]
+    with pytest.raises(UsageError, match=r"no edge ablations of layer/1\."):
+        queries.open_graph(store).communities(weights="log")
 
 
 @pytest.mark.slow
