@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from lib_graph.support.tables import Record, records_of
+from queries.comparing.agreement import AGREEMENT
+from queries.comparing.intervals import basic_interval, ratio_interval
 
 __all__ = [
     "Answers",
     "Study",
+    "agreement_table",
     "contrast_rows",
     "level_rows",
     "module_rows",
@@ -21,7 +23,6 @@ __all__ = [
 ]
 
 DIFFERENCES = ("gini", "hoyer", "auc")  # measures between 0 and 1: their ratios say little
-INTERVAL = (2.5, 97.5)  # percentiles of the draws
 
 Answers = dict[str, pd.DataFrame]
 """By basis."""
@@ -40,6 +41,8 @@ class Study:
         with what a random mask of the size scores.
     modules: modularity beside that of so many graphs without modules (`null`), and its stability
         over seeds.
+    agreement: how well modules follow heads and positions, beside parts dealt out anew
+        (`queries.comparing.agreement`).
     predicted: how well words predict features, means over features and layers.
     seeds: of what follows from a seed, mean and deviation over seeds.
 
@@ -52,6 +55,7 @@ class Study:
     rebuilt: pd.DataFrame
     required: pd.DataFrame
     modules: pd.DataFrame
+    agreement: pd.DataFrame
     predicted: pd.DataFrame
     seeds: pd.DataFrame
 
@@ -74,7 +78,9 @@ def level_rows(network: str, answers: Answers) -> pd.DataFrame:
     rows = []
     for basis, frame in answers.items():
         for key, draws in _by_measure(frame):
-            rows.append({"network": network, "basis": basis, **key, **_interval(draws.mean(1))})
+            rows.append(
+                {"network": network, "basis": basis, **key, **basic_interval(draws.mean(1))}
+            )
     return pd.DataFrame(rows)
 
 
@@ -93,11 +99,10 @@ def contrast_rows(network: str, answers: Answers, base: str) -> pd.DataFrame:
                 continue
             if key["measure"] in DIFFERENCES:
                 how, layers = "difference", draws - other
-                found = _interval(layers.mean(1))
+                found = basic_interval(layers.mean(1))
             else:
                 how, layers = "ratio", draws / other
-                logs = _interval(np.log(layers).mean(1))
-                found = {name: None if x is None else np.exp(x) for name, x in logs.items()}
+                found = ratio_interval(layers)
             ends = {"least": float(layers[0].min()), "most": float(layers[0].max())}
             rows.append({"network": network, "basis": basis, **key, "as": how, **found, **ends})
     return pd.DataFrame(rows)
@@ -112,19 +117,6 @@ def _by_measure(frame: pd.DataFrame) -> list[tuple[dict[str, str], Any]]:
         table = rows.pivot(index="draw", columns="layer", values="value").sort_index()
         found.append(({"measure": str(measure), "how": str(how)}, table.to_numpy()))
     return found
-
-
-def _interval(draws: Any) -> dict[str, float | None]:
-    """Return the value of draw 0, and its basic interval from the other draws, if there are any.
-
-    With percentiles p and P of the draws it goes from 2 value − P to 2 value − p: what draws are
-    off by, of the value, the value is taken to be off by, of what all text would give.
-    """
-    value, others = float(draws[0]), draws[1:][np.isfinite(draws[1:])]
-    if not len(others):
-        return {"value": value, "low": None, "high": None}
-    low, high = np.percentile(others, INTERVAL)
-    return {"value": value, "low": float(2 * value - high), "high": float(2 * value - low)}
 
 
 def required_rows(network: str, answers: Answers) -> pd.DataFrame:
@@ -145,6 +137,13 @@ def module_rows(network: str, answers: Answers) -> pd.DataFrame:
         frame[columns].assign(network=network, basis=basis) for basis, frame in answers.items()
     ]
     return pd.concat(frames, ignore_index=True)[["network", "basis", *columns]]
+
+
+def agreement_table(network: str, answers: Answers) -> pd.DataFrame:
+    """Return how well modules follow heads and positions, by basis and weights."""
+    frames = [frame.assign(network=network, basis=basis) for basis, frame in answers.items()]
+    columns = ["network", "basis", "weights", *AGREEMENT]
+    return pd.concat(frames, ignore_index=True)[columns]
 
 
 def seed_rows(

@@ -54,6 +54,7 @@ def tables(study: Study) -> Mapping[str, View]:
         "Dictionaries at equal reconstruction": _rebuilt(study.rebuilt),
         "Edges required": _required(study.required),
         "Modules": _modules(study.modules),
+        "Modules and parts of the network": _agreement(study.agreement),
         "Predicted by words": _levels(
             study.predicted, {"auc": "AUC", "tokens": "effective tokens"}, bounds=True
         ),
@@ -126,16 +127,20 @@ def _required(frame: pd.DataFrame) -> View:
 
 
 def _rebuilt(frame: pd.DataFrame) -> View:
-    """Return a row per dictionary and basis, itself first."""
-    rows = [
-        (
-            *(row[name] for name in ("network", "dictionary", "basis")),
-            *(_short(row[name]) for name in ("features", "explained", "for_90", "effective",
-                                             "sources", "ratio")),
-        )
-        for row in records_of(frame)
-    ]  # fmt: skip
-    numbers = ("features", "explained", "n90", "effective", "sources", "ratio")
+    """Return a row per dictionary and basis, itself first, which has no ratio."""
+    rows = []
+    for row in records_of(frame):
+        itself = row["basis"] == row["dictionary"]
+        ratio = {"value": row["ratio"], "low": row["low"], "high": row["high"]}
+        rows.append(
+            (
+                *(row[name] for name in ("network", "dictionary", "basis")),
+                *(_short(row[name]) for name in ("features", "explained", "for_90", "effective",
+                                                 "sources")),
+                "" if itself else _short(row["sources_of_all"]), "" if itself else _bounded(ratio),
+            )
+        )  # fmt: skip
+    numbers = ("features", "explained", "n90", "effective", "sources", "of all rows", "ratio")
     return View(("network", "dictionary", "beside", *numbers), rows, frozenset(numbers))
 
 
@@ -165,6 +170,18 @@ def _modules(frame: pd.DataFrame) -> View:
     ]  # fmt: skip
     numbers = ("Q", "without modules", "graphs", "stability", "modules")
     return View((*KEYS, "weights", *numbers), rows, frozenset(numbers))
+
+
+def _agreement(frame: pd.DataFrame) -> View:
+    rows = [
+        (
+            *(row[name] for name in (*KEYS, "weights", "structure")), text_cell(row["features"]),
+            f"{row['ari']:.4f}", _null(row["shuffled_mean"], row["shuffled_sd"]),
+        )
+        for row in records_of(frame)
+    ]  # fmt: skip
+    numbers = ("features", "agreement", "dealt out anew")
+    return View((*KEYS, "weights", "parts", *numbers), rows, frozenset(numbers))
 
 
 def _null(mean: float | None, deviation: float | None) -> str:

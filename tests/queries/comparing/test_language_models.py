@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM
 
 import queries
 from lib_graph.analysis.ablation import read_ablation
+from lib_graph.analysis.measuring.structure import feature_parts
 from lib_graph.analysis.reopening import Reopened, reopened_network
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
@@ -183,6 +184,34 @@ def test_edges_required_and_modules_are_those_of_the_runs(
             assert row.null_mean == table.frame["null_mean"].item()
 
 
+def test_modules_are_held_against_heads_and_positions(
+    given: Arguments, found: Study, runs: dict[str, Run], opened: dict[str, Reopened]
+) -> None:
+    """With the partition that the graph gives, and all pairs of features counted one by one."""
+    assert set(found.agreement["basis"]) == set(LINEAR)
+    parts = feature_parts(opened["pca"])
+    graph = queries.open_graph(given["out"] / "lib-graph.kgl", runs["pca"].id)
+    module = graph.communities(weights="sqrt").membership()
+    own = found.agreement.query("basis == 'pca' and weights == 'sqrt'").set_index("structure")
+    assert list(own.index) == ["heads", "positions"]
+    for structure in own.index:
+        rows = parts[parts["structure"] == structure]
+        ids = [f"{runs['pca'].id}/{row.layer}/{row.index}" for row in rows.itertuples(index=False)]
+        label = list(zip(rows["attention"], rows["part"], strict=True))
+        expected = rand_index([module[x] for x in ids], label)
+        assert own["features"][structure] == len(ids)
+        assert own["ari"][structure] == pytest.approx(expected)
+
+
+def rand_index(one: list[Any], other: list[Any]) -> float:
+    pairs = [(a, b) for a in range(len(one)) for b in range(a)]
+    same = [[x[a] == x[b] for a, b in pairs] for x in (one, other)]
+    both = sum(x and y for x, y in zip(*same, strict=True))
+    first, second = map(sum, same)
+    mean = first * second / len(pairs)
+    return (both - mean) / ((first + second) / 2 - mean)
+
+
 def test_a_network_of_rounds_has_words_that_predict_its_features(found: Study) -> None:
     auc = found.predicted[found.predicted["measure"] == "auc"]
     assert (auc["value"] > 0.7).all()
@@ -213,8 +242,18 @@ def test_shares_rebuilt_are_those_of_the_features_added_one_by_one(
         assert rows["explained"].to_numpy() == pytest.approx(told, abs=1e-9)
 
 
+@pytest.fixture(scope="module")
+def few_rows(
+    given: Arguments, runs: dict[str, Run], tmp_path_factory: pytest.TempPathFactory
+) -> Run:
+    """The run in LIB again, its strengths those of as many sequences as a dictionary's."""
+    subject = load_subject(given["models"][0], given["text"])
+    options = Options(basis=runs["lib"].path, edge_samples=ROWS // 4)
+    return build(subject, tmp_path_factory.mktemp("few") / "run", options)
+
+
 def test_dictionaries_are_held_against_as_many_features_as_rebuild_as_much(
-    found: Study, runs: dict[str, Run]
+    found: Study, runs: dict[str, Run], few_rows: Run
 ) -> None:
     rows = found.rebuilt[found.rebuilt["dictionary"] == "dictionary-2 1"].set_index("basis")
     assert list(rows.index) == ["dictionary-2 1", *LINEAR]
@@ -228,15 +267,54 @@ def test_dictionaries_are_held_against_as_many_features_as_rebuild_as_much(
         own = told["lib"][told["lib"]["layer"] == layer]
         reached = own[own["explained"] >= wanted]["features"]
         counts[layer] = int(reached.min()) if len(reached) else int(own["features"].max())
-    lib, own = (sources(runs[name], counts if name == "lib" else {}) for name in told)
+    every = sources(runs["lib"], counts)
+    lib, own = sources(few_rows, counts), sources(runs["dictionary-2 1"], {})
     assert rows["features"]["lib"] == np.mean(list(counts.values()))
     assert rows["features"]["dictionary-2 1"] == 16
     assert rows["explained"]["dictionary-2 1"] == pytest.approx(whole.mean())
+    assert rows["sources_of_all"]["lib"] == pytest.approx(np.mean(every))
     assert rows["sources"]["lib"] == pytest.approx(np.mean(lib))
     assert rows["sources"]["dictionary-2 1"] == pytest.approx(np.mean(own))
     expected = np.exp(np.mean(np.log(np.array(own) / np.array(lib))))
     assert rows["ratio"]["lib"] == pytest.approx(expected)
     assert rows["ratio"]["dictionary-2 1"] == 1
+    assert rows["low"]["lib"] < rows["high"]["lib"]
+
+
+def test_a_draw_at_equal_reconstruction_is_of_the_same_sequences_repeated(
+    found: Study, opened: dict[str, Reopened], runs: dict[str, Run]
+) -> None:
+    """All of the first draw, from the attributions of one sequence after the other."""
+    own = opened["dictionary-2 0"]
+    kept = pd.read_parquet(runs["dictionary-2 0"].path / "beside.parquet")
+    chosen = torch.randperm(ROWS, generator=torch.Generator().manual_seed(0))[: ROWS // 4]
+    counts = np.random.default_rng(0).multinomial(4, np.full(4, 1 / 4))
+    section = own.network.sections[0]
+    total = np.zeros((16, 16))
+    for count, row in zip(counts, chosen.tolist(), strict=True):
+        batch = own.network.run(own.subject.inputs[0][row : row + 1])
+        total += count * by_jacobian(section, batch, own)
+    shares = total / total.sum(0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        entropy = -np.nansum(shares * np.log(shares), axis=0)
+    expected = np.exp(entropy[total.sum(0) > 0]).mean()
+    rows = kept[(kept["basis"] == "dictionary-2 0") & (kept["measure"] == "sources")]
+    drawn = rows[(rows["draw"] == 1) & (rows["layer"] == section.source.name)]
+    assert drawn["value"].item() == pytest.approx(expected, rel=1e-5)
+
+
+def by_jacobian(section: Any, batch: Any, own: Reopened) -> Any:
+    """Σ_t (Σ_s ∂f̂'_tj/∂f_s · D_i f̂_si)², an output and a sequence at a time."""
+    source, target = (own.bases[end.name] for end in (section.source, section.target))
+    f = batch.activations[section.source.index].detach().clone().requires_grad_(True)
+    features = target.coordinates(section(f, batch.constants))
+    directions = source.coordinates(f.detach())[0, :, :, None] * source.inverse
+    found = np.zeros((source.features, target.features))
+    for t in range(features.shape[1]):
+        for j in range(features.shape[2]):
+            (slope,) = torch.autograd.grad(features[0, t, j], f, retain_graph=True)
+            found[:, j] += torch.einsum("srd,sd->r", directions, slope[0]).square().numpy()
+    return found
 
 
 def sources(run: Run, counts: dict[Any, int]) -> list[float]:
@@ -262,14 +340,15 @@ def test_what_is_there_is_not_made_again(given: Arguments, found: Study) -> None
     files = {path: path.stat().st_mtime_ns for path in given["out"].rglob("*.parquet")}
     assert {path.name for path in files} >= {"sparsity.parquet", "required.parquet",
                                              "rebuilt.parquet", "modules.parquet",
-                                             "predicted.parquet"}  # fmt: skip
+                                             "predicted.parquet", "beside.parquet",
+                                             "agreement.parquet"}  # fmt: skip
     said = Said()
     again = study(**given, progress=said)
     assert again.json_value() == found.json_value()
     assert {path: path.stat().st_mtime_ns for path in given["out"].rglob("*.parquet")} == files
     asked = [line for line in said.lines if line.startswith("[")]
     assert [line[:5] for line in asked] == [
-        f"[{n}/5]" for n in (*[1] * 6, *[2, 3] * 6, *[4] * 4, *[5] * 4)
+        f"[{n}/5]" for n in (*[1] * 6, *[2, 3] * 6, *[2] * 2, *[4] * 4, *[5] * 4)
     ]
     assert "[2/5] Are the interactions sparser, and would one probe" in asked[6]
 
