@@ -70,6 +70,7 @@ KEPT = (
     Kept("sparsity.parquet", "measures of sparsity", STUDY, of=("run", "bases", "interactions")),
     Kept("required.parquet", "edges required", STUDY, of=("run", "bases", "interactions")),
     Kept("rebuilt.parquet", "shares rebuilt", STUDY, of=("run", "bases")),
+    Kept("spliced.parquet", "scores on what is rebuilt", STUDY, of=("run", "bases")),
     Kept("beside.parquet", "strengths beside bases", STUDY, of=("run", "bases", "interactions")),
     Kept("agreement.parquet", "agreement of modules", STUDY, of=("run", "bases", "interactions")),
     Kept("modules.parquet", "modules beside chance", STUDY, of=("run", "bases", "interactions")),

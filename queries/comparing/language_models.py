@@ -26,6 +26,7 @@ from lib_graph.analysis.measuring.study import (
     predictions,
     rebuildings,
     sparsities,
+    splicings,
 )
 from lib_graph.data.text import Text
 from lib_graph.errors import UsageError
@@ -44,6 +45,7 @@ from queries.comparing.study_tables import (
     module_rows,
     required_rows,
     seed_rows,
+    spliced_rows,
 )
 
 __all__ = ["QUESTIONS", "Budget", "Lessons", "study", "write_study"]
@@ -126,12 +128,14 @@ def _answers(
     """Return the tables of one network, in the order of those of a study."""
     sparse, told, predicted = _measured(network, budget, progress)
     beside: Answers = {}
+    spliced: Answers = {}
     required: Answers = {}
     modules: Answers = {}
     agreement: Answers = {}
     for case in network.dictionaries:
         _say(progress, 1, case)
         beside[case.called] = network.beside(case, told, budget, progress)
+        spliced[case.called] = splicings(network.runs[case], network.opened(case))
     for case in network.linear:
         _say(progress, 3, case)
         required[case.called] = required_edges(
@@ -150,9 +154,11 @@ def _answers(
     )
     needed, modular = required_rows(name, required), module_rows(name, modules)
     runs = {case.called: run for case, run in network.runs.items()}
+    scores = cross_entropy(network.subject)
     return (
-        pd.DataFrame([{"network": name, **cross_entropy(network.subject)}]),
+        pd.DataFrame([{"network": name, **scores}]),
         level_rows(name, sparse), contrasts, rebuilt_rows(name, runs, told, beside),
+        spliced_rows(name, scores["score"], spliced),
         needed, modular, agreement_table(name, agreement), level_rows(name, predicted),
         seed_rows(contrasts, needed, modular),
     )  # fmt: skip

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from lib_graph.analysis.measuring.beside import BESIDE
 from lib_graph.run import Run
 from lib_graph.support.sparsity import Floats
 from lib_graph.support.tables import Record
@@ -16,8 +15,9 @@ from queries.comparing.sparsity import section_sparsity
 
 __all__ = ["enough", "equal_counts", "rebuilt_rows"]
 
+MEASURES = ("for_90", "effective", "sources")
 REBUILT = (
-    "network", "dictionary", "basis", "features", "explained", *BESIDE, "sources_of_all", "ratio",
+    "network", "dictionary", "basis", "features", "explained", *MEASURES, "sources_of_all", "ratio",
     "low", "high",
 )  # fmt: skip
 
@@ -45,7 +45,7 @@ def rebuilt_rows(
 ) -> pd.DataFrame:
     """Return how sparse each dictionary is, and each basis at equal reconstruction (docs §18).
 
-    `beside` has, for each dictionary, rows basis, layer, measure, draw, value: BESIDE of it and of
+    `beside` has, for each dictionary, rows basis, layer, measure, draw, value: MEASURES of it and of
     the bases, among the features of `equal_counts`, all of the same samples. features, explained:
     means over layers; the measures: over sections; sources_of_all: of a basis, those of all
     samples; ratio, with its interval: the dictionary's sources by the basis's, the geometric mean
@@ -65,7 +65,7 @@ def rebuilt_rows(
                     "network": network, "dictionary": name, "basis": basis,
                     "features": float(np.mean(list(some.values()))),
                     "explained": float(np.mean([known[x][n - 1] for x, n in some.items()])),
-                    **{measure: float(means[measure]) for measure in BESIDE},
+                    **{measure: float(means[measure]) for measure in MEASURES},
                     "sources_of_all": None if basis == name else _sources(runs[basis], some),
                     **_ratio(own, _draws(frame, basis)),
                 }

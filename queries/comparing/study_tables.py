@@ -20,6 +20,7 @@ __all__ = [
     "module_rows",
     "required_rows",
     "seed_rows",
+    "spliced_rows",
 ]
 
 DIFFERENCES = ("gini", "hoyer", "auc")  # measures between 0 and 1: their ratios say little
@@ -37,6 +38,8 @@ class Study:
     contrasts: the same against PCA, and of how well words predict: a ratio, the geometric mean over
         sections or layers, or a difference, the mean; `least` and `most` are those of one of them.
     rebuilt: each dictionary beside the bases at equal reconstruction (`queries.comparing.rebuilt`).
+    spliced: what the network scores where a dictionary rebuilds one of its layers (mean over them,
+        and the worst), and all of them, beside its score.
     required: edges required at each δ, of each section, and of all sections at once (kind all),
         with what a random mask of the size scores.
     modules: modularity beside that of so many graphs without modules (`null`), and its stability
@@ -53,6 +56,7 @@ class Study:
     sparsity: pd.DataFrame
     contrasts: pd.DataFrame
     rebuilt: pd.DataFrame
+    spliced: pd.DataFrame
     required: pd.DataFrame
     modules: pd.DataFrame
     agreement: pd.DataFrame
@@ -117,6 +121,16 @@ def _by_measure(frame: pd.DataFrame) -> list[tuple[dict[str, str], Any]]:
         table = rows.pivot(index="draw", columns="layer", values="value").sort_index()
         found.append(({"measure": str(measure), "how": str(how)}, table.to_numpy()))
     return found
+
+
+def spliced_rows(network: str, baseline: float, answers: Answers) -> pd.DataFrame:
+    """Return what the network scores on what each dictionary rebuilds."""
+    rows = []
+    for name, frame in answers.items():
+        together = frame["layer"] == ""
+        alone, (every,) = frame[~together]["score"], frame[together]["score"]
+        rows.append((network, name, baseline, alone.mean(), alone.max(), every))
+    return pd.DataFrame(rows, columns=["network", "dictionary", "baseline", "one", "worst", "all"])
 
 
 def required_rows(network: str, answers: Answers) -> pd.DataFrame:

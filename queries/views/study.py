@@ -52,6 +52,7 @@ def tables(study: Study) -> Mapping[str, View]:
         "Sparsity against PCA": _contrasts(study.contrasts),
         "Error of one probe": _levels(study.sparsity, {"error": "median error of an edge"}),
         "Dictionaries at equal reconstruction": _rebuilt(study.rebuilt),
+        "Dictionaries in place of layers": _spliced(study.spliced),
         "Edges required": _required(study.required),
         "Modules": _modules(study.modules),
         "Modules and parts of the network": _agreement(study.agreement),
@@ -142,6 +143,15 @@ def _rebuilt(frame: pd.DataFrame) -> View:
         )  # fmt: skip
     numbers = ("features", "explained", "n90", "effective", "sources", "of all rows", "ratio")
     return View(("network", "dictionary", "beside", *numbers), rows, frozenset(numbers))
+
+
+def _spliced(frame: pd.DataFrame) -> View:
+    numbers = {"baseline": "cross-entropy", "one": "one layer", "worst": "the worst", "all": "all"}
+    rows = [
+        (row["network"], row["dictionary"], *(fixed_cell(row[name]) for name in numbers))
+        for row in records_of(frame)
+    ]
+    return View(("network", "dictionary", *numbers.values()), rows, frozenset(numbers.values()))
 
 
 def _seeds(frame: pd.DataFrame) -> View:

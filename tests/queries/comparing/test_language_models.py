@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from transformers import AutoModelForCausalLM
 
 import queries
 from lib_graph.analysis.ablation import read_ablation
+from lib_graph.analysis.measuring.requiring import required_edges
 from lib_graph.analysis.measuring.structure import feature_parts
+from lib_graph.analysis.measuring.study import cross_entropy
 from lib_graph.analysis.reopening import Reopened, reopened_network
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
@@ -26,6 +29,7 @@ from lib_graph.errors import ConflictError, ModelError, NotFoundError, UsageErro
 from lib_graph.networks import load_subject, shipped_model
 from lib_graph.run import Run
 from lib_graph.run.ablations import smallest_kept
+from lib_graph.support.progress import SILENT
 from queries.comparing.language_models import Budget, Lessons, Study, study, write_study
 from queries.comparing.runs import compare_runs
 from queries.pictures.study import PICTURES
@@ -317,6 +321,18 @@ def by_jacobian(section: Any, batch: Any, own: Reopened) -> Any:
     return found
 
 
+def test_a_network_scores_no_better_on_what_dictionaries_rebuild(
+    found: Study, runs: dict[str, Run]
+) -> None:
+    assert found.spliced["dictionary"].tolist() == [x for x in CASES if x not in LINEAR]
+    (row, _) = found.spliced.to_dict("records")
+    kept = pd.read_parquet(runs["dictionary-2 0"].path / "spliced.parquet")
+    assert row["baseline"] == found.scores["score"].item() < min(kept["score"])
+    assert row["one"] == pytest.approx(kept["score"][:-1].mean())
+    assert row["worst"] == kept["score"][:-1].max()
+    assert row["all"] == kept["score"].iloc[-1] > row["worst"]
+
+
 def sources(run: Run, counts: dict[Any, int]) -> list[float]:
     """Effective sources of a target among the first features of each layer, by section."""
     first = {}
@@ -341,7 +357,7 @@ def test_what_is_there_is_not_made_again(given: Arguments, found: Study) -> None
     assert {path.name for path in files} >= {"sparsity.parquet", "required.parquet",
                                              "rebuilt.parquet", "modules.parquet",
                                              "predicted.parquet", "beside.parquet",
-                                             "agreement.parquet"}  # fmt: skip
+                                             "agreement.parquet", "spliced.parquet"}  # fmt: skip
     said = Said()
     again = study(**given, progress=said)
     assert again.json_value() == found.json_value()
@@ -351,6 +367,29 @@ def test_what_is_there_is_not_made_again(given: Arguments, found: Study) -> None
         f"[{n}/5]" for n in (*[1] * 6, *[2, 3] * 6, *[2] * 2, *[4] * 4, *[5] * 4)
     ]
     assert "[2/5] Are the interactions sparser, and would one probe" in asked[6]
+
+
+def test_edges_are_counted_anew_for_other_answers_not_for_another_way_to_say_as_many(
+    given: Arguments, found: Study, tmp_path: Path
+) -> None:
+    shutil.copytree(given["out"] / "tiny-pca", tmp_path / "tiny-pca")
+    run, subject = Run.open(tmp_path / "tiny-pca"), load_subject(given["models"][0], given["text"])
+    path = run.path / "required.parquet"
+    before = path.stat().st_mtime_ns
+    budget = Budget(DELTAS, answers=57, draws=20)  # five rows, as 55 are
+    required_edges(run, subject, budget, SILENT)
+    assert path.stat().st_mtime_ns == before
+    assert subject.evaluation is not None
+    counted = torch.as_tensor(subject.evaluation.counted).clone()
+    counted[:, 0] = False
+    evaluation = replace(subject.evaluation, counted=counted)
+    fewer = required_edges(
+        run, replace(subject, evaluation=evaluation), Budget(DELTAS, answers=50, draws=20), SILENT
+    )
+    rows = evaluation.selected(torch.linspace(0, ROWS - 1, 5).round().long())
+    expected = cross_entropy(replace(subject, evaluation=rows))
+    assert fewer["baseline"].to_numpy() == pytest.approx(expected["score"], abs=1e-5)
+    assert expected["score"] != pytest.approx(found.required["baseline"][0], abs=1e-3)
 
 
 def test_modules_are_found_anew_where_masks_are_of_another_share(
