@@ -45,11 +45,11 @@ def rebuilt_rows(
 ) -> pd.DataFrame:
     """Return how sparse each dictionary is, and each basis at equal reconstruction (docs §18).
 
-    `beside` has, for each dictionary, rows basis, layer, measure, draw, value: MEASURES of it and of
-    the bases, among the features of `equal_counts`, all of the same samples. features, explained:
-    means over layers; the measures: over sections; sources_of_all: of a basis, those of all
-    samples; ratio, with its interval: the dictionary's sources by the basis's, the geometric mean
-    over sections.
+    `beside` has, for each dictionary, rows basis, layer, measure, draw, value: MEASURES of it and
+    of the bases, among the features of `equal_counts`, all of the same samples. features,
+    explained: means over layers; the measures: over sections; sources_of_all: of a basis, those of
+    all samples; ratio, with its interval: the dictionary's sources by the basis's, the geometric
+    mean over sections.
     """
     rows: list[Record] = []
     for name, frame in beside.items():

@@ -128,9 +128,9 @@ def _required(frame: pd.DataFrame) -> View:
 
 
 def _rebuilt(frame: pd.DataFrame) -> View:
-    """Return a row per dictionary and basis, itself first, which has no ratio."""
+    """Return a row per dictionary and basis (of random turns the first), itself without a ratio."""
     rows = []
-    for row in records_of(frame):
+    for row in records_of(frame[~frame["basis"].str.contains(r"^random [1-9]")]):
         itself = row["basis"] == row["dictionary"]
         ratio = {"value": row["ratio"], "low": row["low"], "high": row["high"]}
         rows.append(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pandas as pd
 import torch
 from jaxtyping import Float
@@ -25,32 +27,35 @@ def feature_parts(opened: Reopened) -> pd.DataFrame:
     structure positions: the stretch of positions, named by its first, where the feature's mean
         square is largest; `attention` is empty.
 
-    Features for which nothing is strongest, all being 0, have no row, nor has a raw layer.
+    `index` is that of the run's features: the constant, 0, is no part of this. Nor is a feature for
+    which nothing is strongest, all being 0, or a raw layer.
     """
-    found = []
-    for section in opened.network.sections:
-        if isinstance(section.kind, Attention):
-            source, target = (opened.bases[end.name] for end in (section.source, section.target))
-            name = section.source.name
-            if not source.raw:
-                found.append(("heads", name, name, heads_reading(section.kind, source.inverse)))
-            if not target.raw:
-                written = heads_writing(section.kind, target.rotation)
-                found.append(("heads", section.target.name, name, written))
-    found += [
-        ("positions", layer, "", strengths)
-        for layer, strengths in position_strengths(opened).items()
-    ]
-    frames = [pd.DataFrame(columns=list(PARTS))]
     starts = _starts(opened.subject.inputs[0].shape[1])
+    found = [("heads", *rest) for rest in _heads(opened)]
+    found += [("positions", layer, "", each) for layer, each in position_strengths(opened).items()]
+    frames = [pd.DataFrame(columns=list(PARTS))]
     for structure, layer, attention, strengths in found:
         known = strengths.max(0) > 0
         most = strengths.argmax(0)[known]
-        own = {"structure": structure, "layer": layer, "attention": attention,
-               "index": known.nonzero()[0],
-               "part": most if attention else [starts[part] for part in most]}  # fmt: skip
+        own = {
+            "structure": structure, "layer": layer, "attention": attention,
+            "index": known.nonzero()[0] + 1,
+            "part": [starts[part] for part in most] if structure == "positions" else most,
+        }  # fmt: skip
         frames.append(pd.DataFrame(own))
     return pd.concat(frames[1:] or frames, ignore_index=True)
+
+
+def _heads(opened: Reopened) -> Iterator[tuple[str, str, Floats]]:
+    """Yield the layers on either side of each attention, its name, and heads × features."""
+    for section in opened.network.sections:
+        if isinstance(section.kind, Attention):
+            name = section.source.name
+            source, target = (opened.bases[end.name] for end in (section.source, section.target))
+            if not source.raw:
+                yield name, name, heads_reading(section.kind, source.inverse)
+            if not target.raw:
+                yield section.target.name, name, heads_writing(section.kind, target.rotation)
 
 
 @torch.no_grad()

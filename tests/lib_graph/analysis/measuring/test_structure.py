@@ -77,6 +77,7 @@ def test_features_go_to_the_head_and_the_stretch_where_they_are_strongest():
     assert set(parts["layer"]) == {layer.name for layer in cut.layers[:-1]}
     assert not parts.duplicated(["structure", "layer", "attention", "index"]).any()
     kinds = [section.kind for section in cut.sections]
+    assert set(parts["index"]) == {1, 2, 3, 4}
     for number in (0, 2):
         first, second = (cut.layers[number + end].name for end in (0, 1))
         read = heads_reading(kinds[number], bases[first].inverse)
@@ -90,7 +91,7 @@ def test_features_go_to_the_head_and_the_stretch_where_they_are_strongest():
     for index, part in zip(own["index"], own["part"], strict=True):
         means = {}
         for start, stretch in ((0, [0]), (1, [1]), (2, [2, 3]), (4, [4, 5])):
-            squares = [features[x, t, index] ** 2
+            squares = [features[x, t, index - 1] ** 2
                        for x in range(9) for t in stretch if counted[x, t]]  # fmt: skip
             means[start] = np.mean(squares)
         assert part == max(means, key=means.get)
