@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import transformers
-from transformers import AutoModelForCausalLM
 
 import queries
 from lib_graph.analysis.ablation import read_ablation
@@ -24,9 +21,8 @@ from lib_graph.analysis.measuring.study import cross_entropy
 from lib_graph.analysis.reopening import Reopened, reopened_network
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
-from lib_graph.data.text import Text
-from lib_graph.errors import ConflictError, ModelError, NotFoundError, UsageError
-from lib_graph.networks import load_subject, shipped_model
+from lib_graph.errors import ConflictError
+from lib_graph.networks import load_subject
 from lib_graph.run import Run
 from lib_graph.run.ablations import smallest_kept
 from lib_graph.support.progress import SILENT
@@ -34,18 +30,16 @@ from queries.comparing.language_models import Budget, Lessons, Study, study, wri
 from queries.comparing.runs import compare_runs
 from queries.pictures.study import PICTURES
 from queries.views.study import study_tables, study_view
-from tests.lib_graph.language_models import ENDS, WORDS, save_tokenizer
-from tests.queries.conftest import Answer
+from tests.queries.comparing.studies import (
+    CASES,
+    DELTAS,
+    LINEAR,
+    ROWS,
+    Arguments,
+    study_of_rounds,
+)
 
 pytestmark = pytest.mark.slow
-
-CONTEXT, ROWS = 12, 16
-DELTAS = (0.3, 0.5)
-BUDGET = Budget(DELTAS, answers=55, draws=20)
-LESSONS = Lessons(k=4, steps=60)
-CASES = ("pca", "lib", "random 0", "random 1", "dictionary-2 0", "dictionary-2 1")
-LINEAR = CASES[:4]
-Arguments = dict[str, Any]
 
 
 class Said:
@@ -64,41 +58,9 @@ class Said:
         return SILENT.stage(name, total)
 
 
-def story(generator: torch.Generator) -> list[int]:
-    """Words that follow each other in a round, but for every fifth."""
-    words = [2]
-    for jump in (torch.rand(400, generator=generator) < 0.2).tolist():
-        step = int(torch.randint(8, (1,), generator=generator)) if jump else 1
-        words.append(2 + (words[-1] - 2 + step) % 8)
-    return words
-
-
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Arguments:
-    """A network that has learnt something, and a text."""
-    folder = tmp_path_factory.mktemp("study")
-    generator = torch.Generator().manual_seed(0)
-    words = story(generator)
-    config = transformers.GPT2Config(
-        n_layer=1, n_embd=8, n_head=2, n_positions=CONTEXT, resid_pdrop=0.0, embd_pdrop=0.0,
-        attn_pdrop=0.0, **ENDS,
-    )  # fmt: skip
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = AutoModelForCausalLM.from_config(config)
-    optimizer = torch.optim.Adam(model.parameters(), 0.03)
-    rows = torch.tensor(words[: 33 * CONTEXT]).view(-1, CONTEXT)
-    for _ in range(60):
-        optimizer.zero_grad()
-        model(rows, labels=rows).loss.backward()
-        optimizer.step()
-    model.save_pretrained(folder / "tiny")
-    save_tokenizer(folder / "tiny")
-    (folder / "story.txt").write_text(" ".join(WORDS[word] for word in words))
-    text = Text(folder / "story.txt", CONTEXT, CONTEXT * ROWS)
-    return {"models": [str(folder / "tiny")], "text": text, "out": folder / "out",
-            "bases": ["pca", "lib", "random", "dictionary-2"], "seeds": 2, "budget": BUDGET,
-            "lessons": LESSONS, "partitions": 2, "null": 2}  # fmt: skip
+    return study_of_rounds(tmp_path_factory.mktemp("study"))
 
 
 @pytest.fixture(scope="module")
@@ -428,85 +390,8 @@ def test_results_are_written_with_pictures_and_read_again(tmp_path: Path, found:
     assert "| dictionary-2 1 |" not in shown
 
 
-def test_bad_input_is_one_line(
-    given: Arguments, tmp_path: Path, cli: Callable[..., Answer]
-) -> None:
-    file = given["text"].file
-    few = {**given, "text": Text(file, CONTEXT, 60), "out": tmp_path}
-    with pytest.raises(UsageError, match=r"60 tokens are too few .* 8 coordinates .* at least 96"):
-        study(**few)
-    with pytest.raises(NotFoundError, match="random"):
-        study(**{**given, "bases": ["pca", "randon"]})
-    with pytest.raises(UsageError, match="Add it to --bases"):
-        study(**{**given, "bases": ["lib"]})
-    with pytest.raises(UsageError, match="pca is the only basis"):
-        study(**{**given, "bases": ["pca"]})
-    with pytest.raises(UsageError, match="called the same"):
-        study(**{**given, "models": given["models"] * 2})
-    with pytest.raises(UsageError, match="seeds is 0"):
-        study(**{**given, "seeds": 0})
-    with pytest.raises(NotFoundError, match="dictionary-N"):
-        study(**{**given, "bases": ["pca", "dictionary-0"]})
-    with pytest.raises(UsageError, match="is no language model"):
-        study(**{**given, "models": [str(shipped_model())]})
-    with pytest.raises(UsageError, match="delta is 2"):
-        Budget((0.1, 2))
-    with pytest.raises(UsageError, match="each once"):
-        Budget((0.1, 0.1))
-    with pytest.raises(UsageError, match="draws is 3"):
-        Budget(draws=3)
-    answer = cli("reproduce", "language-models", *given["models"], "--text", str(file),
-                 "--context", str(CONTEXT), "--tokens", "60", "--out", str(tmp_path))  # fmt: skip
-    assert answer.code == 2
-    assert "60 tokens are too few" in answer.err
-    answer = cli("reproduce", "language-models", *given["models"], "--text", str(file),
-                 "--delta", "0.1,much", "--out", str(tmp_path))  # fmt: skip
-    assert answer.code == 2
-    assert "--delta is '0.1,much'" in answer.err
-
-
-def test_a_dictionary_that_explains_nothing_is_refused(given: Arguments, tmp_path: Path) -> None:
-    """64 features that are all active where they are positive make four times of what there is."""
-    more = tmp_path / "more.txt"
-    more.write_text(" ".join([given["text"].file.read_text()] * 3))
-    lessons = Lessons(Text(more, CONTEXT, 80 * CONTEXT), k=64, steps=1)
-    with pytest.raises(ModelError, match=r"layer '.*' explains nothing: .* times the variance"):
-        study(**{**given, "bases": ["pca", "dictionary-8"], "lessons": lessons})
-    assert not [*(given["out"] / "dictionaries").glob("*dictionary-8*")]
-
-
 def test_other_dictionaries_than_those_that_are_there_are_refused(
     given: Arguments, found: Study
 ) -> None:
     with pytest.raises(ConflictError, match=r"were trained with steps 60\. Take another --out"):
         study(**{**given, "lessons": Lessons(k=4, steps=61)})
-
-
-def test_a_loss_that_the_whole_graph_does_not_keep_is_refused(
-    given: Arguments, tmp_path: Path
-) -> None:
-    """A graph that was built with few features is taken as it is, and does not keep the score."""
-    subject = load_subject(given["models"][0], given["text"])
-    build(subject, tmp_path / "tiny-pca", Options(basis="pca", tau_pca=0.1), name="tiny-pca")
-    budget = Budget((1e-4,), answers=55, draws=20)
-    with pytest.raises(UsageError, match=r"Not even all of the .*cross-entropy within"):
-        study(**{**given, "out": tmp_path, "bases": ["pca", "lib"], "budget": budget})
-
-
-def test_what_one_network_says_is_written_before_the_next_is_asked(
-    given: Arguments, tmp_path: Path
-) -> None:
-    other = tmp_path / "other"
-    shutil.copytree(given["models"][0], other)
-    subject = load_subject(str(other), given["text"])
-    build(subject, tmp_path / "other-pca", Options(basis="pca", tau_pca=0.1), name="other-pca")
-    models, budget = [given["models"][0], str(other)], Budget((1e-4,), answers=55, draws=20)
-    with pytest.raises(UsageError, match=r"Not even all of the .*cross-entropy within"):
-        study(
-            **{**given, "models": models, "out": tmp_path, "bases": ["pca", "lib"],
-               "budget": budget}
-        )  # fmt: skip
-    written = Study.of_json(json.loads((tmp_path / "results.json").read_text(encoding="utf-8")))
-    assert set(written.scores["network"]) == {"tiny"}
-    assert set(written.modules["network"]) == {"tiny"}
-    assert {file.stem for file in tmp_path.glob("*.svg")} == set(PICTURES)
