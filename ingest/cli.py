@@ -58,16 +58,21 @@ def ingest(run: Path, store: str | None, replace: bool) -> None:
 
 
 def _ingest_graphs(path: Path, store: str | None, replace: bool) -> None:
-    """Load graphs, and say of each what was done, below the progress."""
-    from ingest.graph_loading import load_graphs
+    """Load graphs, and say below the progress of each that is there what was done."""
+    from ingest.graph_loading import graph_files, load_graphs
+    from ingest.store.opening import using_store
 
+    graph_files(path)  # before a store is looked for
     lines: list[str] = []
-    try:
-        for report in load_graphs(path, store, replace=replace, progress=progress()):
-            lines.append(str(report))
-    except RunError:  # of a file that is no graph: the others are loaded
-        _print(lines)
-        raise
+    with using_store(store) as opened:
+        try:
+            for report in load_graphs(path, opened, replace=replace, progress=progress()):
+                lines.append(str(report))
+        except BaseException as error:
+            # files that are no graphs are told in the end; what else ends it undoes an atomic store
+            if isinstance(error, RunError) or not opened.capabilities.atomic:
+                _print(lines)
+            raise
     _print(lines)
 
 

@@ -8,6 +8,7 @@ from ingest.store import using_store
 from ingest.store.embedded import EmbeddedStore
 from ingest.versions import stored_versions
 from lib_graph.errors import UsageError
+from lib_graph.support.arguments import checked
 
 __all__ = ["CompactReport", "compact"]
 
@@ -26,6 +27,7 @@ class CompactReport:
         return f"{self.store} takes {self.after:,} bytes; before it took {self.before:,}."
 
 
+@checked
 def compact(store: object = None) -> CompactReport:
     """Return what an embedded store takes once it is written anew, without its empty places.
 

@@ -9,6 +9,7 @@ from ingest.schema import CIRCUIT, COMMUNITY, FEATURE, LAYER
 from ingest.store import using_store
 from ingest.store.protocol import GraphStore, Parameters, Row, Transaction
 from lib_graph.errors import NotFoundError, TransactionTooLargeError
+from lib_graph.support.arguments import checked
 from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["delete", "delete_run", "discard", "staged"]
@@ -30,6 +31,7 @@ def staged(run: str) -> str:
     return f"{run}~new"
 
 
+@checked
 def delete(run: str, store: object = None, *, progress: Progress = USUAL) -> None:
     """Delete the run with this id from a store, and what waits to replace it.
 

@@ -16,6 +16,7 @@ from ingest.graphs.tables import write_run
 from ingest.loading import LoadReport, load
 from ingest.store import using_store
 from lib_graph.errors import RunError
+from lib_graph.support.arguments import checked
 from lib_graph.support.progress import SILENT, Progress
 from lib_graph.support.texts import one_line
 
@@ -44,6 +45,7 @@ def graph_files(path: Path) -> list[Path]:
     return files
 
 
+@checked
 def load_graphs(
     path: str | Path,
     store: object = None,

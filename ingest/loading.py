@@ -26,6 +26,7 @@ from ingest.verifying import both_features, find_difference, run_status, update_
 from ingest.versions import check_versions, stored_versions
 from lib_graph.errors import ConflictError
 from lib_graph.run import Run
+from lib_graph.support.arguments import checked
 from lib_graph.support.progress import USUAL, Progress
 from lib_graph.support.texts import counted
 
@@ -79,6 +80,7 @@ class LoadReport:
         return self.outcome != "unchanged"
 
 
+@checked
 def load(
     run: Run | str | Path,
     store: object = None,

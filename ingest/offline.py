@@ -168,12 +168,14 @@ def _write_run(contents: Contents, tables: _Tables, progress: Progress) -> int:
 class _Tables:
     """The files of an import, one for each kind of node and relationship.
 
-    A file whose table has no rows is there too. `longest` is the size of the longest text of all.
+    A file whose table has no rows is there too. `longest` is the size of the longest text of all,
+    `of_several_lines` are the tables with texts that have a line break in them.
     """
 
     def __init__(self, folder: Path, format: ImportFormat, files: ExitStack) -> None:
         self.format = format
         self.longest = 0
+        self.of_several_lines: set[NodeTable | RelationshipTable] = set()
         self._writers = {
             table: files.enter_context(_writer(folder / self.name(table), _schema(table), format))
             for table in (*NODES, *RELATIONSHIPS)
@@ -195,7 +197,13 @@ class _Tables:
         texts = [array for array in arrays if pa.types.is_string(array.type)]
         sizes = (pc.max(pc.binary_length(array)).as_py() for array in texts)
         self.longest = max(self.longest, *(size or 0 for size in sizes))
+        if any(_has(array, end) for array in texts for end in "\n\r"):
+            self.of_several_lines.add(table)
         self._writers[table].write_table(pa.Table.from_arrays(arrays, schema=schema))
+
+
+def _has(texts: pa.Array, part: str) -> bool:
+    return bool(pc.any(pc.match_substring(texts, part)).as_py())
 
 
 def _name(table: NodeTable | RelationshipTable) -> str:
@@ -256,8 +264,11 @@ def _arguments(tables: _Tables) -> list[str]:
     """Return what the importer is told, a line for each argument; the files are beside it."""
     nodes = [f"--nodes={_name(table)}={tables.name(table)}" for table in NODES]
     ends = [f"--relationships={_name(table)}={tables.name(table)}" for table in RELATIONSHIPS]
+    several = [tables.name(each) for each in (*NODES, *RELATIONSHIPS)
+               if each in tables.of_several_lines]  # fmt: skip
     of_csv = [
-        "--multiline-fields=true",  # a label or a manifest has them
+        "--multiline-fields-format=v2",  # all other files are read by several threads at once
+        f"--multiline-fields={','.join(several)}",  # a manifest has them, and a label may
         f"--read-buffer-size={max(LEAST_BUFFER, 4 * tables.longest)}",
     ]
     return [

@@ -17,6 +17,7 @@ from ingest.store import using_store
 from ingest.store.protocol import GraphStore, Parameters, Transaction
 from ingest.store.shares import LEAST_SHARE
 from ingest.versions import check_versions, stored_versions
+from lib_graph.support.arguments import checked
 from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["upgrade"]
@@ -46,6 +47,7 @@ SET i.share = $share, i.cost = $cost
 UPGRADED = "MATCH (r:Run {id: $run}) SET r.schema_version = $version"
 
 
+@checked
 def upgrade(store: object = None, *, progress: Progress = USUAL) -> list[str]:
     """Return the ids of the complete runs that were brought to GRAPH_VERSION.
 

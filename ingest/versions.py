@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from ingest.schema import GRAPH_VERSION
@@ -36,7 +37,7 @@ def check_versions(name: str, versions: dict[str, int]) -> None:
         if version == GRAPH_VERSION:
             continue
         mend = (
-            f"Run: lib-graph upgrade --store {name}"
+            f"Run: lib-graph upgrade --store {shlex.quote(name)}"
             if version < GRAPH_VERSION
             else "Update lib-graph: pip install --upgrade lib-graph"
         )

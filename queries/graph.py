@@ -259,8 +259,9 @@ class Graph(Closing, Displayed):
         of the paths at most so many take the same interaction (`queries.circuits.distinct`).
         engine: 'gds' has Graph Data Science find them, all but distinct ones.
 
-        Raises NotFoundError for a place that is not there and UsageError for one that cannot end
-        a path, or for an engine that the store does not have.
+        Raises NotFoundError for a place that is not there, UsageError for one that cannot end a
+        path, or for an engine that the store does not have, and TransactionTooLargeError for more
+        paths than a server has room for at once.
         """
         reader = self._reader()
         check_engine(reader, engine)

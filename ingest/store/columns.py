@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMAT",
     "INDEX",
+    "SAID",
     "Columns",
     "KeptRuns",
     "NoColumns",
@@ -42,6 +43,7 @@ __all__ = [
 
 FORMAT = 1
 INDEX = "index.json"
+SAID = b"lib-graph: said"
 STORED = ("strength", "stderr", "effect", "share")
 Stamp = list[int]
 Ints = NDArray[np.int64]
@@ -94,6 +96,16 @@ class Columns:
         """The properties of the Feature nodes, by layer and index."""
         frame: pd.DataFrame = self._features.to_pandas()
         return frame
+
+    @cached_property
+    def said(self) -> Mapping[str, Any] | None:
+        """What nodes say beside columns: 'manifest' and 'ablations' of the Run, and 'smallest_kept'
+        of those layers that have it, as [index, value].
+
+        None where an older lib-graph has kept the run.
+        """
+        kept = (self._features.schema.metadata or {}).get(SAID)
+        return None if kept is None else json.loads(kept)
 
     @cached_property
     def ids(self) -> pa.ChunkedArray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shlex
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,6 +59,11 @@ class EmbeddedStore(Closing):
 
     def __init__(self, path: Path) -> None:
         kglite.set_query_warning_policy("silent")  # they are logged instead
+        if path.name in ("", "..") or path.is_dir():
+            raise StoreUnavailableError(
+                f"{str(path)!r} is a folder, and a store is a file. Name one, such as "
+                f"{str(path / 'lib-graph.kgl')!r}."
+            )
         self._path = path
         self._read: kglite.Session | None = None
         self._read_version: tuple[int, int, int] | None = None
@@ -66,7 +72,7 @@ class EmbeddedStore(Closing):
         self._loading = threading.Lock()  # several threads may read
         if path.exists():
             _refuse_foreign_file(path)
-        elif path.name in ("", "..") or not path.parent.is_dir():
+        elif not path.parent.is_dir():
             raise StoreUnavailableError(
                 f"{str(path)!r} cannot be a store: there is no folder {str(path.parent)!r}."
             )
@@ -206,8 +212,8 @@ class EmbeddedStore(Closing):
         with self._errors():
             if not self._path.exists():
                 raise StoreUnavailableError(
-                    f"There is no store {self.name!r}. 'lib-graph ingest RUN --store {self.name}' "
-                    "makes one."
+                    f"There is no store {self.name!r}. 'lib-graph ingest RUN --store "
+                    f"{shlex.quote(self.name)}' makes one."
                 )
             stat = self._path.stat()
             version = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
@@ -249,8 +255,6 @@ def _refuse_foreign_file(path: Path) -> None:
     try:
         with path.open("rb") as file:
             foreign = file.read(len(MAGIC)) != MAGIC
-    except IsADirectoryError:
-        foreign = True
     except OSError as error:
         raise StoreUnavailableError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
     if foreign:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest.schema import FEATURE, NODE, RUN
-from ingest.store.columns import FORMAT, INDEX, KeptRuns, Stamp, read_kept, stamp
+from ingest.store.columns import FORMAT, INDEX, SAID, KeptRuns, Stamp, read_kept, stamp
 from ingest.store.kglite_texts import rows_of
 from ingest.store.numbers import NEEDED, numbered_nodes, write_numbered
 from ingest.store.protocol import Row
@@ -44,6 +44,11 @@ def _all(label: str, properties: Iterable[str], match: str, order: str) -> str:
 RUN_ROWS = [name for name in RUN.properties if not name.startswith("strength_")]
 RUNS = _all("Run", (n for n in RUN_ROWS if n != "manifest"), "", "loaded DESC, id DESC")
 LAYERS = _all("Layer", ("index", "name", "width", "features"), " {run: $run}", "index")
+NOTES = "MATCH (r:Run {id: $run}) RETURN r.manifest AS manifest, r.ablations AS ablations"
+SMALLEST = (
+    "MATCH (l:Layer {run: $run}) WHERE l.smallest_kept IS NOT NULL "
+    "RETURN l.index AS layer, l.smallest_kept AS smallest_kept ORDER BY layer"
+)
 FEATURES = {
     table: _all("Feature", table.properties, " {run: $run}", "layer_index, index")
     for table in (FEATURE, NODE)
@@ -156,6 +161,7 @@ class Keeping:
         schema = pa.schema(
             (name, pa.type_for_alias(TYPES.get(name, "string"))) for name in table.properties
         )
+        schema = schema.with_metadata({SAID: json.dumps(_said(view, str(run["id"])))})
         features = pa.Table.from_pydict({name: rows.column(name) for name in schema.names}, schema)
         if table is NODE:
             self._new[str(run["id"])] = numbered_nodes(str(run["id"]), features)
@@ -202,6 +208,13 @@ class Keeping:
             return None
         name: str | None = self._before[run]["interactions"]
         return name if name is not None and (self._folder / name).exists() else None
+
+
+def _said(view: View, run: str) -> dict[str, Any]:
+    """Return `Columns.said` of a run."""
+    (notes,) = rows_of(view(NOTES, {"run": run}))
+    smallest = rows_of(view(SMALLEST, {"run": run}))
+    return {**notes, "smallest_kept": [list(row.values()) for row in smallest]}
 
 
 def _with(runs: set[str] | None, run: str | None) -> set[str] | None:

@@ -21,6 +21,7 @@ from lib_graph.run import Run
 from lib_graph.run.examples import NAME, read_examples, write_examples
 from lib_graph.run.kept import graph_of, up_to_date
 from lib_graph.support import defaults
+from lib_graph.support.arguments import checked
 from lib_graph.support.devices import sums_on
 from lib_graph.support.files import locked
 from lib_graph.support.progress import USUAL, Progress
@@ -28,6 +29,7 @@ from lib_graph.support.progress import USUAL, Progress
 __all__ = ["find_examples"]
 
 
+@checked
 def find_examples(
     run: Run,
     subject: Subject | None = None,

@@ -21,12 +21,14 @@ from lib_graph.run import Run
 from lib_graph.run.kept import graph_of, up_to_date
 from lib_graph.run.matches import MATCHES, all_matches, matches_path, write_matches
 from lib_graph.support import defaults
+from lib_graph.support.arguments import checked
 from lib_graph.support.files import locked
 from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["match_runs"]
 
 
+@checked
 def match_runs(
     run: Run,
     other: Run,

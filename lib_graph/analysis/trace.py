@@ -30,12 +30,14 @@ from lib_graph.run.schema import UNFINISHED
 from lib_graph.run.traced import LayerFlow
 from lib_graph.run.writing import write_features, write_interactions, write_manifest
 from lib_graph.support import defaults
-from lib_graph.support.files import locked
+from lib_graph.support.arguments import checked
+from lib_graph.support.files import check_folder, locked
 from lib_graph.support.progress import USUAL, Progress
 
 __all__ = ["trace"]
 
 
+@checked
 def trace(
     run: Run,
     out: str | Path,
@@ -72,6 +74,7 @@ def trace(
         raise UsageError(f"Run {run.id} is of one input. Trace run {run.manifest.base}, its base.")
     if out.resolve() == run.path.resolve():
         raise UsageError(f"{str(out)!r} holds the run itself. Choose another --out.")
+    check_folder(out)
     subject = reopened(run, subject, progress)
     sample = _sample(subject, input)
     alone = _alone(subject, sample)

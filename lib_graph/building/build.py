@@ -30,8 +30,9 @@ from lib_graph.run.config import BuildConfig
 from lib_graph.run.kept import clear, finished
 from lib_graph.run.writing import write_manifest
 from lib_graph.support import defaults
+from lib_graph.support.arguments import checked
 from lib_graph.support.devices import device_named, on_card
-from lib_graph.support.files import locked
+from lib_graph.support.files import check_folder, locked
 from lib_graph.support.memory import format_bytes
 from lib_graph.support.processes import joined
 from lib_graph.support.progress import USUAL, Progress
@@ -39,6 +40,7 @@ from lib_graph.support.progress import USUAL, Progress
 __all__ = ["build"]
 
 
+@checked
 def build(
     model: Subject | nn.Module | str | Path,
     out: str | Path,
@@ -83,6 +85,7 @@ def build(
     """
     options = options or Options()
     out = Path(out)
+    check_folder(out)
     where = device_named(device, options.torch_dtype)
     if device_memory is not None and not on_card(where):
         raise UsageError(

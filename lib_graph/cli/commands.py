@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from lib_graph.run import Run
     from lib_graph.support.progress import Progress
 
-__all__ = ["Command", "Settings", "command", "progress", "say_folder", "say_run"]
+__all__ = [
+    "Command",
+    "Settings",
+    "command",
+    "progress",
+    "say_folder",
+    "say_run",
+    "shared_options",
+]
 
 
 class Settings:
@@ -30,12 +38,17 @@ class Command(click.Command):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.context_settings.setdefault("help_option_names", ["-h", "--help"])
-        self.params += [
-            _setting("-q", "--quiet", help="No progress on stderr."),
-            _setting("-v", "--verbose", help="Log what is done to stderr."),
-            _setting("--debug", help="Show the traceback of an error."),
-            _no_color(),
-        ]
+        self.params += shared_options()
+
+
+def shared_options() -> list[click.Option]:
+    """Return -q, -v, --debug and --no-color, which mean the same before a verb and after it."""
+    return [
+        _setting("-q", "--quiet", help="No progress on stderr."),
+        _setting("-v", "--verbose", help="Log what is done to stderr."),
+        _setting("--debug", help="Show the traceback of an error."),
+        _no_color(),
+    ]
 
 
 def _setting(*names: str, help: str) -> click.Option:

@@ -11,22 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from lib_graph.errors import UsageError
 from lib_graph.support.view import Rows, View
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
 __all__ = ["Output", "output_options", "print_view"]
 
 PARQUET = (".parquet", ".pq")
-LEAST_WIDTH = 24  # of a column that is broken over lines
-TIGHTEST, GAP = 6, 3  # the same where there is little room, and what is between columns
-Folded = Literal["words", "tightly", "all"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R", bound="Rows")
@@ -103,8 +97,7 @@ def output_options(verb: F) -> F:
 def print_view(view: View, *, wide: bool = False) -> None:
     """Print a table for a person: with rules on a terminal, a line per row elsewhere.
 
-    On a terminal no line is longer than it, unless `wide`: words are folded, then more tightly, and
-    ids and numbers last of all.
+    On a terminal no line is longer than it, unless `wide` (`lib_graph.cli.widths`).
     """
     if view.above:
         click.echo(view.above)
@@ -118,48 +111,28 @@ def print_view(view: View, *, wide: bool = False) -> None:
 
 def _print_rich(view: View, wide: bool) -> None:
     """Print to a terminal."""
-    from rich.console import Console
-    from rich.measure import Measurement
-
-    table = _rich_table(view, "words")
-    console = Console(highlight=False, markup=False)
-    options = console.options.update(max_width=1_000_000)
-    least = Measurement.get(console, options, table).minimum
-    if wide:
-        console.width = max(console.width, least)
-    elif least > console.width:
-        table = _rich_table(view, "tightly" if _tight_width(view) <= console.width else "all")
-    console.print(table)
-
-
-def _tight_width(view: View) -> int:
-    """Return the width with ids and numbers whole, and TIGHTEST for each column of words."""
-    widths = [
-        max(len(row[i]) for row in (view.columns, *view.rows))
-        if name in view.numbers or name in view.whole
-        else TIGHTEST
-        for i, name in enumerate(view.columns)
-    ]
-    return sum(widths) + GAP * (len(widths) - 1)
-
-
-def _rich_table(view: View, folded: Folded) -> Table:
-    """Return a table in which words are folded, or tightly so, or ids and numbers as well."""
     from rich import box
+    from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for i, name in enumerate(view.columns):
-        number = name in view.numbers
+    from lib_graph.cli.widths import GAP, fitted
+
+    console = Console(highlight=False, markup=False)
+    widths = fitted(view, console.width, wide=wide)
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1 if widths.gap == GAP else 0, 0, 1),  # and a column of the box
+        pad_edge=False,
+        show_edge=False,
+    )
+    for name, width in zip(view.columns, widths.columns, strict=True):
         table.add_column(
             name,
-            justify="right" if number else "left",
-            no_wrap=(number or name in view.whole) and folded != "all",
-            min_width=min(LEAST_WIDTH, max(len(row[i]) for row in (view.columns, *view.rows)))
-            if folded == "words"
-            else None,
+            justify="right" if name in view.numbers else "left",
+            width=width,
             overflow="fold",
         )
     for row in view.rows:
         table.add_row(*row)
-    return table
+    console.width = max(console.width, widths.total)
+    console.print(table)

@@ -25,6 +25,7 @@ from lib_graph.method.basis import LayerBasis, RawBasis
 from lib_graph.method.dictionary import SCALINGS, Basis, Dictionary
 from lib_graph.method.network import Layer
 from lib_graph.method.transcoder import Transcoder
+from lib_graph.support.arguments import checked
 from lib_graph.support.files import whole_file
 
 __all__ = ["given_bases", "misfit", "missing", "on_layers", "read_bases", "write_bases"]
@@ -67,13 +68,15 @@ def write_bases(
         )
 
 
-def read_bases(path: Path) -> dict[str, Basis]:
+@checked
+def read_bases(path: str | Path) -> dict[str, Basis]:
     """Return the bases and dictionaries in a file, by layer.
 
     Of a basis, `inverse` may be missing (the pseudo-inverse of the rotation is taken), and so may
     `pca_eigenvalues` and `importance`. Raises RunError if the file is missing, damaged, or its
     tensors do not fit each other.
     """
+    path = Path(path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

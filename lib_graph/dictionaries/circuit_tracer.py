@@ -92,7 +92,7 @@ def _cross_layer(files: Files, path: Path, i: int, config: Mapping[str, Any]) ->
     held = transcoder(
         path, FORM, encoder, vector(tensors, f"b_enc_{i}", path, FORM), decoder,
         vector(tensors, f"b_dec_{i}", path, FORM), "relu" if threshold is None else "jumprelu",
-        threshold=threshold, skip=skip,
+        threshold=threshold, skip=skip, place=i,
     )  # fmt: skip
     kind = f"{held.activation} cross-layer transcoder"
     return Found(path, FORM, kind, held, *_points(config, i, "hook_resid_mid"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from lib_graph.dictionaries.files import Files
 from lib_graph.dictionaries.found import Found
 from lib_graph.dictionaries.parts import above, dictionary, matrix, transcoder, vector, whole
+from lib_graph.errors import RunError
 from lib_graph.method.transcoder import Transcoder
 
 __all__ = ["NAME", "read"]
@@ -19,6 +20,7 @@ __all__ = ["NAME", "read"]
 NAME = "gemma-scope"
 PARTS = {"w_enc", "w_dec", "b_enc", "b_dec", "threshold"}
 LAYER = re.compile(r"layer_(\d+)")
+BLOCK = re.compile(r"layers\.(\d+)\.")  # in the name of a point
 SITES = {
     "attn_out": "attn.hook_z", "mlp_out": "hook_mlp_out", "resid_post": "hook_resid_post",
     "att": "attn.hook_z", "mlp": "hook_mlp_out", "res": "hook_resid_post",
@@ -29,7 +31,8 @@ SITES = {
 def read(files: Files) -> list[Found] | None:
     """Return the dictionary or transcoder of a Gemma Scope folder; None if it is none.
 
-    Raises RunError if its files are damaged or do not fit together.
+    Raises RunError if its files are damaged or do not fit together, or if those of a cross-layer
+    transcoder do not say of which layer they are.
     """
     path = files.path("params.npz", "params.safetensors") or files.weights()
     if path is None or path.suffix not in (".npz", ".safetensors"):
@@ -64,20 +67,21 @@ def _transcoder(
     path: Path, form: str, tensors: Mapping[str, Any], decoder: Tensor, config: Mapping[str, Any]
 ) -> Found:
     encoder = matrix(tensors, "w_enc", path, form)
-    layer = LAYER.findall(str(path.absolute()))
+    hook = config.get("hf_hook_point_in")
+    layer = LAYER.findall(_near(path)) or BLOCK.findall(str(hook))
     skip = None
     if "affine_skip_connection" in tensors:
         skip = matrix(tensors, "affine_skip_connection", path, form)
-    number = int(layer[-1]) if layer else 0
-    if decoder.ndim == 3 and decoder.shape[1] > number:
-        decoder = decoder[:, number:]  # it is for every layer: those before get nothing
+    place = None
+    if decoder.ndim == 3:
+        place = _place(path, form, decoder, layer)
+        decoder = decoder[:, place:]  # it is for every layer: those before get nothing
     held: Transcoder = transcoder(
         path, form, encoder, vector(tensors, "b_enc", path, form), decoder,
         vector(tensors, "b_dec", path, form), "jumprelu",
         threshold=above(whole(tensors, "threshold", path, form), encoder.shape[1], path, form),
-        skip=skip,
+        skip=skip, place=place,
     )  # fmt: skip
-    hook = config.get("hf_hook_point_in")
     if hook is None and layer:
         hook = f"blocks.{layer[-1]}.ln2.hook_normalized"
     out = config.get("hf_hook_point_out")
@@ -85,10 +89,24 @@ def _transcoder(
     return Found(path, form, kind, held, hook, (f"writes to {out}",) if out else ())
 
 
+def _place(path: Path, form: str, decoder: Tensor, layer: Sequence[str]) -> int:
+    """Return the layer that a cross-layer transcoder is of, among those it has decoders for."""
+    if not layer or int(layer[-1]) >= decoder.shape[1]:
+        said = f"is of layer {layer[-1]}" if layer else "does not say of which layer it is"
+        raise RunError(
+            f"{str(path)!r} looks like {form}, with decoders for {decoder.shape[1]} layers, and "
+            f"{said}. Keep its folders' names, with layer_L."
+        )
+    return int(layer[-1])
+
+
 def _named(path: Path, word: str) -> bool:
     """Return whether a word is in the names of the nearest folders."""
-    text = "/".join(path.absolute().parts[-6:])
-    return re.search(rf"(?<![a-z]){word}(?![a-z])", text) is not None
+    return re.search(rf"(?<![a-z]){word}(?![a-z])", _near(path)) is not None
+
+
+def _near(path: Path) -> str:
+    return "/".join(path.absolute().parts[-6:])
 
 
 def _hook(path: Path, config: Mapping[str, Any]) -> str | None:
@@ -96,6 +114,6 @@ def _hook(path: Path, config: Mapping[str, Any]) -> str | None:
         return given
     if _named(path, "embedding"):
         return "hook_embed"
-    layer = LAYER.findall(str(path.absolute()))
+    layer = LAYER.findall(_near(path))
     site = next((hook for word, hook in SITES.items() if _named(path, word)), None)
     return f"blocks.{layer[-1]}.{site or 'hook_resid_post'}" if layer else None

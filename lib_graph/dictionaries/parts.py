@@ -125,6 +125,7 @@ def transcoder(
     threshold: Tensor | None = None,
     k: Any = None,
     skip: Tensor | None = None,
+    place: int | None = None,
 ) -> Transcoder:
     """Return a transcoder from `encoder` d × r, `decoder` r × e or r × m × e, and `skip` d × e.
 
@@ -139,7 +140,7 @@ def transcoder(
     if skip is not None and skip.shape != (width, len(output)):
         raise _misfit(path, form, "the skip", skip, (width, len(output)))
     k = count(k, features, path, form) if activation in SELECTIONS else None
-    return Transcoder(encoder, bias, decoder, output, activation, threshold, k, skip)
+    return Transcoder(encoder, bias, decoder, output, activation, threshold, k, skip, place)
 
 
 def _fit(

@@ -23,6 +23,7 @@ from lib_graph.dictionaries import (
 from lib_graph.dictionaries.files import WEIGHTS, Files
 from lib_graph.dictionaries.found import Found
 from lib_graph.errors import NotFoundError, RunError, UsageError
+from lib_graph.support.arguments import checked
 
 __all__ = ["FORMATS", "read_dictionaries"]
 
@@ -42,6 +43,7 @@ DEEPEST = 5  # folders below the one that was named
 MOST = 2000  # files that are looked at
 
 
+@checked
 def read_dictionaries(place: str | Path, format: str | None = None) -> list[Found]:
     """Return the dictionaries, bases and transcoders in a file or folder, or in its subfolders.
 

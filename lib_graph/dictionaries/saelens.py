@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,18 @@ from lib_graph.dictionaries.files import Files
 from lib_graph.dictionaries.found import Found
 from lib_graph.dictionaries.parts import above, dictionary, gated, matrix, transcoder, vector
 from lib_graph.errors import RunError, UsageError
+from lib_graph.method.dictionary import Dictionary
 
 __all__ = ["NAME", "read"]
 
 NAME = "saelens"
 CONFIG, WEIGHTS = "cfg.json", "sae_weights.safetensors"
+SCALER, WHITENING = "activation_scaler.json", "activation_whitening.safetensors"
+"""what a checkpoint of training has beside them"""
+
+FACTORS = ("scaling_factor", "finetuning_scaling_factor")
+"""what is published calls them so, and what 3.x to 5.x saved"""
+
 ARCHITECTURES = {
     "standard": "relu", "jumprelu": "jumprelu", "topk": "topk", "gated": "jumprelu",
     "abstopk": "abs-topk", "batchtopk": "jumprelu", "matryoshka_batchtopk": "jumprelu",
@@ -29,6 +36,10 @@ ARCHITECTURES = {
 
 SCALED = {"layer_norm": "layer_norm", "constant_norm_rescale": "norm"}
 """its word for what it does to the activations first -> our scaling"""
+
+AVERAGE, WHITENED = "expected_average_only_in", "covariance_whitening"
+NORMALISED = ("none", AVERAGE, WHITENED, *SCALED)
+HEADS = ("hook_head_index", "hook_point_head_index")
 
 
 @dataclass(frozen=True)
@@ -82,7 +93,7 @@ class _Config:
     def normalised(self) -> str:
         found = self.values.get("normalize_activations")
         if isinstance(found, bool) or found is None:
-            return "expected_average_only_in" if found else "none"
+            return AVERAGE if found else "none"
         return str(found)
 
     @property
@@ -100,10 +111,10 @@ class _Config:
             wrong = f"architecture {self.architecture!r}"
         elif self._activation not in ("relu", "topk"):
             wrong = f"activation {self._activation!r}"
-        elif self.metadata.get("hook_head_index") is not None:
+        elif any(self.metadata.get(name) is not None for name in HEADS):
             wrong = "a dictionary of a single head"
-        elif self.normalised not in ("none", "expected_average_only_in", *SCALED):
-            wrong = f"normalize_activations {self.normalised!r}, whose numbers are not in its files"
+        elif self.normalised not in NORMALISED:
+            wrong = f"normalize_activations {self.normalised!r}"
         if wrong:
             known = ", ".join(ARCHITECTURES)
             raise UsageError(f"{str(self.path)!r} is {self.form} with {wrong}. Read are {known}.")
@@ -117,7 +128,7 @@ def read(files: Files) -> list[Found] | None:
     """
     path, config = files.path(WEIGHTS), files.path(CONFIG)
     values = files.config(CONFIG)
-    if path is None or values is None or config is None or "W_enc" not in files.names(path):
+    if path is None or values is None or config is None or "W_dec" not in files.names(path):
         return None
     asked = _Config(values, config)
     asked.check()
@@ -156,7 +167,7 @@ def _dictionary(config: _Config, tensors: Mapping[str, Any], path: Path, files: 
     encoder, decoder = (matrix(tensors, name, path, form) for name in ("W_enc", "W_dec"))
     center = vector(tensors, "b_dec", path, form)
     features, activation = encoder.shape[1], ARCHITECTURES[architecture]
-    decoder = _finetuned(config, tensors, decoder, path)
+    decoder, scale = _finetuned(config, tensors, decoder, path), 1.0
     if architecture == "gated":
         gate, bias, log = (vector(tensors, x, path, form) for x in ("b_gate", "b_mag", "r_mag"))
         threshold: Tensor | None = gated(gate, bias, log)
@@ -164,14 +175,15 @@ def _dictionary(config: _Config, tensors: Mapping[str, Any], path: Path, files: 
     else:
         bias = vector(tensors, "b_enc", path, form)
         threshold = _threshold(tensors, features, path, form) if activation == "jumprelu" else None
-    if config.values.get("rescale_acts_by_decoder_norm"):
-        norm = decoder.norm(dim=1)
-        encoder, bias, decoder = encoder * norm, bias * norm, decoder / norm[:, None]
-        notes.append("rows of the decoder brought to length 1")
-    if config.normalised == "expected_average_only_in":
+    if config.normalised == AVERAGE:
         scale = _scale(config, files, len(encoder))
         encoder, decoder, center = encoder * scale, decoder / scale, center / scale
         notes.append(f"activations times {scale:.4g}, folded in")
+    if config.values.get("rescale_acts_by_decoder_norm"):
+        norm = decoder.norm(dim=1)
+        encoder, bias, decoder = encoder * norm, bias * norm, decoder / norm[:, None]
+        threshold = None if threshold is None else threshold / scale
+        notes.append("rows of the decoder brought to length 1")
     subtracted = bool(config.values.get("apply_b_dec_to_input", config.old))
     if subtracted:
         notes.append("b_dec subtracted before encoding")
@@ -182,6 +194,9 @@ def _dictionary(config: _Config, tensors: Mapping[str, Any], path: Path, files: 
         path, form, encoder, bias, decoder, center, activation,
         subtracted=subtracted, threshold=threshold, k=config.k, scaling=scaling,
     )  # fmt: skip
+    if config.normalised == WHITENED:
+        held = _of_unwhitened(held, config, files)
+        notes.append("of whitened activations, folded in")
     return Found(path, form, architecture, held, config.hook, tuple(notes), **config.processing)
 
 
@@ -197,14 +212,15 @@ def _threshold(tensors: Mapping[str, Any], features: int, path: Path, form: str)
 
 def _finetuned(config: _Config, tensors: Mapping[str, Any], decoder: Tensor, path: Path) -> Tensor:
     """Return the decoder with the factors that features are multiplied by before decoding."""
-    if "scaling_factor" not in tensors:
+    name = next((each for each in FACTORS if each in tensors), None)
+    if name is None:
         return decoder
-    factor = vector(tensors, "scaling_factor", path, config.form)
+    factor = vector(tensors, name, path, config.form)
     if torch.allclose(factor, torch.ones_like(factor)):
         return decoder
     if not config.values.get("finetuning_scaling_factor"):
         raise RunError(
-            f"{str(path)!r} has a scaling_factor, but its {CONFIG} does not say that it counts "
+            f"{str(path)!r} has a {name}, but its {CONFIG} does not say that it counts "
             "(finetuning_scaling_factor)."
         )
     if len(factor) != len(decoder):
@@ -213,12 +229,38 @@ def _finetuned(config: _Config, tensors: Mapping[str, Any], decoder: Tensor, pat
 
 
 def _scale(config: _Config, files: Files, width: int) -> float:
-    """Return √d over the mean norm of the activations, which has to be said."""
+    """Return √d over the mean norm of the activations: a checkpoint has it, else it is said."""
     norm = files.number("norm")
-    if norm is None:
+    if norm is not None:
+        return float(width**0.5 / norm)
+    found = (files.config(SCALER) or {}).get("scaling_factor")
+    if isinstance(found, int | float) and 0 < found < float("inf"):
+        return float(found)
+    raise UsageError(
+        f"{str(config.path)!r} is of activations times √d over their mean norm ({AVERAGE}), and "
+        f"that norm is in none of its files. Say it: --format {NAME},norm=NUMBER."
+    )
+
+
+def _of_unwhitened(held: Dictionary, config: _Config, files: Files) -> Dictionary:
+    """Return a dictionary of whitened activations (f − mean) M as one of f."""
+    path = Files(files.folder).path(WHITENING)
+    if path is None:
         raise UsageError(
-            f"{str(config.path)!r} is of activations times √d over their mean norm "
-            "(expected_average_only_in), and that norm is in none of its files. Say it: --format "
-            f"{NAME},norm=NUMBER."
+            f"{str(config.path)!r} is of whitened activations ({WHITENED}), and {WHITENING}, "
+            "which says how, is not beside it."
         )
-    return float(width**0.5 / norm)
+    tensors = files.tensors(path)
+    mean = vector(tensors, "mean", path, config.form)
+    into, back = (matrix(tensors, name, path, config.form) for name in ("matrix", "inverse_matrix"))
+    square = (held.width, held.width)
+    if not (mean.shape == square[:1] and into.shape == back.shape == square):
+        raise RunError(f"{str(path)!r} does not fit to {WEIGHTS}: that is of {held.width}.")
+    encoder = into @ held.encoder
+    return replace(
+        held,
+        encoder=encoder,
+        encoder_bias=held.encoder_bias - mean @ encoder,
+        decoder=held.decoder @ back,
+        decoder_bias=held.decoder_bias @ back + mean,
+    )

@@ -1,7 +1,7 @@
 """The transcoders of a run, which stand in for parts of its network, in its bases.safetensors.
 
-Beside the bases, LAYER.transcoder_encoder, …. The metadata says LAYER.transcoder_activation, and
-LAYER.transcoder_k where features compete.
+Beside the bases, LAYER.transcoder_encoder, …. The metadata says LAYER.transcoder_activation,
+LAYER.transcoder_k where features compete, and LAYER.transcoder_place of cross-layer ones.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def read_transcoders(path: Path) -> dict[str, Transcoder]:
 def _transcoder(
     path: Path, start: str, tensors: Mapping[str, Tensor], words: Mapping[str, str]
 ) -> Transcoder:
-    activation, k = words.get(f"{start}activation"), words.get(f"{start}k", "")
+    activation = words.get(f"{start}activation")
     threshold = tensors.get(f"{start}threshold")
     if activation not in ACTIVATIONS or (threshold is not None) != (activation == "jumprelu"):
         beside = "" if threshold is None else ", beside a threshold"
@@ -68,5 +68,11 @@ def _transcoder(
         path, FORM, encoder, vector(tensors, f"{start}encoder_bias", path, FORM),
         whole(tensors, f"{start}decoders", path, FORM),
         vector(tensors, f"{start}decoder_bias", path, FORM), activation,
-        threshold=threshold, k=int(k) if k.isdecimal() and len(k) < 10 else None, skip=skip,
+        threshold=threshold, k=_number(words, f"{start}k"), skip=skip,
+        place=_number(words, f"{start}place"),
     )  # fmt: skip
+
+
+def _number(words: Mapping[str, str], name: str) -> int | None:
+    word = words.get(name, "")
+    return int(word) if word.isdecimal() and len(word) < 10 else None

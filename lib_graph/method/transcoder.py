@@ -22,7 +22,9 @@ class Transcoder:
 
     `encoder` is W (d × r), `encoder_bias` b (r), `decoders` r × m × e: what feature j adds to the
     output of its own layer, of the next, …; `decoder_bias` (e) is of its own layer's output, and so
-    is f S, `skip` S (d × e). `activation`, `threshold` and `k` are as in a dictionary.
+    is f S, `skip` S (d × e). `activation`, `threshold` and `k` are as in a dictionary. `place` is
+    the number of its own layer among those that transcoders of one set write to (None: there are no
+    others).
     """
 
     encoder: Float[Tensor, "d r"]
@@ -33,6 +35,7 @@ class Transcoder:
     threshold: Float[Tensor, " r"] | None = None
     k: int | None = None
     skip: Float[Tensor, "d e"] | None = None
+    place: int | None = None
 
     @property
     def features(self) -> int:

@@ -13,6 +13,7 @@ from lib_graph.errors import ModelError, UsageError
 from lib_graph.networks import language_model, mlp, modular_addition, python_file
 from lib_graph.networks.checkpoint import read_json
 from lib_graph.networks.subject import Kinds, Subject
+from lib_graph.support.arguments import checked
 
 __all__ = ["Kinds", "Subject", "load_subject", "shipped_model", "subject_of"]
 
@@ -23,6 +24,7 @@ ADAPTERS: dict[str, Callable[[Path, str | None], Subject]] = {
 """`architecture` of config.json -> what loads such a folder, with other data if they are given"""
 
 
+@checked
 def load_subject(
     model: str | Path, data: str | Text | None = None, granularity: str | None = None
 ) -> Subject:

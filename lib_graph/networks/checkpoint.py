@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -117,7 +118,7 @@ def _file(folder: Path, name: str) -> Path:
     if (folder / "manifest.json").is_file():
         raise ModelError(
             f"{str(folder)!r} is a run folder, not a model. Name the model that it was built from, "
-            f"or load the run: 'lib-graph ingest {folder}'."
+            f"or load the run: 'lib-graph ingest {shlex.quote(str(folder))}'."
         )
     if not (folder / name).is_file():
         raise ModelError(f"{str(folder)!r} has no {name}. A model needs {WEIGHTS} and {CONFIG}.")

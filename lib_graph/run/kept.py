@@ -8,6 +8,7 @@ where it is another one, nothing is written unless `--replace` is given.
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -228,4 +229,5 @@ def read_rows(run: Run, path: Path, schema: pa.Schema, filters: Filters = ()) ->
 
 def _verb(run: Run, kept: Kept, options: str = "") -> str:
     """Return the command that makes something in the folder of a run, as one writes it."""
-    return f"'lib-graph {kept.verb.replace('RUN', str(run.path))}{options}'"
+    verb = kept.verb.replace("RUN", shlex.quote(str(run.path)))
+    return f"'lib-graph {verb}{options}'"

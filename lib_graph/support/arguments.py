@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import reprlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from numbers import Integral, Real
 from typing import Any, TypeVar
@@ -29,7 +29,7 @@ SIMPLE: Mapping[str, tuple[type, str]] = {
     "bool": (bool, "True or False"),
     "None": (type(None), "None"),
 }
-SEVERAL = "Sequence["
+SEVERAL = ("Sequence[", "Iterable[")
 LATER = ("Any", "Progress")  # what it is shows when it is used
 WORDS = ("Chart", "Engine", "Method", "Sort", "Weights")  # what takes them says which
 
@@ -83,25 +83,40 @@ def _is(value: Any, kind: str) -> bool:
         number = kind in ("int", "float")
         return isinstance(value, SIMPLE[kind][0]) and not (number and isinstance(value, bool))
     if kind.startswith(SEVERAL):
-        inner = kind.removeprefix(SEVERAL).removesuffix("]")
-        several = isinstance(value, Sequence) and not isinstance(value, str)
-        return several and all(_is(each, inner) for each in value)
+        several = Iterable if kind.startswith("Iterable[") else Sequence
+        if not isinstance(value, several) or isinstance(value, str):
+            return False  # what can be gone through only once is not looked into
+        return not isinstance(value, Sequence) or all(_is(each, _inner(kind)) for each in value)
     if kind.startswith("tuple["):
         return isinstance(value, tuple | list)
     if kind.startswith("Mapping["):
         return isinstance(value, Mapping)
-    if kind in WORDS:
+    if _is_word(kind):
         return isinstance(value, str)
-    return kind.startswith(LATER) or kind in {base.__name__ for base in type(value).__mro__}
+    names = {base.__name__ for base in type(value).__mro__}
+    return kind.startswith(LATER) or kind.rpartition(".")[2] in names
+
+
+def _is_word(kind: str) -> bool:
+    return kind in WORDS or kind.startswith("Literal[")
+
+
+def _inner(kind: str) -> str:
+    """Return what each of several is.
+
+    >>> _inner("Sequence[str]")
+    'str'
+    """
+    return kind.partition("[")[2].removesuffix("]")
 
 
 def _words(kind: str) -> str:
     if kind.startswith(SEVERAL):
-        return f"a list, each of them {_words(kind.removeprefix(SEVERAL).removesuffix(']'))}"
+        return f"a list, each of them {_words(_inner(kind))}"
     if kind.startswith("tuple["):
         return "a pair"
     if kind.startswith("Mapping["):
         return "a dict"
-    if kind in WORDS:
+    if _is_word(kind):
         return "a word"
     return SIMPLE[kind][1] if kind in SIMPLE else kind

@@ -8,14 +8,15 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from lib_graph.errors import ConflictError, UsageError
 
 __all__ = [
-    "check_new", "file_sha256", "json_sha256", "locked", "whole_file", "whole_folder", "write_json",
+    "check_folder", "check_new", "file_sha256", "json_sha256", "locked", "whole_file",
+    "whole_folder", "write_json",
 ]  # fmt: skip
 
 
@@ -54,6 +55,12 @@ def check_new(folder: Path) -> None:
         return
     if folder.exists():
         raise ConflictError(f"{str(folder)!r} exists and is not empty. Choose another --out.")
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ConflictError if there is a file where `folder` is to be."""
+    if folder.exists() and not folder.is_dir():
+        raise ConflictError(f"{str(folder)!r} is a file, not a folder. Choose another folder.")
 
 
 @contextmanager
@@ -115,24 +122,45 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises ConflictError if another process holds it, or if it is a file.
     """
-    if folder.exists() and not folder.is_dir():
-        raise ConflictError(f"{str(folder)!r} is a file, not a folder. Choose another folder.")
+    check_folder(folder)
     made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
     lock = folder / ".lock"
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConflictError(
-                f"Another process is writing to {str(folder)!r}. Wait for it, or choose another "
-                "folder."
-            ) from error
+    with _held(lock):
         try:
             yield
         except BaseException:
             if list(folder.iterdir()) == [lock]:
                 lock.unlink()
                 if made:
-                    folder.rmdir()
+                    with suppress(OSError):  # another process has come to it
+                        folder.rmdir()
             raise
+
+
+def _held(lock: Path) -> IO[str]:
+    """Return the file of a lock, open and held.
+
+    Who holds it may remove it, and its folder, in the moment between opening and holding: then
+    others would hold another file of that name, and it is tried again.
+    """
+    while True:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file = lock.open("w")
+        except FileNotFoundError:
+            if lock.parent.exists():
+                raise
+            continue
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if lock.exists() and os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+                return file
+        except BlockingIOError as error:
+            file.close()
+            raise ConflictError(
+                f"Another process is writing to {str(lock.parent)!r}. Wait for it, or choose "
+                "another folder."
+            ) from error
+        except FileNotFoundError:  # removed between two looks
+            pass
+        file.close()

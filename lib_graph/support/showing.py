@@ -31,6 +31,7 @@ STYLE = """
 .lib-graph i.up {background: #0072b2} .lib-graph i.down {background: #d55e00}
 .lib-graph figure {margin: 4px 0; padding: 8px; background: #fff; border-radius: 6px;
   overflow-x: auto; max-width: max-content}
+.lib-graph figure svg {display: block; max-width: 100%; height: auto}
 .lib-graph p {margin: 4px 0; white-space: pre-line}
 """.strip()
 WIDE = 80  # pixels of a bar for 1

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["count_carrying", "effective", "gini", "hoyer"]
+__all__ = ["count_carrying", "effective", "gini", "hoyer", "mean_known"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -70,6 +70,18 @@ def effective(rows: Floats) -> Floats:
         shares = rows / rows.sum(-1, keepdims=True)
         terms = np.where(shares > 0, shares * np.log(shares), 0.0)
     return _known(np.exp(-terms.sum(-1)), rows)
+
+
+def mean_known(rows: Floats) -> Floats:
+    """Return the mean of what is known of each row, NaN where nothing is.
+
+    >>> mean_known(np.array([[1.0, np.nan, 2.0], [np.nan] * 3])).tolist()
+    [1.5, nan]
+    """
+    known = np.isfinite(rows)
+    with np.errstate(invalid="ignore"):
+        found: Floats = np.where(known, rows, 0.0).sum(-1) / known.sum(-1)
+    return found
 
 
 def _known(values: Floats, rows: Floats) -> Floats:

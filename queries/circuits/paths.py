@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
-from lib_graph.errors import UsageError
+from lib_graph.errors import TransactionTooLargeError, UsageError
 from lib_graph.support.showing import Display, Displayed
 from lib_graph.support.tables import Record
 from queries.asking.ends import End
@@ -119,7 +119,7 @@ def find_paths(reader: Reader, source: End, target: End, *, k: int, layers: int)
 
     The strongest come first, and of equals the first by id, as the head of this module says; fewer
     come back where there are fewer. Raises UsageError if k < 1 or the ends are not in the order of
-    the layers.
+    the layers, TransactionTooLargeError if a server has no room for so many at once.
     """
     check_ends(source, target, k)
     if reader.skips:
@@ -212,7 +212,12 @@ def _walk(
     parameters = {**_start(start), "k": k, **costs}
     columns = reader.columns()
     if columns is None:
-        return reader.rows(text, **parameters)
+        try:
+            return reader.rows(text, **parameters)
+        except TransactionTooLargeError as error:
+            raise TransactionTooLargeError(
+                f"{k:,} paths are too many for the server at once. Ask for fewer. {error}"
+            ) from error
     from queries.columnar.walking import strongest_paths
 
     reader.remember(text, parameters)

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from lib_graph.support import defaults
 from queries.asking.ends import End
-from queries.asking.projecting import WIDTH, check_engine, projected
+from queries.asking.projecting import WIDTH, projected
 from queries.asking.reader import Reader
 from queries.asking.statements import read_text
 from queries.circuits.paths import Path, Paths, check_ends, is_backwards
@@ -24,11 +24,10 @@ ENDS = 2  # the numbers 0 and 1 stand before all starts and after all ends
 def paths_of_gds(reader: Reader, source: End, target: End, *, k: int, layers: int) -> Paths:
     """Return the k strongest paths from `source` to `target` in a run of so many layers.
 
-    Raises UsageError if k < 1, the ends are not in the order of the layers, or the store has no
-    Graph Data Science.
+    They are found on a server that has Graph Data Science. Raises UsageError if k < 1 or the ends
+    are not in the order of the layers.
     """
     check_ends(source, target, k)
-    check_engine(reader, "gds")
     walk = reader.again()
     with projected(walk.again()) as name:
         rows = walk.rows(
@@ -43,7 +42,7 @@ def paths_of_gds(reader: Reader, source: End, target: End, *, k: int, layers: in
     between = reader.rows(read_text("interactions_between"), pairs=[list(pair) for pair in pairs])
     share = {(row["source"], row["target"]): row["share"] for row in between}
     features = reader.rows(read_text("features_by_id"), ids=sorted({x for p in pairs for x in p}))
-    label = {row["id"]: row["label"] for row in features}
+    label = {row["id"]: row["label"] or "" for row in features}
     paths = []
     for cost, ids in found:
         shares = tuple(share[pair] for pair in pairwise(ids))

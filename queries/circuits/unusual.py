@@ -33,9 +33,11 @@ def find_other(store: GraphStore, run: RunInfo, against: str | None) -> RunInfo:
             "average to be held against. Give --run a run of one input ('lib-graph trace')."
         )
     if against is None and run.base is None:
+        traces = [f"{each.id} ({each.name})" for each in runs if each.base == run.id]
+        such = f"such as {traces[0]}" if traces else "which 'lib-graph trace' makes"
         raise UsageError(
-            f"Run {run.id} ({run.name}) is an average over data. Give --run a run of one input "
-            "('lib-graph trace'), or --against another run."
+            f"Run {run.id} ({run.name}) is an average over data. Give --run a run of one input, "
+            f"{such}, or --against another run."
         )
     if against is None and run.base not in [each.id for each in runs]:
         raise NotFoundError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -45,18 +46,19 @@ def demo(out: Path, answer: int) -> None:
     from queries.views.modules import communities_view
 
     run, store, picture = out / "run", out / "lib-graph.kgl", out / "circuit.svg"
+    run_text, store_text, picture_text = (shlex.quote(str(path)) for path in (run, store, picture))
     target = f"output/{answer}"
     show = progress()
 
     _step("A trained network becomes features and interactions.",
-          f"lib-graph build {shipped_model()} --out {run}")  # fmt: skip
+          f"lib-graph build {shlex.quote(str(shipped_model()))} --out {run_text}")  # fmt: skip
     built = build(load_subject(shipped_model()), run, progress=show)
     click.echo(", ".join(f"{x.name}: {counted(x.features, 'feature')}" for x in built.layers))
 
-    _step("They go into a graph store.", f"lib-graph ingest {run} --store {store}")
+    _step("They go into a graph store.", f"lib-graph ingest {run_text} --store {store_text}")
     click.echo(str(ingest.load(run, store, progress=show)))
 
-    at = f"--store {store}"
+    at = f"--store {store_text}"
     with open_graph(store, built.id) as graph:
         _step(f"What leads to the answer {answer}? The strongest paths:",
               f"lib-graph paths --target {target} -k {PATHS} {at}")  # fmt: skip
@@ -75,14 +77,14 @@ def demo(out: Path, answer: int) -> None:
 
         what = f"--of circuit --target {target} --min-share {MIN_SHARE}"
         _step("A picture: columns are layers, width is share, colour is module.",
-              f"lib-graph plot {picture} {what} {at}")  # fmt: skip
+              f"lib-graph plot {picture_text} {what} {at}")  # fmt: skip
         plot_circuit(circuit, picture, communities=communities, title=f"What leads to {target}")
         click.echo(f"Open {picture}.")
 
     _step("The paths were found by this Cypher, which Neo4j Browser runs as it is:",
           f"lib-graph paths --target {target} -k {PATHS} {at} --show-cypher")  # fmt: skip
     print_statements((), paste=paths.pasted)
-    click.echo(_next(run, store, target))
+    click.echo(_next(run_text, at, target))
 
 
 def _step(what: str, how: str) -> None:
@@ -109,9 +111,9 @@ def _folded(command: str) -> str:
     return " \\\n".join(lines)
 
 
-def _next(run: Path, store: Path, target: str) -> str:
-    features = f"  lib-graph features --layer ln2.0 --sort importance --store {store}"
-    export = f"  lib-graph export circuit --target {target} --out circuit.graphml --store {store}"
+def _next(run: str, at: str, target: str) -> str:
+    features = f"  lib-graph features --layer ln2.0 --sort importance {at}"
+    export = f"  lib-graph export circuit --target {target} --out circuit.graphml {at}"
     return f"""
 What next?
 {_folded(features)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,18 +68,22 @@ def feature(
 
 
 def _of_folder(text: str, label: str | None, limit: int) -> tuple[Feature, str] | None:
-    """Return a feature of a run folder, labelled, and the folder; None if the text names none."""
+    """Return a feature of a run folder, labelled, and the folder as a shell takes it.
+
+    None if the text names none.
+    """
     from lib_graph.run.feature import find_feature, read_feature
 
     named = find_feature(text)
     if named is None:
         return None
     run, layer, index = named
+    folder = shlex.quote(str(run.path))
     if label is not None:
         run.label(layer, index, label.strip())
-        click.echo(f"Labelled {layer}/{index}. 'lib-graph ingest {run.path}' takes it to a store.",
+        click.echo(f"Labelled {layer}/{index}. 'lib-graph ingest {folder}' takes it to a store.",
                    err=True)  # fmt: skip
-    return read_feature(run, layer, index, limit=limit), str(run.path)
+    return read_feature(run, layer, index, limit=limit), folder
 
 
 def _of_store(

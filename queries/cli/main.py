@@ -22,8 +22,8 @@ from types import FrameType
 import click
 from click.shell_completion import CompletionItem
 
-from lib_graph.cli.commands import Settings
-from lib_graph.errors import LibGraphError, NotFoundError
+from lib_graph.cli.commands import Settings, shared_options
+from lib_graph.errors import LibGraphError, NotFoundError, UsageError
 
 __all__ = ["main"]
 
@@ -82,12 +82,27 @@ RESUMED = (
     "upgrade",
     "compact",
 )  # verbs that go on where they were interrupted
+PROGRAM = "lib-graph"
 GRACE = 2.0  # seconds
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class _Verbs(click.Group):
     """A group that imports a verb's module when the verb is used."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse what stands before the verb; an option of the verb there is told where it goes."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            verb = _verb(given)
+            if verb is None:
+                raise
+            given.remove(verb)
+            raise UsageError(
+                f"{error.option_name} stands after the verb: {shlex.join([PROGRAM, verb, *given])}"
+            ) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -119,9 +134,10 @@ class _Verbs(click.Group):
 
 @click.group(
     cls=_Verbs,
+    params=shared_options(),
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "LIB_GRAPH"},
 )
-@click.version_option(package_name="lib-graph", prog_name="lib-graph")
+@click.version_option(package_name=PROGRAM, prog_name=PROGRAM)
 def cli() -> None:
     """Local Interaction Basis graphs of neural networks: build, load, find circuits.
 
@@ -139,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settings = Settings()
     with _interruptions() as keyboard:
         try:
-            code = cli.main(arguments, prog_name="lib-graph", standalone_mode=False, obj=settings)
+            code = cli.main(arguments, prog_name=PROGRAM, standalone_mode=False, obj=settings)
             sys.stdout.flush()
         except BaseException as error:
             if isinstance(error, SystemExit | GeneratorExit):
@@ -193,8 +209,8 @@ def _report(error: BaseException, arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        again = shlex.join(["lib-graph", *map(_without_password, arguments)])
-        kept = arguments and arguments[0] in RESUMED
+        again = shlex.join([PROGRAM, *map(_without_password, arguments)])
+        kept = _verb(arguments) in RESUMED
         what = "What was finished is kept. To go on" if kept else "To start again"
         click.echo(f"Interrupted. {what}: {again}", err=True)
         return 130
@@ -203,6 +219,11 @@ def _report(error: BaseException, arguments: list[str]) -> int:
         return 1
     click.echo(f"Error: {_line(error)}", err=True)
     return error.exit_code if isinstance(error, LibGraphError) else 1
+
+
+def _verb(arguments: Sequence[str]) -> str | None:
+    """Return the verb that is asked for, also where options stand before it."""
+    return next((each for each in arguments if each in VERBS), None)
 
 
 def _without_password(argument: str) -> str:

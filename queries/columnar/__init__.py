@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from queries.columnar import listing, neighbours, strengths, sums
+from queries.columnar import beside, listing, neighbours, pairs, strengths, sums
 from queries.columnar.graphs import graphs_with
 from queries.columnar.walking import strongest_paths
 
@@ -18,18 +18,25 @@ if TYPE_CHECKING:
 
 __all__ = ["STORE_TWINS", "TWINS", "StoreTwin", "Twin", "strongest_paths"]
 
-Twin = Callable[..., "pd.DataFrame"]
+Twin = Callable[..., "pd.DataFrame | None"]
 StoreTwin = Callable[..., "pd.DataFrame | None"]
 
 TWINS: Mapping[str, Twin] = {
     **{name: getattr(listing, name) for name in listing.__all__},
     **{
         f"library/{name}": getattr(module, name)
-        for module in (neighbours, strengths, sums)
+        for module in (neighbours, pairs, strengths, sums)
         for name in module.__all__
     },
 }
-"""Name of a text, as `read_text` takes it -> its twin"""
+"""Name of a text, as `read_text` takes it -> its twin, which is None where it lacks a column"""
 
-STORE_TWINS: Mapping[str, StoreTwin] = {"library/graphs_with": graphs_with}
-"""Of texts that ask about all runs of a store: these take the columns of all, and the run"""
+STORE_TWINS: Mapping[str, StoreTwin] = {
+    "library/graphs_with": graphs_with,
+    "library/changed_interactions": beside.changed_interactions,
+    "library/changed_variance": beside.changed_variance,
+    "library/input_ignores": beside.input_ignores,
+    "library/input_uses": beside.input_uses,
+    "unusual_interactions": beside.unusual_interactions,
+}
+"""Of texts that ask about several runs of a store: these take the columns of all, and the run"""

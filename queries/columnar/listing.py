@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ingest.store.columns import Columns, SomeInteractions
+from lib_graph.run.prompt import NODE_COLUMNS
 from queries.columnar.rows import (
     Bools,
     Floats,
@@ -24,17 +25,23 @@ __all__ = [
     "features",
     "features_by_id",
     "interactions",
+    "interactions_among",
     "interactions_between",
     "interactions_into",
     "layer_features",
     "layers",
+    "prompt_nodes",
+    "run_ablations",
+    "run_manifest",
     "section_interactions",
     "section_strengths",
     "section_totals",
     "shares_into",
+    "smallest_kept",
 ]
 
 FEATURES = ["id", "layer", "layer_index", "index", "role", "importance", "variance", "label"]
+NODES = ["id", "role", "label", *NODE_COLUMNS.names]
 ROWS = "source target strength stderr effect share source_label target_label"
 NUMBERS = ("strength", "stderr", "effect", "share")
 
@@ -42,6 +49,26 @@ NUMBERS = ("strength", "stderr", "effect", "share")
 def layers(columns: Columns) -> pd.DataFrame:
     """Twin of layers.cypher."""
     return pd.DataFrame(list(columns.layers), columns=["index", "name", "width", "features"])
+
+
+def run_manifest(columns: Columns) -> pd.DataFrame | None:
+    """Twin of run_manifest.cypher; None where it is not kept."""
+    said = columns.said
+    return None if said is None else pd.DataFrame({"manifest": [said["manifest"]]})
+
+
+def run_ablations(columns: Columns) -> pd.DataFrame | None:
+    """Twin of run_ablations.cypher; None where they are not kept."""
+    said = columns.said
+    return None if said is None else pd.DataFrame({"ablations": [said["ablations"]]})
+
+
+def smallest_kept(columns: Columns) -> pd.DataFrame | None:
+    """Twin of smallest_kept.cypher; None where it is not kept."""
+    said = columns.said
+    if said is None:
+        return None
+    return pd.DataFrame(said["smallest_kept"], columns=["layer", "smallest_kept"])
 
 
 def layer_features(columns: Columns, *, layer: int) -> pd.DataFrame:
@@ -54,6 +81,15 @@ def features(columns: Columns, *, layer: int | None) -> pd.DataFrame:
     """Twin of features.cypher."""
     rows = columns.features if layer is None else columns.features[columns.layer == layer]
     return rows[FEATURES].reset_index(drop=True)
+
+
+def prompt_nodes(columns: Columns) -> pd.DataFrame:
+    """Twin of prompt_nodes.cypher; a number that is missing leaves the others whole."""
+    if not columns.skips:
+        return pd.DataFrame(columns=NODES)
+    order = np.argsort(columns.features["index"].to_numpy(), kind="stable")
+    frame: pd.DataFrame = columns.of_rows(order, *NODES).to_pandas(integer_object_nulls=True)
+    return frame
 
 
 def features_by_id(columns: Columns, *, ids: Sequence[str]) -> pd.DataFrame:
@@ -128,6 +164,21 @@ def section_totals(columns: Columns) -> pd.DataFrame:
         if len(section)
     ]
     return pd.DataFrame(rows, columns=["layer", "interactions", "strength"])
+
+
+def interactions_among(columns: Columns, *, ids: Sequence[str]) -> pd.DataFrame:
+    """Twin of interactions_among.cypher: a row for each time that the source is among the ids."""
+    rows = rows_with_ids(columns, ids)
+    times = np.bincount(rows, minlength=len(columns.layer))
+    parts = [columns.section(-1)]
+    for layer in np.unique(columns.layer[rows]):
+        section = columns.section(int(layer))
+        inside = (times[section.source] > 0) & (times[section.target] > 0)
+        parts.append(section.take(inside & ~columns.constant[section.source]))
+    found = joined(parts)
+    order = np.lexsort((columns.rank[found.target], columns.rank[found.source]))
+    found = found.take(np.repeat(order, times[found.source[order]]))
+    return interaction_frame(columns, found, "source target")
 
 
 def interactions_between(columns: Columns, *, pairs: Sequence[Sequence[str]]) -> pd.DataFrame:

@@ -27,7 +27,7 @@ def basic_interval(draws: Floats) -> Interval:
     return {"value": value, "low": float(2 * value - high), "high": float(2 * value - low)}
 
 
-def ratio_interval(ratios: Floats) -> Interval:
-    """Return the geometric mean over layers of ratios, draws × layers, its interval taken in ln."""
-    logs = basic_interval(np.nanmean(np.log(ratios), axis=1))
-    return {name: None if x is None else float(np.exp(x)) for name, x in logs.items()}
+def ratio_interval(logs: Floats) -> Interval:
+    """Return the ratio of draw 0, of ln of ratios, and its interval, taken in ln."""
+    found = basic_interval(logs)
+    return {name: None if x is None else float(np.exp(x)) for name, x in found.items()}

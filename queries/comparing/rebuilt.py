@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lib_graph.run import Run
-from lib_graph.support.sparsity import Floats
+from lib_graph.support.sparsity import Floats, mean_known
 from lib_graph.support.tables import Record
 from queries.comparing.intervals import ratio_interval
 from queries.comparing.sparsity import section_sparsity
@@ -100,7 +100,7 @@ def _draws(frame: pd.DataFrame, basis: str) -> Floats:
 
 def _ratio(own: Floats, other: Floats) -> Record:
     """Return what a dictionary has times as many, with its interval over draws."""
-    found = ratio_interval(own / other)
+    found = ratio_interval(mean_known(np.log(own / other)))
     return {"ratio": found["value"], "low": found["low"], "high": found["high"]}
 
 

@@ -46,11 +46,11 @@ class RunComparison(Displayed):
     the constant left out, their number and, where they skip no layers, the sparsity of their
     strengths (`queries.comparing.sparsity`), over all pairs of features, or of the most important
     ones where only those were asked for; a pair without an interaction counts as 0.
-    `edges_required` is there where the edges were ablated, and `matched` where the run is matched
-    with the first one: the median, over the features that vary, of |r| with the one most like it
-    there, on the first run's data if it was measured on them. `tokens` has what several traces and
-    attribution graphs have at each piece of their text, TOKEN_COLUMNS, explained at
-    `queries.comparing.tokens.token_rows`.
+    `edges_required`, at the first δ, is there where the edges were ablated, and `matched` where the
+    run is matched with the first one: the median, over the features that vary, of |r| with the one
+    most like it there, on the first run's data if it was measured on them. `tokens` has what
+    several traces and attribution graphs have at each piece of their text, TOKEN_COLUMNS, explained
+    at `queries.comparing.tokens.token_rows`.
     """
 
     runs: pd.DataFrame
@@ -235,21 +235,19 @@ def _first_features(features: pd.DataFrame, top: int | None) -> pd.Series[str]:
 def _edges_required(
     graphs: Sequence[Graph],
 ) -> tuple[dict[tuple[str, str], int], list[Statement]]:
-    """Return the edges required by run and layer, and what was read for it.
+    """Return the edges required by run and layer, at the first δ, and what was read for it.
 
     A run may also have been ablated beside another one (`--against`); its own ablations count more.
     """
+    asked = [(graph.run.id, graph.ablations()) for graph in graphs]
+    tables = [(run, ablations) for run, ablations in asked if ablations is not None]
     found: dict[tuple[str, str], int] = {}
-    statements: list[Statement] = []
-    for graph in graphs:
-        ablations = graph.ablations()
-        if ablations is not None:
-            statements += ablations.statements
+    for own in (True, False):
+        for run, ablations in tables:
             for row in records_of(ablations.of_kind("edges_required")):
-                key = (row["run"], row["layer"])
-                if row["run"] == graph.run.id or key not in found:
-                    found[key] = row["edges"]
-    return found, statements
+                if (row["run"] == run) == own:
+                    found.setdefault((row["run"], row["layer"]), row["edges"])
+    return found, [statement for _, ablations in tables for statement in ablations.statements]
 
 
 def _matched(graph: Graph, first: str) -> tuple[dict[str, float], tuple[Statement, ...]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from lib_graph.support.sparsity import Floats, count_carrying, effective, gini, hoyer
+from lib_graph.support.sparsity import Floats, count_carrying, effective, gini, hoyer, mean_known
 
 __all__ = ["Sparsity", "section_sparsity", "sparsity"]
 
@@ -68,4 +68,4 @@ def section_sparsity(
     found = sparsity(strengths.ravel(), strengths.size)
     if found.effective is None:
         return int(among.sum()), found
-    return int(among.sum()), replace(found, sources=float(np.nanmean(effective(strengths.T))))
+    return int(among.sum()), replace(found, sources=float(mean_known(effective(strengths.T))))

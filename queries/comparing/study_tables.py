@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lib_graph.support.tables import Record, records_of
@@ -106,7 +107,7 @@ def contrast_rows(network: str, answers: Answers, base: str) -> pd.DataFrame:
                 found = basic_interval(layers.mean(1))
             else:
                 how, layers = "ratio", draws / other
-                found = ratio_interval(layers)
+                found = ratio_interval(np.log(layers).mean(1))
             ends = {"least": float(layers[0].min()), "most": float(layers[0].max())}
             rows.append({"network": network, "basis": basis, **key, "as": how, **found, **ends})
     return pd.DataFrame(rows)

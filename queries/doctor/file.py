@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,7 +47,7 @@ def _columns(asking: Asking, runs: Sequence[RunInfo], size: int) -> Check:
     return Check(
         "store", "columns", found, "lacking",
         "Questions about these whole runs load the graph first, and take longer.",
-        f"lib-graph ingest RUN --store {asking.store.name}, for {', '.join(without)}",
+        f"lib-graph ingest RUN --store {shlex.quote(asking.store.name)}, for {', '.join(without)}",
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from ingest.schema import GRAPH_VERSION
@@ -36,7 +37,7 @@ def _odd(runs: Sequence[RunInfo], store: str) -> list[Check]:
     for run in runs:
         what = f"{run.id} ({run.name})"
         if run.status != "complete":
-            again = f"lib-graph delete {run.id} --store {store}"
+            again = f"lib-graph delete {run.id} --store {shlex.quote(store)}"
             found.append(Check(
                 "store", "unfinished run", f"{what}: {run.status}", "lacking",
                 "It takes space, and nobody sees it.",
@@ -48,11 +49,11 @@ def _odd(runs: Sequence[RunInfo], store: str) -> list[Check]:
                 "store", "version of a run",
                 f"{what}: {run.schema_version}, and {GRAPH_VERSION} is read", "wrong",
                 "No verb reads the runs of this store.",
-                f"lib-graph upgrade --store {store}" if old
+                f"lib-graph upgrade --store {shlex.quote(store)}" if old
                 else "pip install --upgrade lib-graph",
             ))  # fmt: skip
     return found
 
 
 def _ingest(store: str) -> str:
-    return f"lib-graph ingest RUN --store {store}"
+    return f"lib-graph ingest RUN --store {shlex.quote(store)}"

@@ -144,6 +144,7 @@ def find_communities(
     """
     check_settings(method, resolution, seed, null)
     check_engine(reader, engine)
+    resolution, seed = float(resolution), int(seed)  # they are in ids: 1 and 1.0 are one way
     if engine == "gds":
         if null:
             raise UsageError("Graphs without modules are for the engine 'own'. Leave them out.")

@@ -76,9 +76,9 @@ def module_flow(communities: Communities, sections: Iterable[Table]) -> ModuleFl
         rows = section.frame[["strength", "share"]].assign(**ends).dropna(subset=list(ends))
         parts.append(rows.astype({"source": "int64", "target": "int64"}))
         statements += section.statements
+    rows = pd.concat(parts) if parts else pd.DataFrame(columns=COLUMNS, dtype=float)
     flows = (
-        pd.concat(parts)
-        .groupby(["source", "target"], as_index=False)
+        rows.groupby(["source", "target"], as_index=False)
         .agg(interactions=("share", "size"), strength=("strength", "sum"), share=("share", "sum"))
         .sort_values(["share", "source", "target"], ascending=[False, True, True])
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -22,10 +21,10 @@ from queries.modules.weighted import Floats, Ints, WeightedGraph
 __all__ = [
     "ModuleGraph",
     "Weights",
-    "joined_layers",
     "least_kept",
     "module_features",
     "read_module_graph",
+    "source_layers",
 ]
 
 Weights = Literal["sqrt", "log"]
@@ -51,20 +50,22 @@ def read_module_graph(
     weights.
     """
     features = module_features(reader)
-    joined = joined_layers(features, layers)
-    least = least_kept(reader, joined, weights)
-    node: dict[Any, Ints] = {}
-    for layer, rows in features.groupby("layer_index"):
-        node[layer] = _by_index(features if reader.skips else rows)
+    sources = source_layers(reader, features, layers)
+    least = least_kept(reader, sources, weights)
+    node: dict[Any, Ints] = {
+        number: _by_index(features if reader.skips else rows)
+        for number, rows in features.groupby("layer_index")
+    }
     parts = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64))]
-    for first, second in joined:
-        for row in reader.rows(read_text("section_strengths"), layer=first.index):
+    for layer in (each.index for each in sources):
+        into = node[layer if reader.skips else layer + 1]
+        for row in reader.rows(read_text("section_strengths"), layer=layer):
             strength = np.array(row["strengths"])
-            weight = _weight(strength, least[first.index] if least else None)
+            weight = _weight(strength, least[layer] if least else None)
             kept = weight > 0
-            targets = node[second.index][np.array(row["targets"], dtype=np.int64)[kept]]
-            source = np.full(len(targets), node[first.index][row["source"]])
-            parts.append((source, targets, weight[kept], np.full(len(targets), first.index)))
+            targets = into[np.array(row["targets"], dtype=np.int64)[kept]]
+            source = np.full(len(targets), node[layer][row["source"]])
+            parts.append((source, targets, weight[kept], np.full(len(targets), layer)))
     source, target, weight, section = (np.concatenate(part) for part in zip(*parts, strict=True))
     return ModuleGraph(features, WeightedGraph(len(features), source, target, weight), section)
 
@@ -76,12 +77,18 @@ def module_features(reader: Reader) -> pd.DataFrame:
     return features.loc[kept, COLUMNS].reset_index(drop=True)
 
 
-def joined_layers(
-    features: pd.DataFrame, layers: Sequence[StoredLayer]
-) -> list[tuple[StoredLayer, StoredLayer]]:
-    """Return each two adjacent layers that have nodes of the graph."""
+def source_layers(
+    reader: Reader, features: pd.DataFrame, layers: Sequence[StoredLayer]
+) -> list[StoredLayer]:
+    """Return the layers that edges can lead out of: they have nodes of the graph, and so has the
+    next one, unless interactions skip layers.
+    """
     there = set(features["layer_index"])
-    return [pair for pair in pairwise(layers) if {pair[0].index, pair[1].index} <= there]
+    return [
+        layer
+        for layer in layers
+        if layer.index in there and (reader.skips or layer.index + 1 in there)
+    ]
 
 
 def _by_index(features: pd.DataFrame) -> Ints:
@@ -100,7 +107,7 @@ def _weight(strength: Floats, least: float | None) -> Floats:
 
 
 def least_kept(
-    reader: Reader, joined: Sequence[tuple[StoredLayer, StoredLayer]], weights: Weights
+    reader: Reader, sources: Sequence[StoredLayer], weights: Weights
 ) -> dict[int, float] | None:
     """Return ε of each section, by its source layer's number; None for weights that need none.
 
@@ -114,7 +121,7 @@ def least_kept(
         int(row["layer"]): float(row["smallest_kept"])
         for row in reader.rows(read_text("smallest_kept"))
     }
-    if missing := [first.name for first, _ in joined if first.index not in found]:
+    if missing := [layer.name for layer in sources if layer.index not in found]:
         raise UsageError(
             "The weights 'log' need the smallest edge that an ablation keeps, and this run has no "
             f"edge ablations of {', '.join(missing)}. Take 'sqrt', or 'lib-graph ablate RUN edges' "

@@ -14,11 +14,11 @@ import numpy as np
 from lib_graph.errors import UsageError
 from lib_graph.support import defaults
 from queries.asking.places import StoredLayer
-from queries.asking.projecting import WIDTH, check_engine, projected
+from queries.asking.projecting import WIDTH, projected
 from queries.asking.reader import Reader
 from queries.asking.statements import read_text
 from queries.modules.chance import Partition
-from queries.modules.graph import Weights, joined_layers, least_kept, module_features
+from queries.modules.graph import Weights, least_kept, module_features, source_layers
 from queries.modules.modularity import Method, number_by_size
 
 __all__ = ["communities_of_gds"]
@@ -33,12 +33,11 @@ def communities_of_gds(
     resolution: float,
     seed: int,
 ) -> Partition:
-    """Return the modules of a run. A feature without edges is a module alone.
+    """Return the modules of a run on a server that has Graph Data Science.
 
-    Raises UsageError if the store has no Graph Data Science, or for a resolution or seed that its
+    A feature without edges is a module alone. Raises UsageError for a resolution or seed that its
     Louvain does not know.
     """
-    check_engine(reader, "gds")
     if method == "louvain" and (resolution, seed) != (defaults.RESOLUTION, defaults.SEED):
         raise UsageError(
             "Louvain of Graph Data Science has neither a resolution nor a seed. Leave them out, or "
@@ -46,7 +45,7 @@ def communities_of_gds(
         )
     features = module_features(reader)
     alone = np.arange(len(features))
-    least = least_kept(reader, joined_layers(features, layers), weights)
+    least = least_kept(reader, source_layers(reader, features, layers), weights)
     by_layer = None if least is None else {str(layer): kept for layer, kept in least.items()}
     asked = {"least": by_layer}
     edges = read_text("gds/weights")

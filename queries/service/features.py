@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Any
 
 import pandas as pd
@@ -81,7 +82,7 @@ def examples(
         advice = f"The folder of {names} is not at hand. Start the service with --folder."
         return answer(graph.run, {"examples": None, "advice": advice, "findable": False})
     if not (run.path / NAME).exists():
-        advice = f"There are none yet: lib-graph examples {run.path}"
+        advice = f"There are none yet: lib-graph examples {shlex.quote(str(run.path))}"
         findable = run.id == graph.run.id
         return answer(graph.run, {"examples": None, "advice": advice, "findable": findable})
     found = read_examples(run, layer=place.layer.name, index=place.index)

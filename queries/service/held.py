@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,8 +34,7 @@ class Held:
         self._size = size
         self._answers: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()
-        self._finding: dict[Hashable, threading.Lock] = {}
-        self._forgotten = 0  # times
+        self._finding: dict[Hashable, Future[Any]] = {}
 
     def get(self, key: Hashable, find: Callable[[], T]) -> T:
         """Return the answer of this key, found by `find` if it is not held.
@@ -44,33 +44,36 @@ class Held:
         (1, 1)
         """
         with self._lock:
-            finding = self._finding.setdefault(key, threading.Lock())
-        with finding:
-            with self._lock:
-                if key in self._answers:
-                    self._answers.move_to_end(key)
-                    known: T = self._answers[key]
-                    return known
-                state = self._forgotten
-            try:
-                found = find()
-            except BaseException:
-                with self._lock:
-                    self._finding.pop(key, None)
-                raise
-            with self._lock:
-                self._finding.pop(key, None)
-                if state == self._forgotten:  # else it was found in what has changed meanwhile
-                    self._answers[key] = found
-                while len(self._answers) > self._size:
-                    self._answers.popitem(last=False)
-            return found
+            if key in self._answers:
+                self._answers.move_to_end(key)
+                known: T = self._answers[key]
+                return known
+            finding = self._finding.get(key)
+            own: Future[T] = Future()
+            if finding is None:
+                self._finding[key] = own
+        return self._found(key, find, own) if finding is None else finding.result()
+
+    def _found(self, key: Hashable, find: Callable[[], T], own: Future[T]) -> T:
+        """Find an answer, tell it to those who wait, and hold it if nothing changed meanwhile."""
+        try:
+            own.set_result(find())
+        except BaseException as error:
+            own.set_exception(error)
+        with self._lock:
+            if self._finding.get(key) is own:  # else what it was found in has changed
+                del self._finding[key]
+                if own.exception() is None:
+                    self._answers[key] = own.result()
+                    while len(self._answers) > self._size:
+                        self._answers.popitem(last=False)
+        return own.result()
 
     def forget(self) -> None:
         """Let go of all answers: what they were found in has changed."""
         with self._lock:
             self._answers.clear()
-            self._forgotten += 1
+            self._finding.clear()
 
 
 class Served(Closing):

@@ -115,7 +115,8 @@ class Jobs:
                 raise ConflictError(f"{MOST} jobs run already. Cancel one, or wait until it ends.")
             job = Errand(make())
             self._jobs[job.id] = job
-            for old in list(self._jobs)[:-REMEMBERED]:
+            ended = [name for name, each in self._jobs.items() if each.state != "running"]
+            for old in ended[: max(len(self._jobs) - REMEMBERED, 0)]:
                 del self._jobs[old]
             return job
 

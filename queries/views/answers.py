@@ -135,7 +135,7 @@ def paths_view(paths: Paths) -> View:
         below = f"Each interaction is on at most {most} of these paths; --distinct 0 ends that."
     if any(len(path.path) > LONG for path in paths.paths):
         below = "Of these paths only the ends are shown: --json, --csv and --parquet have all."
-    return View(columns, rows, frozenset(["strength", "cost", "shares"]), below=below)
+    return View(columns, rows, frozenset(["strength", "cost"]), below=below)
 
 
 def _named_end(path: Path) -> list[str]:

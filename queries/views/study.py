@@ -207,7 +207,9 @@ def _bounded(row: Mapping[str, Any]) -> str:
     return _short(value) if low is None else f"{_short(value)} [{_short(low)}, {_short(high)}]"
 
 
-def _short(value: float) -> str:
+def _short(value: float | None) -> str:
+    if value is None:
+        return ""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 

@@ -52,7 +52,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
     path.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     second = random_run(folder / "second", (5, 3), seed=2, base=first.id, ties=True)
     random_matches(Run.open(first.path), second)
-    return [Run.open(first.path), second, run_of(small(), folder / "prompt")]
+    return [Run.open(first.path), second, prompt_run(folder / "prompt", "\n")]
+
+
+def prompt_run(folder: Path, token: str) -> Run:
+    """The run of a small attribution graph, whose second token is this."""
+    graph = small()
+    graph["metadata"]["prompt_tokens"] = ["a", token]
+    return run_of(graph, folder)
 
 
 @pytest.fixture
@@ -146,6 +153,17 @@ def test_a_field_may_be_longer_than_the_importer_expects(runs: list[Run], tmp_pa
     write_import(runs, tmp_path / "files", format="csv")
     size = buffer_size(tmp_path / "files")
     assert size > 2 * (runs[0].path / "manifest.json").stat().st_size > offline.LEAST_BUFFER
+
+
+@pytest.mark.parametrize(("token", "files"), [(" b", "Run"), ("\n", "Run,FeatureOfPrompt"),
+                                              ("\r", "Run,FeatureOfPrompt")])  # fmt: skip
+def test_only_files_with_line_breaks_are_read_as_such(
+    tmp_path: Path, token: str, files: str
+) -> None:
+    write_import([prompt_run(tmp_path / "prompt", token)], tmp_path / "files", format="csv")
+    arguments = (tmp_path / "files" / offline.ARGUMENTS).read_text().splitlines()
+    named = ",".join(f"{name}.csv" for name in files.split(","))
+    assert f"--multiline-fields={named}" in arguments
 
 
 def test_the_longest_text_may_be_of_any_table(tmp_path: Path) -> None:

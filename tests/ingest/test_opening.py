@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,14 @@ def test_what_is_no_store_is_a_usage_error(folder: Path, target: object) -> None
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.parametrize("target", [".", "..", "/", "made"])
+def test_a_folder_is_no_store(folder: Path, target: str) -> None:
+    (folder / "made").mkdir()
+    with pytest.raises(StoreUnavailableError, match=r"is a folder.*lib-graph\.kgl'") as caught:
+        open_store(target)
+    assert caught.value.exit_code == 3
+
+
 def test_an_open_store_is_taken_as_it_is(tmp_path: Path) -> None:
     store = EmbeddedStore(tmp_path / "graph.kgl")
     assert open_store(store) is store
@@ -99,6 +108,13 @@ def test_reading_makes_no_file(tmp_path: Path) -> None:
     with open_store(file) as store, pytest.raises(StoreUnavailableError, match="There is no store"):
         store.execute("RETURN 1 AS x")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_way_to_make_a_store_is_told_as_a_shell_takes_it(tmp_path: Path) -> None:
+    file = tmp_path / "my graph.kgl"
+    with open_store(file) as store, pytest.raises(StoreUnavailableError) as caught:
+        store.execute("RETURN 1 AS x")
+    assert f"--store {shlex.quote(str(file))}'" in str(caught.value)
 
 
 def test_the_public_names_are_there() -> None:

@@ -11,6 +11,7 @@ import neo4j
 import pytest
 
 import ingest
+import queries
 from ingest.store import GraphStore, Transaction, open_store
 from ingest.store.neo4j import Neo4jStore
 from lib_graph.errors import StoreUnavailableError, TransactionTooLargeError
@@ -75,6 +76,10 @@ def test_pieces_shrink_until_they_fit(
         assert ingest.load(run, neo4j_target).outcome == "loaded"
         assert "has no room for so much in a transaction: writing 11250 rows" in caplog.text
         assert ingest.load(run, neo4j_target).outcome == "unchanged"  # to the last bit
+        with queries.open_graph(neo4j_target) as graph:
+            assert len(graph.paths(k=10)) == 10
+            with pytest.raises(TransactionTooLargeError, match=r"^100,000 paths .*Ask for fewer\."):
+                graph.paths(k=100_000)
         ingest.delete(run.id, neo4j_target)
         with open_store(neo4j_target) as store:
             assert store.execute("MATCH (n) RETURN count(n) AS n") == [{"n": 0}]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal
 
 import pytest
 
 import ingest
+import lib_graph
 import queries
 from lib_graph.errors import LibGraphError, UsageError
+from lib_graph.support.arguments import checked
 from tests.synthetic import random_run
 
 JUNK = ("a", "", -1, 0, 2.5, float("nan"), float("inf"), ["a"], object(), True)
@@ -96,6 +98,53 @@ def test_an_argument_of_another_type_is_named_with_what_it_should_be(graph, call
     with pytest.raises(UsageError) as caught:
         call(graph)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: lib_graph.build(3, "run"),
+         "model of build() is 3. Give Subject or nn.Module or a text or Path."),
+        (lambda: lib_graph.build("mine.py:f", "run", layers="output"),
+         "layers of build() is 'output'. Give a list, each of them a text."),
+        (lambda: lib_graph.build("mine.py:f", "run", "lib"),
+         "options of build() is 'lib'. Give Options."),
+        (lambda: lib_graph.trace("run", "out", 0), "run of trace() is 'run'. Give Run."),
+        (lambda: lib_graph.smallest_circuit(3, 0.1),
+         "bench of smallest_circuit() is 3. Give Bench."),
+        (lambda: ingest.load(3, "graph.kgl"), "run of load() is 3. Give Run or a text or Path."),
+        (lambda: ingest.load("run", "graph.kgl", replace=1),
+         "replace of load() is 1. Give True or False."),
+        (lambda: ingest.delete(None, "graph.kgl"), "run of delete() is None. Give a text."),
+    ],
+)  # fmt: skip
+def test_what_builds_and_loads_says_so_too(call, message):
+    with pytest.raises(UsageError) as caught:
+        call()
+    assert str(caught.value) == message
+
+
+def test_all_that_is_public_says_so():
+    for room in (lib_graph, ingest):
+        functions = [each for each in (getattr(room, x) for x in room.__all__)
+                     if inspect.isfunction(each)]  # fmt: skip
+        taking = [each for each in functions if inspect.signature(each).parameters]
+        taking = [each for each in taking if each is not ingest.open_store]  # takes anything
+        assert len(taking) > 3
+        assert [each.__name__ for each in taking if not hasattr(each, "__wrapped__")] == []
+
+
+def takes(several: Sequence[int] = (), each: Iterable[str] = (), word: Literal["a", "b"] = "a"):
+    return several, list(each), word
+
+
+def test_several_and_words():
+    called = checked(takes)
+    assert called([1, 2], iter("ab"), "b") == ([1, 2], ["a", "b"], "b")
+    for wrong in ({"several": [1, "a"]}, {"several": iter([1])}, {"each": "ab"}, {"each": [1]},
+                  {"each": 3}, {"word": 1}):  # fmt: skip
+        with pytest.raises(UsageError, match=rf"^{next(iter(wrong))} of takes\(\) is "):
+            called(**wrong)
 
 
 def test_numbers_of_numpy_are_numbers(graph):

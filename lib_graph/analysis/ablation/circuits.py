@@ -22,6 +22,7 @@ from lib_graph.data.evaluation import Total
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.run.circuit import AnswerScores, CircuitFile, Scores
 from lib_graph.support import defaults
+from lib_graph.support.arguments import checked
 from lib_graph.support.progress import USUAL, Progress
 
 __all__ = [
@@ -67,6 +68,7 @@ class CircuitScore:
         return Scores(self.score, self.baseline, self.random_score, self.metric, self.answers)
 
 
+@checked
 def ablate_circuit(
     bench: Bench,
     circuit: CircuitFile,
@@ -146,6 +148,7 @@ def masked_score(bench: Bench, masks: Masks) -> float:
     return bench.scores("circuit", [*masks.values()], scoring)[0]
 
 
+@checked
 def smallest_circuit(
     bench: Bench,
     delta: float,

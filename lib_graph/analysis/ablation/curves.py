@@ -18,6 +18,7 @@ from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.method.network import Layer
 from lib_graph.run.ablations import ABLATION, MASKS
 from lib_graph.support import defaults
+from lib_graph.support.arguments import checked
 from lib_graph.support.progress import USUAL, Progress
 
 __all__ = [
@@ -47,6 +48,7 @@ def node_counts(features: int) -> list[int]:
     return counts
 
 
+@checked
 def ablate_nodes(
     bench: Bench,
     *,
@@ -121,6 +123,7 @@ class EdgeAblation:
         return f"<EdgeAblation: edges required out of {required}>"
 
 
+@checked
 def ablate_edges(
     bench: Bench,
     *,

@@ -14,7 +14,14 @@ import numpy as np
 import pandas as pd
 
 from lib_graph.analysis.measuring.strengths import SectionStrengths
-from lib_graph.support.sparsity import Floats, count_carrying, effective, gini, hoyer
+from lib_graph.support.sparsity import (
+    Floats,
+    count_carrying,
+    effective,
+    gini,
+    hoyer,
+    mean_known,
+)
 
 __all__ = [
     "MEASURES",
@@ -56,15 +63,14 @@ def section_measures(strengths: Floats) -> Mapping[str, Floats]:
         "gini": gini(pairs),
         "hoyer": hoyer(pairs),
         "effective": effective(pairs),
-        "sources_90": np.nanmean(count_carrying(into, 0.90), -1),
+        "sources_90": mean_known(count_carrying(into, 0.90)),
         "sources": effective_sources(strengths),
     }
 
 
 def effective_sources(strengths: Floats) -> Floats:
     """Return the effective sources of a target, the mean over targets, of shape ... × r × r'."""
-    found: Floats = np.nanmean(effective(np.swapaxes(strengths, -1, -2)), -1)
-    return found
+    return mean_known(effective(np.swapaxes(strengths, -1, -2)))
 
 
 def measured_sections(sections: Iterable[SectionStrengths], weights: Floats) -> pd.DataFrame:
@@ -100,7 +106,12 @@ def over_draws(
 
 
 def probe_error(section: SectionStrengths) -> float:
-    """Return the median relative error of one probe a sample, over the edges that carry 90 %."""
+    """Return the median relative error of one probe a sample, over the edges that carry 90 %.
+
+    NaN of a section in which nothing flows.
+    """
     exact, probed = section.exact.sum(0).ravel(), section.probed.sum(0).ravel()
+    if not exact.any():
+        return float("nan")
     order = np.argsort(-exact, kind="stable")[: int(count_carrying(exact, 0.90))]
     return float(np.median(np.abs(probed[order] / exact[order] - 1)))

@@ -29,7 +29,7 @@ from lib_graph.run import Run
 from lib_graph.run.answers import answered
 from lib_graph.run.kept import graph_of
 from lib_graph.support.progress import Progress
-from lib_graph.support.sparsity import Floats
+from lib_graph.support.sparsity import Floats, mean_known
 
 __all__ = [
     "FRACTIONS",
@@ -164,7 +164,8 @@ def splicings(run: Run, opened: Reopened) -> pd.DataFrame:
 
 def _curve(strengths: Floats) -> dict[str, float]:
     """Return the part of the sum that each share of the numbers has, the largest first."""
-    reached = np.cumsum(-np.sort(-strengths)) / strengths.sum()
+    with np.errstate(invalid="ignore"):  # of a section in which nothing flows
+        reached = np.cumsum(-np.sort(-strengths)) / strengths.sum()
     counts = [max(1, round(part * len(reached))) for part in FRACTIONS]
     return {
         f"reached {part:g}": float(reached[count - 1])
@@ -189,7 +190,7 @@ def predictions(
         with progress.stage("predictions", len(features)) as advance:
             for layer in list(features):
                 found = predictor.predicted(features.pop(layer), weights)
-                means = {name: _mean(getattr(found, name)) for name in ("auc", "tokens")}
+                means = {name: mean_known(getattr(found, name)) for name in ("auc", "tokens")}
                 frames.append(pd.DataFrame({"layer": layer, "draw": range(len(weights)), **means}))
                 advance(1)
         return pd.concat(frames, ignore_index=True)
@@ -214,11 +215,3 @@ def _features(opened: Reopened, top: int) -> dict[str, torch.Tensor]:
         for layer in layers:
             parts[layer.name].append(bases[layer.name].coordinates(activations[layer.index]))
     return {name: torch.cat(found).float() for name, found in parts.items()}
-
-
-def _mean(values: Floats) -> Floats:
-    """Return the mean over the features that are known, for each draw; NaN where none is."""
-    known = np.isfinite(values)
-    with np.errstate(invalid="ignore"):
-        found: Floats = np.where(known, values, 0.0).sum(1) / known.sum(1)
-    return found

@@ -33,5 +33,5 @@ WHERE a.index < b.index
 WITH a.id AS first, b.id AS second, a.label AS first_label, b.label AS second_label,
      count(*) AS common, sum(a.root * b.root) AS similarity
 RETURN first, second, similarity, common, first_label, second_label
-ORDER BY similarity DESC, first, second
+ORDER BY round(similarity, 12) DESC, first, second
 LIMIT $k

@@ -1,15 +1,13 @@
 // The picture. What is not lit is a base of bitmaps that are painted when the graph, the order or the
 // colours change; lighting, hovering and pinning draw few strokes above them, however many there are.
-// The base is painted with strokes of one pixel at once, and the wide ones follow in the next frames.
+// Of the base the strongest interactions are painted at once, and the others in the next frames.
 
 import { dots, isAway, isPinned, labels, matches, names, rules } from "./marks.js";
 import { CanvasPen, SvgPen } from "./pens.js";
-import { Fine, strokes } from "./strokes.js";
+import { slices, strokes } from "./strokes.js";
 import { byId } from "./words.js";
 
 const canvas = byId("drawing");
-const WIDE = 1.3;  // pixels from which a stroke is drawn as wide as it is
-const AT_ONCE = 250, SLICE = 24;  // wide strokes that are painted with the rest; ms of a frame for more
 
 function colours() {
   const style = getComputedStyle(document.documentElement);
@@ -47,50 +45,35 @@ function sheet(graph, target = document.createElement("canvas")) {
 
 let base = null, current = null;
 
-// Paint the bitmaps: links, nodes. `settled` is kept when the wide links are as wide as they are.
+// Paint the bitmaps: links, nodes. `settled` is kept when all of the links are there.
 function paint(graph, look) {
-  const inks = colours(), stroke = strokes(graph, look.width, inks), away = isAway(graph, look.isolated);
-  const links = sheet(graph), nodes = sheet(graph), fine = new Fine(), wide = [];
-  for (const each of graph.links) {
-    if (away(each.from) || away(each.to)) continue;
-    const style = stroke(each);
-    if (style.width < WIDE) fine.add(each, style); else wide.push([each, style]);
-  }
-  rules(links.pen, graph, inks);
-  fine.paint(links.pen);
-  matches(links.pen, graph, inks, null);
-  const plain = { pins: new Set(), selected: "" };
+  const inks = colours(), away = isAway(graph, look.isolated), nodes = sheet(graph), plain = { pins: new Set(), selected: "" };
+  const shown = graph.links.filter((each) => !away(each.from) && !away(each.to));
+  const rest = slices(shown, strokes(graph, look.width, inks));
   dots(nodes.pen, graph, inks, graph.nodes.values(), plain, (each) => (away(each) ? 0.2 : 1));
-  base = { graph, look, links: links.canvas, nodes: nodes.canvas, settled: Promise.resolve() };
-  if (wide.length <= AT_ONCE) for (const each of wide) widen(links.pen, each);
-  else later(base, wide);
+  base = { graph, look, nodes: nodes.canvas, links: null, settled: Promise.resolve() };
+  paintSlice(base, rest.shift(), inks);
+  if (rest.length) base.settled = later(base, rest, inks);
 }
 
-const widen = (pen, [{ from, to }, { width, opacity, colour }]) => pen.curve(from, to, colour, width, opacity);
+// Paint some links below those that are there.
+function paintSlice(made, slice, inks) {
+  const { canvas: bitmap, pen } = sheet(made.graph), { graph, links } = made;
+  if (!links) rules(pen, graph, inks);
+  slice?.paint(pen);
+  if (links) pen.context.drawImage(links, 0, 0, graph.width, graph.height);
+  else matches(pen, graph, inks, null);
+  made.links = bitmap;
+}
 
-// Many wide links are as fine as the others at first, and as wide as they are some frames later.
-function later(made, wide) {
-  const copy = () => {
-    const { canvas: bitmap, pen } = sheet(made.graph);
-    pen.context.drawImage(made.links, 0, 0, made.graph.width, made.graph.height);
-    return { bitmap, pen };
-  };
-  const done = copy(), draft = copy(), fine = new Fine();
-  for (const [each, style] of wide) fine.add(each, style);
-  fine.paint(draft.pen);
-  made.links = draft.bitmap;
-  let next = 0;
-  made.settled = new Promise((settle) => {
-    const frame = () => {
-      if (base !== made) return settle();
-      for (const end = performance.now() + SLICE; next < wide.length && performance.now() < end; next++) widen(done.pen, wide[next]);
-      if (next < wide.length) return requestAnimationFrame(frame);
-      made.links = done.bitmap;
-      if (current) compose(current.graph, current.look);
-      settle();
-    };
-    requestAnimationFrame(frame);
-  });
+// Paint the other slices, one in a frame, and show each, unless another base has taken its place.
+async function later(made, rest, inks) {
+  for (const each of rest) {
+    await new Promise(requestAnimationFrame);
+    if (base !== made) return;
+    paintSlice(made, each, inks);
+    if (current) compose(current.graph, current.look);
+  }
 }
 
 function compose(graph, look) {
@@ -122,7 +105,7 @@ function compose(graph, look) {
 const isBase = (graph, look) => base && base.graph === graph && base.version === graph.version && base.theme === document.documentElement.dataset.theme
   && base.look.width === look.width && base.look.isolated === look.isolated;
 
-// Draw the graph; resolves when the wide strokes are there too.
+// Draw the graph; resolves when all of it is there.
 export function redraw(graph, look) {
   canvas.style.width = `${graph.width}px`;
   canvas.style.height = `${graph.height}px`;

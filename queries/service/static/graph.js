@@ -130,10 +130,11 @@ export class Graph {
     if (effect !== null) sum.effect = (sum.effect ?? 0) + effect;
   }
 
-  // All that flows into each node: a feature's is strength over share of any of its interactions.
+  // All that flows into each node: a feature's is strength over share of any of its interactions
+  // whose strength is known, which that of one on a path that the view leaves out is not.
   inflow() {
     const of = new Map(), found = new Map();
-    for (const each of this.interactions.values()) if (each.share) of.set(each.target, each.strength / each.share);
+    for (const each of this.interactions.values()) if (each.share && each.strength) of.set(each.target, each.strength / each.share);
     for (const [feature, total] of of) {
       const node = this.home.get(feature);
       if (node) found.set(node.id, (found.get(node.id) ?? 0) + total);

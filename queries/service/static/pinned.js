@@ -33,6 +33,7 @@ async function showSet(place, page) {
   try {
     const answer = await post("/circuit", { run: state.run }, { features: state.pins });
     const circuit = answer.data;
+    if (!place.isConnected) return;  // the set has changed meanwhile
     page.light(circuit.features.map((each) => each.id), circuit.interactions);
     place.append(element("p", { id: "between" }, `${count(circuit.interactions.length)} interactions between them.`), actions(circuit, page), snapshot || page.graph.prompt ? "" : scoring(circuit), cypherBlock(answer.statements));
   } catch (error) { place.append(element("p", { class: "soft", id: "between" }, error.message)); }
@@ -79,7 +80,10 @@ function scoring(circuit) {
 
 async function score(circuit, key, place) {
   try {
-    if (running) await cancel(running).catch(() => null);
+    if (running) {
+      await cancel(running).catch(() => null);
+      if (!place.isConnected) return;  // the set has changed again
+    }
     await start({ kind: "score", features: circuit.features.map((each) => each.id) }, (job) => tell(job, key, place));
   } catch (error) { place.textContent = error.message; }
 }
@@ -91,7 +95,8 @@ async function again(key, place) {
 }
 
 function tell(job, key, place) {
-  running = job.state === "running" ? job.id : null;
+  if (job.state === "running") running = job.id;
+  else if (running === job.id) running = null;  // one that was cancelled ends after the next has begun
   if (job.state === "done") {
     known.set(job.result.interactions.map((each) => `${each.source}>${each.target}`).join(), job.result);
     if (known.has(key)) place.replaceChildren(scores(known.get(key)));

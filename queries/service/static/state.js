@@ -28,7 +28,7 @@ function read() {
 function list(text) {
   try {
     const found = JSON.parse(text);
-    return Array.isArray(found) ? found : [];
+    return Array.isArray(found) ? found.filter((each) => typeof each === "string") : [];
   } catch { return []; }  // of a link that was cut, or mistyped
 }
 

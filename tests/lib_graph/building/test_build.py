@@ -230,6 +230,12 @@ def test_a_finished_run_is_not_built_again(run):
     assert watched.seen == []
 
 
+def test_a_file_in_place_of_the_folder_is_refused_before_the_model_is_loaded(tmp_path):
+    (tmp_path / "run").touch()
+    with pytest.raises(ConflictError, match="is a file, not a folder"):
+        build(str(tmp_path / "no-model"), tmp_path / "run")
+
+
 @pytest.mark.slow
 def test_a_folder_of_another_run_is_kept(run):
     before = run.manifest

@@ -4,127 +4,101 @@ The oracle writes the network out: what MLP i gives is Σ f̂_k D_ki + c_i + e_i
 is a number, the rest is torch's autograd. Of the run it takes the bases of what bypasses them.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
-from torch import nn
+from safetensors.torch import load_file
 from torch.autograd.functional import jacobian
 
 import ingest
-import lib_graph
 import queries
 from lib_graph.analysis.examples import find_examples
-from lib_graph.building.cross_layer import aligned
-from lib_graph.dictionaries import read_dictionaries
-from lib_graph.dictionaries.hooks import Hooks
-from lib_graph.errors import UsageError
-from lib_graph.networks.subject import Subject
-from tests.lib_graph.building.blocks import Block, along
-from tests.lib_graph.nets import random_
+from tests.lib_graph.building.blocks import along
+from tests.lib_graph.building.cross_layered import (
+    BLOCKS,
+    LAYERS,
+    NAMES,
+    D,
+    R,
+    build,
+    data,
+    module,
+    parts,
+    subject,
+    written,
+)
 
-BLOCKS, D, R = 3, 3, 4
-NAMES = [f"blocks.{i}.mlp.hook_in" for i in range(BLOCKS)]
-LAYERS = [*(f"{name}={i + 1}.mlp:in" for i, name in enumerate(NAMES)), f"stream={BLOCKS + 1}:in",
-          "output"]  # fmt: skip
-
-
-def module():
-    blocks = (Block(D) for _ in range(BLOCKS))
-    return random_(nn.Sequential(nn.Linear(3, D), *blocks, nn.Linear(D, 2))).requires_grad_(False)
-
-
-def data():
-    return torch.randn(4, 2, 3, generator=torch.Generator().manual_seed(9)).double()
-
-
-def parts():
-    """W_enc, b_enc, W_dec, b_dec and thresholds of every block, as circuit-tracer has them."""
-    torch.manual_seed(5)
-    return [
-        {"W_enc": torch.randn(R, D), "b_enc": torch.rand(R), "b_dec": torch.randn(D) / 2,
-         "W_dec": torch.randn(R, BLOCKS - i, D) / 4, "threshold": torch.rand(R) / 4}
-        for i in range(BLOCKS)
-    ]  # fmt: skip
+CASES = {
+    "lib": ("lib", "mlp", BLOCKS),
+    "pca, in front of norms": ("pca", "norm", BLOCKS),
+    "lib, to two blocks, with skips": ("lib", "norm", 2),
+}
 
 
-def written(folder, hook="mlp.hook_in"):
-    folder.mkdir()
-    for i, each in enumerate(parts()):
-        decoder = {f"W_dec_{i}": each.pop("W_dec")}
-        save_file(decoder, folder / f"W_dec_{i}.safetensors")
-        named = {f"{name}_{i}": x for name, x in each.items()}
-        save_file(named, folder / f"W_enc_{i}.safetensors")
-    (folder / "config.yaml").write_text(f"feature_input_hook: {hook}\n")
-    return folder
-
-
-def subject(layers):
-    """The network with TransformerLens's names of its points."""
-    hooks = {f"blocks.{i}.{name}": [f"{i + 1}.{path}:in"] for i in range(BLOCKS)
-             for name, path in (("hook_resid_mid", "norm"), ("mlp.hook_in", "mlp"))}  # fmt: skip
-    return replace(Subject.of(module(), data(), layers), hooks=Hooks(hooks))
-
-
-def build(out, *basis, layers=LAYERS):
-    return lib_graph.build(subject(layers), out, lib_graph.Options(basis=basis), force=True)
-
-
-@pytest.fixture(scope="module", params=["lib", "pca", "pca, in front of norms"])
+@pytest.fixture(scope="module", params=CASES)
 def built(request, tmp_path_factory):
-    folder, (basis, _, before) = tmp_path_factory.mktemp("clt"), request.param.partition(", ")
-    place = written(folder / "clt", "hook_resid_mid" if before else "mlp.hook_in")
-    layers = [each.replace("mlp:in", "norm:in") for each in LAYERS] if before else LAYERS
-    return build(folder / "run", basis, str(place), layers=layers)
+    folder, (basis, read, reach) = tmp_path_factory.mktemp("clt"), CASES[request.param]
+    hook = "hook_resid_mid" if read == "norm" else "mlp.hook_in"
+    place = written(folder / "clt", hook, reach)
+    layers = [each.replace("mlp:in", f"{read}:in") for each in LAYERS]
+    return build(folder / "run", basis, str(place), layers=layers), Oracle(read, reach)
 
 
 class Oracle:
     """The network, written out from the features of its MLPs on, of one sample."""
 
-    def __init__(self, layers):
-        self.net, self.before_norms = module(), layers[NAMES[0]].endswith("norm:in")
-        self.told = [{name: x.double() for name, x in each.items()} for each in parts()]
+    def __init__(self, read, reach):
+        self.net, self.before_norms, self.reach = module(), read == "norm", reach
+        self.told = [{name: x.double() for name, x in each.items()} for each in parts(reach)]
+
+    def carried(self, i):
+        """The blocks whose features are carried to block i."""
+        return range(max(0, i + 1 - self.reach), i)
 
     def read(self, i, x, bias, beta):
-        """Features of block i, the stream there, and what its MLP reads."""
+        """Features of block i, what skips them, the stream there, and what its MLP reads."""
         told, norm = self.told[i], self.net[1 + i].norm
         mixed = x + 0.3 * x.cumsum(-2)
         deviation = mixed - mixed.mean(-1, keepdim=True)
         n = deviation / (deviation.square().mean(-1, keepdim=True) + norm.eps).sqrt()
         read = n * norm.weight + beta
-        before = (mixed if self.before_norms else read) @ told["W_enc"].T + bias
+        told_of = mixed if self.before_norms else read
+        before = told_of @ told["W_enc"].T + bias
         on = before.detach() > told["threshold"]
-        return torch.where(on, before, 0.0), mixed, read
+        skipped = told_of @ told["W_skip"] if "W_skip" in told else told_of[..., :0]
+        return torch.where(on, before, 0.0), skipped, mixed, read
 
-    def given(self, i, u, e, earlier, c):
-        """What the MLP of block i gives: `earlier` are the features of the blocks before it."""
-        every = [*[*earlier.split(R, -1)][:i], u]
-        return c + e + sum(f @ self.told[k]["W_dec"][:, i - k] for k, f in enumerate(every))
+    def given(self, i, u, e, earlier, rest, c):
+        """What the MLP of block i gives: `earlier` are the features of blocks before it."""
+        y = c + e + u @ self.told[i]["W_dec"][:, 0] + (rest[..., :-D] if self.reach == 2 else 0)
+        for k, f in zip(self.carried(i), parted(earlier), strict=True):
+            y = y + f @ self.told[k]["W_dec"][:, i - k]
+        return y
 
     def crossings(self, sample):
-        """u, e, the features carried, and the stream, at every block."""
-        x, earlier = self.net[0](sample), sample[..., :0]
+        """u, e, the features carried, and what skips and the stream, at every block."""
+        x, every = self.net[0](sample), []
         for i, told in enumerate(self.told):
-            u, mixed, read = self.read(i, x, told["b_enc"], self.net[1 + i].norm.bias)
-            y = self.net[1 + i].mlp(read)
-            e = y - self.given(i, u, 0, earlier, told["b_dec"])
-            yield u, e, earlier, mixed
-            x, earlier = mixed + y, torch.cat([earlier, u], -1)
+            u, skipped, mixed, read = self.read(i, x, told["b_enc"], self.net[1 + i].norm.bias)
+            earlier = torch.cat([u[..., :0], *(every[k] for k in self.carried(i))], -1)
+            rest, y = torch.cat([skipped, mixed], -1), self.net[1 + i].mlp(read)
+            yield u, y - self.given(i, u, 0, earlier, rest, told["b_dec"]), earlier, rest
+            x, every = mixed + y, [*every, u]
 
     def section(self, i):
         """What leads from block i to the next or to the stream, and its biases."""
 
         def to_stream(u, e, earlier, rest, c):
-            return rest + self.given(i, u, e, earlier, c)
+            return rest[..., -D:] + self.given(i, u, e, earlier, rest, c)
 
         def to_next(u, e, earlier, rest, c, bias, beta):
             x = to_stream(u, e, earlier, rest, c)
-            v, mixed, _ = self.read(i + 1, x, bias, beta)
+            v, skipped, mixed, _ = self.read(i + 1, x, bias, beta)
             held = torch.zeros_like(mixed)
-            return torch.cat([v, held[..., :1], earlier, u, held, mixed], -1)
+            here = dict(zip([*self.carried(i), i], [*parted(earlier), u], strict=True))
+            on = [here[k] for k in self.carried(i + 1)]
+            return torch.cat([v, held[..., :1], *on, held, skipped, mixed], -1)
 
         c = self.told[i]["b_dec"]
         if i + 1 == BLOCKS:
@@ -132,11 +106,16 @@ class Oracle:
         return to_next, (c, self.told[i + 1]["b_enc"], self.net[2 + i].norm.bias)
 
 
-def attributions(run, i):
-    """A of all samples out of block i: the constant, u, the error, the carried, the stream."""
-    bases = load_file(run.path / "bases.safetensors")
-    oracle = Oracle(dict(run.manifest.config.layers))
-    own, (source, target) = R + 1 + i * R, [*NAMES, "stream"][i : i + 2]
+def parted(features):
+    """Features of several blocks, block by block."""
+    return features.unflatten(-1, (-1, R)).unbind(-2) if features.shape[-1] else ()
+
+
+def attributions(built, i):
+    """A of all samples out of block i: the constant, u, the error, the carried, and the rest."""
+    run, oracle = built
+    bases, carried = load_file(run.path / "bases.safetensors"), R * len(oracle.carried(i))
+    own, (source, target) = R + 1 + carried, [*NAMES, "stream"][i : i + 2]
     mean, inverse = bases[f"{source}.mean"][own + D :], bases[f"{source}.inverse"][own:, own + D :]
     rotation = bases[f"{source}.rotation"][own + D :, own:]
     C, mu = bases[f"{target}.rotation"], bases[f"{target}.mean"]
@@ -151,7 +130,7 @@ def attributions(run, i):
             (u * 0, e * 0, g * 0, mean.expand_as(rest), *biases),
             *((u * row, e * 0, g * 0, rest * 0, *no) for row in torch.eye(R)),
             (u * 0, e, g * 0, rest * 0, *no),
-            *((u * 0, e * 0, g * row, rest * 0, *no) for row in torch.eye(i * R)),
+            *((u * 0, e * 0, g * row, rest * 0, *no) for row in torch.eye(carried)),
             *((u * 0, e * 0, g * 0, values[:, k, None] * row, *no)
               for k, row in enumerate(inverse)),
         ]  # fmt: skip
@@ -164,7 +143,7 @@ def attributions(run, i):
 @pytest.mark.slow
 @pytest.mark.parametrize("i", range(BLOCKS))
 def test_every_edge_is_that_of_brute_force(built, i):
-    table = pd.read_parquet(built.path / "interactions.parquet")
+    table = pd.read_parquet(built[0].path / "interactions.parquet")
     source, target, A = attributions(built, i)
     rows = table[(table.source_layer == source) & (table.target_layer == target)]
     for name, truth in (("strength", A.square()), ("effect", A)):
@@ -177,80 +156,60 @@ def test_every_edge_is_that_of_brute_force(built, i):
 @pytest.mark.slow
 def test_attributions_sum_to_the_target(built):
     """Into the stream: own and carried features, errors, stream and constant leave nothing out."""
-    bases = load_file(built.path / "bases.safetensors")
+    run, oracle = built
+    bases = load_file(run.path / "bases.safetensors")
     stream = module()[:-1](data())
     values = (stream - bases["stream.mean"]) @ bases["stream.rotation"]
     _, _, A = attributions(built, BLOCKS - 1)
     assert torch.allclose(A.sum(1), values, atol=1e-9)
-    table = pd.read_parquet(built.path / "interactions.parquet")
+    table = pd.read_parquet(run.path / "interactions.parquet")
     rows = table[table.target_layer == "stream"]
     assert np.allclose(rows.groupby("target").effect.sum(), values.mean((0, 1)), atol=1e-9)
-    carried = rows.source.between(R + 2, R + 1 + 2 * R)
+    carried = rows.source.between(R + 2, R + 1 + R * len(oracle.carried(BLOCKS - 1)))
     without = rows[~carried].groupby("target").effect.sum()
     assert not np.allclose(without, values.mean((0, 1)), atol=1e-3)
 
 
 @pytest.mark.slow
 def test_carried_features_come_from_themselves_alone(built):
-    features = pd.read_parquet(built.path / "features.parquet")
-    carried = features[features.role == "carried"]
-    assert carried.groupby("layer")["index"].agg(list).to_dict() == {
-        NAMES[1]: [6, 7, 8, 9], NAMES[2]: [6, 7, 8, 9, 10, 11, 12, 13],
-    }  # fmt: skip
-    table = pd.read_parquet(built.path / "interactions.parquet")
-    into = table[(table.target_layer == NAMES[2]) & table.target.between(6, 13) & (table.share > 0)]
-    pairs = sorted(zip(into.target, into.source, strict=True))
+    run, oracle = built
+    features = pd.read_parquet(run.path / "features.parquet")
+    first, second = ({(k, j): R + 2 + n for n, (k, j) in enumerate(
+        (k, j) for k in oracle.carried(i) for j in range(1, R + 1))} for i in (1, 2))  # fmt: skip
+    for name, here in ((NAMES[1], first), (NAMES[2], second)):
+        carried = features[(features.role == "carried") & (features.layer == name)]
+        assert carried["index"].tolist() == [*here.values()]
+        assert carried.label.tolist() == [f"{NAMES[k]}/{j}" for k, j in here]
+    assert features.label.notna().sum() == len(first) + len(second)
+    table = pd.read_parquet(run.path / "interactions.parquet")
+    into = table[(table.target_layer == NAMES[2]) & table.target.isin(second.values())]
+    into = into[into.share > 0]
     ever = features[(features.layer == NAMES[2]) & (features.variance > 0)]["index"]  # active
-    come = zip(range(6, 14), [6, 7, 8, 9, 1, 2, 3, 4], strict=True)
-    assert pairs == [pair for pair in come if pair[0] in set(ever)]
-    assert ever.between(6, 9).sum() > 1
-    assert ever.between(10, 13).sum() > 1
+    come = {index: j if k == 1 else first[k, j] for (k, j), index in second.items()}
+    pairs = sorted(zip(into.target, into.source, strict=True))
+    assert pairs == [pair for pair in come.items() if pair[0] in set(ever)]
+    assert len(pairs) > len(oracle.carried(2))
     assert np.allclose(into.share, 1.0)
-    labels = [f"{NAMES[0]}/{j}" for j in (1, 2, 3, 4)]
-    assert carried[carried.layer == NAMES[1]].label.tolist() == labels
-    assert features.label.notna().sum() == len(carried)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("built", ["lib"], indirect=True)
 def test_a_store_takes_it_and_modules_leave_errors_out(built, tmp_path):
-    ingest.load(built, tmp_path / "graph.kgl")
+    run, _ = built
+    ingest.load(run, tmp_path / "graph.kgl")
     with queries.open_graph(tmp_path / "graph.kgl") as graph:
         members = {each for found in graph.communities().communities for each in found.members}
-    features = pd.read_parquet(built.path / "features.parquet")
+    features = pd.read_parquet(run.path / "features.parquet")
     nodes = features[features.role.isin(["feature", "carried"])]
-    assert members == set(built.id + "/" + nodes.layer + "/" + nodes["index"].astype(str))
+    assert members == set(run.id + "/" + nodes.layer + "/" + nodes["index"].astype(str))
     assert set(features.role) == {"feature", "carried", "error", "constant", "output"}
 
 
 @pytest.mark.slow
 def test_a_run_can_be_the_place_and_is_opened_again(built, tmp_path):
-    layers = [f"{name}={point}" for name, point in built.manifest.config.layers]
-    find_examples(built, subject(layers), count=1)
-    word = built.manifest.config.basis[0]
-    places = [f"{name}={built.path}" for name in NAMES]
-    assert build(tmp_path / "again", word, *places, layers=layers).id == built.id
-    with pytest.raises(UsageError, match="with none left out of those of a run"):
-        build(tmp_path / "two", "pca", *places[:2], layers=[*LAYERS[:2], *LAYERS[3:]])
-
-
-def test_what_cannot_be_handed_on_is_refused(tmp_path):
-    folder = written(tmp_path / "clt")
-    between = [LAYERS[0], "middle=2:in", *LAYERS[1:]]
-    with pytest.raises(UsageError, match=r"Layer 'middle' lies between .* Leave it out"):
-        build(tmp_path / "run", "pca", str(folder), layers=between)
-    turned = f"b={folder / 'W_enc_1.safetensors'}", f"a={folder / 'W_enc_0.safetensors'}"
-    options, layers = lib_graph.Options(basis=turned), ["b=1.mlp:in", "a=2.mlp:in", "output"]
-    with pytest.raises(UsageError, match=r"'b' of blocks\.1\.mlp\.hook_in, 'a' of blocks\.0"):
-        lib_graph.build(module(), tmp_path / "run", options, data=data(), layers=layers)
-    assert not (tmp_path / "run").exists()
-
-
-def test_what_is_written_to_blocks_without_a_transcoder_is_left_out(tmp_path):
-    folder = written(tmp_path / "clt")
-    found = {f"at {i}": read_dictionaries(folder / f"W_enc_{i}.safetensors")[0] for i in (0, 2)}
-    held = aligned(found, ["input", "at 0", "at 2", "output"])
-    assert list(held) == ["at 0", "at 2"]
-    decoders = [each["W_dec"].double() for each in parts()]
-    assert torch.equal(held["at 0"].decoders, decoders[0][:, [0, 2]])
-    assert torch.equal(held["at 2"].decoders, decoders[2])
+    run, _ = built
+    layers = [f"{name}={point}" for name, point in run.manifest.config.layers]
+    find_examples(run, subject(layers), count=1)
+    word = run.manifest.config.basis[0]
+    places = [f"{name}={run.path}" for name in NAMES]
+    assert build(tmp_path / "again", word, *places, layers=layers).id == run.id

@@ -101,6 +101,27 @@ def test_gemma_scope_says_in_its_path_what_it_is(folder, kind, hook, tmp_path):
     assert (found.kind, found.hook) == (kind, hook)
 
 
+@pytest.mark.parametrize("hook", [None, "model.layers.1.pre_feedforward_layernorm.output"])
+def test_gemma_scopes_decoders_for_every_layer_are_taken_from_its_own_on(hook, tmp_path):
+    """It is told by the folder's name or by that of the point; else it may be of any layer."""
+    decoders = torch.randn(ENC.shape[1], 3, D)
+    here = tmp_path / ("clt" if hook else "clt/layer_1")
+    here.mkdir(parents=True)
+    parts = {"w_enc": ENC, "w_dec": decoders, "b_enc": B, "b_dec": C, "threshold": B.abs()}
+    save_file(parts, here / "params.safetensors")
+    (here / "config.json").write_text(json.dumps({"hf_hook_point_in": hook} if hook else {}))
+    (found,) = read(here)
+    assert found.holds.place == 1
+    assert torch.equal(found.holds.decoders, decoders[:, 1:].double())
+    lost = here.rename(tmp_path / "clt-anywhere")
+    (lost / "config.json").unlink()
+    with pytest.raises(RunError, match="for 3 layers, and does not say of which layer it is"):
+        read(lost)
+    far = lost.rename(tmp_path / "layer_3")
+    with pytest.raises(RunError, match="for 3 layers, and is of layer 3"):
+        read(far)
+
+
 def test_a_threshold_that_is_rescaled_comes_with_its_rows(tmp_path):
     """A batch top-k dictionary of SAELens that was trained on the lengths of its decoder's rows."""
     cfg = {"architecture": "batchtopk", "rescale_acts_by_decoder_norm": True}

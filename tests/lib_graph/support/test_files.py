@@ -1,4 +1,6 @@
+import fcntl
 import os
+from pathlib import Path
 
 import pytest
 
@@ -99,3 +101,48 @@ def test_a_pipe_is_not_replaced_by_a_file(tmp_path):
     with pytest.raises(UsageError, match="is no ordinary file"), whole_file(pipe):
         pass
     assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("folder_too", [False, True])
+def test_a_lock_that_goes_while_it_is_taken_is_taken_anew(tmp_path, monkeypatch, folder_too):
+    folder, flock = tmp_path / "run", fcntl.flock
+
+    def after_another_gave_up(file, how):
+        monkeypatch.setattr(fcntl, "flock", flock)
+        (folder / ".lock").unlink()
+        if folder_too:
+            folder.rmdir()
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", after_another_gave_up)
+    with locked(folder):
+        assert (folder / ".lock").exists()
+        with pytest.raises(ConflictError), locked(folder):
+            pass
+    with locked(folder):
+        pass
+
+
+def test_a_folder_that_goes_before_its_lock_is_opened_is_made_again(tmp_path, monkeypatch):
+    folder, open_file = tmp_path / "run", Path.open
+
+    def after_another_gave_up(path, *mode):
+        monkeypatch.setattr(Path, "open", open_file)
+        folder.rmdir()
+        return open_file(path, *mode)
+
+    monkeypatch.setattr(Path, "open", after_another_gave_up)
+    with locked(folder):
+        assert (folder / ".lock").exists()
+
+
+def test_what_was_refused_is_said_though_another_came_to_the_folder(tmp_path, monkeypatch):
+    folder, unlink = tmp_path / "run", Path.unlink
+
+    def and_another_comes(path):
+        unlink(path)
+        path.write_text("")
+
+    monkeypatch.setattr(Path, "unlink", and_another_comes)
+    with pytest.raises(ValueError, match="refused"), locked(folder):
+        raise ValueError("refused")

@@ -20,9 +20,9 @@ def test_every_command_that_the_demo_shows_prints_what_the_demo_prints(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    shown = cli("demo", "-q", "--answer", "7")
+    shown = cli("demo", "-q", "--answer", "7", "--out", "my demo")
     assert (shown.code, shown.err) == (0, "")
-    picture = Path("lib-graph-demo/circuit.svg")
+    picture = Path("my demo/circuit.svg")
     assert picture.read_text(encoding="utf-8").rstrip().endswith("</svg>")
     picture.unlink()
 
@@ -43,8 +43,9 @@ def test_every_command_that_the_demo_shows_prints_what_the_demo_prints(
         else:
             assert again.out.strip() in printed
             assert again.out.count("output/7") == printed.count("output/7")
-    run = Run.open("lib-graph-demo/run")
+    run = Run.open("my demo/run")
     assert str(run.id) in shown.out
+    assert "  lib-graph ingest 'my demo/run' --store neo4j\n" in shown.out
 
 
 def test_an_answer_that_is_none_is_refused_before_anything_is_built(

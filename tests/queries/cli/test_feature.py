@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,7 +27,7 @@ PIXEL = bytes.fromhex(
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    run = random_run(tmp_path / "run", density=1.0)
+    run = random_run(tmp_path / "my run", density=1.0)
     rows = pd.DataFrame(
         {
             "run": run.id, "layer": "layer/1", "index": 2, "rank": [1, 2, -1],
@@ -68,7 +69,7 @@ def test_json(run: Run, cli: Cli) -> None:
 def test_without_examples_it_says_how_to_get_them(run: Run, cli: Cli) -> None:
     (run.path / "examples.parquet").unlink()
     answer = cli("feature", f"{run.path}/layer/1/2")
-    assert f"lib-graph examples {run.path}" in answer.out
+    assert f"lib-graph examples {shlex.quote(str(run.path))}'." in answer.out
 
 
 @pytest.mark.slow
@@ -78,7 +79,7 @@ def test_a_label_reaches_the_folder_the_store_and_every_export(
     ingest.load(run, store_target)
     answer = cli("feature", f"{run.path}/layer/1/2", "--label", " mine ")
     assert ", label mine, importance" in answer.out
-    assert f"lib-graph ingest {run.path}" in answer.err
+    assert f"'lib-graph ingest {shlex.quote(str(run.path))}'" in answer.err
     report = cli("ingest", run.path, "--store", store_target, "-q")
     assert report.out.startswith(f"Updated the labels of run {run.id}")
     with queries.open_graph(store_target) as graph:

@@ -86,3 +86,39 @@ def test_ctrl_c_is_an_interruption_even_if_a_library_makes_it_an_error_of_its_ow
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_what_all_verbs_take_may_stand_before_the_verb(monkeypatch, capsys):
+    def fail():
+        raise ValueError("x")
+
+    monkeypatch.setenv("NO_COLOR", "")  # and set back, whatever the option does
+    monkeypatch.setattr(cli._Verbs, "get_command", lambda *_: Command("runs", callback=fail))
+    with pytest.raises(SystemExit):
+        cli.main(["--no-color", "--debug", "runs"])
+    assert os.environ["NO_COLOR"] == "1"
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option", "says"),
+    [
+        (["--json", "runs", "--store", "a b"], "--json", "lib-graph runs --json --store 'a b'"),
+        (["-q", "--run", "r", "paths"], "--run", "lib-graph paths -q --run r"),
+    ],
+)
+def test_an_option_of_the_verb_before_it_is_told_where_it_belongs(capsys, arguments, option, says):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == f"Error: {option} stands after the verb: {says}\n"
+
+
+def test_an_interrupted_verb_goes_on_whatever_stands_before_it(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.cli, "main", interrupted)
+    with pytest.raises(SystemExit):
+        cli.main(["-q", "build", "x"])
+    assert capsys.readouterr().err.startswith("Interrupted. What was finished is kept.")

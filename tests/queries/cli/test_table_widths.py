@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,8 +26,8 @@ VIEW = View(
 
 
 def widest(view: View, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-           *, wide: bool = False) -> tuple[int, str]:  # fmt: skip
-    monkeypatch.setenv("COLUMNS", "80")
+           *, wide: bool = False, columns: int = 80) -> tuple[int, str]:  # fmt: skip
+    monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     print_view(view, wide=wide)
     out = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
@@ -51,6 +52,51 @@ def test_a_table_that_fits_keeps_its_ids_whole(
     width, out = widest(view, monkeypatch, capsys)
     assert width <= 80
     assert "ln2.0/1" in out
+
+
+FEATURES = " → ".join(f"ln1.{i}/{i}" for i in range(9))
+SHARES = " ".join(f"0.{i}{i}{i}" for i in range(10))
+MANY = ("0123456789ab", *["a-name-of-a-model", "lib"] * 2, "17", "2026-11-28")
+
+
+@pytest.mark.parametrize(
+    ("view", "whole"),
+    [
+        (
+            View(
+                ("strength", "cost", "path", "shares"),
+                [("1.966e-05", "10.837", FEATURES, SHARES)],
+                frozenset(["strength", "cost", "shares"]),
+            ),
+            ["1.966e-05", "10.837", SHARES],
+        ),
+        (
+            View(
+                ("id", "name", "basis", "of", "by", "interactions", "loaded"),
+                [MANY],
+                frozenset(["interactions"]),
+                frozenset(["id", "loaded"]),
+            ),
+            ["0123456789ab", "2026-11-28", "interactions"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("columns", [30, 50, 65, 70, 80, 100])
+def test_no_column_and_no_text_is_lost_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    view: View, whole: list[str], columns: int,
+) -> None:  # fmt: skip
+    """Numbers of several words hid from rich what they take, and columns beside them vanished."""
+    width, out = widest(view, monkeypatch, capsys, columns=columns)
+    assert width <= columns
+    rows = out.splitlines()
+    rule = next(i for i, line in enumerate(rows) if "─" in line)
+    for part, texts in (("heading", view.columns), ("cell", view.rows[0])):
+        lines = rows[:rule] if part == "heading" else rows[rule + 1 :]
+        shown = Counter("".join(lines).replace(" ", ""))
+        assert shown == Counter("".join(texts).replace(" ", "")), part
+    if columns == 100:
+        assert all(text in out for text in whole)
 
 
 @pytest.mark.slow

@@ -139,7 +139,8 @@ def test_edges_required_and_matches_are_there_where_they_were_found(
         delta=1e-3,
     )
     beside = table.assign(run=one.id, edges=1)  # as --against does; what a run itself says wins
-    for run, tables in ((one, [table[:1].assign(run=one.id)]), (two, [table, beside])):
+    larger = table[:2].assign(edges=2, delta=1e-2)  # a second δ of the same ablation
+    for run, tables in ((one, [table[:1].assign(run=one.id)]), (two, [table, larger, beside])):
         origin = {**graph_of(run), "metric": "accuracy"}
         write_rows(run.path / TABLE, ABLATION, [pd.concat(tables)], origin)
     for each in runs:

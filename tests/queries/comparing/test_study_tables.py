@@ -1,9 +1,12 @@
 """What two bases differ by, of draws by hand."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from queries.comparing.study_tables import contrast_rows, level_rows, seed_rows
+from lib_graph.analysis.measuring.resampling import MEASURES
+from queries.comparing.study_tables import Study, contrast_rows, level_rows, seed_rows
+from queries.views.study import study_tables
 
 
 def answers(measure, draws, order):
@@ -72,3 +75,23 @@ def test_what_follows_from_a_seed_has_a_deviation_over_seeds():
     assert rows["mean"].tolist() == pytest.approx([2.5, 0.6, 0.2])
     deviations = [3 / 2**0.5, 0.2 / 2**0.5, 0.2 / 2**0.5]
     assert rows["deviation"].tolist() == pytest.approx(deviations)
+
+
+def test_what_is_not_known_is_an_empty_cell():
+    """Of a section in which nothing flows there is no measure, and so no mean over sections."""
+    measures = (*MEASURES, "error", "auc", "tokens")
+    of = {"pca": [(1, 4), (1, 2)], "lib": [(1, np.nan), (1, np.nan)]}
+    found = {
+        basis: pd.concat([answers(measure, draws, (0, 1)) for measure in measures])
+        for basis, draws in of.items()
+    }
+    levels, contrasts = level_rows("n", found), contrast_rows("n", found, "pca")
+    nothing = pd.DataFrame(columns=["network", "basis", "delta", "kind"])
+    study = Study(
+        scores=nothing, sparsity=levels, contrasts=contrasts, rebuilt=nothing, spliced=nothing,
+        required=nothing, modules=nothing, agreement=nothing, predicted=levels, seeds=nothing,
+    )  # fmt: skip
+    tables = study_tables(study)
+    assert "| n | lib |  |  |" in tables["Predicted by words"]
+    assert "| n | lib | sources |  |" in tables["Sparsity against PCA"]
+    assert all("nan" not in table for table in tables.values())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,6 +107,18 @@ def test_the_same_arguments_give_the_same_modules(store: GraphStore, tmp_path: P
     for method in ("leiden", "louvain"):
         again = [graph.communities(method=method, seed=4).communities for _ in range(2)]
         assert again[0] == again[1]
+
+
+def test_a_number_that_is_written_otherwise_is_the_same_way(
+    store: GraphStore, tmp_path: Path
+) -> None:
+    load_once(store, random_run(tmp_path))
+    graph = queries.open_graph(store)
+    found = graph.communities(resolution=1.0, seed=2)
+    for resolution, seed in ((1, 2), (np.float64(1), np.int64(2))):
+        other = graph.communities(resolution=resolution, seed=seed)
+        assert other.communities == found.communities
+        assert json.dumps(other.json_value()) == json.dumps(found.json_value())
 
 
 @pytest.mark.slow

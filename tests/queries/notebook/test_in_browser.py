@@ -72,6 +72,17 @@ def test_progress_is_shown_and_marked(outputs):
     assert "<progress" not in first["data"]["text/html"]
 
 
+@pytest.mark.parametrize("width", [1100, 900])
+def test_a_picture_is_as_wide_as_the_notebook_at_most(shown, width):
+    shown.set_viewport_size({"width": width, "height": 900})
+    cut = shown.evaluate(
+        """() => [...document.querySelectorAll(".lib-graph figure")].map(each =>
+          [each.scrollWidth - each.clientWidth, each.querySelector("svg").clientWidth])"""
+    )
+    assert cut
+    assert all(hidden == 0 and 0 < drawn <= width for hidden, drawn in cut)
+
+
 def test_tables_can_be_read_on_either_ground(shown):
     ink, paper = shown.evaluate(
         """() => { const cell = document.querySelector(".lib-graph td");

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import queries
 from ingest.graph_loading import load_graphs
+from queries.asking.reader import Reader
+from queries.asking.statements import read_text
 from tests.prompts import random_graph
 from tests.queries.prompts.answers import assert_alike
 
@@ -28,8 +30,15 @@ def test_the_columns_say_what_the_graph_says(tmp_path: Path) -> None:
             ends = {"first": middle[0], "second": middle[1]}
             about = [(name, {"feature": middle[0], **values}) for name, values in near]
             every = [*asked, *about, ("shared_inputs", ends)]
+            every += [("redundant_pairs", {"layer": "3"}), ("similar_answers", {"layer": "3"})]
             found = [graph.query(name, **values).records() for name, values in every]
             assert all(found[len(asked) :])
+            reader = Reader(graph.store, graph.run.id, skips=True)
+            ids = sorted(row["id"] for row in graph.features().records())
+            found += [reader.rows(read_text("interactions_among"), ids=ids)]
+            found += [reader.rows(read_text("prompt_nodes"))]
+            assert any(node["depth"] is None for node in found[-1])
+            assert {type(node["number"]) for node in found[-1]} <= {int, type(None)}
             found += [[table.records() for table in graph.sections()]]
             modules = graph.communities()
             members = {each for module in modules.communities for each in module.members}

@@ -96,6 +96,21 @@ def test_a_folder_is_loaded_but_for_what_is_no_graph(
         assert len(store.execute("MATCH (r:Run) RETURN r.id")) == 2
 
 
+def test_of_a_folder_that_is_not_loaded_to_its_end_what_is_there_is_named(
+    store: GraphStore, cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    for seed in range(3):
+        random_graph(tmp_path / f"{seed}.json", seed=seed, slug=f"graph {seed}")
+    list(load_graphs(tmp_path / "1.json", store))
+    store.write("MATCH (:Feature)-[i:INTERACTS]->(:Feature) SET i.strength = 2 * i.strength")
+    found = cli("ingest", tmp_path, "--store", store.name)
+    assert (found.code, "with other numbers" in found.err) == (4, True)
+    names = {row["name"] for row in store.execute("MATCH (r:Run) RETURN r.name AS name")}
+    there = {"graph 1"} if store.capabilities.atomic else {"graph 0", "graph 1"}
+    assert names == there
+    assert [line.split()[0] for line in found.out.splitlines()] == ["Loaded"] * (len(there) - 1)
+
+
 def test_a_folder_that_is_cut_off_leaves_an_embedded_store_as_it_was(tmp_path: Path) -> None:
     folder, file = tmp_path / "graphs", tmp_path / "graph.kgl"
     folder.mkdir()

@@ -40,6 +40,31 @@ def test_what_was_found_in_what_has_changed_meanwhile_is_not_kept() -> None:
     assert answers.get("key", lambda: "newer") == "new"
 
 
+def test_who_asks_after_a_change_does_not_wait_for_what_was_found_before() -> None:
+    answers, looking, go_on = Held(2), threading.Event(), threading.Event()
+
+    def find() -> str:
+        looking.set()
+        go_on.wait()
+        return "old"
+
+    slow = threading.Thread(target=lambda: answers.get("key", find))
+    slow.start()
+    looking.wait()
+    answers.forget()
+    assert answers.get("key", lambda: "new") == "new"
+    go_on.set()
+    slow.join()
+    assert answers.get("key", lambda: "newer") == "new"
+
+
+def test_what_cannot_be_found_is_looked_for_again() -> None:
+    answers = Held(2)
+    with pytest.raises(ZeroDivisionError):
+        answers.get("key", lambda: 1 // 0)
+    assert answers.get("key", lambda: 2) == 2
+
+
 def test_many_who_ask_meanwhile_wait_for_one_who_finds() -> None:
     answers, found, start = Held(2), [], threading.Barrier(8)
 

@@ -143,3 +143,17 @@ def test_a_job_that_is_cancelled_and_one_whose_process_dies(tmp_path: Path) -> N
     third: Errand = jobs.start(lambda: waiting(tmp_path))
     jobs.close()
     assert third.state == "cancelled"
+
+
+def test_a_job_that_runs_is_remembered_however_many_ended_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("queries.service.jobs.REMEMBERED", 2)
+    jobs = Jobs()
+    long = jobs.start(lambda: waiting(tmp_path))
+    for _ in range(3):
+        short = jobs.start(lambda: Work("version", "", ("--version",), lambda: None))
+        until(lambda short=short: short.state != "running")  # type: ignore[misc]
+    assert jobs.all() == (long, short)
+    jobs.close()
+    assert long.state == "cancelled"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +19,24 @@ PIXEL = """([column, row, columns, rows]) => {
   const map = document.querySelector("#map canvas"), context = map.getContext("2d");
   const x = (map.width * (column + 0.5)) / columns, y = (map.height * (row + 0.5)) / rows;
   return [...context.getImageData(x, y, 1, 1).data]; }"""
+SLICED = """async () => {
+  const { slices, strokes } = await import("/strokes.js"), { graph } = window.page;
+  const inks = { up: "#0072b2", down: "#d55e00", unknown: "#8a8a8a" };
+  const ends = each => [...each.wide, ...[...each.fine.values()].flatMap(style => style.curves)]
+    .map(each => each.from ? [each.from, each.to] : each).map(([a, b]) => `${a.id}>${b.id}`);
+  return slices(graph.links, strokes(graph, "share", inks)).map(ends); }"""
+COVERED = """async (pairs) => {
+  window.page.graph.touch();
+  const settled = window.page.draw(), canvas = document.getElementById("drawing");
+  const inked = () => pairs.filter(pair => {
+    const [a, b] = pair.split(">").map(id => window.page.graph.nodes.get(id));
+    const x = Math.round((a.x + b.x) / 2), y = Math.round((a.y + b.y) / 2);
+    const { data } = canvas.getContext("2d").getImageData(x - 1, y - 1, 3, 3);
+    return data.some(each => each > 0);
+  }).length;
+  const before = inked();
+  await settled;
+  return [before, inked()]; }"""
 BLOCKS = """() => [...window.page.graph.nodes.values()].filter(each => each.members)
   .map(each => each.members.map(x => x.id).sort())"""
 
@@ -93,3 +112,20 @@ def test_a_pinned_set_is_grouped_into_a_block_in_each_layer(page, site):
     page.click("#group")
     page.wait_for_selector("#group[aria-pressed=false]")
     assert page.evaluate(BLOCKS) == []
+
+
+def test_many_interactions_are_drawn_a_slice_a_frame_the_strongest_first(browser, tmp_path):
+    with (
+        serving(tmp_path, [random_run(tmp_path / "run", (40, 40, 40), seed=3, density=1.0)]) as big,
+        watched(browser, f"{big.where}#share=100") as page,
+    ):
+        found = page.evaluate(SLICED)
+        assert len(found) > 1
+        rows = big.graph.overview(share=1.0).interactions
+        shares = dict(zip(rows["source"] + ">" + rows["target"], rows["share"], strict=True))
+        assert sorted(pair for part in found for pair in part) == sorted(shares)
+        for part, weaker in itertools.pairwise(found):
+            least, most = min(map(shares.get, part)), max(map(shares.get, weaker))
+            assert least >= most * (1 - 1e-6)
+        before, after = page.evaluate(COVERED, found[-1])
+        assert before < after == len(found[-1])

@@ -94,3 +94,19 @@ def test_the_error_of_a_probe_is_the_median_over_the_edges_that_carry_most():
     off = np.array([[[1.5, 0.8], [1.1, 100.0]]])  # the last is not among those that carry 90 %
     found = SectionStrengths("x", exact, exact * off, np.array([1]))
     assert probe_error(found) == pytest.approx(0.2)
+
+
+def test_of_a_section_in_which_nothing_flows_nothing_is_known():
+    nothing = SectionStrengths("x", np.zeros((N, R, NEXT)), np.zeros((N, R, NEXT)), np.ones(N, int))
+    found = measured_sections([nothing], drawn(N, 2, 0))
+    assert len(found) == 2 * 3 * len(MEASURES)
+    assert found["value"].isna().all()
+    assert math.isnan(probe_error(nothing))
+
+
+def test_a_target_into_which_nothing_flows_has_no_number_of_sources():
+    E = RANDOM.lognormal(0, 2, (R, NEXT))
+    E[:, 1] = 0.0
+    found, expected = section_measures(E), by_definition(np.delete(E, 1, axis=1))
+    for name in ("sources", "sources_90"):
+        assert found[name] == pytest.approx(expected[name])
