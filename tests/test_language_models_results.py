@@ -114,18 +114,52 @@ def test_the_first_network_needs_what_the_text_says():
         assert (by["lib"] < by["pca"]).any()
 
 
+def ratios(study, kind, basis):
+    """Sources in effect of dictionaries by those of a basis, of all seeds of both."""
+    rows = study.rebuilt[study.rebuilt["dictionary"].str.startswith(kind)]
+    return rows[rows["basis"].str.startswith(basis)]["ratio"]
+
+
+def spanned(values):
+    return f"**{values.min():.3g}** to **{values.max():.3g}**"
+
+
 def test_dictionaries_are_denser_where_they_rebuild_as_much_as_the_text_says():
-    alike = STUDY.rebuilt.set_index(["dictionary", "basis"])["ratio"].unstack()
-    assert alike["pca"].between(1.855, 1.905).all()
-    assert alike["lib"].between(2.325, 2.395).all()
-    assert alike[[f"random {seed}" for seed in range(3)]].stack().between(0.4645, 0.4795).all()
+    pca = ratios(STUDY, "dictionary-4", "pca")
+    assert (pca > 1.5).all()
+    first = STUDY.rebuilt.query("basis == 'random 0'")["ratio"]
+    assert ratios(STUDY, "dictionary-4", "random").between(0.98 * first.min(), 0.52).all()
+    for values in (pca, ratios(STUDY, "dictionary-4", "lib"), first):
+        assert spanned(values) in " ".join(PAGE.split())
+
+
+def test_fewer_rows_show_hardly_fewer_sources_as_the_text_says():
+    for study in (STUDY, SECOND):
+        rows = study.rebuilt[study.rebuilt["basis"] != study.rebuilt["dictionary"]]
+        assert (rows["sources"] / rows["sources_of_all"]).between(0.98, 1).all()
+
+
+def test_all_edges_of_a_dictionary_do_not_keep_the_score():
+    for study in (STUDY, SECOND):
+        rows = study.spliced
+        assert spanned_scores(rows["all"]) in " ".join(PAGE.split())
+        assert (rows["all"] > 1.2 * rows["baseline"]).all()
+
+
+def spanned_scores(values):
+    return f"**{values.min():.3f}** to **{values.max():.3f}**"
 
 
 def test_the_second_network_says_what_the_text_says_of_it():
     assert (beside_chance(SECOND).abs() < 2).all()
-    alike = SECOND.rebuilt.set_index(["dictionary", "basis"])["ratio"].unstack()
-    assert alike["pca"].between(1.015, 1.065).all()
-    assert alike["lib"].between(0.9755, 1.025).all()
+    for kind in ("dictionary-4", "dictionary-8"):
+        for basis in ("pca", "lib"):
+            assert spanned(ratios(SECOND, kind, basis)) in " ".join(PAGE.split())
+            assert ratios(SECOND, kind, basis).between(0.9, 1.15).all()
+    every = SECOND.required.query("kind == 'all' and delta == 0.1").set_index("basis")["share"]
+    turns = every[every.index.str.startswith("random")]
+    assert (turns > every["pca"]).all()
+    assert (turns - every["pca"] < 0.03).all()
 
 
 def test_the_intervals_that_lie_beside_their_value_are_those_that_the_page_names():

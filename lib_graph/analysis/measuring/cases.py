@@ -149,10 +149,14 @@ def _in_dictionary(
     assert case.expansion is not None
     place = out / "dictionaries" / case.name
     _taught(case, subject, place, lessons, replace=replace, progress=progress)
-    options = Options(basis=place, edge_samples=len(some_samples(subject)))
-    return build(
-        subject, out / case.name, options, name=case.name, replace=replace, progress=progress
-    )
+    folder, some = out / case.name, len(some_samples(subject))
+    if not replace and (folder / "manifest.json").exists():
+        run = Run.open(folder)
+        if (run.manifest.config.basis, run.manifest.config.edge_samples) == (str(place), some):
+            reopened(run, subject)
+            return run
+    options = Options(basis=place, edge_samples=some)
+    return build(subject, folder, options, name=case.name, replace=replace, progress=progress)
 
 
 def _taught(
