@@ -50,11 +50,13 @@ def _note_table(graph: GraphStore, run: Run) -> bool:
 
 def _note_smallest_kept(graph: GraphStore, run: Run) -> bool:
     found = smallest_kept(run)
+    if not found:
+        return False
     noted = {row["layer"]: row["smallest_kept"] for row in graph.execute(NOTED, {"run": run.id})}
     layers = [
-        {"layer": layer, "smallest_kept": strength}
-        for layer, strength in found.items()
-        if noted.get(layer) != strength
+        {"layer": layer, "smallest_kept": found.get(layer)}  # null where masks are of others alone
+        for layer, before in noted.items()
+        if found.get(layer) != before
     ]
     if layers:
         graph.transact(lambda tx: tx.execute(NOTE, {"run": run.id, "layers": layers}))

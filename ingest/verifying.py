@@ -110,7 +110,10 @@ def find_difference(
 
 def update_labels(graph: GraphStore, both: pd.DataFrame, stored_as: str) -> int:
     """Give the features in a store the labels of the run folder; return how many had others."""
-    changed = both[both.label.notna() & (both.label != both.label_stored)]
+    other = both.label.notna() & (both.label != both.label_stored)
+    if not other.any():
+        return 0
+    changed = both[other]
     rows = [
         {"id": f"{stored_as}/{place}", "label": label}
         for place, label in zip(_places(changed), changed.label, strict=True)
@@ -172,8 +175,11 @@ def _differences(both: pd.DataFrame, *numbers: str) -> list[Difference]:
     for name in ("owner", "layer", "role"):
         expected = both.layer_index if name == "owner" else both[name]
         stored = both.owner if name == "owner" else both[f"{name}_stored"]
-        first = both[expected != stored][:1]
-        found += [Difference(1.0, f"{name} of {place}") for place in _places(first)]
+        other = (expected != stored).to_numpy(dtype=bool)
+        if other.any():
+            at = int(other.argmax())
+            (place,) = _places(both[at : at + 1])
+            found.append(Difference(1.0, f"{name} of {place}"))
     for name in numbers:
         relative = _relative(both[name], both[f"{name}_stored"])
         at = int(relative.argmax())

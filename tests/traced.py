@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from lib_graph.cutting import cuts
-from lib_graph.cutting.tracing import Course, TracedModule, trace
+from lib_graph.cutting.traced import Course, TracedModule
+from lib_graph.cutting.tracing import trace
 
 __all__ = ["traced_once"]
 

@@ -207,16 +207,17 @@ def _layer(raw: dict[str, Any], role: str, kind: str, name: str) -> tuple[str, t
     if role == "logit":
         return LOGITS, (LARGEST, 0)
     value = raw["layer"]
-    number = value if not isinstance(value, str) else int(value) if _is_number(value) else None
-    number = _integer(number, "layer", name)
+    known = not isinstance(value, str) or _is_number(value)
+    number = _integer(value, "layer", name) if known else None
     if number is None or not 0 <= number < 10**6:
         raise BadGraphError(f"node {name!r} has the layer {shown(value)}, not a number from 0")
     attention = kind.startswith("lorsa") or (role != "feature" and "_attn_" in name)
     return f"{number}{ATTENTION * attention}", (number, 0 if attention else 1)
 
 
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 10
+def _is_number(value: Any) -> bool:
+    """Return whether a value is a text of digits: frontends take those as numbers."""
+    return isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 19
 
 
 def _text(raw: dict[str, Any], key: str) -> str:
@@ -230,7 +231,7 @@ def _text(raw: dict[str, Any], key: str) -> str:
 def _integer(value: Any, key: str, name: str) -> int | None:
     if value is None:
         return None
-    if isinstance(value, float) and value.is_integer():
+    if (isinstance(value, float) and value.is_integer()) or _is_number(value):
         value = int(value)
     if type(value) is not int or not -LARGEST < value < LARGEST:
         raise BadGraphError(f"node {name!r} has the {key} {shown(value)}, not a whole number")

@@ -174,16 +174,17 @@ def _checked(path: Path, found: _Found) -> GraphFile:
                 f"node {node.id!r} has the ctx_idx {node.position}, and there are {len(tokens)} "
                 "prompt_tokens"
             )
-    source, target, notes = resolve_ends(found.nodes, found.ids, found.source, found.target)
-    layers, layer, moved = order_layers(found.nodes, source, target)
     weight = np.array(found.weight, dtype=np.float64)
-    if nothing := int((weight == 0).sum()):
+    kept = weight != 0  # those of 0 may lead anywhere: circuit-tracer writes all pairs, if asked to
+    ends = (np.asarray(side, dtype=np.int64)[kept] for side in (found.source, found.target))
+    source, target, notes = resolve_ends(found.nodes, found.ids, *ends)
+    layers, layer, moved = order_layers(found.nodes, source, target)
+    if nothing := int((~kept).sum()):
         notes.append(f"{nothing} links of weight 0 are left out")
     numbering, number = numbering_of(found.nodes)
-    kept = weight != 0
     return GraphFile(
         path, _format(found.nodes, metadata, numbering), number, found.nodes, layers, layer,
-        source[kept], target[kept], weight[kept], _plain(metadata),
+        source, target, weight[kept], _plain(metadata),
         _plain(view if isinstance(view, dict) else {}), _plain(found.extra),
         [whole_text(token) for token in tokens], [*notes, *moved],
     )  # fmt: skip

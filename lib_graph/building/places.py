@@ -79,7 +79,7 @@ def check_widths(
         return
     check_points(module, subject.layers)
     there, bases = shapes(module, example, subject.form), _bases(found)
-    exact = subject.hooks.all_points
+    exact = subject.hooks.stream
     check_parts(subject, there, found)
     for name, basis in bases.items():
         shape = there.get(subject.layers[name], ())

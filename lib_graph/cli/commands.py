@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +20,7 @@ __all__ = [
     "Command",
     "Settings",
     "command",
+    "in_own_process",
     "progress",
     "say_folder",
     "say_run",
@@ -24,21 +28,63 @@ __all__ = [
 ]
 
 
-class Settings:
-    """What -q, -v and --debug ask for; one per invocation, on `Context.obj`."""
+LONG, EVERY = 2.0, 0.1  # seconds: from which waiting is explained, between two looks
+HEAVY = "torch"
 
+
+class Settings:
+    """What -q, -v and --debug ask for; one per invocation, on `Context.obj`.
+
+    `own_process` says that nothing else runs in this process, or will.
+    """
+
+    own_process = False
     quiet = False
     verbose = False
     debug = False
 
 
 class Command(click.Command):
-    """A command with -h, -q, -v and --debug."""
+    """A command with -h, -q, -v and --debug, which says what is waited for before it begins."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.context_settings.setdefault("help_option_names", ["-h", "--help"])
         self.params += shared_options()
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb."""
+        if HEAVY in sys.modules or ctx.find_root().ensure_object(Settings).quiet:
+            return super().invoke(ctx)
+        with _waiting():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _waiting() -> Iterator[None]:
+    """Say on stderr that torch is imported, which a verb does first, if it takes LONG seconds."""
+    over = threading.Event()
+
+    def watch() -> None:
+        start = time.monotonic()
+        while not over.wait(EVERY):
+            late = time.monotonic() - start > LONG
+            if late and _is_importing(HEAVY):
+                click.echo(f"Importing {HEAVY}: it is large, and slow the first time.", err=True)
+            if late:
+                return
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def _is_importing(name: str) -> bool:
+    """Return whether a module is being imported right now."""
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    return bool(getattr(spec, "_initializing", False))
 
 
 def shared_options() -> list[click.Option]:
@@ -89,6 +135,11 @@ def say_run(id: str, name: str, base: str | None = None) -> None:
 def say_folder(run: Run) -> None:
     """Say on stderr, as `say_run` does, which run folder an answer is of."""
     say_run(run.id, run.manifest.name, run.manifest.base)
+
+
+def in_own_process() -> bool:
+    """Return whether nothing but this invocation runs in this process, or will."""
+    return _settings().own_process
 
 
 def _settings() -> Settings:

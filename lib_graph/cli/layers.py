@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from lib_graph.cli.commands import command
+from lib_graph.cli.commands import command, progress
 from lib_graph.cli.output import Output, output_options
 
 __all__ = ["layers"]
@@ -32,12 +32,11 @@ def layers(model: str, data: str | None, output: Output) -> None:
     from lib_graph.support.tables import Frame
     from lib_graph.support.view import View
 
-    subject = load_subject(model, data)
+    with progress().stage("loading the model", 1):
+        subject = load_subject(model, data)
+        found = shapes(subject.module, subject.example(), subject.form)
     names = {point: name for name, point in subject.layers.items()}
-    rows = [
-        (point, list(shape), names.get(point))
-        for point, shape in shapes(subject.module, subject.example(), subject.form).items()
-    ]
+    rows = [(point, list(shape), names.get(point)) for point, shape in found.items()]
     columns = ("point", "shape", "layer")
     cells = [(point, str(shape), layer or "") for point, shape, layer in rows]
     output.emit(Frame(pd.DataFrame(rows, columns=columns)), lambda _: View(columns, cells))

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from lib_graph.cli.commands import in_own_process
 from lib_graph.errors import UsageError
 from lib_graph.support import defaults
 
@@ -73,10 +74,19 @@ def memory_option(verb: Verb) -> Verb:
 
 def resources(verb: Verb) -> Verb:
     """Add --memory, which the verb gets as bytes, and --device: what passes over data may take."""
+
+    @wraps(verb)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if in_own_process():
+            from lib_graph.support.compiling import never_compile
+
+            never_compile()
+        return verb(*args, **kwargs)
+
     device = click.option(
         "--device", default=defaults.DEVICE, show_default=True, help="cpu, cuda, cuda:1 or mps."
     )
-    return memory_option(device(verb))
+    return memory_option(device(wrapped))  # type: ignore[return-value]
 
 
 def run_on(verb: Verb) -> Verb:

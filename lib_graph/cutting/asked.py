@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from torch import Tensor, nn
 
 from lib_graph.cutting.points import is_point, points
-from lib_graph.cutting.tracing import Course
+from lib_graph.cutting.traced import Course
 from lib_graph.errors import NotFoundError, UsageError
 
 __all__ = ["biases_among", "check_points", "names_of", "notes_of", "parameters_of"]

@@ -11,7 +11,7 @@ from torch import Tensor, fx
 
 from lib_graph.cutting.operations import SHAPE_ONLY
 from lib_graph.cutting.points import OUTPUT
-from lib_graph.cutting.tracing import TracedModule
+from lib_graph.cutting.traced import TracedModule
 from lib_graph.errors import UntraceableError, UsageError
 
 __all__ = [

@@ -1,6 +1,6 @@
 """A network of sections out of any module, which is traced and never changed.
 
-`torch.export` turns the module into a graph of tensor operations. A layer is named by a point,
+Tracing turns the module into a graph of tensor operations. A layer is named by a point,
 `module.path:in` or `module.path:out`, or `output` for the module's own result. Other tensors may
 bypass a point (a skip connection); those that cross a layer are found by a minimum cut of the
 graph, weighted by size, between what the point needs and what needs the point. A section is then
@@ -32,7 +32,8 @@ from lib_graph.cutting.points import is_variance
 from lib_graph.cutting.recognising import recognise
 from lib_graph.cutting.selfcheck import check, declared
 from lib_graph.cutting.survey import surveyed
-from lib_graph.cutting.tracing import TracedModule, trace
+from lib_graph.cutting.traced import TracedModule
+from lib_graph.cutting.tracing import trace
 from lib_graph.errors import ModelError
 from lib_graph.method.kind import Kind
 from lib_graph.method.network import Constants, Layer, Network, Section

@@ -26,7 +26,8 @@ from lib_graph.cutting.asked import (
 from lib_graph.cutting.cuts import Chain, Function, take_apart
 from lib_graph.cutting.selfcheck import check, declared
 from lib_graph.cutting.survey import surveyed
-from lib_graph.cutting.tracing import Course, recording
+from lib_graph.cutting.traced import Course
+from lib_graph.cutting.tracing import recording
 from lib_graph.errors import ModelError
 from lib_graph.method.kind import Kind
 from lib_graph.method.network import Constants, Layer, Network, Section

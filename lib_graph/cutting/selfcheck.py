@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +13,9 @@ from lib_graph.cutting.copies import fresh
 from lib_graph.cutting.following import followed
 from lib_graph.cutting.points import record, result_of, visits
 from lib_graph.cutting.survey import finest, relative_error
-from lib_graph.cutting.tracing import Course
+from lib_graph.cutting.traced import Course
 from lib_graph.errors import ModelError
-from lib_graph.method.forward import derivative
+from lib_graph.method.forward import derivative, pulled_back
 from lib_graph.method.kind import Kind
 from lib_graph.method.network import Batch, Layer, Network, Section
 
@@ -95,14 +95,11 @@ def _check_modes(network: Network, inputs: tuple[Tensor, ...]) -> float:
     worst = 0.0
     for section in network.sections:
         f = batch.activations[section.source.index]
-
-        def of(z: Tensor, section: Section = section) -> Tensor:
-            return section(z, batch.constants)
-
+        of = _function(section, batch)
         t, v = _random_like(f), _random_like(batch.activations[section.target.index])
         try:
             forth = derivative(of, (f,), (t,)) * v
-            back = torch.func.vjp(of, f)[1](v)[0] * t
+            back = pulled_back(of, f, v) * t
         except Exception as failure:
             reason = str(failure).strip().splitlines() or [type(failure).__name__]
             raise ModelError(
@@ -145,8 +142,7 @@ def _check_derivative(
     gradient = v
     for section in reversed(network.sections):
         f = batch.activations[section.source.index]
-        pull = torch.func.vjp(lambda z, s=section: s(z, batch.constants), f)[1]
-        (gradient,) = pull(gradient)
+        gradient = pulled_back(_function(section, batch), f, gradient)
     found = network.layers[0].unpack(gradient)[0]
     error = relative_error(found, truth)
     if not truth.abs().max() > 0:
@@ -253,8 +249,7 @@ def _from_value(section: Section, batch: Batch) -> Iterator[float]:
     """
     f, kind = batch.activations[section.source.index], section.kind
 
-    def computed(z: Tensor) -> Tensor:
-        return section(z, batch.constants)
+    computed = _function(section, batch)
 
     def told(z: Tensor) -> Tensor:
         value = kind(z)
@@ -286,14 +281,19 @@ def _between_positions(section: Section, batch: Batch) -> Iterator[float]:
     if f.shape[1] != result.shape[1]:
         yield torch.inf
         return
-    pullback = torch.func.vjp(lambda z: section(z, batch.constants), f)[1]
     numbers = torch.arange(f.shape[1], device=f.device)
     for digit in range(f.shape[1].bit_length()):
         for value in (0, 1):
             chosen = (numbers >> digit) & 1 == value
-            (gradient,) = pullback(_random_like(result) * chosen[:, None])
+            seed = _random_like(result) * chosen[:, None]
+            gradient = pulled_back(_function(section, batch), f, seed)
             elsewhere = (gradient * ~chosen[:, None]).abs().max()
             yield float(elsewhere / gradient.abs().max().clamp_min(1e-30))
+
+
+def _function(section: Section, batch: Batch) -> Callable[[Tensor], Tensor]:
+    """Return a section as a function of activations alone."""
+    return lambda z: section(z, batch.constants)
 
 
 def _random_like(x: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from lib_graph.cutting.arguments import first_number, mapped
 from lib_graph.cutting.copies import fresh
 from lib_graph.errors import UsageError
 from lib_graph.kinds import PositionLocal
-from lib_graph.method.activation import active
+from lib_graph.method.activation import activated
 from lib_graph.method.kind import Kind
 from lib_graph.method.network import Network, Transcoded
 from lib_graph.method.transcoder import Transcoder, earlier
@@ -59,13 +59,11 @@ class StandIn(nn.Module):
         self.along, self.read = {} if along is None else along, read
         self.module, self.features = module, nn.Identity()
         self.activation, self.k = transcoder.activation, transcoder.k
-        self.encoder = nn.Parameter(transcoder.encoder)
-        self.b_enc = nn.Parameter(transcoder.encoder_bias)
-        self.decoder = nn.Parameter(torch.cat([transcoder.decoders[:, 0], *before.values()]))
-        self.b_dec = nn.Parameter(transcoder.decoder_bias)
-        self.skip = None if transcoder.skip is None else nn.Parameter(transcoder.skip)
+        self.encoder, self.b_enc = _held(transcoder.encoder), _held(transcoder.encoder_bias)
+        self.decoder = _held(torch.cat([transcoder.decoders[:, 0], *before.values()]))
+        self.b_dec = _held(transcoder.decoder_bias)
+        self.skip = None if transcoder.skip is None else _held(transcoder.skip)
         self.register_buffer("threshold", transcoder.threshold)
-        self.requires_grad_(False)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the part returns, its first tensor of numbers by way of the features."""
@@ -79,18 +77,17 @@ class StandIn(nn.Module):
         return mapped(result, lambda each: told if each is y else each)
 
     def _by_features(self, x: Float[Tensor, "*n d"], y: Float[Tensor, "*n e"]) -> Tensor:
-        before = x @ self.encoder + self.b_enc
+        """Return y, from x by way of the features, its error held; they are handed on."""
         threshold: Any = self.threshold
-        chosen = active(before, self.activation, threshold, self.k)
-        features = before.masked_fill(~chosen, 0.0)
-        straight = [] if self.skip is None else [x @ self.skip]
-        carried = self._carried()
+        before = x @ self.encoder + self.b_enc
+        features = activated(before, self.activation, threshold, self.k)
+        carried, straight = self._carried(), [] if self.skip is None else [x @ self.skip]
         error = (y - self._decoded([features, *carried], straight)).detach()
         size = torch.linalg.vector_norm(error, dim=-1, keepdim=True)
         direction = error / size.clamp_min(torch.finfo(size.dtype).tiny)
         parts = [features, size, *carried, direction, *straight]
         crossing = self.features(torch.cat(parts, -1))
-        features, size, *others = crossing.split([p.shape[-1] for p in parts], -1)
+        features, size, *others = crossing.split([part.shape[-1] for part in parts], -1)
         carried, (direction, *straight) = others[: len(carried)], others[len(carried) :]
         every = dict(zip([*self.earlier, self.layer], [*carried, features], strict=True))
         self.along.update({name: every[name] for name in self.later})
@@ -118,6 +115,10 @@ class StandIn(nn.Module):
     def _decoded(self, features: Sequence[Tensor], straight: Sequence[Tensor]) -> Tensor:
         told: Tensor = torch.cat([*features], -1) @ self.decoder + self.b_dec
         return told if not straight else told + straight[0]
+
+
+def _held(values: Tensor) -> nn.Parameter:
+    return nn.Parameter(values, requires_grad=False)
 
 
 class Reading(nn.Module):

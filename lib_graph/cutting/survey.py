@@ -8,15 +8,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from lib_graph.cutting.arguments import POSITIONAL, Form
 from lib_graph.cutting.copies import converted, fresh
 from lib_graph.cutting.following import followed, plain_kernels
 from lib_graph.cutting.own_derivatives import OwnDerivatives, counted, in_graph
 from lib_graph.cutting.points import is_variance, record, result_of, visits
-from lib_graph.cutting.tracing import Course
+from lib_graph.cutting.traced import Course
 from lib_graph.errors import LibGraphError, ModelError
+from lib_graph.support.watching import Watching
 
 __all__ = ["check_copy", "finest", "relative_error", "surveyed"]
 
@@ -168,11 +168,11 @@ def check_copy(
     return worst
 
 
-class _Rounding(TorchDispatchMode):
+class _Rounding(Watching):
     """Notices to which types numbers are rounded, where that is to less than they have."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.seen: set[torch.dtype] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -1,6 +1,8 @@
-"""A module as a graph of tensor operations, traced by `torch.export` and never changed.
+"""A module as a graph of tensor operations, traced and never changed.
 
-Identity operations, put at the wanted points by hooks, survive the tracing and name the tensors.
+`torch.export` traces nearly all that there is, once it has loaded torch's compiler; modules of a
+few well-known operations need no such thing (`lib_graph.cutting.known_course`). Identity
+operations, put at the wanted points by hooks, survive the tracing and name the tensors.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ import operator
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -20,15 +21,15 @@ from torch.export.graph_signature import OutputKind
 from torch.func import functional_call, functionalize
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from lib_graph.cutting.arguments import POSITIONAL, Form
+from lib_graph.cutting.arguments import Form
 from lib_graph.cutting.copies import fresh
-from lib_graph.cutting.following import default_type, followed
-from lib_graph.cutting.operations import cleaned
-from lib_graph.cutting.own_derivatives import OwnDerivatives
-from lib_graph.cutting.points import OUTPUT, result_of, visits
-from lib_graph.errors import LibGraphError, UntraceableError, UsageError
+from lib_graph.cutting.following import default_type
+from lib_graph.cutting.known_course import known_course
+from lib_graph.cutting.points import visits
+from lib_graph.cutting.traced import Course, Followed, TracedModule, inline, unmarked
+from lib_graph.errors import LibGraphError, UntraceableError
 
-__all__ = ["Course", "TracedModule", "recording", "trace"]
+__all__ = ["exported", "recording", "trace"]
 
 aten = torch.ops.aten
 LEFT_ALONE = {
@@ -45,87 +46,29 @@ LEFT_ALONE = {
 """Operations that new tensors come out of, or views, and that torch does not take apart"""
 
 
-@torch.library.custom_op("lib_graph::mark", mutates_args=())
-def _mark(x: Tensor, point: str) -> Tensor:
-    """Name a tensor in the traced graph."""
-    return x.clone()
-
-
-@_mark.register_fake
-def _(x: Tensor, point: str) -> Tensor:
-    return torch.empty_like(x)
-
-
-@dataclass(frozen=True)
-class Course:
-    """How a module is to be followed: its arguments, precision, and own derivatives.
-
-    `overwritten` are the points whose tensors the module changes in place afterwards.
-    """
-
-    form: Form = POSITIONAL
-    dtype: torch.dtype = torch.float32
-    own: OwnDerivatives = field(default_factory=OwnDerivatives)
-    overwritten: frozenset[str] = frozenset()
-
-    def visit(self, x: Tensor, point: str) -> Tensor:
-        """Return a tensor with its name. What others see change in place stays one tensor."""
-        marked = _mark(x, point)
-        return x.copy_(marked) if point in self.overwritten else marked
-
-
-@dataclass(frozen=True)
-class TracedModule:
-    """A traced module: its graph, parameters by placeholder, marked nodes by point.
-
-    `changed` names the buffers and inputs that the module changes, which is left out.
-    """
-
-    module: fx.GraphModule
-    parameters: Mapping[fx.Node, str]
-    points: Mapping[str, fx.Node]
-    changed: tuple[str, ...] = ()
-
-    @property
-    def nodes(self) -> list[fx.Node]:
-        """All nodes in the order of the computation, the result last."""
-        return list(self.module.graph.nodes)
-
-    @property
-    def inputs(self) -> list[fx.Node]:
-        """The placeholders of the module's inputs."""
-        return [n for n in self.nodes if n.op == "placeholder" and n not in self.parameters]
-
-    @property
-    def results(self) -> list[fx.Node]:
-        """The tensors that the module returns."""
-        return list(self.nodes[-1].args[0])  # type: ignore[arg-type]
-
-
-class _Followed(nn.Module):
-    """A module that takes its tensors side by side, and returns the one that it counts as."""
-
-    def __init__(self, module: nn.Module, course: Course) -> None:
-        super().__init__()
-        self.module = module
-        self._course = course
-
-    def forward(self, values: tuple[Tensor, ...]) -> list[Tensor]:
-        with followed(self._course.dtype, self.module, values), self._course.own.traced():
-            return [result_of(self.module, values, self._course.form, clone=False)]
-
-
 def trace(
     module: nn.Module, inputs: tuple[Tensor, ...], wanted: Sequence[str], course: Course
 ) -> TracedModule:
     """Return the graph of a module on an example batch, with the tensors at the wanted points.
 
-    Sizes of all axes of the inputs stay symbolic. Raises UsageError for a point that this input
-    does not reach, UntraceableError if the module cannot be traced.
+    The graph is for inputs of all sizes that the module takes. Raises UsageError for a point that
+    this input does not reach, UntraceableError if the module cannot be traced.
+    """
+    known = known_course(module, inputs, wanted, course)
+    return exported(module, inputs, wanted, course) if known is None else known
+
+
+def exported(
+    module: nn.Module, inputs: tuple[Tensor, ...], wanted: Sequence[str], course: Course
+) -> TracedModule:
+    """Return the graph of a module as `trace` does, by `torch.export`.
+
+    Raises UsageError for a point that this input does not reach, UntraceableError if the module
+    cannot be traced.
     """
     auto = torch.export.Dim.AUTO
     dynamic = (tuple(dict.fromkeys(range(x.ndim), auto) for x in inputs),)
-    whole = _Followed(fresh(module), course)
+    whole = Followed(fresh(module), course)
     try:
         with visits(whole.module, wanted, course.visit), _silence(), default_type(course.dtype):
             program = torch.export.export(whole, (inputs,), dynamic_shapes=dynamic, strict=False)
@@ -134,7 +77,7 @@ def trace(
             traced = program.graph_module
             _check_samples_free(traced, program)
             parameters, changed = _signature(traced, program, course.form)
-            return _traced(traced, parameters, wanted, changed)
+            return unmarked(traced, parameters, wanted, changed)
     except LibGraphError:
         raise
     except Exception as error:
@@ -195,7 +138,7 @@ def recording(
     a point that this input does not reach, UntraceableError if the module does more than tensor
     operations.
     """
-    followed_module = _Followed(fresh(module), course)
+    followed_module = Followed(fresh(module), course)
     parameters, buffers = (
         {name: x.detach() for name, x in found}
         for found in (followed_module.named_parameters(), followed_module.named_buffers())
@@ -215,9 +158,9 @@ def recording(
         every = [*names, *_arguments(course.form, len(inputs))]
         changed = _drop_writes(traced, dict(zip(places, every, strict=True)))
         for node, (name, value) in zip(places[len(parameters) :], buffers.items(), strict=False):
-            _inline(traced, node, value, places[-1], name)
+            inline(traced, node, value, places[-1], name)
         known = {n: _named(name) for n, name in zip(places, parameters, strict=False)}
-        return _traced(traced, known, wanted, changed)
+        return unmarked(traced, known, wanted, changed)
     except LibGraphError:
         raise
     except Exception as error:
@@ -228,18 +171,6 @@ def recording(
         ) from error
     finally:
         course.own.forget()
-
-
-def _traced(
-    traced: fx.GraphModule,
-    parameters: dict[fx.Node, str],
-    wanted: Sequence[str],
-    changed: Sequence[str],
-) -> TracedModule:
-    marked = cleaned(traced.graph)
-    if missing := [p for p in wanted if p != OUTPUT and p not in marked]:
-        raise UsageError(f"Point {missing[0]!r} is not computed on this input. Leave it out.")
-    return TracedModule(traced, parameters, marked, tuple(changed))
 
 
 def _named(name: str) -> str:
@@ -264,7 +195,7 @@ def _signature(
         if node.name in signature.inputs_to_parameters:
             parameters[node] = _named(signature.inputs_to_parameters[node.name])
         elif buffer:
-            _inline(traced, node, stored[buffer], placeholders[-1], buffer)
+            inline(traced, node, stored[buffer], placeholders[-1], buffer)
     result = next(node for node in traced.graph.nodes if node.op == "output")
     kinds = [spec.kind for spec in signature.output_specs]
     result.args = (
@@ -295,16 +226,3 @@ def _drop_writes(traced: fx.GraphModule, names: Mapping[fx.Node, str]) -> list[s
             node.replace_all_uses_with(node.args[1])
             traced.graph.erase_node(node)
     return changed
-
-
-def _inline(
-    traced: fx.GraphModule, node: fx.Node, value: Tensor, after: fx.Node, name: str
-) -> None:
-    """Turn a placeholder for a buffer into an attribute of the traced module."""
-    attribute_name = f"constant_{name.replace('.', '_')}_{node.name}"
-    traced.register_buffer(attribute_name, value)
-    with traced.graph.inserting_after(after):
-        attribute = traced.graph.get_attr(attribute_name)
-    attribute.meta = dict(node.meta)
-    node.replace_all_uses_with(attribute)
-    traced.graph.erase_node(node)

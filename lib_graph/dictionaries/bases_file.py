@@ -33,6 +33,7 @@ __all__ = ["given_bases", "misfit", "missing", "on_layers", "read_bases", "write
 ROTATION = ("rotation", "inverse", "mean", "pca_eigenvalues", "importance")
 DICTIONARY = ("encoder", "encoder_bias", "decoder", "decoder_bias", "importance", "threshold")
 WORDS = ("activation", "k", "scaling")  # of a dictionary, in the metadata
+PARTIAL = "Give bases of this network, or hold what bypasses the layer fixed (--partial)."
 
 
 def write_bases(
@@ -200,7 +201,7 @@ def on_layers(found: Mapping[str, Basis], layers: Sequence[Layer], where: str) -
             raise missing(layer.name, found, where)
         basis = bases[layer.name] = found[layer.name]
         if basis.width != layer.width:
-            raise misfit(layer.name, basis, layer.width, where)
+            raise misfit(layer.name, basis, layer.width, where, PARTIAL)
     return bases
 
 
@@ -210,9 +211,11 @@ def missing(layer: str, found: Mapping[str, Basis], where: str) -> NotFoundError
     return NotFoundError("basis of layer", layer, found, advice)
 
 
-def misfit(layer: str, basis: Basis, width: int, where: str) -> UsageError:
+def misfit(
+    layer: str, basis: Basis, width: int, where: str, advice: str = "Give bases of this network."
+) -> UsageError:
     """Return the error for a basis that has not its layer's width."""
     return UsageError(
         f"The basis of layer {layer!r} in {where} is for {basis.width} coordinates; the layer has "
-        f"{width}. Give bases of this network."
+        f"{width}. {advice}"
     )

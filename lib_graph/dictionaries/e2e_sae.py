@@ -45,4 +45,6 @@ def _found(files: Files, path: Path, point: str) -> Found:
         vector(tensors, f"{point}.decoder.bias", path, FORM), "relu",
     )  # fmt: skip
     notes = ("rows of the decoder brought to length 1",)
-    return Found(path, FORM, "relu", held, point.replace("-", "."), notes, centred=True)
+    return Found(
+        path, FORM, "relu", held, point.replace("-", "."), notes, centred=True, folded=True
+    )

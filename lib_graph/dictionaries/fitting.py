@@ -124,7 +124,7 @@ def _usable(found: Found, layer: str, layers: Mapping[str, str], hooks: Hooks) -
         )
     if isinstance(found.holds, Transcoder):
         return _reading_there(found, layer, layers, hooks)
-    if not found.centred:
+    if not found.centred or (found.hook is not None and found.hook.endswith("hook_z")):
         return found
     if hooks.centred is None:
         raise UsageError(

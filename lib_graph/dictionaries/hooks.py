@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 __all__ = ["Hooks", "block_hooks"]
+
+SIDES = {":in": ":in", ":out": ":out", ".input": ":in", ".output": ":out"}
+"""how the side of a module that is meant is written behind its path -> how a point says it"""
+
+BASE_MODEL = re.compile(r"^(?:model|transformer)\.")
 
 
 @dataclass(frozen=True)
@@ -13,7 +19,8 @@ class Hooks:
     """Names of points of a network, in TransformerLens and as module paths, with our points.
 
     `centred` says whether its norms take the mean of the coordinates away, so that TransformerLens
-    may have centred the weights that write to the residual stream (None: not known).
+    may have centred the weights that write to the residual stream (None: not known). `within` is
+    what stands before a module's path where transformers leaves it out.
 
     >>> Hooks({"blocks.0.hook_resid_pre": ("blocks.0:in",)}).points("blocks.0.hook_resid_pre")
     ('blocks.0:in',)
@@ -21,14 +28,23 @@ class Hooks:
 
     names: Mapping[str, Sequence[str]] = field(default_factory=dict)
     centred: bool | None = None
+    within: str = ""
 
     def points(self, name: str) -> tuple[str, ...]:
-        """Return the points that a name stands for; one that is a module's path is its output."""
-        plain = name.removeprefix("model.")
-        for each in (name, plain, f"{plain}:out", plain.replace(".output", ":out")):
+        """Return the points that a name stands for; one that is a module's path is its output.
+
+        >>> Hooks(within="model.transformer.").points("transformer.h.0.attn.c_proj.input")[-1]
+        'model.transformer.h.0.attn.c_proj:in'
+        """
+        path, side = name, ":out"
+        for suffix, meant in SIDES.items():
+            if name.endswith(suffix):
+                path, side = name.removesuffix(suffix), meant
+        plain = BASE_MODEL.sub("", path)
+        for each in (name, plain, f"{plain}{side}"):
             if each in self.names:
                 return tuple(self.names[each])
-        return (name, f"{name}:out")
+        return (name, f"{path}{side}", f"{self.within}{plain}{side}")
 
     def part(self, point: str) -> str:
         """Return the input of the MLP that a point is in front of the norm of, else the point.
@@ -43,9 +59,9 @@ class Hooks:
         return point
 
     @property
-    def all_points(self) -> set[str]:
-        """The points of the network that have a name."""
-        return {point for points in self.names.values() for point in points}
+    def stream(self) -> set[str]:
+        """The points of the residual stream, where nothing bypasses them."""
+        return {p for name, points in self.names.items() if "hook_resid" in name for p in points}
 
 
 def block_hooks(

@@ -47,9 +47,9 @@ class Switching:
         >>> found.rows, found.parents, [units.tolist() for units in found.units]
         ([0, 2, 1], [0, 2], [[0, 1], [2]])
         """
-        if (1 - AT_MOST) * slopes.shape[1] * pairs < SMALLEST or len(slopes) < 2:
+        if (1 - AT_MOST) * slopes.shape[1] * pairs < SMALLEST:
             return None
-        if not (slopes[1:] == slopes[:-1]).any():
+        if not (slopes[1:] == slopes[:-1]).any():  # of a single row, or all units change
             return None
         rows, parents = _spanning_tree(slopes)
         steps = slopes[rows[1:]] - slopes[parents]

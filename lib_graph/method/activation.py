@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-__all__ = ["ACTIVATIONS", "SELECTIONS", "active"]
+__all__ = ["ACTIVATIONS", "SELECTIONS", "activated", "active"]
 
 SELECTIONS = ("topk", "signed-topk", "abs-topk", "groupmax")
 """activations by which features compete: what is active depends on all of them"""
@@ -37,6 +37,21 @@ def active(
         assert k is not None
         return _selected(before, activation, k)
     return before > 0 if activation == "relu" else before.new_ones(before.shape).bool()
+
+
+def activated(
+    before: Float[Tensor, "*n r"],
+    activation: str,
+    threshold: Float[Tensor, " r"] | None = None,
+    k: int | None = None,
+) -> Float[Tensor, "*n r"]:
+    """Return features f̂: what is before the activation where they are `active`, else 0.
+
+    >>> import torch
+    >>> activated(torch.tensor([3.0, -4.0, 2.0]), "abs-topk", k=2)
+    tensor([ 3., -4.,  0.])
+    """
+    return before.masked_fill(~active(before, activation, threshold, k), 0.0)
 
 
 def _selected(before: Tensor, activation: str, k: int) -> Tensor:

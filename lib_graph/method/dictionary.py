@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lib_graph.method.activation import SELECTIONS, active
+from lib_graph.method.activation import SELECTIONS, activated, active
 from lib_graph.method.basis import LayerBasis, RawBasis
 from lib_graph.support.devices import CPU
 
@@ -88,8 +88,7 @@ class Dictionary:
             whole, which = self.part_of
             return whole.coordinates(activations)[..., which]
         before = self._before(activations)
-        chosen = active(before, self.activation, self.threshold, self.k)
-        return before.masked_fill(~chosen, 0.0)
+        return activated(before, self.activation, self.threshold, self.k)
 
     def amounts(self, activations: Float[Tensor, "n s d"]) -> Float[Tensor, "n s r"]:
         """Return how much of D there is in the activations: f̂, times σ where there is a scaling."""

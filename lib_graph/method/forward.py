@@ -1,4 +1,4 @@
-"""Directional derivatives."""
+"""Directional derivatives, and what backward mode brings back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from lib_graph.method.network import Batch, Section
 from lib_graph.method.rules import Rule
 
-__all__ = ["derivative", "push_forward", "quietly"]
+__all__ = ["derivative", "pulled_back", "push_forward", "quietly"]
 
 
 def push_forward(
@@ -59,6 +59,23 @@ def derivative(
     _prepare()
     result: Tensor = torch.func.jvp(function, at, along)[1]
     return result
+
+
+def pulled_back(function: Callable[[Tensor], Tensor], at: Tensor, seed: Tensor) -> Tensor:
+    """Return Jᵀ of a function on a seed, by backward mode.
+
+    `torch.func.vjp` does as much, once it has loaded torch's compiler.
+
+    >>> pulled_back(lambda x: x**2, torch.tensor(3.0), torch.tensor(1.0))
+    tensor(6.)
+    """
+    start = at.detach().requires_grad_()
+    with torch.enable_grad():
+        result = function(start)
+        if not result.requires_grad:  # it does not depend on where it starts
+            return torch.zeros_like(at)
+        (found,) = torch.autograd.grad(result, start, seed, materialize_grads=True)
+    return found
 
 
 @cache

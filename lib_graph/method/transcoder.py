@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lib_graph.method.activation import active
+from lib_graph.method.activation import activated
 from lib_graph.support.devices import CPU
 
 __all__ = ["Transcoder", "earlier", "outputs"]
@@ -52,8 +52,7 @@ class Transcoder:
     def coordinates(self, activations: Float[Tensor, "*n d"]) -> Float[Tensor, "*n r"]:
         """Return f̂ = act(f W + b)."""
         before = activations @ self.encoder + self.encoder_bias
-        chosen = active(before, self.activation, self.threshold, self.k)
-        return before.masked_fill(~chosen, 0.0)
+        return activated(before, self.activation, self.threshold, self.k)
 
 
 def earlier(transcoders: Mapping[str, Transcoder], layer: str) -> dict[str, Float[Tensor, "r e"]]:

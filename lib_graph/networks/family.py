@@ -35,16 +35,19 @@ ACTIVATIONS = {
 class Family:
     """Where the models of an architecture keep their parts, and what its blocks are.
 
-    Paths are those of transformers' modules; `ln1` to `mlp` are inside a block. `attention` and
-    `mlp` tell, of a model and the number of a block, what the part is, with its norm and the
-    residual stream; None where that has no closed form.
+    Paths are those of transformers' modules; `ln1` to `mlp` are inside a block, and `attn_out` is
+    what the heads go into. `attention_kind` and `mlp_kind` tell, of a model and the number of a
+    block, what the part is, with its norm and the residual stream; None where that has no closed
+    form.
     """
 
     blocks: str
     ln1: str
     attn: str
+    attn_out: str
     ln2: str
     mlp: str
+    embed: str
     ln_final: str
     unembed: str
     attention_kind: Callable[[Any, int], Kind | None]

@@ -30,7 +30,8 @@ def _scale(config: Any, index: int, size: int) -> float:
 
 
 GPT2 = Family(
-    blocks="transformer.h", ln1="ln_1", attn="attn", ln2="ln_2", mlp="mlp",
+    blocks="transformer.h", ln1="ln_1", attn="attn", attn_out="attn.c_proj",
+    ln2="ln_2", mlp="mlp", embed="transformer.wte",
     ln_final="transformer.ln_f", unembed="lm_head",
     attention_kind=_attention, mlp_kind=mlp_of_gpt,
 )  # fmt: skip

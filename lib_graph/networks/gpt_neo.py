@@ -28,7 +28,8 @@ def _attention(model: Any, index: int) -> Attention:
 
 
 GPT_NEO = Family(
-    blocks="transformer.h", ln1="ln_1", attn="attn.attention", ln2="ln_2", mlp="mlp",
+    blocks="transformer.h", ln1="ln_1", attn="attn.attention",
+    attn_out="attn.attention.out_proj", ln2="ln_2", mlp="mlp", embed="transformer.wte",
     ln_final="transformer.ln_f", unembed="lm_head",
     attention_kind=_attention, mlp_kind=mlp_of_gpt,
 )  # fmt: skip

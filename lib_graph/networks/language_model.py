@@ -118,9 +118,12 @@ def _hooks(family: Family, model: nn.Module) -> Hooks:
         _blocks(family, model), f"model.{family.blocks}.{{}}", f"{family.ln1}:in",
         f"{family.ln2}:in", f"{family.mlp}:in", f"model.{family.ln_final}:in",
         {"blocks.{}.hook_mlp_out": f"{family.mlp}:out",
-         "blocks.{}.hook_attn_out": f"{family.attn}:out"},
+         "blocks.{}.hook_attn_out": f"{family.attn}:out",
+         "blocks.{}.attn.hook_z": f"{family.attn_out}:in"},
     )  # fmt: skip
-    return Hooks(names, norm(model.get_submodule(family.ln_final)).centred)
+    names["hook_embed"] = (f"model.{family.embed}:out",)
+    within = f"model.{family.blocks.rpartition('.')[0]}."
+    return Hooks(names, norm(model.get_submodule(family.ln_final)).centred, within)
 
 
 def _blocks(family: Family, model: nn.Module) -> int:

@@ -52,7 +52,8 @@ def _mlp(model: Any, index: int) -> GatedMLP | None:
 
 LLAMA = Family(
     blocks="model.layers", ln1="input_layernorm", attn="self_attn",
-    ln2="post_attention_layernorm", mlp="mlp",
+    attn_out="self_attn.o_proj", ln2="post_attention_layernorm", mlp="mlp",
+    embed="model.embed_tokens",
     ln_final="model.norm", unembed="lm_head",
     attention_kind=_attention, mlp_kind=_mlp,
 )  # fmt: skip

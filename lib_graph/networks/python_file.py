@@ -57,7 +57,7 @@ def load(model: str, data: str | None = None) -> Subject:
     data_path, data_name = _parts(data)
     module = _call(model, _function(file, path, name))
     if not isinstance(module, nn.Module):
-        raise ModelError(f"{model!r} returned a {type(module).__name__}, not an nn.Module.")
+        raise ModelError(f"{model!r} returned {type(module).__name__}, not an nn.Module.")
     data_file = file if data_path == path else _executed(data_path)
     found = _call(data, _function(data_file, data_path, data_name))
     inputs, form = _checked_inputs(data, found)
@@ -73,14 +73,14 @@ def _checked_inputs(data: str, found: Any) -> tuple[tuple[Tensor, ...], Form]:
     try:
         return form_of(found)
     except UsageError as error:
-        raise ModelError(f"{data!r} returned a {type(found).__name__}. {error}") from error
+        raise ModelError(f"{data!r} returned {type(found).__name__}. {error}") from error
 
 
 def _evaluation(file: ModuleType, path: Path) -> Evaluation:
     place = f"{path}:{EVALUATION}"
     found = _call(place, _function(file, path, EVALUATION))
     if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[1], Tensor):
-        raise ModelError(f"{place!r} returned a {type(found).__name__}. Return (inputs, labels).")
+        raise ModelError(f"{place!r} returned {type(found).__name__}. Return (inputs, labels).")
     return Evaluation(place, _checked_inputs(place, found[0])[0], found[1])
 
 

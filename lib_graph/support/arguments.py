@@ -2,8 +2,9 @@
 
 The command line knows types by its options, the service by pydantic. A call from Python that gives
 a text for a number is told so in one line, as they are, instead of failing somewhere inside.
-Nothing is converted, and annotations are read as they are written: pydantic's `validate_call` would
-take the text '3' for a 3, and cannot resolve what is imported for type checkers alone.
+Nothing is converted but numpy's numbers, which JSON does not know. Annotations are read as they are
+written: pydantic's `validate_call` would take the text '3' for a 3, and cannot resolve what is
+imported for type checkers alone.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import inspect
 import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
-from numbers import Integral, Real
+from numbers import Integral, Number, Real
 from typing import Any, TypeVar
 
 from lib_graph.errors import UsageError
@@ -50,13 +51,16 @@ def checked(function: F) -> F:
 
     @wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
-        for name, value in signature.bind(*args, **kwargs).arguments.items():
+        bound = signature.bind(*args, **kwargs)
+        for name, value in bound.arguments.items():
             parameter = signature.parameters[name]
             if parameter.kind is parameter.VAR_KEYWORD:
                 continue
             for each in value if parameter.kind is parameter.VAR_POSITIONAL else [value]:
                 _check(function.__name__, name, each, str(parameter.annotation))
-        return function(*args, **kwargs)
+            if isinstance(value, Number) and hasattr(value, "item"):
+                bound.arguments[name] = value.item()
+        return function(*bound.args, **bound.kwargs)
 
     return called  # type: ignore[return-value]
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from lib_graph.errors import UsageError
+from lib_graph.support.watching import Watching
 
 __all__ = ["format_bytes", "highest_bytes", "parse_bytes", "peak_bytes", "resident_bytes"]
 
@@ -48,11 +48,11 @@ def format_bytes(size: float) -> str:
     return f"{size:.0f} {unit}" if size >= 1000 else f"{size:.3g} {unit}"
 
 
-class _Watch(TorchDispatchMode):
+class _Watch(Watching):
     """Counts the bytes of all tensors that operations make, as long as they are alive."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._alive: dict[int, tuple[StorageWeakRef, int]] = {}
         self.peak: int = 0
 

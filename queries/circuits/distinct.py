@@ -38,10 +38,15 @@ def distinct_paths(reader: Reader, source: End, target: End, *, k: int, most: in
 def _strongest(ground: Ground, k: int, most: int) -> list[Way]:
     taken: dict[Way, None] = {}
     through = np.zeros(len(ground.between), dtype=np.int64)
-    while len(taken) < k:
-        way = next((way for way in ground.in_order(through < most) if way not in taken), None)
-        if way is None:
-            break
-        taken[way] = None
-        through[list(way)] += 1
-    return list(taken)
+    while True:
+        for way in ground.in_order(through < most):
+            if way in taken:
+                continue
+            taken[way] = None
+            through[list(way)] += 1
+            if len(taken) == k:
+                return list(taken)
+            if (through[list(way)] == most).any():
+                break  # fewer interactions are free: those paths are looked through again
+        else:
+            return list(taken)

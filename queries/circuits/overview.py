@@ -35,7 +35,7 @@ class Ranked(Displayed):
     `rows` has source, target, strength, effect, share, kept_at, and `part`, the interaction's part
     of its section's strength; the first that is not among them has `kept_at` = `next_at`. In all
     there are so many `features` and `interactions` in so many `sections`, without the constant
-    features and what they drive.
+    features and what they drive. `strengths` is what each layer, by its number, sends out in all.
     """
 
     run: str
@@ -44,6 +44,7 @@ class Ranked(Displayed):
     features: int
     interactions: int
     sections: int
+    strengths: dict[int, float]
     statements: tuple[Statement, ...] = ()
 
     def _display(self) -> Display:
@@ -123,6 +124,7 @@ def rank_interactions(reader: Reader, layers: Sequence[StoredLayer], *, limit: i
         sum(layer.features for layer in layers),
         sum(row["interactions"] for row in totals),
         len(totals),
+        {int(row["layer"]): float(row["strength"]) for row in totals},
         reader.statements,
     )
 

@@ -8,62 +8,27 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import pandas as pd
 
 from lib_graph.errors import ConflictError, NotFoundError, UsageError
 from lib_graph.run.circuit import SCORES, AnswerScores, CircuitFile, Scores, read_circuit
 from lib_graph.support.arguments import checked_class
-from lib_graph.support.showing import Display, Displayed
 from lib_graph.support.tables import Record
 from queries.asking.reader import Reader
-from queries.asking.statements import Statement, read_text
+from queries.asking.statements import read_text
 from queries.asking.tables import Table
 from queries.circuits.circuit import Circuit, circuit_from_pairs
+from queries.circuits.compared import Comparison, compare_circuits
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore, Transaction
 
-__all__ = ["Comparison", "SavedCircuits"]
+__all__ = ["SavedCircuits"]
 
 ADVICE = "List them with 'lib-graph circuits'."
-PAIR_COLUMNS = (
-    "first", "second", "features", "features_jaccard", "interactions", "interactions_jaccard",
-    "only_first", "only_second",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Comparison(Displayed):
-    """Circuits side by side.
-
-    `circuits` is what `SavedCircuits.table` says of each. `pairs` has a row for each two: how many
-    features and interactions they have in common, those numbers over the numbers of all that either
-    has (Jaccard), and how many interactions only one of them has.
-    """
-
-    circuits: Table
-    pairs: pd.DataFrame
-    statements: tuple[Statement, ...] = ()
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Return the pairs."""
-        return self.pairs.copy()
-
-    def json_value(self) -> Record:
-        """Return circuits and pairs."""
-        return {"circuits": self.circuits.records(), "pairs": Table(self.pairs).records()}
-
-    def _display(self) -> Display:
-        from queries.notebook.answers import comparison_display
-
-        return comparison_display(self)
 
 
 @checked_class
@@ -155,11 +120,37 @@ class SavedCircuits:
         circuit = dataclasses.replace(circuit, scores=found.scores())
         return self.save(circuit, name, replace=replace)
 
+    def rename(self, name: str, new: str) -> Circuit:
+        """Give a saved circuit another name and return it; what a test found of it stays.
+
+        Raises NotFoundError if there is none of this name, UsageError for an empty new one,
+        ConflictError if another circuit has it.
+        """
+        self._check_known(name)
+        _check_name(new)
+        if new == name:
+            return self.load(name)
+
+        def rename(transaction: Transaction) -> None:
+            text = read_text("circuit_by_id")
+            ids = {each: {"run": self._run, "id": self._id(each)} for each in (name, new)}
+            if transaction.execute(text, ids[new]):
+                raise ConflictError(
+                    f"There is another circuit {new!r} of run {self._run}. Choose another name, or "
+                    "delete it first."
+                )
+            (kept,) = transaction.execute(text, ids[name])
+            noted = {key: value for key, value in kept.items() if value is not None}
+            features = noted.pop("features")
+            self._create(transaction, {"run": self._run, "name": new, **noted}, features)
+            transaction.execute(read_text("writing/delete_circuit"), {"id": self._id(name)})
+
+        self._store.transact(rename)  # an id stays what it is in a store: it is a new circuit there
+        return self.load(new)
+
     def delete(self, name: str) -> None:
         """Delete a saved circuit; raise NotFoundError if there is none of this name."""
-        known = list(self.table().frame["name"])
-        if name not in known:
-            raise NotFoundError("circuit", name, known, ADVICE)
+        self._check_known(name)
         self._execute("delete_circuit", id=self._id(name))
 
     def compare(self, names: Sequence[str]) -> Comparison:
@@ -172,9 +163,7 @@ class SavedCircuits:
         circuits = [self.load(name) for name in dict.fromkeys(names)]
         table = self.table().frame
         named = table[table["name"].isin(names)].reset_index(drop=True)
-        pairs = [_compared(*two) for two in combinations(circuits, 2)]
-        statements = tuple(text for each in circuits for text in each.statements)
-        return Comparison(Table(named), pd.DataFrame(pairs, columns=PAIR_COLUMNS), statements)
+        return compare_circuits(circuits, Table(named))
 
     def _circuit(
         self,
@@ -195,9 +184,13 @@ class SavedCircuits:
             )
         return dataclasses.replace(circuit, name=name)
 
+    def _check_known(self, name: str) -> None:
+        known = list(self.table().frame["name"])
+        if name not in known:
+            raise NotFoundError("circuit", name, known, ADVICE)
+
     def _check(self, circuit: Circuit, name: str) -> None:
-        if not name.strip():
-            raise UsageError("The name of a circuit is empty. Give it a name.")
+        _check_name(name)
         if not len(circuit):
             raise UsageError("The circuit is empty, and there is nothing to save.")
         self._check_run(name, circuit.run)
@@ -228,14 +221,18 @@ class SavedCircuits:
 
         def write(transaction: Transaction) -> None:
             transaction.execute(read_text("writing/delete_circuit"), {"id": self._id(name)})
-            rows = transaction.execute(
-                read_text("writing/create_circuit"),
-                {"id": self._id(name), "properties": properties, "features": features},
-            )
-            if rows[0]["features"] != len(features):
-                raise ConflictError(f"Run {self._run} no longer has all features of {name!r}.")
+            self._create(transaction, properties, features)
 
         self._store.transact(write)
+
+    def _create(
+        self, transaction: Transaction, properties: Mapping[str, Any], features: Sequence[str]
+    ) -> None:
+        name = properties["name"]
+        given = {"id": self._id(name), "properties": dict(properties), "features": list(features)}
+        rows = transaction.execute(read_text("writing/create_circuit"), given)
+        if rows[0]["features"] != len(features):
+            raise ConflictError(f"Run {self._run} no longer has all features of {name!r}.")
 
     def _execute(self, text: str, **parameters: Any) -> None:
         self._store.transact(
@@ -269,6 +266,11 @@ def _texts(circuit: Circuit) -> list[str]:
     return [f"{source}>{target}" for source, target in circuit.pairs()]
 
 
+def _check_name(name: str) -> None:
+    if not name.strip():
+        raise UsageError("The name of a circuit is empty. Give it a name.")
+
+
 def _pair(text: str, run: str) -> tuple[str, str]:
     """Return the two ids of an interaction; layers may have a '>' in their names.
 
@@ -277,21 +279,3 @@ def _pair(text: str, run: str) -> tuple[str, str]:
     """
     source, _, target = text.rpartition(f">{run}/")
     return source, f"{run}/{target}"
-
-
-def _compared(one: Circuit, other: Circuit) -> tuple[Any, ...]:
-    features = set(one.features["id"]), set(other.features["id"])
-    pairs = set(one.pairs()), set(other.pairs())
-    return (
-        one.name,
-        other.name,
-        *_overlap(*features),
-        *_overlap(*pairs),
-        len(pairs[0] - pairs[1]),
-        len(pairs[1] - pairs[0]),
-    )
-
-
-def _overlap(one: set[Any], other: set[Any]) -> tuple[int, float]:
-    """Return the size of what two sets have in common, and that over the size of their union."""
-    return len(one & other), len(one & other) / len(one | other)

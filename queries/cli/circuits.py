@@ -105,7 +105,7 @@ class _Circuits(click.Group):
 
 @click.group(cls=_Circuits, context_settings={"help_option_names": ["-h", "--help"]})
 def circuits() -> None:
-    """List, show, compare, export, import and delete saved circuits.
+    """List, show, compare, export, import, rename and delete saved circuits.
 
     \b
     lib-graph circuit --target output/5 --save five
@@ -218,6 +218,23 @@ def import_circuit(
     click.echo(f"Saved the circuit {found.name!r} of run {found.run}.", err=True)
 
 
+@command(short_help="Give a saved circuit another name.")
+@click.argument("name", shell_complete=circuit_names)
+@click.argument("new")
+@run_options
+def rename(name: str, new: str, store: str | None, run: str | None) -> None:
+    """Give the saved circuit NAME the name NEW; its scores stay.
+
+    \b
+    lib-graph circuits rename five "the sum is 5"
+    """  # noqa: D301  \b is click's mark
+    from queries.graph import open_graph
+
+    with open_graph(store, run) as graph:
+        graph.circuits.rename(name, new)
+        click.echo(f"The circuit {name!r} of run {graph.run.id} is {new!r} now.")
+
+
 @command(short_help="Delete a saved circuit.")
 @click.argument("name", shell_complete=circuit_names)
 @run_options
@@ -234,5 +251,5 @@ def delete(name: str, store: str | None, run: str | None) -> None:
         click.echo(f"Deleted the circuit {name!r} of run {graph.run.id}.")
 
 
-for each in (list_circuits, show, compare, export, import_circuit, delete):
+for each in (list_circuits, show, compare, export, import_circuit, rename, delete):
     circuits.add_command(each)

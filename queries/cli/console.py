@@ -54,7 +54,7 @@ def _main() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
     from queries.cli.main import main
 
-    main()
+    main(own_process=True)
 
 
 class _End:

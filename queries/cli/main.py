@@ -149,10 +149,14 @@ def cli() -> None:
     """  # noqa: D301  \b is click's mark
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run `lib-graph` and exit: 0 ok, 1 failed, 2 usage, 3 store, 4 conflict, 130 interrupted."""
+def main(arguments: Sequence[str] | None = None, *, own_process: bool = False) -> None:
+    """Run `lib-graph` and exit: 0 ok, 1 failed, 2 usage, 3 store, 4 conflict, 130 interrupted.
+
+    `own_process` says that the process is for nothing else.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     settings = Settings()
+    settings.own_process = own_process
     with _interruptions() as keyboard:
         try:
             code = cli.main(arguments, prog_name=PROGRAM, standalone_mode=False, obj=settings)

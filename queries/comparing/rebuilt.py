@@ -76,7 +76,7 @@ def rebuilt_rows(
 def enough(explained: Floats, wanted: float) -> int:
     """Return how many of the first features tell as much as is wanted; all if none do.
 
-    >>> enough(np.array([0.5, 0.9, 1.0]), 0.8), enough(np.array([0.5, 0.6]), 0.8)
+    >>> enough(np.array([0.5, 0.8, 1.0]), 0.8), enough(np.array([0.5, 0.6]), 0.8)
     (2, 2)
     """
     reached = np.flatnonzero(explained >= wanted)

@@ -30,13 +30,17 @@ UNASKED = Chance()
 
 @dataclass(frozen=True, eq=False)
 class Partition:
-    """The module of each of `features`, numbered from 0 by size; Q at the resolution and at 1."""
+    """The module of each of `features`, numbered from 0 by size; Q at the resolution and at 1.
+
+    `contributions` is what each module adds to Q, None where that was not found.
+    """
 
     features: pd.DataFrame
     community: Ints
     modularity: float
     modularity_at_1: float
     chance: Chance = UNASKED
+    contributions: Floats | None = None
 
 
 def shuffled_graphs(graph: ModuleGraph, seed: int, null: int) -> list[ModuleGraph]:

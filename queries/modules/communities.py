@@ -22,8 +22,9 @@ from queries.asking.reader import Reader
 from queries.asking.statements import Statement, read_text
 from queries.modules.chance import UNASKED, Chance, Partition, chance_of, shuffled_graphs
 from queries.modules.graph import ModuleGraph, Weights, read_module_graph
-from queries.modules.modularity import METHODS, Method, modularity, number_by_size
+from queries.modules.modularity import METHODS, Method, contributions, modularity, number_by_size
 from queries.modules.projected import communities_of_gds
+from queries.modules.weighted import Floats
 
 if TYPE_CHECKING:
     from ingest.store import GraphStore, Transaction
@@ -46,6 +47,7 @@ class Community:
 
     `labels` are (label, share), the largest first: the share of the module's importance that the
     members with this label have, the importances of each layer divided by their sum.
+    `contribution` is what it adds to Q, None where the engine does not say.
     """
 
     id: str
@@ -55,6 +57,7 @@ class Community:
     layers: tuple[str, ...]
     labels: tuple[tuple[str, float], ...]
     members: tuple[str, ...]
+    contribution: float | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -99,13 +102,17 @@ class Communities(Displayed):
                 "labels": [label for label, _ in each.labels],
                 "label_shares": [share for _, share in each.labels],
                 "members": list(each.members),
+                "contribution": each.contribution,
             }
             for each in self.communities
         ]
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a row per module: the fields of `records`."""
-        columns = ["id", "index", "size", "span", "layers", "labels", "label_shares", "members"]
+        columns = [
+            "id", "index", "size", "span", "layers", "labels", "label_shares", "members",
+            "contribution",
+        ]  # fmt: skip
         return pd.DataFrame.from_records(self.records(), columns=columns)
 
     def json_value(self) -> Record:
@@ -165,7 +172,7 @@ def find_communities(
         modularity=found.modularity,
         modularity_at_1=found.modularity_at_1,
         communities=tuple(
-            _community(prefix, number, members)
+            _community(prefix, number, members, found.contributions)
             for number, members in table.assign(weight=_weight(table)).groupby("community")
         ),
         features=table,
@@ -179,12 +186,14 @@ def _partition(
     graph: ModuleGraph, method: Method, resolution: float, seed: int, null: int
 ) -> Partition:
     community = number_by_size(METHODS[method](graph.edges, resolution=resolution, seed=seed))
+    parts = contributions(graph.edges, community, resolution)
     return Partition(
         graph.features,
         community,
-        modularity(graph.edges, community, resolution),
+        float(parts.sum()),
         modularity(graph.edges, community),
         chance_of(shuffled_graphs(graph, seed, null), method, resolution, seed),
+        parts,
     )
 
 
@@ -207,7 +216,9 @@ def _weight(features: pd.DataFrame) -> pd.Series[Any]:
     return (importance / total).fillna(0.0) if total.sum() > 0 else importance + 1.0
 
 
-def _community(prefix: str, number: Any, members: pd.DataFrame) -> Community:
+def _community(
+    prefix: str, number: Any, members: pd.DataFrame, contributions: Floats | None
+) -> Community:
     layers = tuple(dict.fromkeys(members["layer"]))
     return Community(
         id=f"{prefix}/{number}",
@@ -217,6 +228,7 @@ def _community(prefix: str, number: Any, members: pd.DataFrame) -> Community:
         layers=layers,
         labels=_labels(members),
         members=tuple(members["id"]),
+        contribution=None if contributions is None else float(contributions[number - 1]),
     )
 
 

@@ -11,9 +11,17 @@ import numpy as np
 
 from lib_graph.support import defaults
 from queries.modules.moves import settled
-from queries.modules.weighted import Ints, Neighbours, WeightedGraph
+from queries.modules.weighted import Floats, Ints, Neighbours, WeightedGraph
 
-__all__ = ["METHODS", "Method", "leiden", "louvain", "modularity", "number_by_size"]
+__all__ = [
+    "METHODS",
+    "Method",
+    "contributions",
+    "leiden",
+    "louvain",
+    "modularity",
+    "number_by_size",
+]
 
 ROUND_EDGES = 4_000_000  # that all rounds of Leiden together may pass
 
@@ -21,21 +29,36 @@ ROUND_EDGES = 4_000_000  # that all rounds of Leiden together may pass
 def modularity(
     edges: WeightedGraph, community: Ints, resolution: float = defaults.RESOLUTION
 ) -> float:
-    """Return Q = Σ_c [L_c/m − γ (d_c/2m)²], 0 for a graph without edges.
-
-    m is the sum of all weights, L_c that inside community c, d_c the sum of its nodes' degrees.
+    """Return Q = Σ_c [L_c/m − γ (d_c/2m)²], 0 for a graph without edges: `contributions` summed.
 
     >>> two_pairs = WeightedGraph(4, np.array([0, 2]), np.array([1, 3]), np.ones(2))
     >>> modularity(two_pairs, np.array([0, 0, 1, 1]))
     0.5
     """
-    total = edges.weight.sum()
+    return float(contributions(edges, community, resolution).sum())
+
+
+def contributions(
+    edges: WeightedGraph, community: Ints, resolution: float = defaults.RESOLUTION
+) -> Floats:
+    """Return what each community adds to Q: L_c/m − γ (d_c/2m)², 0 in a graph without edges.
+
+    m is the sum of all weights, L_c that inside community c, d_c the sum of its nodes' degrees.
+
+    >>> two_pairs = WeightedGraph(4, np.array([0, 2]), np.array([1, 3]), np.array([1.0, 3.0]))
+    >>> contributions(two_pairs, np.array([0, 0, 1, 1])).tolist()
+    [0.1875, 0.1875]
+    """
+    count, total = int(community.max(initial=-1)) + 1, edges.weight.sum()
     if total == 0:
-        return 0.0
+        return np.zeros(count)
     source, target = community[edges.source], community[edges.target]
-    degree = np.bincount(np.concatenate([source, target]), np.tile(edges.weight, 2))
-    inside = edges.weight[source == target].sum()
-    return float(inside / total - resolution * ((degree / (2 * total)) ** 2).sum())
+    ends = np.concatenate([source, target])
+    degree = np.bincount(ends, np.tile(edges.weight, 2), minlength=count)
+    within = source == target
+    inside = np.bincount(source[within], edges.weight[within], minlength=count)
+    found: Floats = inside / total - resolution * (degree / (2 * total)) ** 2
+    return found
 
 
 def leiden(edges: WeightedGraph, *, resolution: float, seed: int) -> Ints:

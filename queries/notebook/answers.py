@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from queries.circuits.circuit import Circuit
+    from queries.circuits.compared import Comparison
     from queries.circuits.paths import Paths
-    from queries.circuits.saved import Comparison
     from queries.comparing.runs import RunComparison
     from queries.graph import Graph
     from queries.modules.communities import Communities
@@ -101,7 +101,7 @@ def paths_display(paths: Paths) -> Display:
     about = f"the {counted(len(paths), 'strongest path')}" if len(paths) else "no path"
     if query:
         about += f" from {query['source']} to {query['target']}"
-    view = paths_view(paths)
+    view = paths_view(paths, whole="to_pandas() has all", freely="distinct=0 ends that")
     bars = {"strength": [Bar(path.strength) for path in paths.paths]}
     if run := _run_of(paths.statements):
         about += f", run {run}"

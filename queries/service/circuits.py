@@ -49,6 +49,14 @@ class SaveRequest(CircuitRequest):
     replace: bool = False
 
 
+class RenameRequest(BaseModel):
+    """The name that a saved circuit gets."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(max_length=200)
+
+
 @router.get("/circuit", response_model=Answered)
 def find(
     graph: RunGraph,
@@ -116,6 +124,16 @@ def load(graph: RunGraph, name: Name) -> Response:
     """Return a saved circuit."""
     found = graph.circuits.load(name)
     return answer(graph.run, found.json_value(), found.statements)
+
+
+@router.put("/circuits/saved", response_model=Answered)
+def rename(
+    service: TheService, name: Name, wanted: Annotated[RenameRequest, Body()], run: OfRun = None
+) -> Response:
+    """Give a saved circuit another name; its scores stay."""
+    with service.writing(run) as graph:
+        found = graph.circuits.rename(name, wanted.name)
+        return answer(graph.run, found.json_value(), found.statements)
 
 
 @router.delete("/circuits/saved", response_model=Answered)

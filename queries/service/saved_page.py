@@ -39,7 +39,7 @@ IMPORT = re.compile(r'((?:from|import) )"\./([\w-]+\.js)"')
 def view_data(found: Overview, ranked: Ranked) -> dict[str, Any]:
     """Return an overview as it is sent: columns of values; ends are places among the features.
 
-    `counts` is what each share would keep (`Ranked.counts`).
+    `counts` is what each share would keep (`Ranked.counts`), `strengths` what each layer sends out.
     Numbers that are drawn have DIGITS significant digits, so that a view is less than 1 MB.
     """
     places = {feature: place for place, feature in enumerate(found.features["id"])}
@@ -51,6 +51,7 @@ def view_data(found: Overview, ranked: Ranked) -> dict[str, Any]:
     return {
         **{name: getattr(found, name) for name in scalars},
         "counts": ranked.counts(),
+        "strengths": ranked.strengths,
         "features": features,
         "interactions": {**ends, **numbers, "kept_at": rows["kept_at"].tolist()},
     }

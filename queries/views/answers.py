@@ -15,8 +15,8 @@ from queries.views.scores import scores_line
 
 if TYPE_CHECKING:
     from queries.circuits.circuit import Circuit
+    from queries.circuits.compared import Comparison
     from queries.circuits.paths import Path, Paths
-    from queries.circuits.saved import Comparison
 
 __all__ = [
     "answer_view",
@@ -35,7 +35,8 @@ __all__ = [
 
 ARROW = " → "
 UNTOLD = {"base": {""}, "status": {"complete"}}  # of runs: a column of nothing else says nothing
-LONG, ENDS = 12, 4  # features of a path: longer ones are shown by so many at either end
+SHORT = 3  # features of a path: up to so many are all shown with their labels
+LONG, ENDS = 12, 4  # longer ones are shown by so many at either end
 
 
 def short_id(feature: str) -> str:
@@ -117,14 +118,22 @@ def interactions_view(table: Table | Circuit) -> View:
     return _without_empty(view, "stderr", "effect")
 
 
-def paths_view(paths: Paths) -> View:
-    """Return paths, the strongest first; of long ones the middle is left out."""
+def paths_view(
+    paths: Paths,
+    *,
+    whole: str = "--json, --csv and --parquet have all",
+    freely: str = "--distinct 0 ends that",
+) -> View:
+    """Return paths, the strongest first; of long ones the middle is left out.
+
+    `whole` and `freely` say what shows paths whole, and paths that share interactions.
+    """
     columns = ("strength", "cost", "path", "shares")
     rows = [
         (
             number_cell(path.strength),
             fixed_cell(path.cost),
-            ARROW.join(_ends(_named_end(path))),
+            ARROW.join(_ends(_named(path))),
             " ".join(_ends([fixed_cell(share) for share in path.shares])),
         )
         for path in paths.paths
@@ -132,16 +141,23 @@ def paths_view(paths: Paths) -> View:
     below = "" if rows else "There is no path between these ends."
     if rows and "distinct" in paths.query:
         most = paths.query["distinct"]
-        below = f"Each interaction is on at most {most} of these paths; --distinct 0 ends that."
+        below = f"Each interaction is on at most {most} of these paths; {freely}."
     if any(len(path.path) > LONG for path in paths.paths):
-        below = "Of these paths only the ends are shown: --json, --csv and --parquet have all."
+        below = f"Of these paths only the ends are shown: {whole}."
     return View(columns, rows, frozenset(["strength", "cost"]), below=below)
 
 
-def _named_end(path: Path) -> list[str]:
-    """Return the features of a path, the last with its label: of an answer, its token or class."""
-    *before, last = map(short_id, path.path)
-    return [*before, f"{last} {path.labels[-1] or ''}".strip()]
+def _named(path: Path) -> list[str]:
+    """Return the features of a path, of a long one the last alone with its label.
+
+    That is an answer's token or class. Short ones are mostly of attribution graphs, whose features
+    nobody knows but by their labels.
+    """
+    named = range(len(path.path) - 1 if len(path.path) > SHORT else 0, len(path.path))
+    return [
+        f"{short_id(feature)} {label or ''}".strip() if i in named else short_id(feature)
+        for i, (feature, label) in enumerate(zip(path.path, path.labels, strict=True))
+    ]
 
 
 def _ends(parts: list[str]) -> list[str]:

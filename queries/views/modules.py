@@ -31,14 +31,16 @@ ARROW = " → "
 
 
 def communities_view(found: Communities) -> View:
-    """Return modules with Q above them, and the labels that most of their importance has."""
-    columns = ("index", "size", "span", "layers", "labels")
+    """Return modules with Q above them, what each adds to it, and the labels of most importance."""
     several = [each for each in found.communities if each.size > 1]
+    parted = any(each.contribution is not None for each in several)
+    columns = ("index", "size", "span", *(["Q"] if parted else []), "layers", "labels")
     rows = [
         (
             str(each.index),
             str(each.size),
             str(each.span),
+            *([fixed_cell(each.contribution)] if parted else []),
             f"{each.layers[0]}{ARROW}{each.layers[-1]}" if each.span > 1 else each.layers[0],
             labels,
         )
@@ -49,7 +51,7 @@ def communities_view(found: Communities) -> View:
     above += "." if found.resolution == 1 else f", {found.modularity_at_1:.4f} at 1."
     above = "\n".join(filter(None, [above, _chance_words(found.chance)]))
     below = f"Features that are a module of their own: {alone}." if alone else ""
-    numbers = frozenset(["index", "size", "span"])
+    numbers = frozenset(["index", "size", "span", "Q"])
     return View(columns, rows, numbers, above=above, below=below)
 
 

@@ -155,6 +155,34 @@ def test_two_nodes_with_one_id_are_told_apart(tmp_path: Path) -> None:
     assert {links[both["feature"], last], links[both["error"], last]} == {1.5, 9.0}
 
 
+def test_of_two_nodes_with_one_id_none_drives_what_was_read_before_it(tmp_path: Path) -> None:
+    graph = small()
+    feature = graph["nodes"][1]
+    graph["nodes"] += [
+        {**feature, "node_id": "0_0_1", "feature": 0, "ctx_idx": 0},
+        {**feature, "node_id": "2_4_0", "feature": cantor(2, 4), "layer": "2", "ctx_idx": 0},
+    ]
+    graph["links"].append({"source": "0_0_1", "target": "2_4_0", "weight": 9.0})
+    run = run_of(graph, tmp_path / "twins")
+    (drives,) = run.interactions["source"][run.interactions["effect"] == 9.0]
+    at = run.features.set_index("index")
+    assert (at["role"][drives], at["position"][drives]) == ("feature", 0)
+
+
+def test_the_label_of_a_node_is_its_own_before_that_of_a_view_or_of_its_group(
+    tmp_path: Path,
+) -> None:
+    graph = small()
+    graph["nodes"][1]["clerp"] = "own"
+    names = ["0_5_1", "2_3_1", "4_9_1"]
+    graph["qParams"] = {
+        "clerps": [[f"{at}_{cantor(at, number)}_1", "named"] for at, number in ((0, 5), (2, 3))],
+        "supernodes": [["group", *names]],
+    }
+    rows = run_of(graph, tmp_path / "labels").features.set_index("node")["label"]
+    assert rows[names].tolist() == ["own", "named", "group"]
+
+
 def test_links_that_lead_back_get_a_layer_of_their_own(tmp_path: Path) -> None:
     graph = small()
     graph["links"].append({"source": "0_0_1", "target": "0_5_1", "weight": 1.0})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
@@ -151,3 +152,7 @@ def test_numbers_of_numpy_are_numbers(graph):
     import numpy as np
 
     assert len(graph.interactions(limit=np.int64(2), min_strength=np.float32(0)).frame) == 2
+    paths = graph.paths(k=np.int64(2))
+    for found in (paths.query, graph.circuit_of(paths).json_value(),
+                  graph.overview(share=np.float64(0.5)).json_value()):  # fmt: skip
+        assert json.loads(json.dumps(found)) == found

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from lib_graph.building.accumulating import mergeable
 from lib_graph.support.devices import exact
+from lib_graph.support.watching import Watching
 
 __all__ = ["Firing", "firing_of"]
 
@@ -67,11 +67,11 @@ class Firing:
         return [group for group in groups if len(group) > 1]
 
 
-class _Watch(TorchDispatchMode):
+class _Watch(Watching):
     """Keeps which units are above 0 at every ReLU that runs."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.seen: list[Tensor] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -14,6 +14,7 @@ export class Graph {
     this.modules = new Map();
     this.colours = {};
     this.matches = [];  // features of the two runs that are alike
+    this.strengths = [];  // of each run: what each of its layers sends out, of which links show a part
     this.prompt = null;  // of an attribution graph: tokens, and what it says of each node by id
     this.arrange(0, 0, { order: "index", folded: [], pins: [], filter: {} });
   }
@@ -21,6 +22,7 @@ export class Graph {
   // Take over what the service sent as columns.
   take(view, row = 0) {
     const f = view.features, e = view.interactions;
+    this.strengths[row] = view.strengths;
     for (let i = 0; i < f.id.length; i++)
       this.addFeature({ ...Object.fromEntries(Object.keys(f).map((name) => [name, f[name][i]])), row });
     for (let i = 0; i < e.source.length; i++)
@@ -98,10 +100,13 @@ export class Graph {
     const sums = new Map();
     this.links = [];
     this.shown = 0;
+    this.carried = new Map();  // of each row and layer: the strength of what is shown
     for (const [key, each] of interactions) {
       const from = this.home.get(each.source), to = this.home.get(each.target);
       if (!from || !to) continue;
       if (from.row === 0) this.shown++;
+      const layer = `${from.row}/${from.layer_index}`;
+      this.carried.set(layer, (this.carried.get(layer) ?? 0) + each.strength);
       if (from.members || to.members) this.sum(sums, from, to, each);
       else this.links.push({ key, from, to, strength: each.strength, effect: each.effect, share: each.share });
     }
@@ -114,6 +119,12 @@ export class Graph {
         const known = this.beside.get(end);
         if (known) known.push(each); else this.beside.set(end, [each]);
       }
+  }
+
+  // Of the strength that a layer sends out, the share that is not shown; null of the last layer.
+  hidden(row, layer) {
+    const all = this.strengths[row]?.[layer];
+    return all ? Math.max(0, 1 - (this.carried.get(`${row}/${layer}`) ?? 0) / all) : null;
   }
 
   // Of all interactions so many into each feature, the strongest.

@@ -101,10 +101,13 @@ export const page = {
 
   sayCounts(filtered) {
     const features = [...this.graph.home.keys()].filter((id) => this.graph.features.get(id).row === 0).length;
+    byId("empty").hidden = this.graph.nodes.size > 0;
+    byId("empty").textContent = filtered ? "No feature passes the filter." : "No interaction is kept. Move “Strength kept” to the right.";
     const shown = `showing ${count(features)} of ${count(this.view.features_of)} features, ${count(this.graph.shown)} of ${count(this.view.interactions_of)} interactions`;
     const parts = [`; ${percent(this.view.kept)} of the strength`];
     if (this.view.cut) parts.push(", the most that is drawn at once");
     if (filtered) parts.push(", of which those that pass the filter");
+    if (this.graph.width > stage.clientWidth + 1) parts.push("; scroll the picture sideways for the rest");
     if (this.other) parts.push(`. Below it ${this.other.name}; dashed lines join features that are alike`);
     byId("counts").textContent = shown + parts.join("");
     canvas.setAttribute("aria-label", `${shown}, in ${this.graph.columns.length} layers. Search lists features by name.`);

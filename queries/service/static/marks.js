@@ -1,6 +1,8 @@
 // What stands above the curves: features, their labels, the names of layers, tokens, and the lines
 // between features that are alike.
 
+import { FINE } from "./pens.js";
+
 const SHAPES = { error: "diamond", embedding: "square", logit: "square", bias: "square" };
 const LABELLED = 13, BESIDE = 90;  // px between features, and between columns, that a label needs
 const ANSWER = 34;  // px between answers that have their names above
@@ -13,14 +15,18 @@ export const countOf = (column) => column.shown.reduce((sum, each) => sum + (eac
 
 const cut = (words, most) => (words.length > most ? `${words.slice(0, most - 1)}…` : words);
 
+// What is hidden of a layer's strength: in words, or where there is no room as what is taken off.
+const away = (part, word) => `${word ? "" : "−"}${part < 0.01 ? "<\u00a01" : Math.round(100 * part)}\u00a0%${word}`;
+
 // A token as it can be seen: what is between words is told by a mark.
 export const visible = (token) => token.replace(/\n/g, "⏎").replace(/\t/g, "⇥").trim() || "␣";
 
 export function names(pen, graph, inks) {
   for (const column of graph.columns) {
-    const { name, count, layer } = column;
+    const { name, count, layer, hidden } = column;
     pen.text(name.x, name.y, graph.upright ? cut(layer.name, 7) : layer.name, inks.ink, 12, name.anchor);
     if (count) pen.text(name.x, count.y, `${countOf(column)}${count.joint}${layer.features}`, inks.soft, count.size, name.anchor);
+    if (count && hidden >= 0.0005) pen.text(name.x, count.y + count.size + 3, away(hidden, count.word), inks.soft, count.size, name.anchor);
   }
   const narrow = graph.tokens.some(({ words, wide }) => 7 * visible(words).length > wide);
   graph.tokens.forEach(({ x, wide, words }, at) => {
@@ -38,8 +44,10 @@ export function dots(pen, graph, inks, nodes, { pins, selected }, opacity) {
   for (const each of nodes) {
     const pinned = isPinned(each, pins), chosen = each.id === selected;
     const edge = pinned || chosen ? inks.ink : graph.module(each.id) || each.members ? inks.paper : inks.soft;
+    const plain = each.r > FINE ? inks.paper : inks.soft;  // of what is in no module; tiny ones have no edge
+    const fill = graph.module(each.id) || each.members ? each.colour : plain;
     const shape = each.members ? "block" : SHAPES[each.role] ?? "dot";
-    pen.mark(shape, each, each.r + (chosen ? 2 : 0), each.colour, edge, chosen ? 3 : pinned ? 2 : 1, opacity(each));
+    pen.mark(shape, each, each.r + (chosen ? 2 : 0), fill, edge, chosen ? 3 : pinned ? 2 : 1, opacity(each));
     if (each.members && each.r >= 6) pen.text(each.x, each.y + 4, String(each.members.length), "#fff", 11, "center", "#222");
   }
 }

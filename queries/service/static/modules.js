@@ -28,9 +28,9 @@ export function showModules(page) {
   if (!answer) { panel.textContent = "…"; return; }
   const { communities, method, modularity } = answer.data;
   const rows = communities.map((each) => row(each, page.graph.colours[each.index]));
-  const head = element("tr", {}, ...["", "", "features", "layers", "labels", ""].map((name) => element("th", {}, name)));
+  const head = element("tr", {}, ...["", "no.", "size", "layers", "of Q", "labels", ""].map((name) => element("th", {}, name)));
   panel.replaceChildren(
-    element("p", { class: "soft" }, `${communities.length} modules by ${method}: modularity ${number(modularity)}. Grey is all beyond the colours that can be told apart.`),
+    element("p", { class: "soft" }, `${communities.length} modules by ${method}: modularity Q ${number(modularity)}, of which each adds a part. Grey is all beyond the colours that can be told apart.`),
     element("div", { class: "row" }, resolution(), ...buttons(communities)),
     element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)), showMap(page),
     cypherBlock(answer.statements));
@@ -55,11 +55,11 @@ function buttons(communities) {
 function row(each, colour) {
   const swatch = element("span", { class: "swatch" });
   swatch.style.background = colour;
-  const labels = each.labels.slice(0, 3).map((label, i) => `${label} ${percent(each.label_shares[i])}`).join(", ");
+  const labels = each.labels.slice(0, 3).filter((_, i) => each.label_shares[i] >= 0.01).map((label, i) => `${label}\u00a0${percent(each.label_shares[i])}`).join(", ");
   const alone = state.module === each.index, folded = state.folded.includes(`module:${each.index}`);
   const isolate = element("button", { class: "alone", "aria-pressed": String(alone), "aria-label": `Module ${each.index} alone`, onclick: () => change({ module: alone ? 0 : each.index }) }, alone ? "all" : "alone");
   const fold = element("button", { class: "fold", "aria-pressed": String(folded), "aria-label": `Fold module ${each.index}`, onclick: () => toggleFold(`module:${each.index}`) }, folded ? "unfold" : "fold");
   return element("tr", { "data-module": each.index },
-    ...[swatch, String(each.index), String(each.size), String(each.span), labels].map((cell) => element("td", {}, cell)),
+    ...[swatch, String(each.index), String(each.size), String(each.span), each.contribution === null ? "" : each.contribution.toFixed(3), labels].map((cell) => element("td", {}, cell)),
     element("td", { class: "choices" }, isolate, " ", fold));
 }

@@ -3,7 +3,7 @@
 
 import { short } from "./words.js";
 
-const FINE = 2.75;  // px of radius up to which a dot of a column is a square without an edge
+export const FINE = 2.75;  // px of radius up to which a dot of a column is a square without an edge
 
 // The two points that a curve bends towards.
 function bend(a, b, upright) {

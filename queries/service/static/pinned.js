@@ -1,6 +1,6 @@
 // The panel of the pinned set: what is between its features, and circuits that are saved.
 
-import { get, post, remove } from "./api.js";
+import { get, post, put, remove } from "./api.js";
 import { togglePin } from "./feature.js";
 import { PINNED } from "./graph.js";
 import { cancel, follow, latest, progress, scores, start } from "./jobs.js";
@@ -108,13 +108,34 @@ function tell(job, key, place) {
 async function showSaved(place, page) {
   const answer = await get("/circuits", { run: state.run });
   const rows = answer.data.map((each) => element("tr", {},
-    element("td", {}, element("button", { onclick: () => load(each.name, page) }, each.name)),
+    nameCell(each.name, page),
     element("td", { class: "n" }, String(each.features)), element("td", { class: "n" }, String(each.interactions)),
     element("td", {}, each.score === null ? "not tested" : `${number(each.score)} of ${number(each.baseline)}, random ${number(each.random_score)} (${each.metric})`),
     element("td", {}, element("button", { "aria-label": `Delete ${each.name}`, onclick: () => drop(each.name, page) }, "×"))));
   const head = element("tr", {}, ...["circuit", "features", "interactions", "score", ""].map((name) => element("th", {}, name)));
   place.replaceChildren(element("h3", {}, "Saved circuits"), rows.length
     ? element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)) : element("p", { class: "soft" }, "None yet."));
+}
+
+// A circuit's name: a click loads it; the pen beside it changes it.
+function nameCell(name, page) {
+  const cell = element("td", {}), pen = element("button", { class: "rename", "aria-label": `Rename ${name}`, title: "Rename", onclick: () => edit() }, "✎");
+  const show = () => cell.replaceChildren(element("button", { onclick: () => load(name, page) }, name), " ", pen);
+  const edit = () => {
+    const text = element("input", { type: "text", value: name, maxlength: 200, "aria-label": `New name of ${name}` });
+    const form = element("form", { class: "row" }, text, element("button", {}, "Rename"));
+    form.addEventListener("submit", (event) => { event.preventDefault(); rename(name, text.value, page); });
+    form.addEventListener("keydown", (event) => { if (event.key === "Escape") { event.stopPropagation(); show(); pen.focus(); } });
+    cell.replaceChildren(form);
+    text.select();
+  };
+  show();
+  return cell;
+}
+
+async function rename(name, wanted, page) {
+  try { await put("/circuits/saved", { run: state.run, name }, { name: wanted }); } catch (error) { page.trouble(error); return; }
+  await showSaved(byId("saved"), page);
 }
 
 async function load(name, page) {

@@ -33,10 +33,10 @@ function placeByLayer(graph, cells, width, height) {
     const step = fill(shown, x, top + TOP, room, lines(shown));
     const narrow = gap < WIDE, at = index === 0 ? 6 : last ? graph.width - 6 : x;
     return {
-      x, step, gap, last, shown, layer: graph.rows[number][index],
+      x, step, gap, last, shown, layer: graph.rows[number][index], hidden: graph.hidden(number, index),
       name: { x: at, y: top + 14 + (narrow && index % 2 ? 14 : 0), anchor: index === 0 ? "left" : last ? "right" : "center" },
-      count: narrow ? { y: top + 43, joint: "/", size: 10 } : { y: top + 29, joint: " of ", size: 11 },
-      box: [x - Math.min(40, gap / 2), top, x + Math.min(40, gap / 2), top + 46],
+      count: narrow ? { y: top + 43, joint: "/", size: 10, word: "" } : { y: top + 29, joint: " of ", size: 11, word: " hidden" },
+      box: [x - Math.min(40, gap / 2), top, x + Math.min(40, gap / 2), top + (narrow ? 58 : 46)],
     };
   }));
 }

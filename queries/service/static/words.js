@@ -27,8 +27,8 @@ export function number(value) {
 
 export function percent(value) {
   if (value === null || value === undefined) return "";
-  if (value !== 0 && Math.abs(value) < 1e-4) return "< 0.01 %";
-  return `${Number((100 * value).toPrecision(3))} %`;
+  if (value !== 0 && Math.abs(value) < 1e-4) return "<\u00a00.01\u00a0%";
+  return `${Number((100 * value).toPrecision(3))}\u00a0%`;
 }
 
 export const count = (value) => value.toLocaleString("en");

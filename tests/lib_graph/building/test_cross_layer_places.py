@@ -34,6 +34,14 @@ def test_some_layers_of_a_run_are_those_of_what_it_was_given(some, reach, tmp_pa
     kept = {each.hook: each for each in read_dictionaries(file)}
     names = [NAMES[i] for i in some]
     found, truth = (aligned({x: each[x] for x in names}, names) for each in (kept, given))
+    assert_equal(found, truth, names)
+    write_bases(file, {"stream": random_basis(D, 2)}, {}, found)  # of a run over these layers
+    again = {each.hook: each for each in read_dictionaries(file)}
+    assert_equal(aligned({x: again[x] for x in names}, names), truth, names)
+
+
+def assert_equal(found, truth, names):
+    assert list(found) == list(truth) == names
     for name in names:
         for part in ("encoder", "decoders", "decoder_bias", "place"):
             assert torch.equal(*(torch.as_tensor(getattr(x[name], part)) for x in (found, truth)))
@@ -50,6 +58,10 @@ def test_what_cannot_be_handed_on_is_refused(tmp_path):
         lib_graph.build(module(), tmp_path / "run", options, data=data(), layers=layers)
     assert not (tmp_path / "run").exists()
     first, second = read_dictionaries(folder)[:2]
+    with pytest.raises(UsageError, match="Layer 'middle' lies between 'a' and 'b'"):
+        aligned({"a": first, "b": second}, ["a", "middle", "b", "output"])
+    with pytest.raises(UsageError, match=r"'a' of blocks\.0.*'b' of blocks\.0.*in the order of"):
+        aligned({"a": first, "b": first}, ["a", "b"])
     alone = replace(second, holds=replace(second.holds, place=None))
     with pytest.raises(UsageError, match="stand beside others, which they do not write to"):
         aligned({"a": first, "b": alone}, ["a", "b"])

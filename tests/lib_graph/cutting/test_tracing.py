@@ -9,7 +9,8 @@ import torch
 from torch import fx, nn
 
 from lib_graph.cutting import tracing
-from lib_graph.cutting.tracing import LEFT_ALONE, Course, trace
+from lib_graph.cutting.traced import Course
+from lib_graph.cutting.tracing import LEFT_ALONE, exported
 
 
 class Everything(nn.Module):
@@ -77,7 +78,7 @@ def traced(name, monkeypatch, stays):
         return found[-1][0]
 
     monkeypatch.setattr(tracing, "_as_it_stays", watched)
-    graph = trace(module, (x,), [], Course())
+    graph = exported(module, (x,), [], Course())
     ((left, operations),) = found
     parameters = [graph.parameters.get(node) for node in graph.nodes]
     return left, operations, (written(graph.module.graph), parameters, graph.changed)

@@ -226,13 +226,22 @@ def test_the_interactions_of_parameters_that_can_be_trained(f):
 
 
 @pytest.mark.parametrize(
-    ("positions", "size", "sources", "few"),
-    [(3, 32, 16, True), (3, 32, 4, False), (3, 4, 16, False), (32, 32, 128, False)],
+    ("norm", "positions", "size", "sources", "few"),
+    [
+        (None, 3, 32, 16, True),
+        (None, 32, 32, 128, False),
+        (None, 3, 8, 16, False),  # 16 products beside 32: not fewer than half
+        (None, 3, 9, 16, True),
+        (None, 3, 32, 6, True),  # 12 rows of each output are written for 6 attributions
+        (None, 3, 32, 5, False),
+        (RMS, 3, 32, 8, True),  # 15 rows
+        (RMS, 3, 32, 7, False),
+    ],
 )
-def test_positions_are_few_beside_the_size_of_heads(positions, size, sources, few):
+def test_positions_are_few_beside_the_size_of_heads(norm, positions, size, sources, few):
     """Modular addition's are; not if what they write takes more memory than what is asked for."""
     weights = [random(H, D, size, seed=i) for i in range(3)]
-    kind = Attention(*weights, random(H, size, D), outputs=LAST)
+    kind = Attention(*weights, random(H, size, D), outputs=LAST, norm=norm)
     assert FewPositions.suit(kind._pass(random(N, positions, D)), sources) is few
 
 

@@ -186,6 +186,13 @@ def test_units_that_switch_are_not_taken_where_they_are_many(slopes):
     assert switching.Switching.of(slopes, 1 << 20) is None
 
 
+@pytest.mark.parametrize(("pairs", "taken"), [(853, False), (854, True)])
+def test_units_that_switch_are_not_taken_where_little_is_spared(pairs, taken):
+    """At least 6 of 10 units stay as they are: of 1,024, and all pairs, 2^19 products."""
+    slopes = torch.ones(2, 1024).double()
+    assert (switching.Switching.of(slopes, pairs) is not None) is taken
+
+
 def check_interactions(mlp, f, rule, chunk):
     basis, C = random_basis(D, 4), random(D, 3, seed=8)
     features = (f - basis.mean) @ basis.rotation

@@ -82,8 +82,13 @@ def test_random_numbers_are_the_same_every_time_and_nobody_elses(file):
         ("{file}:make_modl", None, NotFoundError, "Closest: 'make_model'"),
         ("{file}:constant", None, NotFoundError, "Function 'constant' not found"),
         ("{file}:broken", None, ModelError, "RuntimeError: no such luck"),
-        ("{file}:make_data", None, ModelError, "returned a Tensor, not an nn.Module"),
-        ("{file}:make_model", "{file}:words", ModelError, "returned a str"),
+        (
+            "{file}:make_data",
+            None,
+            ModelError,
+            "returned Tensor, not an nn.Module",
+        ),
+        ("{file}:make_model", "{file}:words", ModelError, "returned str"),
         ("{file}:make_model", "{file}:uneven", ModelError, "have 3, 4 samples"),
         ("{file}:make_model", "data.parquet", UsageError, "no function in a Python file"),
     ],
@@ -108,7 +113,9 @@ def test_the_layers_that_are_listed_can_be_built(file, tmp_path, capsys):
         "3:in": [2], "3:out": [2], "output": [2],
     }  # fmt: skip
     assert lib_graph("layers", model) == 0
-    assert capsys.readouterr().out.splitlines()[2].split() == ["0:out", "[6]"]
+    said = capsys.readouterr()
+    assert said.out.splitlines()[2].split() == ["0:out", "[6]"]
+    assert said.err.startswith("loading the model: ")
     out = tmp_path / "run"
     assert lib_graph("build", model, "--out", str(out), "--layers", "x=0:in,2:in,output", "-q") == 0
     run = Run.open(out)

@@ -91,7 +91,7 @@ def test_the_counts_say_what_each_share_keeps(graph, limit):
 
 
 def test_a_share_keeps_what_begins_below_it() -> None:
-    ranked = Ranked("0" * 12, pd.DataFrame({"kept_at": [0.0, 0.25, 0.5]}), 0.75, 4, 5, 1)
+    ranked = Ranked("0" * 12, pd.DataFrame({"kept_at": [0.0, 0.25, 0.5]}), 0.75, 4, 5, 1, {0: 2.0})
     counts = ranked.counts()
     assert [counts[at] for at in (0, 1, 25, 26, 50, 51, 75, 76)] == [0, 1, 1, 2, 2, 3, 3, None]
 
@@ -101,3 +101,17 @@ def test_what_cannot_be_used(graph):
         graph.overview(share=1.5)
     with pytest.raises(UsageError, match="The limit is 0"):
         graph.overview(limit=0)
+
+
+def test_of_one_section_it_is_known_where_others_come_in(store: GraphStore, tmp_path: Path) -> None:
+    run = random_run(tmp_path / "one", (6, 5), seed=3)
+    load_once(store, run)
+    graph = queries.open_graph(store)
+    (rows,) = run.sections()
+    strength = rows["strength"][rows["source"] > 0].sort_values(ascending=False)
+    assert len(strength) > 4
+    ranked = graph.ranked(limit=4)
+    fifth = float(strength.iloc[:4].sum() / strength.sum())
+    assert ranked.next_at == pytest.approx(fifth)
+    for share, cut in ((fifth * 1.01, True), (fifth * 0.99, False)):
+        assert graph.overview(share=share, ranked=ranked).cut is cut

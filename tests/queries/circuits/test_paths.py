@@ -12,6 +12,8 @@ import queries
 from ingest.store import GraphStore
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.run import Run
+from queries.circuits.paths import Path as QueriedPath
+from queries.circuits.paths import Paths
 from queries.views.answers import ENDS, LONG, paths_view, short_id
 from tests.loaded import load_once
 from tests.queries.oracle import Oracle, Place
@@ -219,6 +221,18 @@ def test_of_long_paths_a_person_sees_the_ends(layers: int, tmp_path: Path) -> No
             truth.shares[:: layers - 2], abs=1e-3
         )
     assert ("--json" in view.below) == short
+    assert ("only the ends are shown: to_pandas() has all." in repr(paths)) == short
+    assert "--json" not in repr(paths)
+
+
+def test_every_feature_of_a_short_path_has_its_label() -> None:
+    """A path of an attribution graph says little by numbers."""
+    run, labels = "0123456789ab", ('"sun"', "moon", 'Output " night"', "")
+    ids = tuple(f"{run}/{i}/{8 - i}" for i in range(4))
+    short, long = (Paths((QueriedPath(0.5, 0.7, ids[:n], (0.5,) * (n - 1), labels[:n]),))
+                   for n in (3, 4))  # fmt: skip
+    assert paths_view(short).rows[0][2] == '0/8 "sun" → 1/7 moon → 2/6 Output " night"'
+    assert paths_view(long).rows[0][2] == "0/8 → 1/7 → 2/6 → 3/5"
 
 
 @pytest.mark.parametrize(

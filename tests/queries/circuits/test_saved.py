@@ -104,6 +104,32 @@ def test_a_file_brings_a_circuit_and_its_scores_back(
 
 
 @pytest.mark.slow
+def test_a_renamed_circuit_is_what_it_was(graph: queries.Graph, store: GraphStore) -> None:
+    circuit = graph.circuit(target="layer/3/1", min_share=0.1)
+    graph.circuits.save(dataclasses.replace(circuit, scores=SCORES), "a")
+    graph.circuits.save(graph.circuit_of(graph.interactions(limit=1)), "taken")
+    (before,) = (row for row in graph.circuits.table().records() if row["name"] == "a")
+    found = graph.circuits.rename("a", "it's > b")
+    assert same(found, circuit)
+    assert (found.name, found.scores) == ("it's > b", SCORES)
+    rows = {row["name"]: row for row in graph.circuits.table().records()}
+    assert sorted(rows) == ["it's > b", "taken"]
+    assert rows["it's > b"] == {**before, "name": "it's > b"}
+    assert store.execute(NODES) == [{"n": 2}]
+    with pytest.raises(NotFoundError, match=r"Circuit 'a' not found"):
+        graph.circuits.rename("a", "c")
+    with pytest.raises(ConflictError, match=r"another circuit 'taken' of run .* Choose another"):
+        graph.circuits.rename("it's > b", "taken")
+    with pytest.raises(UsageError, match="name of a circuit is empty"):
+        graph.circuits.rename("taken", " ")
+    assert graph.circuits.rename("taken", "taken").name == "taken"
+    assert sorted(graph.circuits.table().frame["name"]) == ["it's > b", "taken"]
+    graph.circuits.save(circuit, "a")  # the name is free
+    graph.circuits.delete("it's > b")
+    assert same(graph.circuits.load("a"), circuit)
+
+
+@pytest.mark.slow
 def test_circuits_are_compared_by_what_they_have_in_common(graph: queries.Graph) -> None:
     found = {k: graph.circuit_of(graph.paths(k=k)) for k in (1, 4, 9)}
     found[0] = graph.circuit(target="layer/3/2", min_share=0.2)
@@ -234,10 +260,14 @@ def test_the_verbs(graph: queries.Graph, store_target: str, cli: Cli, tmp_path: 
     pairs = json.loads(cli("circuits", "compare", "nine", "again", "--json", *at).out)["pairs"]
     assert pairs[0]["interactions_jaccard"] == 1.0
     assert cli("circuits", "delete", "nine", *at).code == 0
-    assert [row["name"] for row in graph.circuits.table().records()] == ["again"]
+    renamed = cli("circuits", "rename", "again", "a b", *at)
+    assert renamed.out == f"The circuit 'again' of run {RUN} is 'a b' now.\n"
+    assert [row["name"] for row in graph.circuits.table().records()] == ["a b"]
 
 
-@pytest.mark.parametrize("verb", ["list", "show", "compare", "export", "import", "delete"])
+@pytest.mark.parametrize(
+    "verb", ["list", "show", "compare", "export", "import", "rename", "delete"]
+)
 def test_help_has_an_example(cli: Cli, verb: str) -> None:
     answer = cli("circuits", verb, "--help")
     assert answer.code == 0

@@ -33,8 +33,8 @@ OUTPUTS = {"--json", "--csv", "--parquet"}
 NO_ROWS = {
     "upgrade", "compact", "basis", "serve",
     "demo", "train modular-addition", "train mlp", "train dictionary", "build", "examples",
-    "feature", "trace", "ablate circuit", "ingest", "circuits export", "circuits delete",
-    "export", "plot", "report", "delete",
+    "feature", "trace", "ablate circuit", "ingest",
+    "circuits export", "circuits rename", "circuits delete", "export", "plot", "report", "delete",
 }  # fmt: skip
 
 

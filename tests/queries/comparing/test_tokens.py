@@ -223,3 +223,8 @@ def test_three_texts_have_each_token_once() -> None:
     ]  # fmt: skip
     for number, text in enumerate(texts):
         assert [t for place in places for t in place[number]] == list(range(len(text)))
+
+
+def test_what_one_text_has_alone_may_stand_within_what_another_has_in_one() -> None:
+    texts = [["ab", "cd"], ["ab", "!", "cd"], ["abcd"]]
+    assert _places(texts) == [[[], [1], []], [range(2), [0, 2], [0]]]

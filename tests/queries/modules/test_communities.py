@@ -60,6 +60,22 @@ def test_q_is_that_of_the_graph_without_constants_errors_and_outputs(
         assert q == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("method", ["leiden", "louvain"])
+def test_each_module_adds_its_part_to_q(store: GraphStore, tmp_path: Path, method: str) -> None:
+    run = random_run(tmp_path, (6, 5, 4, 5), last="basis")
+    load_once(store, run)
+    found = queries.open_graph(store).communities(method=method, resolution=1.3, seed=3)
+    graph = weighted_graph(run)
+    both = 2 * graph.size(weight="weight")  # each edge from both of its ends
+    for each in found.communities:
+        pairs = [(a, b) for a in each.members for b in each.members]
+        inside = sum(graph[a][b]["weight"] for a, b in pairs if graph.has_edge(a, b))
+        degree = sum(graph.degree(member, weight="weight") for member in each.members)
+        assert each.contribution == pytest.approx(inside / both - 1.3 * (degree / both) ** 2)
+    assert sum(each.contribution for each in found.communities) == pytest.approx(found.modularity)
+    assert list(found.to_pandas()["contribution"]) == [x.contribution for x in found.communities]
+
+
 def test_modules_are_described_by_their_members(store: GraphStore, tmp_path: Path) -> None:
     run = random_run(tmp_path, (8, 8, 8, 3))
     load_once(store, run)
@@ -165,6 +181,11 @@ def test_weights_of_an_ablation(store: GraphStore, tmp_path: Path) -> None:
         write_communities(store, each)
     (stored,) = store.execute("MATCH (c:Community) RETURN count(*) AS n")
     assert stored["n"] == len(found) + len(other)
+    others = kept[kept["source_layer"] != "layer/1"]  # as 'ablate --layers … --replace' leaves
+    write_rows(run.path / KEPT, MASKS, [others], graph_of(run))
+    assert [ingest.load(run, store).outcome for _ in range(2)] == ["updated", "unchanged"]
+    with pytest.raises(UsageError, match=r"no edge ablations of layer/1\."):
+        queries.open_graph(store).communities(weights="log")
 
 
 @pytest.mark.slow

@@ -129,6 +129,9 @@ def test_circuits_are_saved_loaded_compared_and_deleted(api: Api, graph: queries
     found = api.data("/circuits/compare", name=["all", "a/b c"])
     same(found, graph.circuits.compare(["all", "a/b c"]).json_value())
     assert [row["name"] for row in api.data("/circuits")] == ["a/b c", "all"]
+    put = api.client.put("/api/v1/circuits/saved", params={"name": "a/b c"}, json={"name": "d"})
+    same(put.json()["data"], graph.circuits.load("d").json_value())
+    graph.circuits.rename("d", "a/b c")
     gone = api.client.delete("/api/v1/circuits/saved", params={"name": "a/b c"})
     assert gone.status_code == 200
     assert [row["name"] for row in graph.circuits.table().records()] == ["all"]

@@ -45,8 +45,10 @@ def test_the_slider_asks_for_another_share(page, site):
     page.focus("#share")
     page.keyboard.press("Home")
     page.wait_for_selector("#counts:has-text('showing 0 of')")
+    assert page.text_content("#empty:visible").startswith("No interaction is kept.")
     page.keyboard.press("End")
     page.wait_for_selector(f"#counts:has-text('{count_line(site, 1.0)}')")
+    assert page.is_hidden("#empty")
 
 
 def test_hovering_names_a_feature_and_its_neighbours(page, site):
@@ -117,6 +119,11 @@ def test_a_pinned_set_is_undone_saved_and_comes_back_by_its_address(page, site):
     page.click("#pinned form button:has-text('Save')")
     page.wait_for_selector("#saved td:has-text('mine')")
     assert site.graph.circuits.load("mine").pairs() == circuit.pairs()
+    page.click("#saved .rename")
+    page.fill("#saved input", "still mine")
+    page.press("#saved input", "Enter")
+    page.wait_for_selector("#saved button:text-is('still mine')")
+    assert site.graph.circuits.load("still mine").pairs() == circuit.pairs()
     page.click("#ask-score")  # of a network that is not there: the job fails, and says why
     page.wait_for_selector("#score:has-text('Error: ')", timeout=60_000)
     with page.expect_download() as download:
@@ -197,6 +204,43 @@ def test_it_fits_a_screen_and_a_phone_by_day_and_by_night(browser, site, theme, 
     )
     assert inks > 20
     context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_is_in_no_module_has_the_colour_of_the_paper(browser, site, theme):
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme=theme)
+    page = context.new_page()
+    opened(page, site.where)
+    found = page.evaluate(
+        """() => [...window.page.graph.nodes.values()]
+        .filter(each => !window.page.graph.module(each.id)).map(each => [...document
+          .getElementById("drawing").getContext("2d").getImageData(each.x, each.y, 1, 1).data])"""
+    )
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert len(found) == 4  # the answers
+    assert {f"rgb({red}, {green}, {blue})" for red, green, blue, _ in found} == {paper}
+    context.close()
+
+
+def test_the_keyboard_reaches_all_and_its_ring_is_not_cut(page):
+    reached = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
+        if reached[-1] == "drawing":
+            break
+    wanted = ["run", "search", "svg", "undo", "theme", "help", "share", "order", "width"]
+    places = [reached.index(each) for each in [*wanted, "drawing"]]
+    assert places == sorted(places)
+    ring = page.evaluate(
+        """() => { const style = getComputedStyle(document.activeElement);
+        const { outlineStyle, outlineWidth, outlineOffset } = style;
+        return [outlineStyle, parseFloat(outlineWidth), parseFloat(outlineOffset)]; }"""
+    )
+    assert ring[0] == "solid"
+    assert ring[1] + ring[2] <= 0  # all of it is inside, as the stage scrolls
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "tab-feature"
 
 
 def test_a_run_that_is_gone_is_said_and_another_shown(page, site):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
@@ -86,6 +88,33 @@ def test_the_slider_says_what_it_will_keep(page, site):
         slider.value = 60; slider.dispatchEvent(new Event("input")); }""")
     kept = len(site.graph.overview(share=0.6).interactions)
     assert page.text_content("#kept") == f"60 % · {kept}"
+
+
+def test_a_column_says_how_much_of_what_its_layer_sends_out_is_hidden(page, site):
+    rows = site.graph.interactions(limit=100_000).frame
+    shown = site.graph.overview(share=0.3).interactions
+    keys = set(shown["source"] + ">" + shown["target"])
+    kept = rows["strength"].where((rows["source"] + ">" + rows["target"]).isin(keys), 0.0)
+    layers = rows["source"].str.partition("/")[2].str.rpartition("/")[0]
+    parts = 1 - kept.groupby(layers).sum() / rows["strength"].groupby(layers).sum()
+    with page.expect_download() as download:
+        page.click("#svg")
+    text = Path(download.value.path()).read_text()
+    names = [layer.name for layer in site.graph.layers]
+    assert list(parts.index) == sorted(names[:-1])  # the last sends nothing on
+    said = re.findall(r">(\d+)\u00a0% hidden<", text)
+    assert said == [f"{100 * parts[name]:.0f}" for name in names[:-1]]
+    assert all(0 < int(each) < 100 for each in said)
+
+
+def test_modules_say_what_each_adds_to_q(page, site):
+    page.click("[data-tab=modules]")
+    page.wait_for_selector("#modules [data-module]")
+    found = site.graph.communities()
+    head = page.locator("#modules th").all_text_contents()
+    cells = page.locator("#modules [data-module] td").all_text_contents()
+    column = cells[head.index("of Q") :: len(head)]
+    assert column == [f"{each.contribution:.3f}" for each in found.communities]
 
 
 def test_the_strongest_inputs_of_each_feature(page, site):

@@ -84,6 +84,15 @@ def test_a_node_is_told_and_nothing_is_offered_that_needs_its_network(page, site
     assert page.locator("#trace").count() == 0
 
 
+def test_a_picture_that_is_wider_than_its_place_says_so(page):
+    wide = "stage.scrollWidth > stage.clientWidth"
+    assert not page.evaluate(wide)
+    assert "scroll the picture" not in page.text_content("#counts")
+    page.evaluate("stage.style.flex = '0 0 100px'")
+    page.wait_for_selector("#counts:has-text('scroll the picture sideways')")
+    assert page.evaluate(wide)
+
+
 def test_filters_leave_errors_out_and_a_layer_folds_at_each_position(page, site):
     nodes = site.graph.prompt().nodes
     page.click("#filter summary")

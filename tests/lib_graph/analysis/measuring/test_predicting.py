@@ -45,8 +45,8 @@ def test_a_feature_of_the_word_is_predicted_and_one_of_chance_is_not():
 
 
 def test_scores_are_those_of_a_regression_on_the_words_at_three_places():
-    feature = noise(N, S)
-    found = TokenPredictor.of(TOKENS).predicted(feature[..., None], ONCE)
+    feature, weights = noise(N, S), drawn(N, 3, 2)
+    found = TokenPredictor.of(TOKENS).predicted(feature[..., None], weights)
     words, learn = sorted(set(TOKENS.flatten().tolist())), 12
     rows = [
         [float(TOKENS[n, t - back] == word) for back in range(3) for word in words]
@@ -62,12 +62,17 @@ def test_scores_are_those_of_a_regression_on_the_words_at_three_places():
     A = A - A.mean(0)
     y = active[:learn].ravel() - active[:learn].mean()
     slopes = np.linalg.solve(A.T @ A + RIDGE * np.eye(A.shape[1]), A.T @ y)
-    score = X[learn:].reshape(-1, X.shape[-1]) @ slopes
-    expected = weighted_auc(score.round(12), active[learn:].ravel(), np.ones((1, len(score))))
-    assert found.auc[0, 0] == pytest.approx(float(expected[0]), abs=5e-3)
-    tokens = TOKENS[:, 2:].numpy()[active]
-    shares = np.unique(tokens, return_counts=True)[1] / len(tokens)
-    assert found.tokens[0, 0] == pytest.approx(np.exp(-(shares * np.log(shares)).sum()))
+    score, words = (X @ slopes).round(12), TOKENS[:, 2:].numpy()
+    for draw, counts in enumerate(weights.astype(int)):  # data in which rows are repeated
+        held = np.repeat(np.arange(N)[learn:], counts[learn:])
+        assert len(held)
+        once = np.ones((1, held.size * (S - 2)))
+        expected = weighted_auc(score[held].ravel(), active[held].ravel(), once)
+        assert found.auc[draw, 0] == pytest.approx(float(expected[0]), abs=5e-3)
+        every = np.repeat(np.arange(N), counts)
+        tokens = words[every][active[every]]
+        shares = np.unique(tokens, return_counts=True)[1] / len(tokens)
+        assert found.tokens[draw, 0] == pytest.approx(np.exp(-(shares * np.log(shares)).sum()))
 
 
 def test_draws_judge_by_the_rows_that_they_have():
