@@ -33,21 +33,24 @@ function draw(pen, graph, look) {
   names(pen, graph, inks);
 }
 
-// A canvas of the processor's: without a GPU it is painted at once, and some times as fast.
+// An empty canvas of the processor's: without a GPU it is painted at once, and some times as fast.
 function sheet(graph, target = document.createElement("canvas")) {
-  const ratio = devicePixelRatio || 1;
-  target.width = Math.round(graph.width * ratio);
-  target.height = Math.round(graph.height * ratio);
+  const ratio = devicePixelRatio || 1, width = Math.round(graph.width * ratio), height = Math.round(graph.height * ratio);
   const context = target.getContext("2d", { willReadFrequently: true });
+  if (target.width !== width || target.height !== height) Object.assign(target, { width, height });
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.clearRect(0, 0, width, height);
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   return { canvas: target, pen: new CanvasPen(context, graph.upright) };
 }
+
+const [forNodes, ...forLinks] = [1, 2, 3].map(() => document.createElement("canvas"));  // new ones cost more than what is drawn
 
 let base = null, current = null;
 
 // Paint the bitmaps: links, nodes. `settled` is kept when all of the links are there.
 function paint(graph, look) {
-  const inks = colours(), away = isAway(graph, look.isolated), nodes = sheet(graph), plain = { pins: new Set(), selected: "" };
+  const inks = colours(), away = isAway(graph, look.isolated), nodes = sheet(graph, forNodes), plain = { pins: new Set(), selected: "" };
   const shown = graph.links.filter((each) => !away(each.from) && !away(each.to));
   const rest = slices(shown, strokes(graph, look.width, inks));
   dots(nodes.pen, graph, inks, graph.nodes.values(), plain, (each) => (away(each) ? 0.2 : 1));
@@ -58,7 +61,7 @@ function paint(graph, look) {
 
 // Paint some links below those that are there.
 function paintSlice(made, slice, inks) {
-  const { canvas: bitmap, pen } = sheet(made.graph), { graph, links } = made;
+  const { graph, links } = made, { canvas: bitmap, pen } = sheet(graph, forLinks.find((each) => each !== links));
   if (!links) rules(pen, graph, inks);
   slice?.paint(pen);
   if (links) pen.context.drawImage(links, 0, 0, graph.width, graph.height);
