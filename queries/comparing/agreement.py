@@ -24,9 +24,9 @@ def agreement_rows(modules: pd.DataFrame, parts: pd.DataFrame, seed: int) -> pd.
     rows = []
     both = parts.merge(modules, on=["layer", "index"])
     for structure, own in both.groupby("structure", sort=False):
-        label = own.groupby(["attention", "part"]).ngroup().to_numpy(np.int64)
-        group = own.groupby(["attention", "layer"]).ngroup().to_numpy(np.int64)
-        community = own["community"].to_numpy(np.int64)
+        label = own.groupby(["attention", "part"]).ngroup().to_numpy().astype(np.int64)
+        group = own.groupby(["attention", "layer"]).ngroup().to_numpy().astype(np.int64)
+        community = own["community"].to_numpy().astype(np.int64)
         chance = shuffled_agreement(community, label, group, SHUFFLES, seed)
         found = adjusted_rand_index(community, label)
         rows.append((structure, len(own), found, chance.mean(), chance.std(ddof=1)))
