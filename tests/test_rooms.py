@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[1]
 WITH_TORCH = (
     "queries.comparing.reproduction",
     "queries.comparing.language_models",
+    "queries.comparing.studied",
+    "queries.comparing.study_modules",
     "queries.cli.reproduce",
     "queries.cli.demo",
 )

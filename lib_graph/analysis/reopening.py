@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from lib_graph.building.job import cut_or_recorded, first_samples
@@ -64,6 +65,16 @@ class Reopened:
         """A few samples, to plan on."""
         found = (converted(first_samples(x), self.dtype) for x in self.subject.inputs)
         return tuple(x.to(self.device) for x in found)
+
+    def selected(self, chosen: Int[Tensor, " n"]) -> Reopened:
+        """Return the network with some of its data, by the numbers of the samples."""
+        inputs, counted = self.subject.inputs, self.subject.counted
+        fewer = replace(
+            self.subject,
+            inputs=tuple(x[chosen] for x in inputs),
+            counted=None if counted is None else counted[chosen],
+        )
+        return replace(self, subject=fewer)
 
     def planned(
         self,

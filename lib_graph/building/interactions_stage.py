@@ -15,7 +15,7 @@ from lib_graph.building.frames import section_frames
 from lib_graph.building.job import Job
 from lib_graph.building.origin import run_id
 from lib_graph.building.passes import Passes
-from lib_graph.building.samples import Samples
+from lib_graph.building.samples import Samples, in_random_order
 from lib_graph.method.dictionary import Basis, most_important
 from lib_graph.method.interactions import constant_moments, interaction_moments
 from lib_graph.method.moments import InteractionMoments
@@ -58,8 +58,7 @@ def _chosen(job: Job) -> Int[Tensor, " m"] | None:
     options, count = job.options, len(job.samples.inputs[0])
     if options.edge_samples is None and options.target_error is None:
         return None
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
-    return order[: options.edge_samples]
+    return in_random_order(count)[: options.edge_samples]
 
 
 def _sections(job: Job, bases: Bases, samples: Samples) -> Iterator[pd.DataFrame]:

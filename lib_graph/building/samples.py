@@ -20,9 +20,17 @@ from lib_graph.errors import UsageError
 from lib_graph.method.network import Batch, Network
 from lib_graph.support.devices import CPU
 
-__all__ = ["LOOK", "Samples"]
+__all__ = ["LOOK", "Samples", "in_random_order"]
 
 LOOK = 32  # samples from one place where a pass may end early to the next
+
+
+def in_random_order(count: int) -> Int[Tensor, " n"]:
+    """Return the numbers of samples in the order in which those of a part of the data are taken.
+
+    It is the same each time.
+    """
+    return torch.randperm(count, generator=torch.Generator().manual_seed(0))
 
 
 @dataclass

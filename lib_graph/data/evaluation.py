@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -108,3 +108,26 @@ class Evaluation:
         both = here & here.roll(-1, 1)
         both[:, -1] = False
         return cls(name, (tokens,), tokens.roll(-1, 1), both, "cross-entropy")
+
+    def selected(self, chosen: Int[Tensor, " n"]) -> Evaluation:
+        """Return some of the samples, by their numbers."""
+        return replace(
+            self,
+            inputs=tuple(x[chosen] for x in self.inputs),
+            targets=self.targets[chosen],
+            counted=None if self.counted is None else self.counted[chosen],
+        )
+
+    def even(self, answers: int) -> Int[Tensor, " n"] | None:
+        """Return an even selection of the samples, by number, that has about so many answers.
+
+        Only answers that count are counted. None where there are no more than that.
+
+        >>> Evaluation("x", (torch.zeros(5),), torch.arange(5)).even(2).tolist()
+        [0, 4]
+        """
+        whole = self.targets.numel() if self.counted is None else int(self.counted.sum())
+        if whole <= answers:
+            return None
+        size = len(self.inputs[0])
+        return torch.linspace(0, size - 1, max(answers * size // whole, 1)).round().long()

@@ -112,6 +112,8 @@ def _read_layer(
             raise RunError(f"{str(path)!r} has no tensor {f'{layer}.{part}'!r}.")
     if own[first].ndim != 2:
         raise RunError(f"{layer}.{first} in {str(path)!r} is no matrix: {tuple(own[first].shape)}.")
+    if not own[first].numel():
+        raise RunError(f"{layer}.{first} in {str(path)!r} is empty: {tuple(own[first].shape)}.")
     _check_shapes(path, layer, first, own)
     if first == "encoder":
         return _dictionary(path, layer, own, metadata)

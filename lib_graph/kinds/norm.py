@@ -158,7 +158,7 @@ class Norm(Kind):
             c = torch.cat([c, c.new_ones(*c.shape[:-1], 1)], -1)
             return c * torch.rsqrt((c @ length).square().sum(-1, keepdim=True) / d + self.eps)
 
-        beta = torch.zeros_like(self.gain) if self.bias is None else self.bias
+        beta = stacked.new_zeros(d) if self.bias is None else self.bias
         return Inside(scaled, Ends(stacked * self.gain, beta, ends.toward))
 
     def narrowed(self, ends: Ends) -> Narrow:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-from typing import Any
+from types import FunctionType
 
 __all__ = ["never_compile"]
 
@@ -18,12 +17,20 @@ def never_compile() -> None:
     """
     import torch._refs
 
-    for reference in _functions(torch._refs):
-        while (inner := getattr(reference, "__wrapped__", None)) is not None:
-            if not hasattr(inner, "__dynamo_disable"):
-                vars(inner)["__dynamo_disable"] = inner
-            reference = inner
+    for reference in vars(torch._refs).values():
+        inner = _wrapped(reference)
+        while inner is not None:
+            vars(inner).setdefault("__dynamo_disable", inner)
+            inner = _wrapped(inner)
 
 
-def _functions(module: ModuleType) -> list[Any]:
-    return [value for value in vars(module).values() if callable(value)]
+def _wrapped(function: object) -> FunctionType | None:
+    """Return the function that torch's wrapper of one calls, which it keeps as `fn`.
+
+    What it names as `__wrapped__` may be another, whose documentation it took.
+    """
+    if not isinstance(function, FunctionType):
+        return None
+    kept = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    found = next((cell.cell_contents for name, cell in kept if name == "fn"), None)
+    return found if isinstance(found, FunctionType) else None

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import get_args
 
 import pandas as pd
-import pyarrow as pa
 
-import ingest
 from lib_graph.analysis.measuring.budget import Budget
 from lib_graph.analysis.measuring.cases import (
     BASE,
@@ -29,45 +26,30 @@ from lib_graph.analysis.measuring.study import (
     predictions,
     rebuildings,
     sparsities,
+    splicings,
 )
-from lib_graph.analysis.reopening import Reopened, in_bases_of, reopened_network
 from lib_graph.data.text import Text
 from lib_graph.errors import UsageError
-from lib_graph.networks import Subject
-from lib_graph.run import Run
-from lib_graph.run.ablations import smallest_kept
-from lib_graph.run.answers import answered
-from lib_graph.run.kept import graph_of
 from lib_graph.support import defaults
 from lib_graph.support.files import write_json
 from lib_graph.support.progress import SILENT, Progress
 from queries.comparing.rebuilt import rebuilt_rows
+from queries.comparing.studied import Studied
+from queries.comparing.study_modules import STORE, agreement_beside, modules_beside
 from queries.comparing.study_tables import (
     Answers,
     Study,
+    agreement_table,
     contrast_rows,
     level_rows,
     module_rows,
     required_rows,
     seed_rows,
+    spliced_rows,
 )
-from queries.graph import open_graph
-from queries.modules.graph import Weights
 
 __all__ = ["QUESTIONS", "Budget", "Lessons", "study", "write_study"]
 
-STORE = "lib-graph.kgl"
-MODULES = pa.schema(
-    [
-        ("weights", pa.string()),
-        ("modularity", pa.float64()),
-        ("null_mean", pa.float64()),
-        ("null_sd", pa.float64()),
-        ("null", pa.int64()),
-        ("stability", pa.float64()),
-        ("modules", pa.int64()),
-    ]
-)
 QUESTIONS = (
     "What are the graphs?",
     "Are the interactions sparser, and would one probe a sequence have shown it?",
@@ -75,30 +57,6 @@ QUESTIONS = (
     "How many edges does the network need?",
     "Are there modules?",
 )
-
-
-@dataclass(frozen=True)
-class _Network:
-    """A network, and its run in each basis."""
-
-    subject: Subject
-    runs: dict[StudyCase, Run]
-
-    @property
-    def top(self) -> int:
-        """The features that all layers have in all bases, at the least: the equal rank."""
-        layers = [layer for run in self.runs.values() for layer in run.layers]
-        return min(layer.features for layer in layers if layer.kind != "raw")
-
-    def opened(self) -> Iterator[tuple[StudyCase, Run, Reopened]]:
-        """Yield the network in each basis; it is cut once."""
-        found = None
-        for case, run in self.runs.items():
-            if found is None:
-                found = reopened_network(run, self.subject)
-            else:
-                found = in_bases_of(found, run)
-            yield case, run, found
 
 
 def study(
@@ -138,7 +96,7 @@ def study(
         for case in cases_of(name, bases, seeds):
             _say(progress, 0, case)
             runs[case] = run_of(case, subject, out, lessons, replace=replace, progress=progress)
-        network = _Network(subject, runs)
+        network = Studied(subject, runs)
         answers.append(_answers(network, out, budget, partitions, null, progress))
         write_study(_joined(answers), out)
     return _joined(answers)
@@ -160,7 +118,7 @@ def _say(progress: Progress, question: int, case: StudyCase) -> None:
 
 
 def _answers(
-    network: _Network,
+    network: Studied,
     out: Path,
     budget: Budget,
     partitions: int,
@@ -168,62 +126,60 @@ def _answers(
     progress: Progress,
 ) -> tuple[pd.DataFrame, ...]:
     """Return the tables of one network, in the order of those of a study."""
-    sparse: Answers = {}
-    predicted: Answers = {}
-    told: Answers = {}
+    sparse, told, predicted = _measured(network, budget, progress)
+    beside: Answers = {}
+    spliced: Answers = {}
     required: Answers = {}
     modules: Answers = {}
-    predictor = TokenPredictor.of(network.subject.inputs[0])
-    for case, run, opened in network.opened():
+    agreement: Answers = {}
+    for case in network.dictionaries:
         _say(progress, 1, case)
-        sparse[case.called] = sparsities(run, opened, network.top, budget, progress)
-        told[case.called] = rebuildings(run, opened)
-        _say(progress, 2, case)
-        predicted[case.called] = predictions(run, opened, predictor, network.top, budget, progress)
-    linear = {case: run for case, run in network.runs.items() if case.expansion is None}
-    for case, run in linear.items():
+        beside[case.called] = network.beside(case, told, budget, progress)
+        spliced[case.called] = splicings(network.runs[case], network.opened(case))
+    for case in network.linear:
         _say(progress, 3, case)
-        required[case.called] = required_edges(run, network.subject, budget, progress)
-    for case, run in linear.items():
+        required[case.called] = required_edges(
+            network.runs[case], network.subject, budget, progress
+        )
+    for case in network.linear:
         _say(progress, 4, case)
-        modules[case.called] = _modules(out / STORE, run, partitions, null, progress)
-    name = next(iter(network.runs)).network
+        run, store = network.runs[case], out / STORE
+        modules[case.called] = modules_beside(store, run, partitions, null, progress)
+        agreement[case.called] = agreement_beside(
+            store, run, partial(network.opened, case), progress
+        )
+    name = network.name
     contrasts = pd.concat(
         [contrast_rows(name, found, BASE) for found in (sparse, predicted)], ignore_index=True
     )
     needed, modular = required_rows(name, required), module_rows(name, modules)
+    runs = {case.called: run for case, run in network.runs.items()}
+    scores = cross_entropy(network.subject)
     return (
-        pd.DataFrame([{"network": name, **cross_entropy(network.subject)}]),
-        level_rows(name, sparse), contrasts, _rebuilt(network, told),
-        needed, modular, level_rows(name, predicted), seed_rows(contrasts, needed, modular),
+        pd.DataFrame([{"network": name, **scores}]),
+        level_rows(name, sparse), contrasts, rebuilt_rows(name, runs, told, beside),
+        spliced_rows(name, scores["score"], spliced),
+        needed, modular, agreement_table(name, agreement), level_rows(name, predicted),
+        seed_rows(contrasts, needed, modular),
     )  # fmt: skip
 
 
-def _rebuilt(network: _Network, told: Answers) -> pd.DataFrame:
-    """Return each dictionary beside the bases at equal reconstruction."""
-    runs = {case.called: run for case, run in network.runs.items()}
-    dictionaries = [case.called for case in network.runs if case.expansion is not None]
-    return rebuilt_rows(next(iter(network.runs)).network, runs, told, dictionaries)
-
-
-def _modules(store: Path, run: Run, partitions: int, null: int, progress: Progress) -> pd.DataFrame:
-    """Return a row for either kind of weights."""
-
-    def make() -> pd.DataFrame:
-        ingest.load(run, store, replace=True, progress=progress)
-        rows = []
-        with open_graph(store, run.id) as graph:
-            for weights in get_args(Weights):
-                table = graph.module_table(
-                    weights=weights, resolutions=[1.0], seeds=partitions, null=null
-                )
-                rows.append(table.frame.assign(weights=weights, null=null))
-        return pd.concat(rows, ignore_index=True)
-
-    origin = {
-        **graph_of(run), "partitions": partitions, "null": null, "smallest_kept": smallest_kept(run)
-    }  # fmt: skip
-    return answered(run.path / "modules.parquet", MODULES, origin, make)
+def _measured(
+    network: Studied, budget: Budget, progress: Progress
+) -> tuple[Answers, Answers, Answers]:
+    """Return how sparse each basis is, what its features rebuild, and how words predict them."""
+    sparse: Answers = {}
+    told: Answers = {}
+    predicted: Answers = {}
+    predictor = TokenPredictor.of(network.subject.inputs[0])
+    for case, run in network.runs.items():
+        opened, name, top = network.opened(case), case.called, network.top
+        _say(progress, 1, case)
+        sparse[name] = sparsities(run, opened, top, budget, progress)
+        told[name] = rebuildings(run, opened)
+        _say(progress, 2, case)
+        predicted[name] = predictions(run, opened, predictor, top, budget, progress)
+    return sparse, told, predicted
 
 
 def write_study(found: Study, out: Path) -> None:

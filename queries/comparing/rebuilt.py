@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import asdict
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -11,50 +10,66 @@ import pandas as pd
 from lib_graph.run import Run
 from lib_graph.support.sparsity import Floats, mean_known
 from lib_graph.support.tables import Record
+from queries.comparing.intervals import ratio_interval
 from queries.comparing.sparsity import section_sparsity
 
-__all__ = ["enough", "rebuilt_rows"]
+__all__ = ["enough", "equal_counts", "rebuilt_rows"]
 
 MEASURES = ("for_90", "effective", "sources")
-REBUILT = ("network", "dictionary", "basis", "features", "explained", *MEASURES, "ratio")
+REBUILT = (
+    "network", "dictionary", "basis", "features", "explained", *MEASURES, "sources_of_all", "ratio",
+    "low", "high",
+)  # fmt: skip
+
+
+def equal_counts(told: Mapping[str, pd.DataFrame], dictionary: str) -> dict[str, dict[str, int]]:
+    """Return how many features of each layer are held against all of a dictionary's, by basis.
+
+    They are the first by importance that rebuild as much; `told` has, by what the basis is called,
+    the shares that the first n features rebuild. Of the dictionary itself it is all of them.
+    """
+    wanted = {layer: known[-1] for layer, known in _by_layer(told[dictionary]).items()}
+    counts = {
+        basis: {layer: enough(known, wanted[layer]) for layer, known in _by_layer(frame).items()}
+        for basis, frame in told.items()
+    }
+    whole = {layer: len(known) for layer, known in _by_layer(told[dictionary]).items()}
+    return counts | {dictionary: whole}
 
 
 def rebuilt_rows(
     network: str,
     runs: Mapping[str, Run],
     told: Mapping[str, pd.DataFrame],
-    dictionaries: Collection[str],
+    beside: Mapping[str, pd.DataFrame],
 ) -> pd.DataFrame:
     """Return how sparse each dictionary is, and each basis at equal reconstruction (docs §18).
 
-    A dictionary has all of its features; of each layer of a basis those of the first by importance
-    that rebuild as much of its variance. `runs`, and the shares that their first n features
-    rebuild (`told`), are by what the basis is called. features, explained: means over layers; the
-    measures: over sections; ratio: the dictionary's sources by the basis's, the geometric mean over
-    sections.
+    `beside` has, for each dictionary, rows basis, layer, measure, draw, value: MEASURES of it and
+    of the bases, among the features of `equal_counts`, all of the same samples. features,
+    explained: means over layers; the measures: over sections; sources_of_all: of a basis, those of
+    all samples; ratio, with its interval: the dictionary's sources by the basis's, the geometric
+    mean over sections.
     """
-    shares = {name: _by_layer(frame) for name, frame in told.items()}
     rows: list[Record] = []
-    for name in dictionaries:
-        whole = {layer: len(known) for layer, known in shares[name].items()}
-        own = _measured(runs[name], whole)
-        for other in (name, *(each for each in runs if each not in dictionaries)):
-            known = shares[other]
-            counts = {layer: enough(known[layer], shares[name][layer][-1]) for layer in known}
-            counts = whole if other == name else counts
-            found = own if other == name else _measured(runs[other], counts)
-            ratios = np.log(own["sources"].to_numpy() / found["sources"].to_numpy())
+    for name, frame in beside.items():
+        counts = equal_counts(told, name)
+        own = _draws(frame, name)
+        for basis in frame["basis"].unique():
+            known = _by_layer(told[basis])
+            first = frame[(frame["basis"] == basis) & (frame["draw"] == 0)]
+            means = first.groupby("measure")["value"].mean()
+            some = counts[basis]
             rows.append(
                 {
-                    "network": network,
-                    "dictionary": name,
-                    "basis": other,
-                    "features": float(np.mean(list(counts.values()))),
-                    "explained": float(np.mean([known[x][n - 1] for x, n in counts.items()])),
-                    **{measure: float(found[measure].mean()) for measure in MEASURES},
-                    "ratio": float(np.exp(mean_known(ratios))),
+                    "network": network, "dictionary": name, "basis": basis,
+                    "features": float(np.mean(list(some.values()))),
+                    "explained": float(np.mean([known[x][n - 1] for x, n in some.items()])),
+                    **{measure: float(means[measure]) for measure in MEASURES},
+                    "sources_of_all": None if basis == name else _sources(runs[basis], some),
+                    **_ratio(own, _draws(frame, basis)),
                 }
-            )
+            )  # fmt: skip
     return pd.DataFrame(rows, columns=list(REBUILT))
 
 
@@ -76,8 +91,21 @@ def _by_layer(frame: pd.DataFrame) -> dict[str, Floats]:
     }
 
 
-def _measured(run: Run, counts: Mapping[str, int]) -> pd.DataFrame:
-    """Return a row of measures for each section, among so many features of each layer."""
+def _draws(frame: pd.DataFrame, basis: str) -> Floats:
+    """Return the sources of a basis: draws × layers."""
+    rows = frame[(frame["basis"] == basis) & (frame["measure"] == "sources")]
+    table: Floats = rows.pivot(index="draw", columns="layer", values="value").to_numpy()
+    return table
+
+
+def _ratio(own: Floats, other: Floats) -> Record:
+    """Return what a dictionary has times as many, with its interval over draws."""
+    found = ratio_interval(mean_known(np.log(own / other)))
+    return {"ratio": found["value"], "low": found["low"], "high": found["high"]}
+
+
+def _sources(run: Run, counts: Mapping[str, int]) -> float:
+    """Return the mean over sections of the effective sources, among so many features each."""
     features = run.features[run.features["role"] != "constant"]
     among = {
         str(layer): pd.Index(
@@ -88,8 +116,8 @@ def _measured(run: Run, counts: Mapping[str, int]) -> pd.DataFrame:
         for layer, own in features.groupby("layer", sort=False)
     }
     layers = [layer.name for layer in run.layers]
-    rows = []
-    for source, target, section in zip(layers, layers[1:], run.sections(), strict=False):
-        _, sparse = section_sparsity(section, among[source], among[target])
-        rows.append({name: asdict(sparse)[name] for name in MEASURES})
-    return pd.DataFrame(rows, dtype=float)
+    found = [
+        section_sparsity(section, among[source], among[target])[1].sources
+        for source, target, section in zip(layers, layers[1:], run.sections(), strict=False)
+    ]
+    return float(np.mean([number for number in found if number is not None]))

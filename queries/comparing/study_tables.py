@@ -9,19 +9,22 @@ import numpy as np
 import pandas as pd
 
 from lib_graph.support.tables import Record, records_of
+from queries.comparing.agreement import AGREEMENT
+from queries.comparing.intervals import basic_interval, ratio_interval
 
 __all__ = [
     "Answers",
     "Study",
+    "agreement_table",
     "contrast_rows",
     "level_rows",
     "module_rows",
     "required_rows",
     "seed_rows",
+    "spliced_rows",
 ]
 
 DIFFERENCES = ("gini", "hoyer", "auc")  # measures between 0 and 1: their ratios say little
-INTERVAL = (2.5, 97.5)  # percentiles of the draws
 
 Answers = dict[str, pd.DataFrame]
 """By basis."""
@@ -36,10 +39,14 @@ class Study:
     contrasts: the same against PCA, and of how well words predict: a ratio, the geometric mean over
         sections or layers, or a difference, the mean; `least` and `most` are those of one of them.
     rebuilt: each dictionary beside the bases at equal reconstruction (`queries.comparing.rebuilt`).
+    spliced: what the network scores where a dictionary rebuilds one of its layers (mean over them,
+        and the worst), and all of them, beside its score.
     required: edges required at each δ, of each section, and of all sections at once (kind all),
         with what a random mask of the size scores.
     modules: modularity beside that of so many graphs without modules (`null`), and its stability
         over seeds.
+    agreement: how well modules follow heads and positions, beside parts dealt out anew
+        (`queries.comparing.agreement`).
     predicted: how well words predict features, means over features and layers.
     seeds: of what follows from a seed, mean and deviation over seeds.
 
@@ -50,8 +57,10 @@ class Study:
     sparsity: pd.DataFrame
     contrasts: pd.DataFrame
     rebuilt: pd.DataFrame
+    spliced: pd.DataFrame
     required: pd.DataFrame
     modules: pd.DataFrame
+    agreement: pd.DataFrame
     predicted: pd.DataFrame
     seeds: pd.DataFrame
 
@@ -74,7 +83,9 @@ def level_rows(network: str, answers: Answers) -> pd.DataFrame:
     rows = []
     for basis, frame in answers.items():
         for key, draws in _by_measure(frame):
-            rows.append({"network": network, "basis": basis, **key, **_interval(draws.mean(1))})
+            rows.append(
+                {"network": network, "basis": basis, **key, **basic_interval(draws.mean(1))}
+            )
     return pd.DataFrame(rows)
 
 
@@ -93,11 +104,10 @@ def contrast_rows(network: str, answers: Answers, base: str) -> pd.DataFrame:
                 continue
             if key["measure"] in DIFFERENCES:
                 how, layers = "difference", draws - other
-                found = _interval(layers.mean(1))
+                found = basic_interval(layers.mean(1))
             else:
                 how, layers = "ratio", draws / other
-                logs = _interval(np.log(layers).mean(1))
-                found = {name: None if x is None else np.exp(x) for name, x in logs.items()}
+                found = ratio_interval(np.log(layers).mean(1))
             ends = {"least": float(layers[0].min()), "most": float(layers[0].max())}
             rows.append({"network": network, "basis": basis, **key, "as": how, **found, **ends})
     return pd.DataFrame(rows)
@@ -114,17 +124,14 @@ def _by_measure(frame: pd.DataFrame) -> list[tuple[dict[str, str], Any]]:
     return found
 
 
-def _interval(draws: Any) -> dict[str, float | None]:
-    """Return the value of draw 0, and its basic interval from the other draws, if there are any.
-
-    With percentiles p and P of the draws it goes from 2 value − P to 2 value − p: what draws are
-    off by, of the value, the value is taken to be off by, of what all text would give.
-    """
-    value, others = float(draws[0]), draws[1:][np.isfinite(draws[1:])]
-    if not len(others):
-        return {"value": value, "low": None, "high": None}
-    low, high = np.percentile(others, INTERVAL)
-    return {"value": value, "low": float(2 * value - high), "high": float(2 * value - low)}
+def spliced_rows(network: str, baseline: float, answers: Answers) -> pd.DataFrame:
+    """Return what the network scores on what each dictionary rebuilds."""
+    rows = []
+    for name, frame in answers.items():
+        together = frame["layer"] == ""
+        alone, (every,) = frame[~together]["score"], frame[together]["score"]
+        rows.append((network, name, baseline, alone.mean(), alone.max(), every))
+    return pd.DataFrame(rows, columns=["network", "dictionary", "baseline", "one", "worst", "all"])
 
 
 def required_rows(network: str, answers: Answers) -> pd.DataFrame:
@@ -145,6 +152,13 @@ def module_rows(network: str, answers: Answers) -> pd.DataFrame:
         frame[columns].assign(network=network, basis=basis) for basis, frame in answers.items()
     ]
     return pd.concat(frames, ignore_index=True)[["network", "basis", *columns]]
+
+
+def agreement_table(network: str, answers: Answers) -> pd.DataFrame:
+    """Return how well modules follow heads and positions, by basis and weights."""
+    frames = [frame.assign(network=network, basis=basis) for basis, frame in answers.items()]
+    columns = ["network", "basis", "weights", *AGREEMENT]
+    return pd.concat(frames, ignore_index=True)[columns]
 
 
 def seed_rows(

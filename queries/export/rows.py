@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 import pandas as pd
@@ -16,7 +16,7 @@ from lib_graph.run.circuit import INTERACTION_COLUMNS
 from lib_graph.support import defaults
 from lib_graph.support.tables import Record, write_csv, write_json_rows, write_parquet
 from lib_graph.support.texts import json_text
-from queries.asking.tables import stacked
+from queries.asking.tables import stacked, typed
 from queries.circuits.circuit import Circuit
 from queries.export.drawn import DrawnGraph, draw
 from queries.export.formats import Format, format_of
@@ -43,8 +43,7 @@ def export_features(graph: Graph, file: IO[bytes], *, format: Format) -> None:
     if format_of(None, format) in ROWS:
         _write_rows([features], file, format)
     else:
-        nothing = pd.DataFrame(columns=list(INTERACTION_COLUMNS))
-        _write_drawn(graph, features, nothing, file, format)
+        _write_drawn(graph, features, _no_interactions(), file, format)
 
 
 def export_interactions(
@@ -54,12 +53,22 @@ def export_interactions(
 
     Raises NotFoundError for a format that is none.
     """
-    sections = (table.frame for table in graph.sections(min_strength=min_strength))
+    sections = _sections(graph, min_strength)
     if format_of(None, format) in ROWS:
         _write_rows(sections, file, format)
     else:
-        features, every = graph.features().frame, stacked(list(sections))
-        _write_drawn(graph, features, every, file, format)
+        _write_drawn(graph, graph.features().frame, stacked(list(sections)), file, format)
+
+
+def _sections(graph: Graph, min_strength: float) -> Iterator[pd.DataFrame]:
+    """Yield a frame for each section, or an empty one where there is no second layer."""
+    if len(graph.layers) < 2:
+        yield _no_interactions()
+    yield from (table.frame for table in graph.sections(min_strength=min_strength))
+
+
+def _no_interactions() -> pd.DataFrame:
+    return typed(pd.DataFrame(columns=list(INTERACTION_COLUMNS)))
 
 
 def _write_drawn(

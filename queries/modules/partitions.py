@@ -6,7 +6,7 @@ import numpy as np
 
 from queries.modules.weighted import Floats, Ints
 
-__all__ = ["adjusted_rand_index", "purity"]
+__all__ = ["adjusted_rand_index", "purity", "shuffled_agreement"]
 
 
 def adjusted_rand_index(one: Ints, other: Ints) -> float:
@@ -27,6 +27,27 @@ def adjusted_rand_index(one: Ints, other: Ints) -> float:
     chance = a * b / max(_pairs(np.array([len(first)])), 1.0)
     most = (a + b) / 2
     return 1.0 if most == chance else (both - chance) / (most - chance)
+
+
+def shuffled_agreement(one: Ints, other: Ints, group: Ints, times: int, seed: int) -> Floats:
+    """Return the adjusted Rand index of `one` and `other`, dealt out anew within each group.
+
+    It is what two partitions agree by where both follow the groups, and otherwise chance.
+
+    >>> groups = np.array([0, 0, 1, 1])
+    >>> shuffled_agreement(groups, groups, groups, 2, 0)
+    array([1., 1.])
+    """
+    order = np.argsort(group, kind="stable")
+    first, second = one[order], other[order]
+    parts = np.split(second, np.unique(group[order], return_index=True)[1][1:])
+    generator = np.random.default_rng(seed)
+    return np.array(
+        [
+            adjusted_rand_index(first, np.concatenate([generator.permutation(x) for x in parts]))
+            for _ in range(times)
+        ]
+    )
 
 
 def purity(community: Ints, label: Ints) -> float:

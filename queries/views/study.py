@@ -52,8 +52,10 @@ def tables(study: Study) -> Mapping[str, View]:
         "Sparsity against PCA": _contrasts(study.contrasts),
         "Error of one probe": _levels(study.sparsity, {"error": "median error of an edge"}),
         "Dictionaries at equal reconstruction": _rebuilt(study.rebuilt),
+        "Dictionaries in place of layers": _spliced(study.spliced),
         "Edges required": _required(study.required),
         "Modules": _modules(study.modules),
+        "Modules and parts of the network": _agreement(study.agreement),
         "Predicted by words": _levels(
             study.predicted, {"auc": "AUC", "tokens": "effective tokens"}, bounds=True
         ),
@@ -126,17 +128,30 @@ def _required(frame: pd.DataFrame) -> View:
 
 
 def _rebuilt(frame: pd.DataFrame) -> View:
-    """Return a row per dictionary and basis, itself first."""
-    rows = [
-        (
-            *(row[name] for name in ("network", "dictionary", "basis")),
-            *(_short(row[name]) for name in ("features", "explained", "for_90", "effective",
-                                             "sources", "ratio")),
-        )
-        for row in records_of(frame)
-    ]  # fmt: skip
-    numbers = ("features", "explained", "n90", "effective", "sources", "ratio")
+    """Return a row per dictionary and basis (of random turns the first), itself without a ratio."""
+    rows = []
+    for row in records_of(frame[~frame["basis"].str.contains(r"^random [1-9]")]):
+        itself = row["basis"] == row["dictionary"]
+        ratio = {"value": row["ratio"], "low": row["low"], "high": row["high"]}
+        rows.append(
+            (
+                *(row[name] for name in ("network", "dictionary", "basis")),
+                *(_short(row[name]) for name in ("features", "explained", "for_90", "effective",
+                                                 "sources")),
+                "" if itself else _short(row["sources_of_all"]), "" if itself else _bounded(ratio),
+            )
+        )  # fmt: skip
+    numbers = ("features", "explained", "n90", "effective", "sources", "of all rows", "ratio")
     return View(("network", "dictionary", "beside", *numbers), rows, frozenset(numbers))
+
+
+def _spliced(frame: pd.DataFrame) -> View:
+    numbers = {"baseline": "cross-entropy", "one": "one layer", "worst": "the worst", "all": "all"}
+    rows = [
+        (row["network"], row["dictionary"], *(fixed_cell(row[name]) for name in numbers))
+        for row in records_of(frame)
+    ]
+    return View(("network", "dictionary", *numbers.values()), rows, frozenset(numbers.values()))
 
 
 def _seeds(frame: pd.DataFrame) -> View:
@@ -165,6 +180,18 @@ def _modules(frame: pd.DataFrame) -> View:
     ]  # fmt: skip
     numbers = ("Q", "without modules", "graphs", "stability", "modules")
     return View((*KEYS, "weights", *numbers), rows, frozenset(numbers))
+
+
+def _agreement(frame: pd.DataFrame) -> View:
+    rows = [
+        (
+            *(row[name] for name in (*KEYS, "weights", "structure")), text_cell(row["features"]),
+            f"{row['ari']:.4f}", _null(row["shuffled_mean"], row["shuffled_sd"]),
+        )
+        for row in records_of(frame)
+    ]  # fmt: skip
+    numbers = ("features", "agreement", "dealt out anew")
+    return View((*KEYS, "weights", "parts", *numbers), rows, frozenset(numbers))
 
 
 def _null(mean: float | None, deviation: float | None) -> str:

@@ -33,8 +33,9 @@ from lib_graph.support import defaults
 from lib_graph.support.progress import SILENT, USUAL, Progress
 from lib_graph.support.texts import counted
 
-__all__ = ["Bench"]
+__all__ = ["PRECISION", "Bench", "scored_on"]
 
+PRECISION = torch.float32  # of the network, unless asked for otherwise
 ROWS = 4096  # samples × positions in a batch
 COLUMNS = 4  # one in so many bytes of the memory may go to what masks have in common
 
@@ -68,7 +69,7 @@ class Bench:
         *,
         subject: Subject | None = None,
         metric: str | None = None,
-        dtype: torch.dtype = torch.float32,
+        dtype: torch.dtype = PRECISION,
         memory: int = defaults.MEMORY,
         device: str = defaults.DEVICE,
         progress: Progress = USUAL,
@@ -116,11 +117,7 @@ class Bench:
     @cached_property
     def origin(self) -> dict[str, str]:
         """All that scores follow from."""
-        evaluation = self.evaluation
-        tensors = {"targets": evaluation.targets, "counted": evaluation.counted}
-        tensors |= {str(i): x for i, x in enumerate(evaluation.inputs)}
-        data = tensors_sha256((name, x) for name, x in tensors.items() if x is not None)
-        return {**graph_of(self.run), "data": data, "metric": self.metric.name}
+        return scored_on(self.run, self.evaluation, self.metric)
 
     def scored(self, batch: Batch) -> ScoredBatch:
         """Return some of the data in the network, with the right answers."""
@@ -152,30 +149,26 @@ class Bench:
 
         Only answers that count are counted.
         """
-        evaluation = self.evaluation
-        whole = evaluation.targets.numel()
-        if evaluation.counted is not None:
-            whole = int(evaluation.counted.sum())
-        if whole <= answers:
-            return self
-        samples = max(answers * len(self) // whole, 1)
-        return self.selected(torch.linspace(0, len(self) - 1, samples).round().long())
+        chosen = self.evaluation.even(answers)
+        return self if chosen is None else self.selected(chosen)
 
     def selected(self, chosen: Int[Tensor, " n"]) -> Bench:
         """Return a bench on some of the samples, by their numbers."""
-        counted = self.evaluation.counted
-        evaluation = replace(
-            self.evaluation,
-            inputs=tuple(x[chosen] for x in self.evaluation.inputs),
-            targets=self.evaluation.targets[chosen],
-            counted=None if counted is None else counted[chosen],
-        )
+        evaluation = self.evaluation.selected(chosen)
         fewer = replace(self.samples, inputs=evaluation.inputs, _kept={})
         return replace(self, evaluation=evaluation, samples=fewer)
 
     def close(self) -> None:
         """Forget the scores of ablations whose results are not written."""
         self.passes.close()
+
+
+def scored_on(run: Run, evaluation: Evaluation, metric: Metric) -> dict[str, str]:
+    """Return what scores of a run follow from: its graph, the data and what they are scored by."""
+    tensors = {"targets": evaluation.targets, "counted": evaluation.counted}
+    tensors |= {str(i): x for i, x in enumerate(evaluation.inputs)}
+    data = tensors_sha256((name, x) for name, x in tensors.items() if x is not None)
+    return {**graph_of(run), "data": data, "metric": metric.name}
 
 
 def _evaluation(run: Run, found: Reopened, dtype: torch.dtype) -> Evaluation:

@@ -9,10 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from jaxtyping import Int
+from torch import Tensor
+
 from lib_graph.analysis.reopening import reopened
 from lib_graph.building.build import build
 from lib_graph.building.learning import train_dictionaries
 from lib_graph.building.options import Options
+from lib_graph.building.samples import in_random_order
 from lib_graph.data.text import Text
 from lib_graph.errors import ConflictError, NotFoundError, UsageError
 from lib_graph.networks import Subject, load_subject
@@ -21,10 +25,20 @@ from lib_graph.run import Run
 from lib_graph.support import defaults
 from lib_graph.support.progress import Progress
 
-__all__ = ["BASE", "BASES", "Lessons", "StudyCase", "cases_of", "check_bases", "run_of"]
+__all__ = [
+    "BASE",
+    "BASES",
+    "Lessons",
+    "StudyCase",
+    "cases_of",
+    "check_bases",
+    "run_of",
+    "some_samples",
+]
 
 BASES = ("pca", "lib", "random", "neuron", "global")
 BASE = "pca"  # what all others are held against
+SOME = 4  # of so many samples one gives the strengths among all features of dictionaries
 DICTIONARY = re.compile(r"dictionary-([1-9][0-9]?)")
 CHOOSE = f"Choose of {', '.join(BASES)} and dictionary-N, N features for each coordinate."
 
@@ -103,7 +117,7 @@ def run_of(
     """Return the run of a case in its folder of `out`; one that is there is taken as it is.
 
     A dictionary is trained into a folder of `dictionaries` first, and its interactions, N² times as
-    many as without it, are those of one sample in N.
+    many as without it, are those of one sample in SOME.
 
     Raises ConflictError if another run, or another dictionary, is there, unless `replace`, and what
     training and building do.
@@ -120,6 +134,14 @@ def run_of(
     return build(subject, folder, options, name=case.name, replace=replace, progress=progress)
 
 
+def some_samples(subject: Subject) -> Int[Tensor, " n"]:
+    """Return the samples, by number, of which the strengths among all of a dictionary's features
+    are: one in SOME.
+    """
+    count = len(subject.inputs[0])
+    return in_random_order(count)[: max(count // SOME, 1)]
+
+
 def _in_dictionary(
     case: StudyCase, subject: Subject, out: Path, lessons: Lessons, *, replace: bool,
     progress: Progress,
@@ -127,11 +149,14 @@ def _in_dictionary(
     assert case.expansion is not None
     place = out / "dictionaries" / case.name
     _taught(case, subject, place, lessons, replace=replace, progress=progress)
-    some = max(len(subject.inputs[0]) // case.expansion, 1)
+    folder, some = out / case.name, len(some_samples(subject))
+    if not replace and (folder / "manifest.json").exists():
+        run = Run.open(folder)
+        if (run.manifest.config.basis, run.manifest.config.edge_samples) == (str(place), some):
+            reopened(run, subject)
+            return run
     options = Options(basis=place, edge_samples=some)
-    return build(
-        subject, out / case.name, options, name=case.name, replace=replace, progress=progress
-    )
+    return build(subject, folder, options, name=case.name, replace=replace, progress=progress)
 
 
 def _taught(

@@ -15,15 +15,19 @@ from lib_graph.analysis.ablation import (
     write_ablation,
     write_masks,
 )
+from lib_graph.analysis.ablation.bench import PRECISION, scored_on
+from lib_graph.analysis.ablation.curves import RANDOM_ANSWERS
 from lib_graph.analysis.measuring.budget import Budget
+from lib_graph.data.evaluation import Evaluation, Metric
 from lib_graph.networks import Subject
 from lib_graph.run import Run
 from lib_graph.run.answers import answered
-from lib_graph.run.kept import graph_of
+from lib_graph.support import defaults
 from lib_graph.support.progress import Progress
 
 __all__ = ["required_edges"]
 
+METRIC = "cross-entropy"
 REQUIRED = pa.schema(
     [
         ("delta", pa.float64()),  # share of the cross-entropy
@@ -49,7 +53,7 @@ def required_edges(run: Run, subject: Subject, budget: Budget, progress: Progres
     """
 
     def make() -> pd.DataFrame:
-        whole = Bench.of(run, subject=subject, metric="cross-entropy")
+        whole = Bench.of(run, subject=subject, metric=METRIC)
         bench = whole.sampled(budget.answers)
         losses = {delta * bench.baseline: delta for delta in budget.deltas}
         first, *also = losses
@@ -74,11 +78,20 @@ def required_edges(run: Run, subject: Subject, budget: Budget, progress: Progres
         write_ablation(bench, found.rows, replace=True)
         return pd.concat([sections, pd.DataFrame(every)], ignore_index=True)[list(REQUIRED.names)]
 
-    origin = {
-        **graph_of(run), "deltas": list(budget.deltas), "answers": budget.answers,
-        "seed": budget.seed,
-    }  # fmt: skip
+    assert subject.evaluation is not None  # `language_model` has looked
+    origin = _origin(run, subject.evaluation, budget)
     return answered(run.path / "required.parquet", REQUIRED, origin, make)
+
+
+def _origin(run: Run, evaluation: Evaluation, budget: Budget) -> dict[str, Any]:
+    """Return all that edges required follow from: the very rows and answers, not their number."""
+    chosen = evaluation.even(budget.answers)
+    rows = evaluation if chosen is None else evaluation.selected(chosen)
+    return {
+        **scored_on(run, rows, Metric(METRIC)), "dtype": str(PRECISION),
+        "deltas": list(budget.deltas), "rank": defaults.RANK, "seed": budget.seed,
+        "draws": defaults.DRAWS, "random_answers": RANDOM_ANSWERS,
+    }  # fmt: skip
 
 
 def _together(bench: Bench, loss: float, budget: Budget, progress: Progress) -> dict[str, Any]:

@@ -7,7 +7,7 @@ runs differ by has an error of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,15 @@ from lib_graph.support.sparsity import (
     mean_known,
 )
 
-__all__ = ["MEASURES", "drawn", "measured_sections", "probe_error", "section_measures"]
+__all__ = [
+    "MEASURES",
+    "drawn",
+    "effective_sources",
+    "measured_sections",
+    "over_draws",
+    "probe_error",
+    "section_measures",
+]
 
 MEASURES = ("for_90", "for_99", "gini", "hoyer", "effective", "sources_90", "sources")
 AT_ONCE = 1 << 25  # numbers that are measured together
@@ -56,8 +64,13 @@ def section_measures(strengths: Floats) -> Mapping[str, Floats]:
         "hoyer": hoyer(pairs),
         "effective": effective(pairs),
         "sources_90": mean_known(count_carrying(into, 0.90)),
-        "sources": mean_known(effective(into)),
+        "sources": effective_sources(strengths),
     }
+
+
+def effective_sources(strengths: Floats) -> Floats:
+    """Return the effective sources of a target, the mean over targets, of shape ... × r × r'."""
+    return mean_known(effective(np.swapaxes(strengths, -1, -2)))
 
 
 def measured_sections(sections: Iterable[SectionStrengths], weights: Floats) -> pd.DataFrame:
@@ -68,22 +81,28 @@ def measured_sections(sections: Iterable[SectionStrengths], weights: Floats) -> 
     frames = []
     for section in sections:
         for how in ("exact", "probed"):
-            found = _measured(getattr(section, how), section.positions, weights)
+            squares = getattr(section, how)
+            found = over_draws(squares, section.positions, weights, section_measures)
             for measure, values in found.items():
                 rows: dict[str, Any] = {"layer": section.layer, "measure": measure, "how": how}
                 frames.append(pd.DataFrame({**rows, "draw": range(len(values)), "value": values}))
     return pd.concat(frames, ignore_index=True)
 
 
-def _measured(squares: Floats, positions: Any, weights: Floats) -> dict[str, Floats]:
-    """Return the measures of each draw, a few draws at a time."""
+def over_draws(
+    squares: Floats,
+    positions: Any,
+    weights: Floats,
+    measures: Callable[[Floats], Mapping[str, Floats]],
+) -> dict[str, Floats]:
+    """Return the measures of each draw, by name: of strengths, a few draws at a time."""
     n, *shape = squares.shape
     step = max(1, AT_ONCE // squares[0].size)
     parts = []
     for some in np.split(weights, range(step, len(weights), step)):
         total = (some @ squares.reshape(n, -1)) / (some @ positions)[:, None]
-        parts.append(section_measures(total.reshape(-1, *shape)))
-    return {name: np.concatenate([part[name] for part in parts]) for name in MEASURES}
+        parts.append(measures(total.reshape(-1, *shape)))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def probe_error(section: SectionStrengths) -> float:

@@ -59,14 +59,16 @@ def strengths_of_samples(
     opened: Reopened,
     *,
     top: int | None = None,
+    chosen: Int[Tensor, " n"] | None = None,
     memory: int = defaults.MEMORY,
     progress: Progress = SILENT,
 ) -> Iterator[SectionStrengths]:
     """Yield the strengths of each sample, section by section, exact and as one probe has them.
 
     `opened` is the network of the run, in its bases. `top` takes the so many most important
-    features of each layer alone, raw layers whole. The sum of `exact` over samples by that of
-    `positions` is the strength in the run. Where it was cut off, it goes on.
+    features of each layer alone, raw layers whole; features are in their order. With `chosen`
+    there are those samples alone. The sum of `exact` over samples by that of `positions` is the
+    strength in a run of these samples. Where it was cut off, it goes on.
 
     Raises UsageError for a trace or a `top` below 1.
     """
@@ -74,6 +76,8 @@ def strengths_of_samples(
         raise UsageError(f"Run {run.id} is of one input: it has no samples to tell apart.")
     if top is not None and top < 1:
         raise UsageError(f"top is {top}; at least 1 feature of each layer has to be looked at.")
+    if chosen is not None:
+        opened = opened.selected(chosen)
     config, network = run.manifest.config, opened.network
     rule = Rule.named(config.rule, config.points)
     bases = {
@@ -93,7 +97,9 @@ def strengths_of_samples(
     samples = opened.planned(
         [partial(part, each) for each in different.values()], memory, keep=True
     )
-    passes = passes_of(run, "strengths", {**graph_of(run), "top": top}, progress)
+    numbers = None if chosen is None else chosen.tolist()
+    origin = {**graph_of(run), "top": top, "chosen": numbers}
+    passes = passes_of(run, "strengths", origin, progress)
     for section in network.sections:
         name = f"strengths of samples out of {section.source.name}"
         one = partial(part, section, chunk=samples.plan.chunk)

@@ -17,6 +17,7 @@ from lib_graph.analysis.measuring.budget import Budget
 from lib_graph.analysis.measuring.predicting import LEAST_ROWS, TokenPredictor
 from lib_graph.analysis.measuring.rebuilding import rebuilt
 from lib_graph.analysis.measuring.resampling import measured_sections, probe_error
+from lib_graph.analysis.measuring.splicing import spliced
 from lib_graph.analysis.measuring.strengths import strengths_of_samples
 from lib_graph.analysis.reopening import Reopened
 from lib_graph.data.evaluation import Metric
@@ -37,6 +38,7 @@ __all__ = [
     "predictions",
     "rebuildings",
     "sparsities",
+    "splicings",
 ]
 
 PER_COORDINATE = 10  # tokens for each coordinate of a layer, to know its variances at all
@@ -52,6 +54,7 @@ SPARSITY = pa.schema(
     ]
 )
 REBUILT = pa.schema([("layer", pa.string()), ("features", pa.int64()), ("explained", pa.float64())])
+SPLICED = pa.schema([("layer", pa.string()), ("score", pa.float64())])
 PREDICTED = pa.schema(
     [
         ("layer", pa.string()),
@@ -151,6 +154,12 @@ def rebuildings(run: Run, opened: Reopened) -> pd.DataFrame:
         return pd.concat(frames, ignore_index=True)
 
     return answered(run.path / "rebuilt.parquet", REBUILT, graph_of(run, "run", "bases"), make)
+
+
+def splicings(run: Run, opened: Reopened) -> pd.DataFrame:
+    """Return what the network scores on what is rebuilt of a layer, and of all (`splicing`)."""
+    origin = graph_of(run, "run", "bases")
+    return answered(run.path / "spliced.parquet", SPLICED, origin, lambda: spliced(opened))
 
 
 def _curve(strengths: Floats) -> dict[str, float]:

@@ -216,6 +216,7 @@ RELU = {"activation": "relu"}
         ({"x.encoder_bias": torch.zeros(3)}, RELU, RunError, r"x.encoder_bias is \(3,\)"),
         ({"x.decoder_bias": torch.zeros(4)}, RELU, RunError, r"x.decoder_bias is \(4,\)"),
         ({"x.encoder": torch.zeros(3)}, RELU, RunError, r"x.encoder .* is no matrix: \(3,\)"),
+        ({"x.encoder": torch.zeros(3, 0)}, RELU, RunError, r"x.encoder .* is empty: \(3, 0\)"),
         ({"x.decoder": None}, RELU, RunError, r"has no tensor 'x.decoder'"),
         ({"x.rotation": torch.eye(3)}, RELU, RunError, r"both x.rotation and x.encoder"),
         ({"x.decoder_bias": torch.full((3,), torch.nan)}, RELU, RunError, r"NaN or infinite"),

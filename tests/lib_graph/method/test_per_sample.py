@@ -2,11 +2,16 @@
 
 import pytest
 import torch
+from torch.autograd.functional import jacobian
 
 from lib_graph.cutting.cuts import cut
+from lib_graph.kinds import ResidualMLP
 from lib_graph.method import per_sample
+from lib_graph.method.dictionary import Dictionary
 from lib_graph.method.interactions import interaction_moments
 from lib_graph.method.jacobians import random_signs
+from lib_graph.method.kind import Kind
+from lib_graph.method.network import Batch, Layer, Section
 from lib_graph.method.per_sample import position_strengths, sample_squares
 from lib_graph.method.rules import Rule
 from lib_graph.networks.modular_addition import LAYERS, kinds, split
@@ -51,6 +56,31 @@ def test_squares_of_each_sample_are_those_of_the_definition(case):
         moments = interaction_moments(section, batch, basis, following, RULE, 3)
         total = found.exact.sum(0) / batch.rows(section.source)
         assert torch.allclose(total, moments.strength, rtol=1e-9)
+
+
+@pytest.mark.parametrize("closed", [True, False], ids=["closed form", "forward mode"])
+def test_what_does_not_count_or_is_off_takes_no_part(closed):
+    """Positions that are padding, and features of a dictionary that are not active."""
+    draw = torch.Generator().manual_seed(4)
+    f, w, encoder = (torch.randn(*shape, generator=draw).double() for shape in
+                     [(1, 3, 4), (4, 4), (4, 6)])  # fmt: skip
+    mlp = ResidualMLP(w, None, w.T, None, "tanh", None)
+    ends = (Layer(i, name, ((3, 4),)) for i, name in enumerate("ab"))
+    kind = mlp if closed else Kind()
+    section = Section(*ends, lambda tensors, *_: [mlp(tensors[0])], {}, (), kind)
+    counted = torch.tensor([[True, False, True]])
+    batch = Batch((f, mlp(f)), (), counted)
+    basis, zeros = random_basis(4, 2), torch.zeros(6).double()
+    following = Dictionary(encoder, zeros, encoder.T, zeros[:4], "relu")
+    J = jacobian(lambda z: mlp(z[None])[0], f[0])
+    values = basis.coordinates(f)[0] * counted[0][:, None]
+    A = torch.einsum("sj,jd,tesd,ei->jti", values, basis.inverse, J, encoder)
+    A = A * (mlp(f)[0] @ encoder > 0) * counted[0][:, None]
+    assert (A[:, [0, 2]] == 0).any()
+    found = position_strengths(section, batch, basis, following, RULE, 3)[0]
+    assert torch.allclose(found, A.square().sum(0) / 2, rtol=1e-10)
+    exact = sample_squares(section, batch, basis, following, RULE, 3).exact[0]
+    assert torch.allclose(exact, A.square().sum(1), rtol=1e-10)
 
 
 @pytest.mark.slow

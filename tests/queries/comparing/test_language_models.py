@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +12,34 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import transformers
-from transformers import AutoModelForCausalLM
 
 import queries
 from lib_graph.analysis.ablation import read_ablation
+from lib_graph.analysis.measuring.requiring import required_edges
+from lib_graph.analysis.measuring.structure import feature_parts
+from lib_graph.analysis.measuring.study import cross_entropy
 from lib_graph.analysis.reopening import Reopened, reopened_network
 from lib_graph.building.build import build
 from lib_graph.building.options import Options
-from lib_graph.data.text import Text
-from lib_graph.errors import ConflictError, ModelError, NotFoundError, UsageError
-from lib_graph.networks import load_subject, shipped_model
+from lib_graph.errors import ConflictError
+from lib_graph.networks import load_subject
 from lib_graph.run import Run
 from lib_graph.run.ablations import smallest_kept
+from lib_graph.support.progress import SILENT
 from queries.comparing.language_models import Budget, Lessons, Study, study, write_study
 from queries.comparing.runs import compare_runs
 from queries.pictures.study import PICTURES
 from queries.views.study import study_tables, study_view
-from tests.lib_graph.language_models import ENDS, WORDS, save_tokenizer
-from tests.queries.conftest import Answer
+from tests.queries.comparing.studies import (
+    CASES,
+    DELTAS,
+    LINEAR,
+    ROWS,
+    Arguments,
+    study_of_rounds,
+)
 
 pytestmark = pytest.mark.slow
-
-CONTEXT, ROWS = 12, 16
-DELTAS = (0.3, 0.5)
-BUDGET = Budget(DELTAS, answers=55, draws=20)
-LESSONS = Lessons(k=4, steps=60)
-CASES = ("pca", "lib", "random 0", "random 1", "dictionary-2 0", "dictionary-2 1")
-LINEAR = CASES[:4]
-Arguments = dict[str, Any]
 
 
 class Said:
@@ -59,41 +58,9 @@ class Said:
         return SILENT.stage(name, total)
 
 
-def story(generator: torch.Generator) -> list[int]:
-    """Words that follow each other in a round, but for every fifth."""
-    words = [2]
-    for jump in (torch.rand(400, generator=generator) < 0.2).tolist():
-        step = int(torch.randint(8, (1,), generator=generator)) if jump else 1
-        words.append(2 + (words[-1] - 2 + step) % 8)
-    return words
-
-
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Arguments:
-    """A network that has learnt something, and a text."""
-    folder = tmp_path_factory.mktemp("study")
-    generator = torch.Generator().manual_seed(0)
-    words = story(generator)
-    config = transformers.GPT2Config(
-        n_layer=1, n_embd=8, n_head=2, n_positions=CONTEXT, resid_pdrop=0.0, embd_pdrop=0.0,
-        attn_pdrop=0.0, **ENDS,
-    )  # fmt: skip
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = AutoModelForCausalLM.from_config(config)
-    optimizer = torch.optim.Adam(model.parameters(), 0.03)
-    rows = torch.tensor(words[: 33 * CONTEXT]).view(-1, CONTEXT)
-    for _ in range(60):
-        optimizer.zero_grad()
-        model(rows, labels=rows).loss.backward()
-        optimizer.step()
-    model.save_pretrained(folder / "tiny")
-    save_tokenizer(folder / "tiny")
-    (folder / "story.txt").write_text(" ".join(WORDS[word] for word in words))
-    text = Text(folder / "story.txt", CONTEXT, CONTEXT * ROWS)
-    return {"models": [str(folder / "tiny")], "text": text, "out": folder / "out",
-            "bases": ["pca", "lib", "random", "dictionary-2"], "seeds": 2, "budget": BUDGET,
-            "lessons": LESSONS, "partitions": 2, "null": 2}  # fmt: skip
+    return study_of_rounds(tmp_path_factory.mktemp("study"))
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +150,34 @@ def test_edges_required_and_modules_are_those_of_the_runs(
             assert row.null_mean == table.frame["null_mean"].item()
 
 
+def test_modules_are_held_against_heads_and_positions(
+    given: Arguments, found: Study, runs: dict[str, Run], opened: dict[str, Reopened]
+) -> None:
+    """With the partition that the graph gives, and all pairs of features counted one by one."""
+    assert set(found.agreement["basis"]) == set(LINEAR)
+    parts = feature_parts(opened["pca"])
+    graph = queries.open_graph(given["out"] / "lib-graph.kgl", runs["pca"].id)
+    module = graph.communities(weights="sqrt").membership()
+    own = found.agreement.query("basis == 'pca' and weights == 'sqrt'").set_index("structure")
+    assert list(own.index) == ["heads", "positions"]
+    for structure in own.index:
+        rows = parts[parts["structure"] == structure]
+        ids = [f"{runs['pca'].id}/{row.layer}/{row.index}" for row in rows.itertuples(index=False)]
+        label = list(zip(rows["attention"], rows["part"], strict=True))
+        expected = rand_index([module[x] for x in ids], label)
+        assert own["features"][structure] == len(ids)
+        assert own["ari"][structure] == pytest.approx(expected)
+
+
+def rand_index(one: list[Any], other: list[Any]) -> float:
+    pairs = [(a, b) for a in range(len(one)) for b in range(a)]
+    same = [[x[a] == x[b] for a, b in pairs] for x in (one, other)]
+    both = sum(x and y for x, y in zip(*same, strict=True))
+    first, second = map(sum, same)
+    mean = first * second / len(pairs)
+    return (both - mean) / ((first + second) / 2 - mean)
+
+
 def test_a_network_of_rounds_has_words_that_predict_its_features(found: Study) -> None:
     auc = found.predicted[found.predicted["measure"] == "auc"]
     assert (auc["value"] > 0.7).all()
@@ -213,8 +208,18 @@ def test_shares_rebuilt_are_those_of_the_features_added_one_by_one(
         assert rows["explained"].to_numpy() == pytest.approx(told, abs=1e-9)
 
 
+@pytest.fixture(scope="module")
+def few_rows(
+    given: Arguments, runs: dict[str, Run], tmp_path_factory: pytest.TempPathFactory
+) -> Run:
+    """The run in LIB again, its strengths those of as many sequences as a dictionary's."""
+    subject = load_subject(given["models"][0], given["text"])
+    options = Options(basis=runs["lib"].path, edge_samples=ROWS // 4)
+    return build(subject, tmp_path_factory.mktemp("few") / "run", options)
+
+
 def test_dictionaries_are_held_against_as_many_features_as_rebuild_as_much(
-    found: Study, runs: dict[str, Run]
+    found: Study, runs: dict[str, Run], few_rows: Run
 ) -> None:
     rows = found.rebuilt[found.rebuilt["dictionary"] == "dictionary-2 1"].set_index("basis")
     assert list(rows.index) == ["dictionary-2 1", *LINEAR]
@@ -228,15 +233,66 @@ def test_dictionaries_are_held_against_as_many_features_as_rebuild_as_much(
         own = told["lib"][told["lib"]["layer"] == layer]
         reached = own[own["explained"] >= wanted]["features"]
         counts[layer] = int(reached.min()) if len(reached) else int(own["features"].max())
-    lib, own = (sources(runs[name], counts if name == "lib" else {}) for name in told)
+    every = sources(runs["lib"], counts)
+    lib, own = sources(few_rows, counts), sources(runs["dictionary-2 1"], {})
     assert rows["features"]["lib"] == np.mean(list(counts.values()))
     assert rows["features"]["dictionary-2 1"] == 16
     assert rows["explained"]["dictionary-2 1"] == pytest.approx(whole.mean())
+    assert rows["sources_of_all"]["lib"] == pytest.approx(np.mean(every))
     assert rows["sources"]["lib"] == pytest.approx(np.mean(lib))
     assert rows["sources"]["dictionary-2 1"] == pytest.approx(np.mean(own))
     expected = np.exp(np.mean(np.log(np.array(own) / np.array(lib))))
     assert rows["ratio"]["lib"] == pytest.approx(expected)
     assert rows["ratio"]["dictionary-2 1"] == 1
+    assert rows["low"]["lib"] < rows["high"]["lib"]
+
+
+def test_a_draw_at_equal_reconstruction_is_of_the_same_sequences_repeated(
+    found: Study, opened: dict[str, Reopened], runs: dict[str, Run]
+) -> None:
+    """All of the first draw, from the attributions of one sequence after the other."""
+    own = opened["dictionary-2 0"]
+    kept = pd.read_parquet(runs["dictionary-2 0"].path / "beside.parquet")
+    chosen = torch.randperm(ROWS, generator=torch.Generator().manual_seed(0))[: ROWS // 4]
+    counts = np.random.default_rng(0).multinomial(4, np.full(4, 1 / 4))
+    section = own.network.sections[0]
+    total = np.zeros((16, 16))
+    for count, row in zip(counts, chosen.tolist(), strict=True):
+        batch = own.network.run(own.subject.inputs[0][row : row + 1])
+        total += count * by_jacobian(section, batch, own)
+    shares = total / total.sum(0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        entropy = -np.nansum(shares * np.log(shares), axis=0)
+    expected = np.exp(entropy[total.sum(0) > 0]).mean()
+    rows = kept[(kept["basis"] == "dictionary-2 0") & (kept["measure"] == "sources")]
+    drawn = rows[(rows["draw"] == 1) & (rows["layer"] == section.source.name)]
+    assert drawn["value"].item() == pytest.approx(expected, rel=1e-5)
+
+
+def by_jacobian(section: Any, batch: Any, own: Reopened) -> Any:
+    """Σ_t (Σ_s ∂f̂'_tj/∂f_s · D_i f̂_si)², an output and a sequence at a time."""
+    source, target = (own.bases[end.name] for end in (section.source, section.target))
+    f = batch.activations[section.source.index].detach().clone().requires_grad_(True)
+    features = target.coordinates(section(f, batch.constants))
+    directions = source.coordinates(f.detach())[0, :, :, None] * source.inverse
+    found = np.zeros((source.features, target.features))
+    for t in range(features.shape[1]):
+        for j in range(features.shape[2]):
+            (slope,) = torch.autograd.grad(features[0, t, j], f, retain_graph=True)
+            found[:, j] += torch.einsum("srd,sd->r", directions, slope[0]).square().numpy()
+    return found
+
+
+def test_a_network_scores_no_better_on_what_dictionaries_rebuild(
+    found: Study, runs: dict[str, Run]
+) -> None:
+    assert found.spliced["dictionary"].tolist() == [x for x in CASES if x not in LINEAR]
+    (row, _) = found.spliced.to_dict("records")
+    kept = pd.read_parquet(runs["dictionary-2 0"].path / "spliced.parquet")
+    assert row["baseline"] == found.scores["score"].item() < min(kept["score"])
+    assert row["one"] == pytest.approx(kept["score"][:-1].mean())
+    assert row["worst"] == kept["score"][:-1].max()
+    assert row["all"] == kept["score"].iloc[-1] > row["worst"]
 
 
 def sources(run: Run, counts: dict[Any, int]) -> list[float]:
@@ -262,16 +318,40 @@ def test_what_is_there_is_not_made_again(given: Arguments, found: Study) -> None
     files = {path: path.stat().st_mtime_ns for path in given["out"].rglob("*.parquet")}
     assert {path.name for path in files} >= {"sparsity.parquet", "required.parquet",
                                              "rebuilt.parquet", "modules.parquet",
-                                             "predicted.parquet"}  # fmt: skip
+                                             "predicted.parquet", "beside.parquet",
+                                             "agreement.parquet", "spliced.parquet"}  # fmt: skip
     said = Said()
     again = study(**given, progress=said)
     assert again.json_value() == found.json_value()
     assert {path: path.stat().st_mtime_ns for path in given["out"].rglob("*.parquet")} == files
     asked = [line for line in said.lines if line.startswith("[")]
     assert [line[:5] for line in asked] == [
-        f"[{n}/5]" for n in (*[1] * 6, *[2, 3] * 6, *[4] * 4, *[5] * 4)
+        f"[{n}/5]" for n in (*[1] * 6, *[2, 3] * 6, *[2] * 2, *[4] * 4, *[5] * 4)
     ]
     assert "[2/5] Are the interactions sparser, and would one probe" in asked[6]
+
+
+def test_edges_are_counted_anew_for_other_answers_not_for_another_way_to_say_as_many(
+    given: Arguments, found: Study, tmp_path: Path
+) -> None:
+    shutil.copytree(given["out"] / "tiny-pca", tmp_path / "tiny-pca")
+    run, subject = Run.open(tmp_path / "tiny-pca"), load_subject(given["models"][0], given["text"])
+    path = run.path / "required.parquet"
+    before = path.stat().st_mtime_ns
+    budget = Budget(DELTAS, answers=57, draws=20)  # five rows, as 55 are
+    required_edges(run, subject, budget, SILENT)
+    assert path.stat().st_mtime_ns == before
+    assert subject.evaluation is not None
+    counted = torch.as_tensor(subject.evaluation.counted).clone()
+    counted[:, 0] = False
+    evaluation = replace(subject.evaluation, counted=counted)
+    fewer = required_edges(
+        run, replace(subject, evaluation=evaluation), Budget(DELTAS, answers=50, draws=20), SILENT
+    )
+    rows = evaluation.selected(torch.linspace(0, ROWS - 1, 5).round().long())
+    expected = cross_entropy(replace(subject, evaluation=rows))
+    assert fewer["baseline"].to_numpy() == pytest.approx(expected["score"], abs=1e-5)
+    assert expected["score"] != pytest.approx(found.required["baseline"][0], abs=1e-3)
 
 
 def test_modules_are_found_anew_where_masks_are_of_another_share(
@@ -310,85 +390,8 @@ def test_results_are_written_with_pictures_and_read_again(tmp_path: Path, found:
     assert "| dictionary-2 1 |" not in shown
 
 
-def test_bad_input_is_one_line(
-    given: Arguments, tmp_path: Path, cli: Callable[..., Answer]
-) -> None:
-    file = given["text"].file
-    few = {**given, "text": Text(file, CONTEXT, 60), "out": tmp_path}
-    with pytest.raises(UsageError, match=r"60 tokens are too few .* 8 coordinates .* at least 96"):
-        study(**few)
-    with pytest.raises(NotFoundError, match="random"):
-        study(**{**given, "bases": ["pca", "randon"]})
-    with pytest.raises(UsageError, match="Add it to --bases"):
-        study(**{**given, "bases": ["lib"]})
-    with pytest.raises(UsageError, match="pca is the only basis"):
-        study(**{**given, "bases": ["pca"]})
-    with pytest.raises(UsageError, match="called the same"):
-        study(**{**given, "models": given["models"] * 2})
-    with pytest.raises(UsageError, match="seeds is 0"):
-        study(**{**given, "seeds": 0})
-    with pytest.raises(NotFoundError, match="dictionary-N"):
-        study(**{**given, "bases": ["pca", "dictionary-0"]})
-    with pytest.raises(UsageError, match="is no language model"):
-        study(**{**given, "models": [str(shipped_model())]})
-    with pytest.raises(UsageError, match="delta is 2"):
-        Budget((0.1, 2))
-    with pytest.raises(UsageError, match="each once"):
-        Budget((0.1, 0.1))
-    with pytest.raises(UsageError, match="draws is 3"):
-        Budget(draws=3)
-    answer = cli("reproduce", "language-models", *given["models"], "--text", str(file),
-                 "--context", str(CONTEXT), "--tokens", "60", "--out", str(tmp_path))  # fmt: skip
-    assert answer.code == 2
-    assert "60 tokens are too few" in answer.err
-    answer = cli("reproduce", "language-models", *given["models"], "--text", str(file),
-                 "--delta", "0.1,much", "--out", str(tmp_path))  # fmt: skip
-    assert answer.code == 2
-    assert "--delta is '0.1,much'" in answer.err
-
-
-def test_a_dictionary_that_explains_nothing_is_refused(given: Arguments, tmp_path: Path) -> None:
-    """64 features that are all active where they are positive make four times of what there is."""
-    more = tmp_path / "more.txt"
-    more.write_text(" ".join([given["text"].file.read_text()] * 3))
-    lessons = Lessons(Text(more, CONTEXT, 80 * CONTEXT), k=64, steps=1)
-    with pytest.raises(ModelError, match=r"layer '.*' explains nothing: .* times the variance"):
-        study(**{**given, "bases": ["pca", "dictionary-8"], "lessons": lessons})
-    assert not [*(given["out"] / "dictionaries").glob("*dictionary-8*")]
-
-
 def test_other_dictionaries_than_those_that_are_there_are_refused(
     given: Arguments, found: Study
 ) -> None:
     with pytest.raises(ConflictError, match=r"were trained with steps 60\. Take another --out"):
         study(**{**given, "lessons": Lessons(k=4, steps=61)})
-
-
-def test_a_loss_that_the_whole_graph_does_not_keep_is_refused(
-    given: Arguments, tmp_path: Path
-) -> None:
-    """A graph that was built with few features is taken as it is, and does not keep the score."""
-    subject = load_subject(given["models"][0], given["text"])
-    build(subject, tmp_path / "tiny-pca", Options(basis="pca", tau_pca=0.1), name="tiny-pca")
-    budget = Budget((1e-4,), answers=55, draws=20)
-    with pytest.raises(UsageError, match=r"Not even all of the .*cross-entropy within"):
-        study(**{**given, "out": tmp_path, "bases": ["pca", "lib"], "budget": budget})
-
-
-def test_what_one_network_says_is_written_before_the_next_is_asked(
-    given: Arguments, tmp_path: Path
-) -> None:
-    other = tmp_path / "other"
-    shutil.copytree(given["models"][0], other)
-    subject = load_subject(str(other), given["text"])
-    build(subject, tmp_path / "other-pca", Options(basis="pca", tau_pca=0.1), name="other-pca")
-    models, budget = [given["models"][0], str(other)], Budget((1e-4,), answers=55, draws=20)
-    with pytest.raises(UsageError, match=r"Not even all of the .*cross-entropy within"):
-        study(
-            **{**given, "models": models, "out": tmp_path, "bases": ["pca", "lib"],
-               "budget": budget}
-        )  # fmt: skip
-    written = Study.of_json(json.loads((tmp_path / "results.json").read_text(encoding="utf-8")))
-    assert set(written.scores["network"]) == {"tiny"}
-    assert set(written.modules["network"]) == {"tiny"}
-    assert {file.stem for file in tmp_path.glob("*.svg")} == set(PICTURES)

@@ -87,7 +87,10 @@ def test_what_is_not_known_is_an_empty_cell():
     }
     levels, contrasts = level_rows("n", found), contrast_rows("n", found, "pca")
     nothing = pd.DataFrame(columns=["network", "basis", "delta", "kind"])
-    study = Study(nothing, levels, contrasts, nothing, nothing, nothing, levels, nothing)
+    study = Study(
+        scores=nothing, sparsity=levels, contrasts=contrasts, rebuilt=nothing, spliced=nothing,
+        required=nothing, modules=nothing, agreement=nothing, predicted=levels, seeds=nothing,
+    )  # fmt: skip
     tables = study_tables(study)
     assert "| n | lib |  |  |" in tables["Predicted by words"]
     assert "| n | lib | sources |  |" in tables["Sparsity against PCA"]

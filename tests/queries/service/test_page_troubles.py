@@ -54,7 +54,8 @@ def test_a_page_that_outlives_its_service_says_so_and_goes_on_with_the_next(brow
 @pytest.mark.parametrize(
     "link",
     ["#selected=nope/1", "#pins=[1,2", "#pins={}&share=x&degree=-1", "#tab=nope&order=nope",
-     "#folded=[%22layer:nope%22]&module=99&resolution=1", "#other=nope", "#selected=block:0:1:7"],
+     "#folded=[%22layer:nope%22]&module=99&resolution=1", "#other=nope", "#selected=block:0:1:7",
+     "#pins=[1,{},null]&folded=[2]"],
 )  # fmt: skip
 def test_a_link_that_was_cut_or_mistyped_still_shows_the_run(browser, tmp_path_factory, link):
     folder = tmp_path_factory.mktemp("links")

@@ -57,6 +57,10 @@ KINDS = {
         mask=drawn(S, S).abs() > 0.5 * (1 - torch.eye(S)),
     ),
     "norm": Norm(drawn(D), drawn(D, seed=1), 1e-5, True),
+    "norm without weights": Norm(torch.ones(1).double(), None, 1e-5, True),
+    "norm without weights and linear": NormLinear(
+        Norm(torch.ones(1).double(), None, 1e-5, True), drawn(D, 8)
+    ),
     "norm and linear": NormLinear(Norm(drawn(D), None, 1e-5, False), drawn(D, 8)),
     "MLP beside the residual": ResidualMLP(
         drawn(3, 9), drawn(9), drawn(9, 3), drawn(3), "gelu"
@@ -67,7 +71,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("columns", [1, 5, None])
+@pytest.mark.parametrize("columns", [1, 4, 5, None])  # of attention, heads are of size 4
 @pytest.mark.parametrize("kept", [0, 2])
 @pytest.mark.parametrize("name", KINDS)
 def test_narrow_is_the_section_itself(name, kept, columns):
