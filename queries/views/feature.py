@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from lib_graph.support.tables import Record, records_of
 from lib_graph.support.view import View
-from queries.views.cells import fixed_cell, number_cell, share_cell, text_cell
+from queries.views.cells import fixed_cell, number_cell, percent_cell, share_cell, text_cell
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from lib_graph.run.feature import Feature
+    from lib_graph.run.histograms import Histogram
 
-__all__ = ["feature_json", "feature_views"]
+__all__ = ["bars", "feature_json", "feature_views", "histogram_json"]
 
 LONGEST = 100  # letters of an example's text
+HEIGHTS = " ▁▂▃▄▅▆▇█"
 
 
 def feature_views(feature: Feature, folder: str | None) -> list[View]:
@@ -63,7 +66,29 @@ def _headline(feature: Feature) -> str:
     if feature.space is not None:
         first, last = feature.space
         parts.append(f"of equal importance as {first} to {last}, a chosen basis of their space")
-    return ", ".join(parts)
+    headline = ", ".join(parts)
+    return headline if feature.histogram is None else f"{headline}\n{bars(feature.histogram)}"
+
+
+def bars(found: Histogram) -> str:
+    """Return a histogram as a line: where it begins, a bar for each bin, where it ends.
+
+    The tallest bar is the bin with most values, and one that has any is seen. At most 80 wide.
+
+    >>> from lib_graph.run.histograms import Histogram
+    >>> bars(Histogram(-1.0, 0.5, 0, 2, (1, 80, 0, 30)))
+    '-1 ▁█ ▃ 1, 1.8% beyond'
+    """
+    most, last = max(found.counts), len(HEIGHTS) - 1
+    heights = (-(-n * last // most) if n else 0 for n in found.counts)
+    drawn = "".join(HEIGHTS[height] for height in heights)
+    beyond = "" if not found.beyond else f", {percent_cell(found.beyond / found.total)} beyond"
+    return f"{number_cell(found.start)} {drawn} {number_cell(found.end)}{beyond}"
+
+
+def histogram_json(found: Histogram | None) -> Record | None:
+    """Return a histogram as JSON has it."""
+    return None if found is None else {**asdict(found), "beyond": found.beyond}
 
 
 def _interactions(rows: pd.DataFrame, other: str, title: str, nothing: str) -> View:
@@ -94,6 +119,7 @@ def feature_json(feature: Feature) -> Record:
         "id": str(feature.id),
         **{name: getattr(feature, name) for name in names},
         "examples": None if examples is None else records_of(examples.drop(columns="image")),
+        "histogram": histogram_json(feature.histogram),
         "inputs": records_of(feature.inputs),
         "outputs": records_of(feature.outputs),
     }

@@ -173,6 +173,7 @@ def test_examples_need_the_folder(api: Api, run: Run) -> None:
     found = api.data("/examples", feature=FEATURE)
     assert found == {
         "examples": None,
+        "histogram": None,
         "advice": f"There are none yet: lib-graph examples {run.path}",
         "findable": True,
     }
