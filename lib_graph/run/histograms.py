@@ -9,8 +9,9 @@ counts              how many are in each of BINS bins; a value on an edge is in 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -71,6 +72,10 @@ class Histogram:
     def most(self) -> float:
         """The middle of the bin that has the most values; of several, of the lowest."""
         return self.start + self.width * (self.counts.index(max(self.counts)) + 0.5)
+
+    def json_value(self) -> dict[str, Any]:
+        """Return what JSON shows."""
+        return {**asdict(self), "beyond": self.beyond}
 
 
 def write_histograms(path: Path, frames: Iterable[pd.DataFrame], origin: Origin) -> None:

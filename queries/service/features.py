@@ -23,7 +23,6 @@ from queries.graph import Graph
 from queries.service.answers import Answered, answer
 from queries.service.asked import LONGEST, FeatureName, OfRun, RunGraph, Share, TheService
 from queries.service.held import Served
-from queries.views.feature import histogram_json
 
 __all__ = ["router"]
 
@@ -92,10 +91,11 @@ def examples(
         return answer(graph.run, {**NONE, "advice": advice, "findable": findable})
     found = read_examples(run, layer=place.layer.name, index=place.index)
     found = found[found["rank"].abs() <= limit]
+    assert place.index is not None  # `_feature` refuses a layer
     histogram = read_histogram(run, place.layer.name, place.index)
     data = {
         "examples": records_of(found),
-        "histogram": histogram_json(histogram),
+        "histogram": None if histogram is None else histogram.json_value(),
         "advice": None if (run.path / HISTOGRAMS).exists() else _recount(run),
         "findable": False,
     }

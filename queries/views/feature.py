@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from lib_graph.support.tables import Record, records_of
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from lib_graph.run.feature import Feature
     from lib_graph.run.histograms import Histogram
 
-__all__ = ["bars", "feature_json", "feature_views", "histogram_json"]
+__all__ = ["bars", "feature_json", "feature_views"]
 
 LONGEST = 100  # letters of an example's text
 HEIGHTS = " ▁▂▃▄▅▆▇█"
@@ -77,18 +76,13 @@ def bars(found: Histogram) -> str:
 
     >>> from lib_graph.run.histograms import Histogram
     >>> bars(Histogram(-1.0, 0.5, 0, 2, (1, 80, 0, 30)))
-    '-1 ▁█ ▃ 1, 1.8% beyond'
+    '-1 ▁█ ▃ 1, 1.8 % beyond'
     """
     most, last = max(found.counts), len(HEIGHTS) - 1
     heights = (-(-n * last // most) if n else 0 for n in found.counts)
     drawn = "".join(HEIGHTS[height] for height in heights)
     beyond = "" if not found.beyond else f", {percent_cell(found.beyond / found.total)} beyond"
     return f"{number_cell(found.start)} {drawn} {number_cell(found.end)}{beyond}"
-
-
-def histogram_json(found: Histogram | None) -> Record | None:
-    """Return a histogram as JSON has it."""
-    return None if found is None else {**asdict(found), "beyond": found.beyond}
 
 
 def _interactions(rows: pd.DataFrame, other: str, title: str, nothing: str) -> View:
@@ -114,12 +108,12 @@ def _line(text: str) -> str:
 def feature_json(feature: Feature) -> Record:
     """Return all of a feature as JSON has it; images are left out."""
     names = ("role", "importance", "share", "rank", "variance", "space", "label", "label_score")
-    examples = feature.examples
+    examples, histogram = feature.examples, feature.histogram
     return {
         "id": str(feature.id),
         **{name: getattr(feature, name) for name in names},
         "examples": None if examples is None else records_of(examples.drop(columns="image")),
-        "histogram": histogram_json(feature.histogram),
+        "histogram": None if histogram is None else histogram.json_value(),
         "inputs": records_of(feature.inputs),
         "outputs": records_of(feature.outputs),
     }
