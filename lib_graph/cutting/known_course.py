@@ -25,6 +25,7 @@ from lib_graph.errors import UsageError
 __all__ = ["known_course"]
 
 aten = torch.ops.aten
+_DEVICES = "cpu", "cuda"  # where the precision may be another inside of a module
 
 
 def known_course(
@@ -141,7 +142,7 @@ class _Recorder(TorchFunctionMode):
             return func(*args, **kwargs)
         if func in LENGTHS:
             return self._lengths(func(*args, **kwargs), *args, **kwargs)
-        if func not in OPERATIONS:
+        if func not in OPERATIONS or any(map(torch.is_autocast_enabled, _DEVICES)):
             raise UnknownError
         truth, found = func(*args, **kwargs), OPERATIONS[func](self, *args, **kwargs)
         if found.dtype != truth.dtype or not torch.equal(found, truth):

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from lib_graph.cutting.known_course import known_course
+from lib_graph.cutting.known_operations import OPERATIONS
 from lib_graph.cutting.survey import surveyed
 from lib_graph.cutting.tracing import exported
 from lib_graph.networks.modular_addition import AdditionConfig, ModularAddition
@@ -120,6 +121,7 @@ ELSEWHERE = {
     "what nobody knows": lambda x: torch.special.erfcx(x),
     "a number as an index": lambda x: x[torch.tensor([0, 0, 1, 1])[: len(x)]],
     "truth as an index": lambda x: x[True],
+    "in another precision": lambda x: _cast(x),
     "softmax in another type": lambda x: x.softmax(-1, dtype=torch.float64),
 }
 
@@ -127,6 +129,11 @@ ELSEWHERE = {
 def _without_derivative(x):
     with torch.no_grad():
         return x * 2
+
+
+def _cast(x):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        return torch.matmul(x, x.transpose(0, 1))
 
 
 class Does(nn.Module):
@@ -141,6 +148,15 @@ class Does(nn.Module):
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_whatever_else_a_module_does_is_left_to_torch_export(name):
     module, x = Does(ELSEWHERE[name]), torch.linspace(0.1, 1, 12).reshape(4, 3)
+    assert known_course(module, (x,), [], course_of(module, (x,), [])) is None
+
+
+def test_what_the_graph_would_do_otherwise_is_left_to_torch_export(monkeypatch):
+    module, x = Does(functional.silu), torch.linspace(0.1, 1, 12).reshape(4, 3)
+    assert known_course(module, (x,), [], course_of(module, (x,), [])) is not None
+    monkeypatch.setitem(
+        OPERATIONS, functional.silu, lambda to, x, inplace: to.call(torch.ops.aten.gelu.default, x)
+    )
     assert known_course(module, (x,), [], course_of(module, (x,), [])) is None
 
 
