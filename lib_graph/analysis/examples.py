@@ -1,15 +1,18 @@
-"""The inputs on which each feature of a run is largest."""
+"""The inputs on which each feature of a run is largest, and how often it takes which values."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from lib_graph.analysis.histograms import Bins, Counts, bins_of, histogram_frame
 from lib_graph.analysis.reopening import Reopened, passes_of, reopened_network
 from lib_graph.building.accumulating import accumulate, mergeable
 from lib_graph.building.passes import Passes
@@ -19,6 +22,8 @@ from lib_graph.method.network import Batch, Layer
 from lib_graph.networks import Subject
 from lib_graph.run import Run
 from lib_graph.run.examples import NAME, read_examples, write_examples
+from lib_graph.run.histograms import BINS, write_histograms
+from lib_graph.run.histograms import NAME as HISTOGRAMS
 from lib_graph.run.kept import graph_of, up_to_date
 from lib_graph.support import defaults
 from lib_graph.support.arguments import checked
@@ -45,6 +50,9 @@ def find_examples(
     Of every feature, the `count` samples with the largest values above 0 and the `count` with the
     most negative ones, each at the position where it is largest: signs of LIB and PCA features are
     arbitrary, so both ends tell something. The columns are those of `lib_graph.run.examples`.
+    The same pass counts the values of all features into histograms.parquet
+    (`lib_graph.run.histograms`, docs/method.md §10).
+
     `subject` is needed where the network was built from a module of a Python session. Examples
     that are there already are not looked for again. `memory` is the bytes that this may take; where
     it was cut off, it goes on.
@@ -56,20 +64,26 @@ def find_examples(
         raise UsageError(f"{count} examples cannot be found. Ask for at least 1.")
     if run.manifest.base is not None:
         raise UsageError(f"Run {run.id} is a trace: its features are those of {run.manifest.base}.")
-    path = run.path / NAME
+    path, beside = run.path / NAME, run.path / HISTOGRAMS
     origin = {**graph_of(run, "run", "bases"), "count": count}
-    if up_to_date([path], origin, replace=replace, progress=progress):
+    if up_to_date([path, beside], origin, replace=replace, progress=progress):
         return read_examples(run)
     opened = reopened_network(run, subject, device=device, progress=progress)
-    passes = passes_of(run, "examples", origin, progress)
-    ends = _ends(opened, count, memory, passes)
+    passes = passes_of(run, "examples", {**origin, "bins": BINS}, progress)
+    bins = bins_of(run, opened)
+    found = _found(opened, bins, count, memory, passes)
     written = _Written(opened.subject)
     frames = [
-        _frame(run, layer, ends[layer.name], opened.bases[layer.name], written)
+        _frame(run, layer, found[layer.name].ends, opened.bases[layer.name], written)
+        for layer in opened.network.layers
+    ]
+    histograms = [
+        histogram_frame(run, layer, opened.bases[layer.name], bins, found[layer.name].counts)
         for layer in opened.network.layers
     ]
     with locked(run.path):
         write_examples(path, frames, origin)
+        write_histograms(beside, histograms, origin)
     passes.close()
     return read_examples(run)
 
@@ -118,22 +132,36 @@ class Top:
         return Top(*(x.gather(0, order) for x in (values, samples, positions)))
 
 
+class _Found(NamedTuple):
+    """Of every feature of a layer the largest f̂ and the largest −f̂, and how many are where."""
+
+    ends: tuple[Top, Top]
+    counts: Counts
+
+
 @torch.no_grad()
-def _ends(opened: Reopened, count: int, memory: int, passes: Passes) -> dict[str, tuple[Top, Top]]:
-    """Return, per layer, the largest f̂ and the largest −f̂ of every feature."""
+def _found(
+    opened: Reopened, bins: Mapping[str, Bins], count: int, memory: int, passes: Passes
+) -> dict[str, _Found]:
+    """Return what one pass over the data finds, per layer."""
     layers = opened.network.layers
     most = min(count, len(opened.subject.inputs[0]))
 
-    def of(batch: Batch, _: int = 1) -> tuple[Top, ...]:
-        found = []
+    def of(batch: Batch, _: int = 1) -> tuple[Top | Counts, ...]:
+        found: list[Top | Counts] = []
         for layer in layers:
             features = opened.bases[layer.name].coordinates(batch.activations[layer.index])
             mask = batch.mask(layer)
             found += [Top.of(x, mask, batch.start, most) for x in (features, -features)]
+            found.append(Counts.of(features, mask, bins[layer.name]))
         return tuple(found)
 
-    tops = iter(accumulate(passes, "examples", opened.planned([of], memory), of))
-    return {layer.name: (next(tops), next(tops)) for layer in layers}
+    parts: Any = accumulate(passes, "examples", opened.planned([of], memory), of)
+    each = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
+    return {
+        layer.name: _Found((up, down), counts)
+        for layer, (up, down, counts) in zip(layers, each, strict=True)
+    }
 
 
 class _Written:

@@ -24,9 +24,9 @@ __all__ = ["examples"]
 def examples(run: Path, count: int, replace: bool, memory: int, device: str) -> None:
     """Find the inputs on which each feature of the run folder RUN is largest, and most negative.
 
-    They go into RUN/examples.parquet, and 'lib-graph feature' shows them. The network and its data
-    are loaded again from where the build found them. What was interrupted goes on with the same
-    command.
+    They go into RUN/examples.parquet, and how often each feature takes which values into
+    RUN/histograms.parquet; 'lib-graph feature' shows both. The network and its data are loaded
+    again from where the build found them. What was interrupted goes on with the same command.
 
     \b
     lib-graph examples my-run

@@ -6,6 +6,7 @@
     RUN/bases.safetensors      rotation, inverse, mean, pca_eigenvalues, importance of each layer
     RUN/labels.json            labels that people have written, when they have
     RUN/examples.parquet       inputs on which features are largest, when made
+    RUN/histograms.parquet     how often features take which values, made with the examples
     RUN/ablation.parquet       scores of the network with a part of its graph, when made
     RUN/masks.parquet          the interactions that were required then
     RUN/matches-RUN-OTHER.parquet  features like those of another run, when made

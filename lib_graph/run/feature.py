@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from lib_graph.errors import UsageError
 from lib_graph.run.examples import NAME, read_examples
 from lib_graph.run.folder import Run
+from lib_graph.run.histograms import Histogram, read_histogram
 from lib_graph.run.schema import INTERACTIONS, FeatureId
 from lib_graph.support import defaults
 from lib_graph.support.texts import counted
@@ -26,8 +27,9 @@ class Feature:
     are None where it has none. `space` has the first and last index of the features that are as
     important as this one, if there are others: which basis of their space they are is chosen
     (docs/method.md §15). `examples` has the columns of `lib_graph.run.examples`, None where none
-    were made. `inputs` and `outputs` are rows of interactions.parquet, the strongest first, those
-    of constant features left out, with the label of the other end as `label`.
+    were made; so does `histogram` say how often it takes which values. `inputs` and `outputs` are
+    rows of interactions.parquet, the strongest first, those of constant features left out, with the
+    label of the other end as `label`.
     """
 
     id: FeatureId
@@ -40,6 +42,7 @@ class Feature:
     label: str | None
     label_score: float | None
     examples: pd.DataFrame | None
+    histogram: Histogram | None
     inputs: pd.DataFrame
     outputs: pd.DataFrame
 
@@ -71,7 +74,8 @@ def find_feature(text: str) -> tuple[Run, str, int] | None:
 def read_feature(run: Run, layer: str, index: int, *, limit: int = defaults.SHOWN) -> Feature:
     """Return a feature of a run, with at most `limit` inputs, outputs and examples at either end.
 
-    Raises NotFoundError if there is no such feature, RunError if its examples are of another build.
+    Raises NotFoundError if there is no such feature, RunError if its examples or histograms are of
+    another build.
     """
     row = run.feature(layer, index)
     rows = run.features[run.features.layer == layer]
@@ -91,6 +95,7 @@ def read_feature(run: Run, layer: str, index: int, *, limit: int = defaults.SHOW
         None if pd.isna(row.label) else str(row.label),
         _number(row.label_score),
         examples,
+        read_histogram(run, layer, index),
         _strongest(run, "source", ("target_layer", layer), ("target", index), limit),
         _strongest(run, "target", ("source_layer", layer), ("source", index), limit),
     )

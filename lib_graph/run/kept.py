@@ -66,6 +66,7 @@ KEPT = (
     Kept("interactions.parquet", "interactions", "build MODEL --out RUN"),
     Kept("labels.json", "labels", "feature RUN/LAYER/INDEX --label TEXT", stays=True),
     Kept("examples.parquet", "examples", "examples RUN", of=("run", "bases")),
+    Kept("histograms.parquet", "histograms", "examples RUN", of=("run", "bases")),
     Kept("ablation.parquet", "ablations", ABLATE, of=("run", "bases", "interactions")),
     Kept("masks.parquet", "masks", ABLATE, of=("run", "bases", "interactions")),
     Kept("sparsity.parquet", "measures of sparsity", STUDY, of=("run", "bases", "interactions")),

@@ -22,7 +22,8 @@ def stored_feature(
 ) -> Feature:
     """Return the feature at a place; `features` are those of its layer.
 
-    A store has no examples, no scores of labels, and does not know spaces of equal importance.
+    A store has no examples, no histograms, no scores of labels, and does not know spaces of equal
+    importance.
 
     Raises NotFoundError if there is no such feature.
     """
@@ -41,6 +42,7 @@ def stored_feature(
         _number(row["variance"]),
         None,
         row["label"] or None,
+        None,
         None,
         None,
         _rows(run, inputs.frame, "source_label"),

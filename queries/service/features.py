@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from lib_graph.errors import NotFoundError, UsageError
 from lib_graph.run import Run
 from lib_graph.run.examples import NAME, read_examples
+from lib_graph.run.histograms import NAME as HISTOGRAMS
+from lib_graph.run.histograms import read_histogram
+from lib_graph.run.kept import made_from
 from lib_graph.run.labels import as_label
 from lib_graph.support import defaults
 from lib_graph.support.tables import records_of
@@ -25,6 +28,7 @@ __all__ = ["router"]
 
 router = APIRouter()
 Few = Annotated[int, Query(ge=1, le=1000)]
+NONE = {"examples": None, "histogram": None, "findable": False}
 
 
 class LabelRequest(BaseModel):
@@ -69,25 +73,33 @@ def examples(
 ) -> Response:
     """Return the inputs on which a feature is largest, and most negative; images are PNG in base64.
 
-    They are in the run's folder; `advice` says what brings them where there are none, and
-    `findable` that a job can.
+    `histogram` says how often it takes which values. They are in the run's folder; `advice` says
+    what brings them where there are none, and `findable` that a job can.
     """
     place = _feature(graph, feature)
     if graph.run.prompt is not None:
         advice = "An attribution graph has none: they need the network and data."
-        return answer(graph.run, {"examples": None, "advice": advice, "findable": False})
+        return answer(graph.run, {**NONE, "advice": advice})
     run = _folder_of_features(service, graph)
     if run is None:
         names = f"run {graph.run.base or graph.run.id}"
         advice = f"The folder of {names} is not at hand. Start the service with --folder."
-        return answer(graph.run, {"examples": None, "advice": advice, "findable": False})
+        return answer(graph.run, {**NONE, "advice": advice})
     if not (run.path / NAME).exists():
         advice = f"There are none yet: lib-graph examples {shlex.quote(str(run.path))}"
         findable = run.id == graph.run.id
-        return answer(graph.run, {"examples": None, "advice": advice, "findable": findable})
+        return answer(graph.run, {**NONE, "advice": advice, "findable": findable})
     found = read_examples(run, layer=place.layer.name, index=place.index)
     found = found[found["rank"].abs() <= limit]
-    return answer(graph.run, {"examples": records_of(found), "advice": None, "findable": False})
+    assert place.index is not None  # `_feature` refuses a layer
+    histogram = read_histogram(run, place.layer.name, place.index)
+    data = {
+        "examples": records_of(found),
+        "histogram": None if histogram is None else histogram.json_value(),
+        "advice": None if (run.path / HISTOGRAMS).exists() else _recount(run),
+        "findable": False,
+    }
+    return answer(graph.run, data)
 
 
 @router.get("/labels", response_model=Answered)
@@ -154,6 +166,13 @@ def _folder_of_features(service: Served, graph: Graph) -> Run | None:
     wanted = graph.run.base or graph.run.id
     run = next((each for each in service.runs() if each.id == wanted), None)
     return None if run is None else service.folder(run)
+
+
+def _recount(run: Run) -> str:
+    """Return what makes histograms beside the examples that are there, as many as they are."""
+    count = (made_from(run.path / NAME) or {}).get("count", defaults.EXAMPLES)
+    more = "" if count == defaults.EXAMPLES else f" -n {count}"
+    return f"No values were counted: lib-graph examples {shlex.quote(str(run.path))}{more}"
 
 
 def _keep(folder: Run, place: Place, text: str) -> str:

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING
 
 from lib_graph.support.tables import Record, records_of
 from lib_graph.support.view import View
-from queries.views.cells import fixed_cell, number_cell, share_cell, text_cell
+from queries.views.cells import fixed_cell, number_cell, percent_cell, share_cell, text_cell
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from lib_graph.run.feature import Feature
+    from lib_graph.run.histograms import Histogram
 
-__all__ = ["feature_json", "feature_views"]
+__all__ = ["bars", "feature_json", "feature_views"]
 
 LONGEST = 100  # letters of an example's text
+HEIGHTS = " ▁▂▃▄▅▆▇█"
 
 
 def feature_views(feature: Feature, folder: str | None) -> list[View]:
@@ -63,7 +65,24 @@ def _headline(feature: Feature) -> str:
     if feature.space is not None:
         first, last = feature.space
         parts.append(f"of equal importance as {first} to {last}, a chosen basis of their space")
-    return ", ".join(parts)
+    headline = ", ".join(parts)
+    return headline if feature.histogram is None else f"{headline}\n{bars(feature.histogram)}"
+
+
+def bars(found: Histogram) -> str:
+    """Return a histogram as a line: where it begins, a bar for each bin, where it ends.
+
+    The tallest bar is the bin with most values, and one that has any is seen. At most 80 wide.
+
+    >>> from lib_graph.run.histograms import Histogram
+    >>> bars(Histogram(-1.0, 0.5, 0, 2, (1, 80, 0, 30)))
+    '-1 ▁█ ▃ 1, 1.8 % beyond'
+    """
+    most, last = max(found.counts), len(HEIGHTS) - 1
+    heights = (-(-n * last // most) if n else 0 for n in found.counts)
+    drawn = "".join(HEIGHTS[height] for height in heights)
+    beyond = "" if not found.beyond else f", {percent_cell(found.beyond / found.total)} beyond"
+    return f"{number_cell(found.start)} {drawn} {number_cell(found.end)}{beyond}"
 
 
 def _interactions(rows: pd.DataFrame, other: str, title: str, nothing: str) -> View:
@@ -89,11 +108,12 @@ def _line(text: str) -> str:
 def feature_json(feature: Feature) -> Record:
     """Return all of a feature as JSON has it; images are left out."""
     names = ("role", "importance", "share", "rank", "variance", "space", "label", "label_score")
-    examples = feature.examples
+    examples, histogram = feature.examples, feature.histogram
     return {
         "id": str(feature.id),
         **{name: getattr(feature, name) for name in names},
         "examples": None if examples is None else records_of(examples.drop(columns="image")),
+        "histogram": None if histogram is None else histogram.json_value(),
         "inputs": records_of(feature.inputs),
         "outputs": records_of(feature.outputs),
     }

@@ -1,6 +1,7 @@
 // The panel of one feature: what it is, its inputs and outputs, its examples, its label.
 
 import { get, put } from "./api.js";
+import { histogram } from "./histogram.js";
 import { progress, start } from "./jobs.js";
 import { showMap } from "./map.js";
 import { toggleFold } from "./modules.js";
@@ -25,7 +26,7 @@ export async function showFeature(page) {
   panel.replaceChildren(
     heading(found), facts(found, page.graph.prompt?.nodes.get(found.id)), label(found, page),
     ends("Inputs", found.inputs, "source"), ends("Outputs", found.outputs, "target"),
-    element("h3", {}, "Examples"), element("div", { id: "examples" }, "…"),
+    element("div", { id: "values" }), element("h3", {}, "Examples"), element("div", { id: "examples" }, "…"),
     element("div", { id: "alike" }), cypherBlock(answer.statements),
   );
   nameModule(page);
@@ -122,8 +123,15 @@ async function showExamples(asked, run) {
     const { data } = await get("/examples", { run, feature: asked });
     if (!place.isConnected) return;
     place.replaceChildren(...(data.examples ? data.examples.map(example) : [element("p", { class: "soft" }, data.advice), data.findable ? finding(asked, run, place) : ""]));
+    if (data.examples) showValues(data);
     if (data.examples?.length === 0) place.append(element("p", { class: "soft" }, "It is 0 on all of the data."));
   } catch (error) { place.textContent = error.message; }
+}
+
+// How often it takes which values: nothing of a constant feature, and what counts them if nothing has.
+function showValues({ histogram: found, advice }) {
+  if (!found && !advice) return;
+  byId("values").replaceChildren(element("h3", {}, "Values"), found ? histogram(found) : element("p", { class: "soft" }, advice));
 }
 
 // A button that finds the examples of all features: it takes the network.

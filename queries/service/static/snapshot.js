@@ -64,7 +64,7 @@ const ANSWERS = {
   "GET /communities": () => snapshot.communities,
   "GET /feature": feature,
   "GET /features": features,
-  "GET /examples": () => ({ examples: null, advice: SERVE }),
+  "GET /examples": () => ({ examples: null, histogram: null, advice: SERVE }),
   "GET /circuits": () => [],
   "POST /circuit": (_, body) => circuit(body.features),
 };

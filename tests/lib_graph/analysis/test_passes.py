@@ -40,7 +40,11 @@ def runs(tmp_path_factory):
 
 def examples(runs, folder, **options):
     lib_graph.find_examples(runs[0], subject(), count=3, replace=True, **options)
-    return contents(runs[0].path, "examples.parquet")
+    return {
+        name: rows
+        for pattern in ("examples.parquet", "histograms.parquet")
+        for name, rows in contents(runs[0].path, pattern).items()
+    }
 
 
 def match(runs, folder, **options):

@@ -11,6 +11,7 @@ from lib_graph.errors import ConflictError, RunError
 from lib_graph.run import Run
 from lib_graph.run.ablations import ABLATION, MASKS
 from lib_graph.run.examples import EXAMPLES
+from lib_graph.run.histograms import HISTOGRAMS
 from lib_graph.run.kept import (
     KEPT,
     checked_origin,
@@ -33,7 +34,10 @@ from tests.own_network import NETWORK
 from tests.synthetic import random_run
 
 NAMES = [kept.pattern.replace("*", "a-b") for kept in KEPT]
-SCHEMAS = {"examples": EXAMPLES, "ablation": ABLATION, "masks": MASKS, "matches": MATCHES}
+SCHEMAS = {
+    "examples": EXAMPLES, "histograms": HISTOGRAMS, "ablation": ABLATION, "masks": MASKS,
+    "matches": MATCHES,
+}  # fmt: skip
 ORIGIN = {"run": "a", "count": 3}
 WRITERS = {"write_table", "ParquetWriter"}
 
@@ -120,7 +124,9 @@ def test_differences_are_in_any_field():
     assert differing({"a": 1, "b": 2}, {"c": 3, "a": 2}) == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("name", ["examples.parquet", "ablation.parquet", "masks.parquet"])
+@pytest.mark.parametrize(
+    "name", ["examples.parquet", "histograms.parquet", "ablation.parquet", "masks.parquet"]
+)
 def test_what_is_of_another_build_is_not_read(run, name):
     origin = graph_of(run, *kept_as(Path(name)).of)
     schema = SCHEMAS[name.partition(".")[0]]

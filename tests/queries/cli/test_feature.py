@@ -14,6 +14,7 @@ import ingest
 import queries
 from lib_graph.run import Run
 from lib_graph.run.examples import write_examples
+from lib_graph.run.histograms import NAME, write_histograms
 from lib_graph.run.kept import graph_of
 from tests.queries.conftest import Answer
 from tests.synthetic import random_run
@@ -54,6 +55,33 @@ def test_it_prints_examples_inputs_and_outputs(run: Run, cli: Cli) -> None:
     assert lines[6] == "Strongest inputs:"
     assert lines[11] == "Strongest outputs:"
     assert len(lines) == 15
+
+
+def counted(run: Run, **numbers: object) -> None:
+    """Write the histogram of layer/1/2 into the run's folder."""
+    row = {"run": run.id, "layer": "layer/1", "index": 2, "start": -1.5, "width": 0.25,
+           "below": 0, "above": 3, "counts": [0, 2, 80] + [0] * 37 + [15], **numbers}  # fmt: skip
+    write_histograms(run.path / NAME, [pd.DataFrame([row])], graph_of(run, "run", "bases"))
+
+
+def test_values_are_a_line_of_bars(run: Run, cli: Cli) -> None:
+    counted(run)
+    place = f"{run.path}/layer/1/2"
+    line = cli("feature", place).out.splitlines()[1]
+    assert line == f"-1.5  ▁█{' ' * 37}▂ 8.75, 3 % beyond"
+    found = json.loads(cli("feature", place, "--json").out)["histogram"]
+    assert found["counts"] == [0, 2, 80] + [0] * 37 + [15]
+    assert (found["below"], found["above"], found["beyond"]) == (0, 3, 3)
+    other = cli("feature", f"{run.path}/layer/1/1")
+    assert "beyond" not in other.out
+    assert json.loads(cli("feature", f"{run.path}/layer/1/1", "--json").out)["histogram"] is None
+
+
+def test_the_line_of_bars_fits_a_terminal(run: Run, cli: Cli) -> None:
+    counted(run, start=-1.2345e-10, width=1.2345e-11, above=1, counts=[10**9] * 41)
+    line = cli("feature", f"{run.path}/layer/1/2").out.splitlines()[1]
+    assert line.startswith("-1.234e-10 ████")
+    assert len(line) <= 80
 
 
 def test_json(run: Run, cli: Cli) -> None:

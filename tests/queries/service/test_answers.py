@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import ingest
 import queries
 from ingest.store import GraphStore
 from lib_graph.run import Run
+from lib_graph.run.examples import EXAMPLES, write_examples
+from lib_graph.run.histograms import BINS, write_histograms
+from lib_graph.run.kept import graph_of
+from lib_graph.support import defaults
 from queries.asking.library import all_queries
 from tests.queries.service.conftest import Api
 from tests.synthetic import random_run
@@ -173,9 +178,27 @@ def test_examples_need_the_folder(api: Api, run: Run) -> None:
     found = api.data("/examples", feature=FEATURE)
     assert found == {
         "examples": None,
+        "histogram": None,
         "advice": f"There are none yet: lib-graph examples {run.path}",
         "findable": True,
     }
+
+
+@pytest.mark.parametrize(("count", "more"), [(defaults.EXAMPLES, ""), (20, " -n 20")])
+def test_examples_come_with_the_histogram(api: Api, run: Run, count: int, more: str) -> None:
+    origin = {**graph_of(run, "run", "bases"), "count": count}
+    write_examples(run.path / "examples.parquet", [pd.DataFrame(columns=EXAMPLES.names)], origin)
+    older = api.data("/examples", feature=FEATURE)
+    assert (older["examples"], older["histogram"]) == ([], None)
+    assert older["advice"] == f"No values were counted: lib-graph examples {run.path}{more}"
+    layer, _, index = FEATURE.rpartition("/")
+    row = {"run": run.id, "layer": layer, "index": int(index), "start": -1.0, "width": 0.5,
+           "below": 2, "above": 1, "counts": list(range(BINS))}  # fmt: skip
+    write_histograms(run.path / "histograms.parquet", [pd.DataFrame([row])], origin)
+    found = api.data("/examples", feature=FEATURE)
+    names = ("start", "width", "below", "above", "counts")
+    assert found["histogram"] == {**{name: row[name] for name in names}, "beyond": 3}
+    assert found["advice"] is None
 
 
 def test_nothing_was_ablated(api: Api) -> None:

@@ -9,6 +9,7 @@ from playwright.sync_api import Page
 
 import queries
 from lib_graph.run import Run
+from lib_graph.run.histograms import read_histogram
 from tests.browsers import browser
 from tests.lib_graph.cli.test_build import lib_graph
 from tests.own_network import NETWORK
@@ -40,6 +41,23 @@ def test_examples_are_found_and_shown_where_they_were_asked_for(page, site):
     page.click("#find-examples")
     page.wait_for_selector("#examples .example", timeout=LONG)
     assert (site.run.path / "examples.parquet").exists()
+    found = read_histogram(site.run, site.graph.layers[1].name, 1)
+    assert found is not None
+    assert found.total == 50
+    drawn = "bars => bars.map(bar => [Number(bar.dataset.bin), Number(bar.dataset.count)])"
+    bars = page.locator("#histogram rect").evaluate_all(drawn)
+    assert bars == [[i, n] for i, n in enumerate(found.counts) if n]
+    heights = page.locator("#histogram rect").evaluate_all(
+        "x => x.map(y => y.height.baseVal.value)"
+    )
+    tallest = max(count for _, count in bars)
+    assert heights == pytest.approx([56 * count / tallest for _, count in bars])
+    said = page.locator("#histogram svg").get_attribute("aria-label")
+    assert f"most near {float(f'{found.most:.4g}'):g}; {found.beyond} of 50 beyond" in said
+    (site.run.path / "histograms.parquet").unlink()  # as where examples are older
+    opened(page, f"{site.where}#selected={site.graph.layers[1].name}/1")
+    page.wait_for_selector(f"#values:has-text('lib-graph examples {site.run.path}')")
+    assert page.locator("#histogram").count() == 0
 
 
 def test_a_pinned_set_is_scored_and_found_again_after_a_reload(page, site):
