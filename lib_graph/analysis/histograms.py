@@ -71,11 +71,13 @@ def bins_of(run: Run, opened: Reopened) -> dict[str, Bins]:
 
     A bin is a quarter of the feature's standard deviation wide, or 1 where that is 0. The middle
     one is about 0 where the basis is centred, and else about the mean over a few samples; those of
-    a dictionary whose features are not negative begin at 0.
+    dictionaries and transcoders whose features are not negative begin at 0, and so does that of a
+    transcoder's error, which is a size.
     """
     counted = opened.subject.counted
     mask = None if counted is None else first_samples(counted).to(opened.device)
     few = replace(opened.network.run(*opened.example), counted=mask)
+    one_sided = all(each.activation in ONE_SIDED for each in opened.subject.stand_ins.values())
     found = {}
     for layer in opened.network.layers:
         basis = opened.bases[layer.name]
@@ -86,6 +88,8 @@ def bins_of(run: Run, opened: Reopened) -> dict[str, Bins]:
             start = -width * (BINS / 2)
         elif isinstance(basis, Dictionary) and basis.activation in ONE_SIDED:
             start = torch.zeros_like(width)
+        if layer.transcoded is not None and one_sided:
+            start[: layer.transcoded.own] = 0.0
         found[layer.name] = Bins(start, width)
     return found
 

@@ -114,22 +114,26 @@ export const page = {
   },
 };
 
+let readings = 0;
+
+// The view of what is asked for now; an answer that comes after a later one was asked for is left out.
 async function readView(early) {
-  const asked = { share: state.share / 100 };
+  const reading = ++readings, asked = { share: state.share / 100 };
   const answer = await orAgain(early, "/view", asked);
+  if (reading !== readings) return;
   page.run = answer.run;
   const { modules, colours, prompt } = page.graph, graph = Object.assign(new Graph(page.layers), { modules, colours, prompt });
   graph.take(answer.data);
-  page.other = null;
-  if (state.other) await readOther(graph, asked).catch((error) => page.trouble(error));
-  Object.assign(page, { graph, view: answer.data, lit: null });
+  const other = state.other && (await readOther(graph, asked).catch((error) => page.trouble(error)));
+  if (reading !== readings) return;
+  Object.assign(page, { graph, view: answer.data, other: other || null, lit: null });
   const whole = (id) => (id && !id.startsWith("block:") && !page.runs.some((run) => run.id === runOf(id)) ? `${page.run.id}/${id}` : id);
   Object.assign(state, { selected: whole(state.selected), pins: state.pins.map(whole) });
   await page.fetch([state.selected, ...state.pins].filter(Boolean));
   showKept(state.share);
 }
 
-// Another run below this one, and which of their features are alike.
+// Another run below this one, and which of their features are alike: the run.
 async function readOther(graph, asked) {
   const [layers, view, matches] = await Promise.all([
     get("/layers", { run: state.other }), get("/view", { run: state.other, ...asked }),
@@ -138,7 +142,7 @@ async function readOther(graph, asked) {
   graph.rows.push(layers.data);
   graph.take(view.data, 1);
   graph.matches = matches.data;
-  page.other = view.run;
+  return view.run;
 }
 
 const isNamed = (run) => state.run && (run.id.startsWith(state.run) || run.name === state.run);

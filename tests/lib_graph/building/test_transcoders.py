@@ -196,6 +196,7 @@ def test_what_is_asked_of_a_run_finds_the_transcoders_again(built, tmp_path):
     from lib_graph.analysis.degeneracy.tables import degeneracy_of
     from lib_graph.analysis.examples import find_examples
     from lib_graph.analysis.trace import trace
+    from lib_graph.run.histograms import read_histogram
 
     run, oracle = built
     subject = Subject.of(module(), data(), LAYERS)
@@ -203,6 +204,15 @@ def test_what_is_asked_of_a_run_finds_the_transcoders_again(built, tmp_path):
     rows = pd.read_parquet(run.path / "examples.parquet").set_index(["layer", "index", "rank"])
     size = torch.stack([oracle.crossing(0, oracle.net[0](x))[1].norm(dim=-1) for x in data()])
     assert rows.value["first", R + 1, 1] == pytest.approx(float(size.max()))
+    for index in range(
+        1, R + 2
+    ):  # nothing of a transcoder is below 0, the size of its error either
+        found = read_histogram(run, "first", index)
+        assert (found.start, found.below, found.total) == (0, 0, size.numel())
+    edges = found.width * np.arange(len(found.counts) + 1)
+    assert np.histogram(size, edges)[0].tolist() == list(found.counts)
+    around = read_histogram(run, "first", R + 2)  # of what bypasses it
+    assert around.start + around.end == pytest.approx(0)
     each = [trace(run, tmp_path / str(i), i, subject=subject) for i in range(len(data()))]
     tables = [pd.read_parquet(x.path / "interactions.parquet") for x in each]
     keys = ["source_layer", "source", "target_layer", "target"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import Route
 
 import ingest
 from tests.browsers import browser
-from tests.queries.service.sites import first, opened, place, serving, watched
+from tests.queries.service.sites import count_line, first, opened, place, serving, watched
 from tests.synthetic import random_run
 
 __all__ = ["browser"]
@@ -67,3 +68,20 @@ def test_a_link_that_was_cut_or_mistyped_still_shows_the_run(browser, tmp_path_f
         assert page.text_content("#counts").startswith("showing ")
         page.click("[data-tab=modules]")
         page.wait_for_selector("#modules [data-module]")
+
+
+def test_an_answer_that_comes_late_does_not_take_the_place_of_a_later_ones(browser, tmp_path):
+    run = random_run(tmp_path / "run", (6, 5, 3), seed=7)
+    with serving(tmp_path, [run]) as site, watched(browser, site.where) as page:
+        held: list[Route] = []
+        page.route(
+            lambda url: "/view?" in url and "share=0.3" in url, lambda route: held.append(route)
+        )
+        for share in (30, 95):
+            page.locator("#share").fill(str(share))
+        later = f"#counts:has-text('{count_line(site, 0.95)}')"
+        page.wait_for_selector(later)
+        with page.expect_response(lambda response: "share=0.3" in response.url):
+            held.pop().continue_()
+        page.wait_for_function("() => new Promise((done) => setTimeout(() => done(true), 100))")
+        assert page.is_visible(later)
