@@ -165,6 +165,8 @@ class Graph(Closing, Displayed):
     def feature(self, feature: str, *, limit: int = defaults.SHOWN) -> Feature:
         """Return one feature with at most `limit` of its strongest inputs and outputs each.
 
+        Its examples and histogram are in the run folder (`lib_graph.run.feature.read_feature`).
+
         Raises UsageError for a limit of less than 1 and for a place that is no feature,
         NotFoundError for one that is not there.
         """

@@ -26,6 +26,7 @@ WITHOUT_MARK = json.loads((FOLDER / "without-mark.json").read_text(encoding="utf
 SECOND = Study.of_json(
     json.loads((FOLDER / "stories260k" / "results.json").read_text(encoding="utf-8"))
 )
+WIDER = ("dictionary-4", "dictionary-8")  # of the second network; the first has the narrower alone
 TABLES = {
     f"{name}: {title}": table
     for name, study in (("neo", STUDY), ("stories", SECOND))
@@ -124,9 +125,12 @@ def test_the_first_network_needs_what_the_text_says():
         assert (by["lib"] < by["pca"]).any()
 
 
-def ratios(study, basis):
-    """Sources in effect of dictionaries by those of a basis, of all seeds."""
-    return study.rebuilt[study.rebuilt["basis"] == basis]["ratio"]
+def ratios(study, kind, basis):
+    """Sources in effect of dictionaries of a kind by those of a basis, of all seeds."""
+    own = study.rebuilt["dictionary"].str.startswith(kind) & (study.rebuilt["basis"] == basis)
+    found = study.rebuilt[own]["ratio"]
+    assert len(found) == 3
+    return found
 
 
 def spanned(values):
@@ -135,8 +139,8 @@ def spanned(values):
 
 def test_dictionaries_are_denser_where_they_rebuild_as_much_as_the_text_says():
     for basis in ("pca", "lib", "random 0"):
-        assert spanned(ratios(STUDY, basis)) in " ".join(PAGE.split())
-    assert (ratios(STUDY, "pca") > 1.5).all()
+        assert spanned(ratios(STUDY, "dictionary-4", basis)) in " ".join(PAGE.split())
+    assert (ratios(STUDY, "dictionary-4", "pca") > 1.5).all()
     beside = STUDY.rebuilt[STUDY.rebuilt["basis"] != STUDY.rebuilt["dictionary"]]
     assert (beside["low"] > beside["ratio"]).all()
 
@@ -160,9 +164,14 @@ def spanned_scores(values):
 
 def test_the_second_network_says_what_the_text_says_of_it():
     assert (beside_chance(SECOND).abs() < 2).all()
-    for basis in ("pca", "lib"):
-        assert spanned(ratios(SECOND, basis)) in " ".join(PAGE.split())
-        assert ratios(SECOND, basis).between(0.95, 1.1).all()
+    for kind in WIDER:
+        for basis in ("pca", "lib"):
+            assert spanned(ratios(SECOND, kind, basis)) in " ".join(PAGE.split())
+    beside = SECOND.rebuilt[SECOND.rebuilt["basis"].isin(["pca", "lib"])]
+    assert len(beside) == 12
+    assert beside["ratio"].between(0.9, 1.1).all()
+    assert (beside["high"] > 1.2).all()
+    assert (beside["low"] > 0.97).all()
     every = SECOND.required.query("kind == 'all' and delta == 0.1").set_index("basis")["share"]
     turns = every[every.index.str.startswith("random")]
     assert (turns > every["pca"]).all()

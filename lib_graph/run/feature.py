@@ -26,10 +26,10 @@ class Feature:
     `share` is its part of the layer's importance, and `rank` its place by importance, from 1; both
     are None where it has none. `space` has the first and last index of the features that are as
     important as this one, if there are others: which basis of their space they are is chosen
-    (docs/method.md §15). `examples` has the columns of `lib_graph.run.examples`, None where none
-    were made; so does `histogram` say how often it takes which values. `inputs` and `outputs` are
-    rows of interactions.parquet, the strongest first, those of constant features left out, with the
-    label of the other end as `label`.
+    (docs/method.md §15). `examples` has the columns of `lib_graph.run.examples`, and `histogram`
+    says how often the feature takes which values; each is None where none were made. `inputs` and
+    `outputs` are rows of interactions.parquet, the strongest first, those of constant features left
+    out, with the label of the other end as `label`.
     """
 
     id: FeatureId
