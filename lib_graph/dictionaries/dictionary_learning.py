@@ -107,7 +107,8 @@ def _held(
     encoder, decoder = mat("encoder.weight").T, mat("decoder.weight").T
     features = encoder.shape[1]
     if kind == "GatedAutoEncoder":
-        gate, size, log = vec("gate_bias"), vec("mag_bias"), vec("r_mag")
+        names = "gate_bias", "mag_bias", "r_mag"
+        gate, size, log = (vector(tensors, name, path, FORM, features) for name in names)
         parts = encoder * log.exp(), size, decoder, vec("decoder_bias")
         more: dict[str, Any] = {"threshold": gated(gate, size, log), "activation": "jumprelu"}
         return made(*parts, subtracted=True, **more), ("decoder_bias subtracted before encoding",)

@@ -14,7 +14,9 @@ from lib_graph.method.activation import SELECTIONS
 from lib_graph.method.dictionary import Dictionary
 from lib_graph.method.transcoder import Transcoder
 
-__all__ = ["above", "count", "dictionary", "gated", "matrix", "transcoder", "vector", "whole"]
+__all__ = [
+    "above", "count", "dictionary", "gated", "matrix", "misfit", "transcoder", "vector", "whole",
+]  # fmt: skip
 
 
 def whole(tensors: Mapping[str, Any], name: str, path: Path, form: str) -> Tensor:
@@ -40,11 +42,18 @@ def matrix(tensors: Mapping[str, Any], name: str, path: Path, form: str) -> Tens
     return found
 
 
-def vector(tensors: Mapping[str, Any], name: str, path: Path, form: str) -> Tensor:
-    """Return a vector in float64. Raises RunError if it is none, or as `whole` does."""
+def vector(
+    tensors: Mapping[str, Any], name: str, path: Path, form: str, size: int | None = None
+) -> Tensor:
+    """Return a vector in float64, of a size if one is given.
+
+    Raises RunError if it is none, or is of another size, or as `whole` does.
+    """
     found = whole(tensors, name, path, form)
     if found.ndim != 1:
         raise RunError(f"{name} in {str(path)!r} ({form}) is no vector: {tuple(found.shape)}.")
+    if size is not None and len(found) != size:
+        raise misfit(path, form, name, found, (size,))
     return found
 
 
@@ -138,7 +147,7 @@ def transcoder(
         raise RunError(f"The decoder in {str(path)!r} ({form}) is {tuple(decoder.shape)}.")
     _fit(path, form, encoder, bias, decoder[:, 0], output, len(output))
     if skip is not None and skip.shape != (width, len(output)):
-        raise _misfit(path, form, "the skip", skip, (width, len(output)))
+        raise misfit(path, form, "the skip", skip, (width, len(output)))
     k = count(k, features, path, form) if activation in SELECTIONS else None
     return Transcoder(encoder, bias, decoder, output, activation, threshold, k, skip, place)
 
@@ -153,10 +162,11 @@ def _fit(
         ("the decoder's bias", center, (out,)),
     ):
         if found.shape != shape:
-            raise _misfit(path, form, what, found, shape)
+            raise misfit(path, form, what, found, shape)
 
 
-def _misfit(path: Path, form: str, what: str, found: Tensor, shape: tuple[int, ...]) -> RunError:
+def misfit(path: Path, form: str, what: str, found: Tensor, shape: tuple[int, ...]) -> RunError:
+    """Return the error that a part of a file is not of the shape that the others ask for."""
     return RunError(
         f"{str(path)!r} looks like {form}, but does not fit together: {what} is "
         f"{tuple(found.shape)}, not {shape}."

@@ -12,7 +12,15 @@ from torch import Tensor
 
 from lib_graph.dictionaries.files import Files
 from lib_graph.dictionaries.found import Found
-from lib_graph.dictionaries.parts import above, dictionary, gated, matrix, transcoder, vector
+from lib_graph.dictionaries.parts import (
+    above,
+    dictionary,
+    gated,
+    matrix,
+    misfit,
+    transcoder,
+    vector,
+)
 from lib_graph.errors import RunError, UsageError
 from lib_graph.method.dictionary import Dictionary
 
@@ -167,13 +175,16 @@ def _dictionary(config: _Config, tensors: Mapping[str, Any], path: Path, files: 
     encoder, decoder = (matrix(tensors, name, path, form) for name in ("W_enc", "W_dec"))
     center = vector(tensors, "b_dec", path, form)
     features, activation = encoder.shape[1], ARCHITECTURES[architecture]
+    if decoder.shape != encoder.T.shape:
+        raise misfit(path, form, "the decoder", decoder, tuple(encoder.T.shape))
     decoder, scale = _finetuned(config, tensors, decoder, path), 1.0
     if architecture == "gated":
-        gate, bias, log = (vector(tensors, x, path, form) for x in ("b_gate", "b_mag", "r_mag"))
+        names = "b_gate", "b_mag", "r_mag"
+        gate, bias, log = (vector(tensors, name, path, form, features) for name in names)
         threshold: Tensor | None = gated(gate, bias, log)
         encoder = encoder * log.exp()
     else:
-        bias = vector(tensors, "b_enc", path, form)
+        bias = vector(tensors, "b_enc", path, form, features)
         threshold = _threshold(tensors, features, path, form) if activation == "jumprelu" else None
     if config.normalised == AVERAGE:
         scale = _scale(config, files, len(encoder))
@@ -215,7 +226,7 @@ def _finetuned(config: _Config, tensors: Mapping[str, Any], decoder: Tensor, pat
     name = next((each for each in FACTORS if each in tensors), None)
     if name is None:
         return decoder
-    factor = vector(tensors, name, path, config.form)
+    factor = vector(tensors, name, path, config.form, len(decoder))
     if torch.allclose(factor, torch.ones_like(factor)):
         return decoder
     if not config.values.get("finetuning_scaling_factor"):
@@ -223,8 +234,6 @@ def _finetuned(config: _Config, tensors: Mapping[str, Any], decoder: Tensor, pat
             f"{str(path)!r} has a {name}, but its {CONFIG} does not say that it counts "
             "(finetuning_scaling_factor)."
         )
-    if len(factor) != len(decoder):
-        raise RunError(f"{str(path)!r} has {len(factor)} scaling factors, {len(decoder)} features.")
     return decoder * factor[:, None]
 
 

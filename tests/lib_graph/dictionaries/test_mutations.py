@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from lib_graph.dictionaries import read_dictionaries
 from lib_graph.errors import LibGraphError
-from tests.lib_graph.dictionaries.writers import WRITERS
+from tests.lib_graph.dictionaries.writers import BASE, DEC, ENC, WRITERS, B, C, D, R, saelens
 
 ODD = [None, [], {}, "x", -1, 0, 1e308, float("nan"), True, ["a"], {"k": 1}, 10**30, "", 3.7]
 
@@ -107,3 +107,44 @@ def test_a_changed_file_is_an_error_or_a_result(seed, tmp_path):
             path.write_bytes(whole)
         assert not is_refused(place)
     assert 60 < refused < 190
+
+
+def gated(folder):
+    parts = {"W_enc": ENC, "W_dec": DEC, "b_dec": C, "b_gate": B, "b_mag": 2 * B, "r_mag": B / 9}
+    return saelens(folder, {"architecture": "gated"}, parts)
+
+
+def rescaled(folder):
+    cfg = {"architecture": "batchtopk", "rescale_acts_by_decoder_norm": True}
+    return saelens(folder, cfg, {**BASE, "topk_threshold": torch.tensor(0.7)})
+
+
+def gated_auto_encoder(folder):
+    torch.save({"encoder.weight": ENC.T, "decoder.weight": DEC.T, "decoder_bias": C,
+                "gate_bias": B, "mag_bias": B, "r_mag": B}, folder / "ae.pt")  # fmt: skip
+    return folder
+
+
+SHORT = {
+    **{name: lambda folder, write=write: write(folder)[0] for name, write in WRITERS.items()},
+    **{write.__name__: write for write in (gated, rescaled, gated_auto_encoder)},
+}
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_a_part_with_a_feature_or_a_coordinate_less_is_refused(name, tmp_path):
+    place = SHORT[name](tmp_path)
+    assert not is_refused(place)
+    for path in sorted(
+        x for x in tmp_path.rglob("*") if x.suffix in (".safetensors", ".pt", ".pth")
+    ):
+        whole = path.read_bytes()
+        safe = path.suffix == ".safetensors"
+        tensors = load_file(path) if safe else torch.load(path, weights_only=True)
+        for part, x in tensors.items():
+            for axis in range(x.ndim if isinstance(x, torch.Tensor) else 0):
+                if x.shape[axis] in (D, R):
+                    short = x.narrow(axis, 0, x.shape[axis] - 1).clone()
+                    (save_file if safe else torch.save)({**tensors, part: short}, path)
+                    assert is_refused(place), (part, axis)
+        path.write_bytes(whole)
