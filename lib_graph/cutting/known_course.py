@@ -53,10 +53,12 @@ def known_course(
 
 
 def _other_sizes(inputs: Sequence[Tensor]) -> Iterator[tuple[Tensor, ...]]:
-    """Yield the inputs with a sample less, then with one place less, with two, and with half of
-    them: on all axes that may have to be alike, as they have a number, a size, or both in common.
+    """Yield the inputs with a sample less, with half of them, and with one place less, two less,
+    and half: on all axes that may have to be alike, as they have a number, a size, or both in
+    common.
     """
     yield tuple(x[1:] for x in inputs)
+    yield tuple(x[: len(x) // 2] for x in inputs)
     axes = {
         (number, axis): size
         for number, x in enumerate(inputs)

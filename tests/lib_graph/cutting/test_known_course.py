@@ -117,6 +117,7 @@ ELSEWHERE = {
     "as often as it has samples": lambda x: sum([x * 1 for _ in range(x.shape[0])], x),
     "with its length in a sum": lambda x: x * (x.shape[0] + 1),
     "with its length halved": lambda x: x * (x.shape[0] // 100 + 1),
+    "with half its length, rounded up": lambda x: x * math.ceil(x.shape[0] / 2),
     "with its places": lambda x: x * len(x),
     "what is made of nothing": lambda x: x + torch.ones(3),
     "what nobody knows": lambda x: torch.special.erfcx(x),
