@@ -139,12 +139,14 @@ class _Recorder(TorchFunctionMode):
         whole = Followed(fresh(module), course)
         for name, value in whole.module.named_parameters():
             self.parameters[self._placed(f"parameter_{name}", value)] = name
-        for name, x in zip(course.form.names(len(inputs)), inputs, strict=True):
+        clones = {id(x): x.clone() for x in inputs}  # what is given is not to be changed
+        given = tuple(clones[id(x)] for x in inputs)
+        for name, x in zip(course.form.names(len(inputs)), given, strict=True):
             self._placed(f"argument_{name}", x)
         self._stored = {id(x): (name, x) for name, x in whole.module.named_buffers()}
         before = _state(whole.module)
         with self, visits(whole.module, wanted, self._visit):
-            results = whole(inputs)
+            results = whole(given)
         changed = any(version(known.value) != known.version for known in self._known.values())
         if changed or _state(whole.module) != before:
             raise UnknownError
