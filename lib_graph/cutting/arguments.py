@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lib_graph.errors import UsageError
 
-__all__ = ["POSITIONAL", "Form", "first_number", "form_of", "mapped", "tensors"]
+__all__ = ["POSITIONAL", "Form", "first_number", "form_of", "mapped", "tensors", "version"]
 
 
 def tensors(value: Any, place: str = "") -> Iterator[tuple[str, Tensor]]:
@@ -61,6 +61,16 @@ def mapped(value: Any, function: Callable[[Any], Any], leaf: type = Tensor) -> A
 def first_number(value: Any) -> Tensor | None:
     """Return the first floating-point tensor in nested containers, what they count as; or None."""
     return next((x for _, x in tensors(value) if x.is_floating_point()), None)
+
+
+def version(x: Tensor) -> int:
+    """Return how often a tensor was changed in place; tensors of inference mode do not count.
+
+    >>> import torch
+    >>> version(torch.ones(1)), version(torch.ones(1).add_(1).mul_(2))
+    (0, 2)
+    """
+    return 0 if x.is_inference() else x._version
 
 
 def _items(value: Any) -> list[tuple[Any, Any]]:

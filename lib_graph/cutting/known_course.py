@@ -7,15 +7,16 @@ has to come out alike on inputs of other sizes. Where anything else is met, ther
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, NoReturn
 
 import torch
 from torch import Tensor, fx, nn
 from torch.overrides import TorchFunctionMode
 
-from lib_graph.cutting.arguments import tensors
+from lib_graph.cutting.arguments import tensors, version
 from lib_graph.cutting.copies import fresh
 from lib_graph.cutting.known_operations import ABOUT, LENGTHS, OPERATIONS, UnknownError
 from lib_graph.cutting.points import visits
@@ -44,7 +45,7 @@ def known_course(
         alike = str(_Recorder(module, fewer, wanted, course).graph) == str(recorder.graph)
         for others in shorter if alike else ():
             alike = alike and recorder.has_course_of(module, others, wanted, course)
-    except Exception:  # what it is, torch.export says
+    except (Exception, UnknownError):  # what it is, torch.export says
         return None
     finally:
         course.own.forget()
@@ -52,20 +53,44 @@ def known_course(
 
 
 def _other_sizes(inputs: Sequence[Tensor]) -> Iterator[tuple[Tensor, ...]]:
-    """Yield the inputs with a sample less, then with one place less on all like axes at a time."""
+    """Yield the inputs with a sample less, with half of them, and with one place less, two less,
+    and half: on all axes that may have to be alike, as they have a number, a size, or both in
+    common.
+    """
     yield tuple(x[1:] for x in inputs)
-    axes = {(axis, size) for x in inputs for axis, size in enumerate(x.shape) if axis and size > 1}
-    for axis, size in sorted(axes):
-        yield tuple(
-            x.narrow(axis, 0, size - 1) if x.ndim > axis and x.shape[axis] == size else x
-            for x in inputs
-        )
+    yield tuple(x[: len(x) // 2] for x in inputs)
+    axes = {
+        (number, axis): size
+        for number, x in enumerate(inputs)
+        for axis, size in enumerate(x.shape)
+        if axis and size > 1
+    }
+    together: set[frozenset[tuple[int, int]]] = set()
+    for (_, axis), size in axes.items():
+        of_size = {place for place in axes if axes[place] == size}
+        of_number = {place for place in axes if place[1] == axis}
+        together |= {frozenset(of_size), frozenset(of_number), frozenset(of_size & of_number)}
+    for places in sorted(together, key=sorted):
+        yield _shortened(inputs, places, lambda size: size - 1)
+        yield _shortened(inputs, places, lambda size: max(size - 2, 1))
+        yield _shortened(inputs, places, lambda size: size // 2)
+
+
+def _shortened(
+    inputs: Sequence[Tensor], places: Iterable[tuple[int, int]], to: Callable[[int], int]
+) -> tuple[Tensor, ...]:
+    """Return the inputs, of which some have fewer places on some axes."""
+    shorter = list(inputs)
+    for number, axis in places:
+        shorter[number] = shorter[number].narrow(axis, 0, to(inputs[number].shape[axis]))
+    return tuple(shorter)
 
 
 class _Length(int):
     """The length of a tensor's axis, which knows whose it is as long as nobody calculates with it.
 
-    It cannot be compared or divided with a rest: what follows from that may differ elsewhere.
+    It cannot be compared, counted with, or divided with a rest: what follows from that may differ
+    elsewhere, also where it is the same on some other sizes. Its roots and quotients are numbers.
     """
 
     node: fx.Node
@@ -81,7 +106,19 @@ class _Length(int):
 
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__ = _refused
     __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = __rdivmod__ = _refused
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __neg__ = __pos__ = _refused
+    __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = __and__ = __rand__ = __or__ = _refused
+    __ror__ = __xor__ = __rxor__ = __invert__ = __abs__ = __int__ = __round__ = __trunc__ = _refused
+    __floor__ = __ceil__ = _refused
     __hash__ = int.__hash__
+
+
+class _Known(NamedTuple):
+    """A tensor that stands in the graph, and how often it had been changed in place then."""
+
+    value: Tensor
+    node: fx.Node
+    version: int
 
 
 class _Recorder(TorchFunctionMode):
@@ -98,17 +135,20 @@ class _Recorder(TorchFunctionMode):
         self.graph = fx.Graph()
         self.parameters: dict[fx.Node, str] = {}
         self._buffers: dict[str, Tensor] = {}
-        self._known: dict[int, tuple[Tensor, fx.Node]] = {}  # by id, which a living tensor keeps
+        self._known: dict[int, _Known] = {}  # by id, which a living tensor keeps
         whole = Followed(fresh(module), course)
         for name, value in whole.module.named_parameters():
             self.parameters[self._placed(f"parameter_{name}", value)] = name
-        for name, x in zip(course.form.names(len(inputs)), inputs, strict=True):
+        clones = {id(x): x.clone() for x in inputs}  # what is given is not to be changed
+        given = tuple(clones[id(x)] for x in inputs)
+        for name, x in zip(course.form.names(len(inputs)), given, strict=True):
             self._placed(f"argument_{name}", x)
         self._stored = {id(x): (name, x) for name, x in whole.module.named_buffers()}
         before = _state(whole.module)
         with self, visits(whole.module, wanted, self._visit):
-            results = whole(inputs)
-        if _state(whole.module) != before:
+            results = whole(given)
+        changed = any(version(known.value) != known.version for known in self._known.values())
+        if changed or _state(whole.module) != before:
             raise UnknownError
         self.graph.output([self._node(x) for x in results])
 
@@ -144,7 +184,11 @@ class _Recorder(TorchFunctionMode):
             return self._lengths(func(*args, **kwargs), *args, **kwargs)
         if func not in OPERATIONS or any(map(torch.is_autocast_enabled, _DEVICES)):
             raise UnknownError
-        truth, found = func(*args, **kwargs), OPERATIONS[func](self, *args, **kwargs)
+        truth = func(*args, **kwargs)
+        try:
+            found = OPERATIONS[func](self, *args, **kwargs)
+        except Exception as error:  # a module that catches it would go on as it does nowhere else
+            raise UnknownError from error
         if found.dtype != truth.dtype or not torch.equal(found, truth):
             raise UnknownError
         return found
@@ -161,13 +205,14 @@ class _Recorder(TorchFunctionMode):
 
     def _keep(self, value: Tensor, node: fx.Node) -> Tensor:
         node.meta["val"] = torch.empty_like(value, device="meta")
-        self._known[id(value)] = value, node
+        self._known[id(value)] = _Known(value, node, version(value))
         return value
 
     def _placed(self, name: str, value: Tensor) -> fx.Node:
         if id(value) in self._known:
             raise UnknownError
         node = self.graph.placeholder(re.sub(r"\W", "_", name))
+        node.target = node.name  # no other has it
         self._keep(value, node)
         return node
 
@@ -178,12 +223,12 @@ class _Recorder(TorchFunctionMode):
 
     def _node(self, x: Tensor) -> fx.Node:
         if id(x) in self._known:
-            return self._known[id(x)][1]
+            return self._known[id(x)].node
         if id(x) not in self._stored:
             raise UnknownError
-        name = f"constant_{self._stored[id(x)][0].replace('.', '_')}"
-        self._buffers[name] = x
-        node = self.graph.create_node("get_attr", name)
+        node = self.graph.create_node("get_attr", f"constant_{self._stored[id(x)][0]}")
+        node.target = node.name  # no other has it
+        self._buffers[node.name] = x
         self._keep(x, node)
         return node
 
@@ -201,11 +246,13 @@ class _Recorder(TorchFunctionMode):
             return self._node(value)
         if isinstance(value, _Length):
             node = self.graph.call_function(aten.sym_size.int, (value.node, value.axis))
-            node.meta["val"] = int(value)
+            node.meta["val"] = operator.index(value)
             return node
         if isinstance(value, list | tuple):
             return [self._written(item) for item in value]
-        if value is None or isinstance(value, int | float | str):
+        if isinstance(value, float):
+            return float(value)  # one of numpy's is written by a name that graphs do not know
+        if value is None or type(value) in (bool, int, str):
             return value
         raise UnknownError
 
@@ -213,4 +260,4 @@ class _Recorder(TorchFunctionMode):
 def _state(module: nn.Module) -> list[tuple[int, int]]:
     """Return which tensors a module holds, and how often each was changed."""
     held = (x for part in module.modules() for _, x in tensors(list(vars(part).values())))
-    return [(id(x), x._version) for x in held]
+    return [(id(x), version(x)) for x in held]

@@ -14,8 +14,10 @@ __all__ = ["ABOUT", "LENGTHS", "OPERATIONS", "UnknownError", "Writer"]
 aten = torch.ops.aten
 
 
-class UnknownError(Exception):
-    """A module does something that is not known here."""
+class UnknownError(BaseException):
+    """A module does something that is not known here, which it must not take for an error of what
+    it tried: it would go on as it does nowhere else.
+    """
 
 
 class Writer(Protocol):
@@ -140,7 +142,7 @@ def _sliced(to: Writer, x: Tensor, axis: int, part: slice) -> Tensor:
 _tensor: Any = torch.Tensor
 
 ABOUT = {
-    _tensor.__len__, _tensor.device.__get__, _tensor.dim, _tensor.dtype.__get__, _tensor.is_complex,
+    _tensor.device.__get__, _tensor.dim, _tensor.dtype.__get__, _tensor.is_complex,
     _tensor.is_floating_point, _tensor.ndim.__get__, _tensor.requires_grad.__get__,
     _tensor._is_view, torch.is_complex, torch.is_floating_point, torch._C._set_grad_enabled,
 }  # fmt: skip

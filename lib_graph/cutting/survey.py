@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lib_graph.cutting.arguments import POSITIONAL, Form
+from lib_graph.cutting.arguments import POSITIONAL, Form, version
 from lib_graph.cutting.copies import converted, fresh
 from lib_graph.cutting.following import followed, plain_kernels
 from lib_graph.cutting.own_derivatives import OwnDerivatives, counted, in_graph
@@ -35,7 +35,7 @@ def surveyed(
     seen: dict[str, list[tuple[Tensor, int]]] = {}
 
     def look(x: Tensor, point: str) -> Tensor:
-        seen.setdefault(point, []).append((x, _version(x)))
+        seen.setdefault(point, []).append((x, version(x)))
         return x
 
     one, other = fresh(module), fresh(module)
@@ -47,7 +47,7 @@ def surveyed(
     _check_repeats(module, result.detach(), again.detach())
     _check_names(module, inputs, form, dtype)
     overwritten = {
-        point for point, uses in seen.items() if any(_version(x) != then for x, then in uses)
+        point for point, uses in seen.items() if any(version(x) != then for x, then in uses)
     }
     return Course(form, dtype, own, frozenset(overwritten))
 
@@ -201,8 +201,3 @@ def relative_error(found: Tensor, truth: Tensor) -> float:
 
 def _is_number(x: Tensor) -> bool:
     return x.is_floating_point() or x.is_complex()
-
-
-def _version(x: Tensor) -> int:
-    """Return how often a tensor was changed in place; tensors of inference mode do not count."""
-    return 0 if x.is_inference() else x._version

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -116,6 +117,7 @@ ELSEWHERE = {
     "as often as it has samples": lambda x: sum([x * 1 for _ in range(x.shape[0])], x),
     "with its length in a sum": lambda x: x * (x.shape[0] + 1),
     "with its length halved": lambda x: x * (x.shape[0] // 100 + 1),
+    "with half its length, rounded up": lambda x: x * math.ceil(x.shape[0] / 2),
     "with its places": lambda x: x * len(x),
     "what is made of nothing": lambda x: x + torch.ones(3),
     "what nobody knows": lambda x: torch.special.erfcx(x),
@@ -123,6 +125,10 @@ ELSEWHERE = {
     "truth as an index": lambda x: x[True],
     "in another precision": lambda x: _cast(x),
     "softmax in another type": lambda x: x.softmax(-1, dtype=torch.float64),
+    "in place, unseen": lambda x: _unseen(x * 1),
+    "by what fails": lambda x: x + _tried(lambda: torch.special.erfcx(x)),
+    "by what nobody expects": lambda x: x + _tried(lambda: torch.add(x, x, alpha=2)),
+    "by what its length fails at": lambda x: x * _tried(lambda: x.shape[1] // 100 + 1),
 }
 
 
@@ -136,19 +142,77 @@ def _cast(x):
         return torch.matmul(x, x.transpose(0, 1))
 
 
+def _unseen(x):
+    with torch._C.DisableTorchFunction():
+        x.mul_(2)
+    return x
+
+
+def _tried(what):
+    try:
+        return what()
+    except Exception:
+        return 3
+
+
 class Does(nn.Module):
     def __init__(self, what):
         super().__init__()
         self.what = what
 
-    def forward(self, x):
-        return self.what(x)
+    def forward(self, *xs):
+        return self.what(*xs)
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_whatever_else_a_module_does_is_left_to_torch_export(name):
     module, x = Does(ELSEWHERE[name]), torch.linspace(0.1, 1, 12).reshape(4, 3)
     assert known_course(module, (x,), [], course_of(module, (x,), [])) is None
+
+
+SIZES = {
+    "half, rounded up": (lambda x: x[:, : (x.shape[1] + 1) // 2], [(4, 8, 3)]),
+    "a quotient, rounded up": (lambda x: x[:, : math.ceil(x.shape[1] / 3)], [(4, 9, 3)]),
+    "half, in bits": (lambda x: x * (x.shape[1] >> 1), [(4, 9, 3)]),
+    "no more than": (lambda x: x * min(int(x.shape[1]), 3), [(4, 9, 3)]),
+    "no more places than": (lambda x: x * min(len(x[0]), 3), [(4, 9, 3)]),
+    "of pairs": (lambda x: x.reshape(x.shape[0], -1, 2, 3) / x.shape[1] ** 0.5, [(4, 8, 3)]),
+    "of squares": (lambda x: x @ x / x.shape[1] ** 0.5, [(4, 5, 5)]),
+    "beside a mask": (
+        lambda x, mask: x @ x.transpose(1, 2) / math.sqrt(x.shape[1]) + mask,
+        [(4, 5, 3), (4, 5, 5)],
+    ),
+    "one beside another": (lambda x, y: (x[:, 1:] + y) * x.shape[1] ** 0.5, [(4, 5, 3), (4, 4, 3)]),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_numbers_that_come_of_lengths_are_left_to_torch_export(name):
+    what, shapes = SIZES[name]
+    xs = tuple(torch.linspace(0.1, 1, math.prod(shape)).reshape(shape) for shape in shapes)
+    assert known_course(Does(what), xs, [], course_of(Does(what), xs, [])) is None
+
+
+class Named(nn.Module):
+    """Has names that are alike once their dots are gone, and a number of numpy's."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(3, 3)
+        self.a_weight = nn.Parameter(torch.tensor([2.0, 3.0, 4.0]))
+        self.a.register_buffer("b", torch.tensor([5.0, 6.0, 7.0]))
+        self.register_buffer("a_b", torch.tensor([8.0, 9.0, 10.0]))
+
+    def forward(self, x):
+        return (self.a(x) * self.a_weight + self.a.b) * self.a_b * np.sqrt(2.0)
+
+
+def test_names_that_are_alike_are_kept_apart():
+    module, x = Named().requires_grad_(False), torch.linspace(0.1, 1, 12).reshape(4, 3)
+    found = known_course(module, (x,), [], course_of(module, (x,), []))
+    assert found is not None
+    parameters = [dict(module.named_parameters())[name] for name in found.parameters.values()]
+    assert torch.equal(found.module(*parameters, x)[0], module(x))
 
 
 def test_what_the_graph_would_do_otherwise_is_left_to_torch_export(monkeypatch):
@@ -162,8 +226,10 @@ def test_what_the_graph_would_do_otherwise_is_left_to_torch_export(monkeypatch):
 
 @pytest.mark.parametrize("module", [Keyword(), Counting(), nn.Sequential(nn.ReLU(inplace=True))])
 def test_modules_that_do_more_are_left_to_torch_export(module):
-    x = torch.linspace(0.1, 1, 12).reshape(4, 3)
+    x = torch.linspace(-1, 1, 12).reshape(4, 3)
+    before = x.clone()
     assert known_course(module, (x,), [], course_of(module, (x,), [])) is None
+    assert torch.equal(x, before)
 
 
 def test_one_tensor_as_two_arguments_is_left_to_torch_export():
