@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
+import pandas as pd
 import pytest
 
 import ingest
@@ -156,3 +157,21 @@ def test_numbers_of_numpy_are_numbers(graph):
     for found in (paths.query, graph.circuit_of(paths).json_value(),
                   graph.overview(share=np.float64(0.5)).json_value()):  # fmt: skip
         assert json.loads(json.dumps(found)) == found
+
+
+def test_what_numpy_and_pandas_have_is_taken_as_python_s(graph):
+    import numpy as np
+
+    ends = graph.interactions(limit=2, constants=np.bool_(False)).frame[["source", "target"]]
+    wanted = graph.circuit_of_pairs([tuple(pair) for pair in ends.values.tolist()])
+    assert graph.circuit_of_pairs(ends.to_numpy()).pairs() == wanted.pairs()
+    members = pd.concat([ends["source"], ends["target"]])
+    among = graph.circuit_among(members.tolist())
+    assert len(among)
+    for features in (members, members.to_numpy(), pd.Index(members)):
+        assert graph.circuit_among(features).pairs() == among.pairs()
+    found = graph.module_table(resolutions=np.linspace(1, 2, 2), seeds=1, null=0)
+    assert found.frame["resolution"].tolist() == [1.0, 2.0]
+    assert len(graph.query("hubs", k=np.int64(2), min_share=np.float32(0.5)).frame) == 2
+    with pytest.raises(UsageError, match=r"resolutions of module_table\(\) is 'a'\. Give a list"):
+        graph.module_table(resolutions=np.array("a"))
