@@ -7,6 +7,7 @@ import pandas as pd
 
 from ingest.store.columns import Columns
 from queries.columnar.rows import (
+    DECIMALS,
     Floats,
     by_layer,
     important,
@@ -182,7 +183,7 @@ def mixing_labels(
             total += summed(columns, section.target[rows], section["share"][rows])
     kept = named & in_layer(columns, layer) & important(columns, min_importance) & (count > 0)
     values = {"other": other, "own": own, "importance": _numbers(columns, "importance")}
-    return sorted_features(columns, kept, -other, k, values)
+    return sorted_features(columns, kept, -np.round(other, DECIMALS), k, values)
 
 
 def best_path_through(columns: Columns, *, layer: str | None, k: int) -> pd.DataFrame:
