@@ -148,7 +148,7 @@ def concentrated_inputs(
     kept = in_layer(columns, layer) & important(columns, min_importance) & (inputs > 0)
     effective = np.exp(entropy)
     values = {"inputs": inputs.astype(np.int64), "largest": largest, "effective": effective}
-    return sorted_features(columns, kept, effective, k, values)
+    return sorted_features(columns, kept, np.round(effective, DECIMALS), k, values)
 
 
 def weak_inputs(
@@ -165,7 +165,8 @@ def weak_inputs(
     with np.errstate(divide="ignore"):
         effective = 1 / squares
     values = {"inputs": inputs.astype(np.int64), "largest": largest, "effective": effective}
-    return sorted_features(columns, kept & (largest <= max_share), -effective, k, values)
+    kept &= largest <= max_share
+    return sorted_features(columns, kept, -np.round(effective, DECIMALS), k, values)
 
 
 def mixing_labels(
