@@ -146,7 +146,7 @@ def concentrated_inputs(
         np.fmax.at(largest, section.target, section["share"])
         entropy += summed(columns, section.target, section["share"] * section["cost"])
     kept = in_layer(columns, layer) & important(columns, min_importance) & (inputs > 0)
-    effective = np.exp(entropy)
+    effective: Floats = np.exp(entropy)
     values = {"inputs": inputs.astype(np.int64), "largest": largest, "effective": effective}
     return sorted_features(columns, kept, np.round(effective, DECIMALS), k, values)
 
