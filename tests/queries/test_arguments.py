@@ -118,6 +118,8 @@ def test_an_argument_of_another_type_is_named_with_what_it_should_be(graph, call
         (lambda: ingest.load("run", "graph.kgl", replace=1),
          "replace of load() is 1. Give True or False."),
         (lambda: ingest.delete(None, "graph.kgl"), "run of delete() is None. Give a text."),
+        (lambda: queries.draw_circuit("five"),
+         "circuit of draw_circuit() is 'five'. Give Circuit."),
     ],
 )  # fmt: skip
 def test_what_builds_and_loads_says_so_too(call, message):
@@ -127,7 +129,7 @@ def test_what_builds_and_loads_says_so_too(call, message):
 
 
 def test_all_that_is_public_says_so():
-    for room in (lib_graph, ingest):
+    for room in (lib_graph, ingest, queries):
         functions = [each for each in (getattr(room, x) for x in room.__all__)
                      if inspect.isfunction(each)]  # fmt: skip
         taking = [each for each in functions if inspect.signature(each).parameters]
