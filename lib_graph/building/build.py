@@ -46,7 +46,7 @@ def build(
     out: str | Path,
     options: Options | None = None,
     *,
-    data: Tensor | tuple[Any, ...] | Mapping[str, Any] | str | Text | None = None,
+    data: Tensor | tuple[Any, ...] | Mapping[str, Any] | str | Path | Text | None = None,
     layers: Iterable[str] | None = None,
     granularity: str | None = None,
     name: str | None = None,

@@ -26,7 +26,7 @@ ADAPTERS: dict[str, Callable[[Path, str | None], Subject]] = {
 
 @checked
 def load_subject(
-    model: str | Path, data: str | Text | None = None, granularity: str | None = None
+    model: str | Path, data: str | Path | Text | None = None, granularity: str | None = None
 ) -> Subject:
     """Return a network with its data and layers.
 
@@ -44,6 +44,7 @@ def load_subject(
     >>> list(load_subject(shipped_model()).layers)
     ['ln1.0', 'ln2.0', 'unembed', 'output']
     """
+    data = str(data) if isinstance(data, Path) else data
     if language_model.is_one(model):
         if isinstance(data, str):
             raise UsageError(f"A language model runs on text. Give --text, not --data {data!r}.")
@@ -74,7 +75,7 @@ def load_subject(
 
 def subject_of(
     model: Subject | nn.Module | str | Path,
-    data: Tensor | tuple[Any, ...] | Mapping[str, Any] | str | Text | None = None,
+    data: Tensor | tuple[Any, ...] | Mapping[str, Any] | str | Path | Text | None = None,
     layers: Iterable[str] | None = None,
     granularity: str | None = None,
 ) -> Subject:
@@ -83,14 +84,14 @@ def subject_of(
     Raises UsageError if a module comes without data or layers, or a Subject with other data.
     """
     if isinstance(model, nn.Module):
-        if data is None or isinstance(data, str | Text) or layers is None:
+        if data is None or isinstance(data, str | Path | Text) or layers is None:
             raise UsageError(
                 "A module needs the tensors it is called with and its layers: build(module, out, "
                 "data=x, layers=['0:in', 'output'])."
             )
         return Subject.of(model, data, layers)
     if not isinstance(model, Subject):
-        if data is not None and not isinstance(data, str | Text):
+        if data is not None and not isinstance(data, str | Path | Text):
             raise UsageError("Tensors as data go with a module. Name a function: path.py:function.")
         model = load_subject(model, data, granularity)
     elif data is not None or granularity is not None:

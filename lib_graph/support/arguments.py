@@ -2,9 +2,9 @@
 
 The command line knows types by its options, the service by pydantic. A call from Python that gives
 a text for a number is told so in one line, as they are, instead of failing somewhere inside.
-Nothing is converted but numpy's numbers, which JSON does not know. Annotations are read as they are
-written: pydantic's `validate_call` would take the text '3' for a 3, and cannot resolve what is
-imported for type checkers alone.
+Nothing is converted but what numpy and pandas have in place of Python's numbers and lists, and JSON
+does not know. Annotations are read as they are written: pydantic's `validate_call` would take the
+text '3' for a 3, and cannot resolve what is imported for type checkers alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import inspect
 import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
-from numbers import Integral, Number, Real
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from lib_graph.errors import UsageError
@@ -53,13 +53,7 @@ def checked(function: F) -> F:
     def called(*args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(*args, **kwargs)
         for name, value in bound.arguments.items():
-            parameter = signature.parameters[name]
-            if parameter.kind is parameter.VAR_KEYWORD:
-                continue
-            for each in value if parameter.kind is parameter.VAR_POSITIONAL else [value]:
-                _check(function.__name__, name, each, str(parameter.annotation))
-            if isinstance(value, Number) and hasattr(value, "item"):
-                bound.arguments[name] = value.item()
+            bound.arguments[name] = _taken(function.__name__, signature.parameters[name], value)
         return function(*bound.args, **bound.kwargs)
 
     return called  # type: ignore[return-value]
@@ -71,6 +65,29 @@ def checked_class(kind: C) -> C:
         if inspect.isfunction(member) and not name.startswith("_"):
             setattr(kind, name, checked(member))
     return kind
+
+
+def _taken(function: str, parameter: inspect.Parameter, value: Any) -> Any:
+    """Return what an argument is taken as; raise UsageError if it is of another type."""
+    if parameter.kind is parameter.VAR_KEYWORD:
+        return {key: _plain(each) for key, each in value.items()}
+    annotation = str(parameter.annotation)
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        found = [_plain(each, annotation) for each in value]
+        for each in found:
+            _check(function, parameter.name, each, annotation)
+        return found
+    value = _plain(value, annotation)
+    _check(function, parameter.name, value, annotation)
+    return value
+
+
+def _plain(value: Any, annotation: str = "") -> Any:
+    """Return Python's own for a number of numpy's, and for an array where several are taken."""
+    if annotation.startswith(SEVERAL) and hasattr(value, "tolist"):
+        return value.tolist()
+    number = type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0
+    return value.item() if number else value
 
 
 def _check(function: str, name: str, value: Any, annotation: str) -> None:

@@ -124,7 +124,7 @@ class SavedCircuits:
         """Give a saved circuit another name and return it; what a test found of it stays.
 
         Raises NotFoundError if there is none of this name, UsageError for an empty new one,
-        ConflictError if another circuit has it.
+        ConflictError if another circuit has it, or the circuit was deleted meanwhile.
         """
         self._check_known(name)
         _check_name(new)
@@ -139,8 +139,12 @@ class SavedCircuits:
                     f"There is another circuit {new!r} of run {self._run}. Choose another name, or "
                     "delete it first."
                 )
-            (kept,) = transaction.execute(text, ids[name])
-            noted = {key: value for key, value in kept.items() if value is not None}
+            kept = transaction.execute(text, ids[name])
+            if not kept:
+                raise ConflictError(
+                    f"The circuit {name!r} of run {self._run} was deleted meanwhile. {ADVICE}"
+                )
+            noted = {key: value for key, value in kept[0].items() if value is not None}
             features = noted.pop("features")
             self._create(transaction, {"run": self._run, "name": new, **noted}, features)
             transaction.execute(read_text("writing/delete_circuit"), {"id": self._id(name)})

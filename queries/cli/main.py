@@ -99,9 +99,10 @@ class _Verbs(click.Group):
             verb = _verb(given)
             if verb is None:
                 raise
-            given.remove(verb)
+            at = given.index(verb)
+            again = [*given[at:], *given[:at]]  # last, as a verb may have verbs of its own
             raise UsageError(
-                f"{error.option_name} stands after the verb: {shlex.join([PROGRAM, verb, *given])}"
+                f"{error.option_name} stands after the verb: {shlex.join([PROGRAM, *again])}"
             ) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:

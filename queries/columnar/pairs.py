@@ -8,11 +8,9 @@ import numpy as np
 import pandas as pd
 
 from ingest.store.columns import Columns
-from queries.columnar.rows import Floats, Ints
+from queries.columnar.rows import DECIMALS, Floats, Ints
 
 __all__ = ["redundant_pairs", "similar_answers"]
-
-DECIMALS = 12  # of a cosine, when pairs are put in order: more than rounding leaves of it
 
 
 def redundant_pairs(columns: Columns, *, layer: str, min_share: float, k: int) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ingest.store.columns import Columns, SomeInteractions
 
 __all__ = [
+    "DECIMALS",
     "Bools",
     "Choice",
     "Floats",
@@ -29,6 +30,7 @@ __all__ = [
     "summed",
 ]
 
+DECIMALS = 12  # of a sum, where rows are put in order by it: more than rounding leaves of it
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ingest.store.columns import Columns
 from queries.columnar.rows import (
+    DECIMALS,
     Floats,
     by_layer,
     important,
@@ -145,9 +146,9 @@ def concentrated_inputs(
         np.fmax.at(largest, section.target, section["share"])
         entropy += summed(columns, section.target, section["share"] * section["cost"])
     kept = in_layer(columns, layer) & important(columns, min_importance) & (inputs > 0)
-    effective = np.exp(entropy)
+    effective: Floats = np.exp(entropy)
     values = {"inputs": inputs.astype(np.int64), "largest": largest, "effective": effective}
-    return sorted_features(columns, kept, effective, k, values)
+    return sorted_features(columns, kept, np.round(effective, DECIMALS), k, values)
 
 
 def weak_inputs(
@@ -164,7 +165,8 @@ def weak_inputs(
     with np.errstate(divide="ignore"):
         effective = 1 / squares
     values = {"inputs": inputs.astype(np.int64), "largest": largest, "effective": effective}
-    return sorted_features(columns, kept & (largest <= max_share), -effective, k, values)
+    kept &= largest <= max_share
+    return sorted_features(columns, kept, -np.round(effective, DECIMALS), k, values)
 
 
 def mixing_labels(
@@ -182,7 +184,7 @@ def mixing_labels(
             total += summed(columns, section.target[rows], section["share"][rows])
     kept = named & in_layer(columns, layer) & important(columns, min_importance) & (count > 0)
     values = {"other": other, "own": own, "importance": _numbers(columns, "importance")}
-    return sorted_features(columns, kept, -other, k, values)
+    return sorted_features(columns, kept, -np.round(other, DECIMALS), k, values)
 
 
 def best_path_through(columns: Columns, *, layer: str | None, k: int) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from lib_graph.errors import UsageError
 from lib_graph.support import defaults
+from lib_graph.support.arguments import checked
 from queries.pictures.figures import INK, NONE, OTHER, module_colours
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ DECADES = 6  # of strength in a heat map, below the largest of its section
 LINES = ("-", "--", "-.", ":")
 
 
+@checked
 def draw_importances(features: pd.DataFrame, *, title: str = "") -> Figure:
     """Return the importance spectra: each feature's importance over its layer's largest.
 
@@ -62,6 +64,7 @@ def draw_importances(features: pd.DataFrame, *, title: str = "") -> Figure:
     return figure
 
 
+@checked
 def draw_modules(
     communities: Communities, *, limit: int = defaults.DRAWN, title: str = ""
 ) -> Figure:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lib_graph.errors import UsageError
+from lib_graph.support.arguments import checked
 from lib_graph.support.texts import counted
 from queries.pictures.figures import INK, NONE, OTHER, check_suffix, module_colours, save_figure
 from queries.pictures.layout import Layout, lay_out
@@ -72,6 +73,7 @@ def describe_saved(circuit: Circuit) -> str:
     )
 
 
+@checked
 def draw_circuit(
     circuit: Circuit, *, communities: Communities | None = None, title: str = ""
 ) -> Figure:

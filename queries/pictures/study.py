@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lib_graph.support.arguments import checked
 from queries.pictures.figures import INK, OTHER, PALETTE
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ FONT = 8
 REACHED = "reached "
 
 
+@checked
 def study_pictures(study: Study) -> Mapping[str, Figure]:
     """Return the pictures by name: sparsity, required, modularity and probes."""
     return {name: draw(study) for name, draw in PICTURES.items()}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from lib_graph.support.arguments import checked
 from lib_graph.support.tables import records_of
 from lib_graph.support.view import View
 from queries.views.cells import fixed_cell, spread_cell, text_cell
@@ -39,6 +40,7 @@ def study_view(study: Study) -> View:
     )  # fmt: skip
 
 
+@checked
 def study_tables(study: Study) -> dict[str, str]:
     """Return the same tables in Markdown, by their titles."""
     return {title: _markdown(view) for title, view in tables(study).items()}

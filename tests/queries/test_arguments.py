@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
+import pandas as pd
 import pytest
 
 import ingest
@@ -117,6 +118,8 @@ def test_an_argument_of_another_type_is_named_with_what_it_should_be(graph, call
         (lambda: ingest.load("run", "graph.kgl", replace=1),
          "replace of load() is 1. Give True or False."),
         (lambda: ingest.delete(None, "graph.kgl"), "run of delete() is None. Give a text."),
+        (lambda: queries.draw_circuit("five"),
+         "circuit of draw_circuit() is 'five'. Give Circuit."),
     ],
 )  # fmt: skip
 def test_what_builds_and_loads_says_so_too(call, message):
@@ -126,7 +129,7 @@ def test_what_builds_and_loads_says_so_too(call, message):
 
 
 def test_all_that_is_public_says_so():
-    for room in (lib_graph, ingest):
+    for room in (lib_graph, ingest, queries):
         functions = [each for each in (getattr(room, x) for x in room.__all__)
                      if inspect.isfunction(each)]  # fmt: skip
         taking = [each for each in functions if inspect.signature(each).parameters]
@@ -156,3 +159,21 @@ def test_numbers_of_numpy_are_numbers(graph):
     for found in (paths.query, graph.circuit_of(paths).json_value(),
                   graph.overview(share=np.float64(0.5)).json_value()):  # fmt: skip
         assert json.loads(json.dumps(found)) == found
+
+
+def test_what_numpy_and_pandas_have_is_taken_as_python_s(graph):
+    import numpy as np
+
+    ends = graph.interactions(limit=2, constants=np.bool_(False)).frame[["source", "target"]]
+    wanted = graph.circuit_of_pairs([tuple(pair) for pair in ends.values.tolist()])
+    assert graph.circuit_of_pairs(ends.to_numpy()).pairs() == wanted.pairs()
+    members = pd.concat([ends["source"], ends["target"]])
+    among = graph.circuit_among(members.tolist())
+    assert len(among)
+    for features in (members, members.to_numpy(), pd.Index(members)):
+        assert graph.circuit_among(features).pairs() == among.pairs()
+    found = graph.module_table(resolutions=np.linspace(1, 2, 2), seeds=1, null=0)
+    assert found.frame["resolution"].tolist() == [1.0, 2.0]
+    assert len(graph.query("hubs", k=np.int64(2), min_share=np.float32(0.5)).frame) == 2
+    with pytest.raises(UsageError, match=r"resolutions of module_table\(\) is 'a'\. Give a list"):
+        graph.module_table(resolutions=np.array("a"))

@@ -26,5 +26,5 @@ WHERE ($layer IS NULL OR t.layer = $layer)
 MATCH (t)<-[r:INTERACTS]-(s:Feature)
 WITH t, count(r) AS inputs, max(r.share) AS largest, exp(sum(r.share * r.cost)) AS effective
 RETURN t.id AS feature, t.label AS label, inputs, largest, effective
-ORDER BY effective, feature
+ORDER BY round(effective, 12), feature
 LIMIT $k

@@ -28,5 +28,5 @@ WHERE s.label <> ''
 WITH t, sum(CASE WHEN s.label <> t.label THEN r.share ELSE 0.0 END) AS other,
      sum(CASE WHEN s.label = t.label THEN r.share ELSE 0.0 END) AS own
 RETURN t.id AS feature, t.label AS label, other, own, t.importance AS importance
-ORDER BY other DESC, feature
+ORDER BY round(other, 12) DESC, feature
 LIMIT $k

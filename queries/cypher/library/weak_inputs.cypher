@@ -28,5 +28,5 @@ MATCH (t)<-[r:INTERACTS]-(s:Feature)
 WITH t, count(r) AS inputs, max(r.share) AS largest, 1 / sum(r.share * r.share) AS effective
 WHERE largest <= $max_share AND inputs >= $min_inputs
 RETURN t.id AS feature, t.label AS label, inputs, largest, effective
-ORDER BY effective DESC, feature
+ORDER BY round(effective, 12) DESC, feature
 LIMIT $k

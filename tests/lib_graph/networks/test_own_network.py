@@ -2,6 +2,7 @@
 
 import copy
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -62,7 +63,8 @@ def test_the_data_is_beside_the_model_unless_said_otherwise(file):
     subject = load_subject(f"{file}:make_model")
     assert (subject.name, subject.source) == ("mine", f"{file}:make_model")
     assert subject.inputs[0].shape == (40, 4)
-    assert load_subject(f"{file}:make_model", f"{file}:other_data").inputs[0].shape == (7, 4)
+    for other in (f"{file}:other_data", Path(f"{file}:other_data")):
+        assert load_subject(f"{file}:make_model", other).inputs[0].shape == (7, 4)
 
 
 def test_random_numbers_are_the_same_every_time_and_nobody_elses(file):

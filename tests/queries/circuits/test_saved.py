@@ -15,6 +15,7 @@ import queries
 from ingest.store import GraphStore
 from lib_graph.errors import ConflictError, NotFoundError, UsageError
 from lib_graph.run.circuit import Scores
+from queries.circuits.saved import SavedCircuits
 from tests.ingest.graphs import dump, undated
 from tests.loaded import load_once
 from tests.queries.conftest import Answer
@@ -127,6 +128,21 @@ def test_a_renamed_circuit_is_what_it_was(graph: queries.Graph, store: GraphStor
     graph.circuits.save(circuit, "a")  # the name is free
     graph.circuits.delete("it's > b")
     assert same(graph.circuits.load("a"), circuit)
+
+
+def test_a_circuit_that_is_deleted_before_it_is_renamed(
+    graph: queries.Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph.circuits.save(graph.circuit_of(graph.interactions(limit=1)), "gone")
+
+    def deleted(circuits: SavedCircuits, name: str) -> None:
+        monkeypatch.undo()
+        circuits.delete(name)
+
+    monkeypatch.setattr(SavedCircuits, "_check_known", deleted)
+    with pytest.raises(ConflictError, match=r"'gone' of run \w+ was deleted meanwhile\. List"):
+        graph.circuits.rename("gone", "new")
+    assert graph.circuits.table().records() == []
 
 
 @pytest.mark.slow

@@ -103,7 +103,8 @@ def test_what_all_verbs_take_may_stand_before_the_verb(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("arguments", "option", "says"),
     [
-        (["--json", "runs", "--store", "a b"], "--json", "lib-graph runs --json --store 'a b'"),
+        (["--json", "runs", "--store", "a b"], "--json", "lib-graph runs --store 'a b' --json"),
+        (["--store", "s", "circuits", "list"], "--store", "lib-graph circuits list --store s"),
         (["-q", "--run", "r", "paths"], "--run", "lib-graph paths -q --run r"),
     ],
 )
