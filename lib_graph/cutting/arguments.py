@@ -136,7 +136,7 @@ def form_of(data: Any) -> tuple[tuple[Tensor, ...], Form]:
     found = list(tensors(data)) if holds else []
     if not found:
         raise UsageError(
-            f"Data are tensors with the samples first, not a {type(data).__name__}: a tensor, a "
+            f"Data are tensors with the samples first, not {type(data).__name__}: a tensor, a "
             "tuple of arguments, or a dict of arguments by keyword."
         )
     values = tuple(x for _, x in found)

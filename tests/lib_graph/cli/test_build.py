@@ -125,7 +125,7 @@ def test_ctrl_c_does_not_hide_an_error_that_is_being_reported(model, tmp_path):
     """A second press, or one that comes too late."""
     pressed = "import os, signal; from queries.cli import main as m\n"
     pressed += "m._line = lambda error: os.kill(os.getpid(), signal.SIGINT) or 'what it was'"
-    asked = ("build", model, "--out", str(tmp_path / "run"), "--tau-pca", "7")
+    asked = ("build", model, "--out", str(tmp_path / "run"), "--tau-pca", "7", "-q")
     failing = started(*asked, before=pressed)
     _, error = failing.communicate()
     assert (failing.returncode, error) == (2, "Error: what it was\n")

@@ -117,7 +117,7 @@ def test_the_page_in_the_notebook_is_that_of_the_run(shown, outputs):
             f"{len(found.interactions)} of {found.interactions_of} interactions; "
             f"{100 * found.kept:.3g} % of the strength"
         )
-        frame.locator(f"#counts:text-is('{line}')").wait_for(timeout=10_000)
+        frame.locator(f"#counts:has-text('{line}')").wait_for(timeout=10_000)
     frame.locator("#search").fill("layer/3/1")
     frame.locator("#found button").first.click()
     frame.locator("#inputs").wait_for()
