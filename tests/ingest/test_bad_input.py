@@ -162,6 +162,7 @@ def test_a_server_that_is_too_old() -> None:
         open_store(uri)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [servers.HTTP, b"", bytes(4)])
 def test_a_server_that_is_no_neo4j(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingest.store.neo4j.CONNECT_LIMIT_S", 0.5)

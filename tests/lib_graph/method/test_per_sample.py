@@ -98,6 +98,7 @@ def test_attributions_to_a_vocabulary_take_little_memory(monkeypatch):
     assert peaks[0] < peaks[1] / 2
 
 
+@pytest.mark.slow
 def test_signs_are_even_and_follow_from_sample_and_section():
     (whole, _), *_ = networks()
     first, second = whole.sections[:2]

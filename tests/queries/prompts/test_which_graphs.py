@@ -41,6 +41,7 @@ def test_in_which_graphs_a_feature_is(store: GraphStore, tmp_path: Path) -> None
     assert queries.open_graph(store).run.prompt is None  # the run over data is the default
 
 
+@pytest.mark.slow
 def test_in_which_graphs_says_the_graph_what_the_columns_do(tmp_path: Path) -> None:
     """Ties, several positions, names that are equal, another model, a limit: Cypher's rows."""
     file = tmp_path / "graph.kgl"
