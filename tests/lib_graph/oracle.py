@@ -9,21 +9,16 @@ the bases that the run computed, which it holds against their definition (docs/m
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
+
+from tests.lib_graph.visiting import mapped, tensors, visited
 
 Points = str | tuple[str, ...]
 ENDS = ("in", "out")
@@ -74,7 +69,7 @@ class Oracle:
         self.case = case
         self.module = exact(case.exact() if case.exact else case.make())
         self.layers = {name: _listed(points) for name, points in case.layers.items()}
-        self.samples = len(next(_tensors(case.data)))
+        self.samples = len(next(tensors(case.data)))
         self.data = [self._sample(i) for i in range(self.samples)]
         every = [*sum(self.layers.values(), ()), *sum(map(_listed, case.held.values()), ())]
         self._found = [self.run(sample, every) for sample in self.data]
@@ -88,7 +83,7 @@ class Oracle:
         def one(x: Tensor) -> Tensor:
             return wide(x[index : index + 1])
 
-        return _mapped(self.case.data, one)
+        return mapped(self.case.data, one)
 
     def activations(self, layer: str) -> Tensor:
         """Return f of all samples: n × s × d."""
@@ -125,18 +120,18 @@ class Oracle:
         found: dict[str, Tensor] = {}
         places = {place: x for point, x in (given or {}).items() for place in point.split("|")}
         firsts = [point.partition("|")[0] for point in wanted]
-        visited = _visited(
+        visiting = visited(
             self.module, {*firsts, *places}, places, found, in_place=self.case.overwritten
         )
-        with visited, _kept(self.module), _in_double():
-            arguments = _mapped(sample, torch.Tensor.clone)
+        with visiting, _kept(self.module), _in_double():
+            arguments = mapped(sample, torch.Tensor.clone)
             args, kwargs = ((), arguments) if isinstance(arguments, dict) else (arguments, {})
             args = args if isinstance(args, tuple | list) else (args,)
             result = torch.func.functional_call(
                 self.module, dict(biases or {}), tuple(args), kwargs
             )
         if "output" in wanted:
-            found["output"] = next(x for x in _tensors(result) if x.is_floating_point())
+            found["output"] = next(x for x in tensors(result) if x.is_floating_point())
         return {point: found[first] for point, first in zip(wanted, firsts, strict=True)}
 
     def jacobian(self, source: str, target: str, index: int) -> tuple[Tensor, Tensor]:
@@ -204,73 +199,6 @@ class Basis:
     importance: Tensor | None
 
 
-def bases_of(run: Path, oracle: Oracle) -> dict[str, Basis]:
-    """Return the bases of a run's layers; of a raw one the identity."""
-    tensors, features = (
-        load_file(run / "bases.safetensors"),
-        pd.read_parquet(run / "features.parquet"),
-    )
-    found = {}
-    for layer in oracle.layers:
-        rows = features[(features.layer == layer) & (features.role != "constant")]
-        if f"{layer}.rotation" in tensors:
-            parts = (tensors[f"{layer}.{name}"] for name in ("rotation", "inverse", "mean"))
-            found[layer] = Basis(*parts, torch.tensor(rows.importance.to_numpy(dtype=np.float64)))
-        else:
-            eye = torch.eye(len(rows), dtype=torch.float64)
-            found[layer] = Basis(eye, eye, torch.zeros(len(rows), dtype=torch.float64), None)
-    return found
-
-
-def differences(case: Case, run: Path, *, tau: float = 1e-12) -> dict[str, float]:
-    """Return how far each number of a run in basis `lib` is from what it must be.
-
-    Each is the largest deviation over the largest entry of its table (of signed means, over the
-    root of the largest strength, since they can all cancel). Of a basis that is: the mean;
-    C Cᵀ = P M' P, with P the projector to what the data span, which fixes C but for a rotation; and
-    C⁺ C = 1, E[f̂ᵀf̂] = diag(Λ), which fix that.
-    """
-    oracle = Oracle(case)
-    bases, far = bases_of(run, oracle), {}
-    edges = pd.read_parquet(run / "interactions.parquet")
-    names = [*oracle.layers]
-    for source, target in pairwise(names):
-        basis = bases[source]
-        rows = oracle.activations(source)[oracle.counted(source)]
-        mean = rows.mean(0)
-        G = (rows - mean).T @ (rows - mean) / len(rows)
-        values, vectors = torch.linalg.eigh(G)
-        P = vectors[:, values > tau * values[-1]] @ vectors[:, values > tau * values[-1]].T
-        M = oracle.moment(source, target, bases[target].rotation)
-        assert basis.importance is not None
-        far[f"{source} mean"] = _far(basis.mean, mean, rows.abs().max())
-        far[f"{source} C Ct"] = _far(basis.rotation @ basis.rotation.T, P @ M @ P)
-        far[f"{source} inverse"] = _far(
-            basis.inverse @ basis.rotation, torch.eye(len(basis.inverse)).double()
-        )
-        covariance = basis.rotation.T @ G @ basis.rotation
-        far[f"{source} importance"] = _far(covariance, basis.importance.diag())
-        truth = oracle.strengths(source, target, bases)
-        here = edges[edges.source_layer == source]
-        for column in ("strength", "stderr", "effect"):
-            expected = getattr(truth, column)
-            found = _table(here, column, bases[source], bases[target])
-            for rows, what in ((slice(0, 1), "constant "), (slice(1, None), "")):
-                size = truth.strength[slice(0 if what else 1, None)].max()
-                size = size.sqrt() if column == "effect" else size
-                far[f"{source} {what}{column}"] = _far(found[rows], expected[rows], size)
-    return far
-
-
-def _table(edges: pd.DataFrame, column: str, basis: Basis, following: Basis) -> Tensor:
-    """Return a column of interactions as a table; those that are not in the file are 0."""
-    table = torch.zeros(len(basis.inverse) + 1, len(following.inverse), dtype=torch.float64)
-    targets = edges.target - (0 if following.importance is None else 1)
-    places = torch.tensor(edges.source.to_numpy()), torch.tensor(targets.to_numpy())
-    values = torch.tensor(edges[column].to_numpy(dtype=np.float64))
-    return table.index_put(tuple(place.long() for place in places), values)
-
-
 def exact(module: nn.Module) -> nn.Module:
     """Turn a module to float64 and complex128, in eval mode, its weights fixed, and return it."""
     for submodule in module.eval().modules():
@@ -291,17 +219,10 @@ def _listed(points: Points) -> tuple[str, ...]:
     return (points,) if isinstance(points, str) else tuple(points)
 
 
-def _far(found: Tensor, truth: Tensor, size: Tensor | None = None) -> float:
-    if found.shape != truth.shape:
-        return float("inf")
-    largest = truth.abs().max() if size is None else size
-    return float((found - truth).abs().max() / largest.clamp_min(1e-300))
-
-
-def _rows(tensors: Sequence[Tensor]) -> Tensor:
+def _rows(parts: Sequence[Tensor]) -> Tensor:
     """Return tensors of one sample side by side: s × d. Of an image, pixels are positions."""
     rows = []
-    for x in (t[0] for t in tensors):
+    for x in (part[0] for part in parts):
         rows.append(x[None] if x.ndim == 1 else x if x.ndim == 2 else x.flatten(1).T)
     return torch.cat(rows, 1)
 
@@ -311,97 +232,6 @@ def _parted(f: Tensor, shapes: Sequence[torch.Size]) -> Iterator[Tensor]:
         width = shape[1] if len(shape) == 4 else shape[-1]
         part, f = f[:, :width], f[:, width:]
         yield (part.T if len(shape) == 4 else part).reshape(shape)
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    """Yield the tensors of nested containers, in order."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from _tensors(each)
-    elif isinstance(value, tuple | list):
-        for each in value:
-            yield from _tensors(each)
-    elif dataclasses.is_dataclass(value):
-        for each in dataclasses.fields(value):
-            yield from _tensors(getattr(value, each.name))
-
-
-def _mapped(value: Any, of: Callable[[Tensor], Tensor]) -> Any:
-    """Return nested containers with every tensor passed through a function."""
-    if isinstance(value, Tensor):
-        return of(value)
-    if isinstance(value, Mapping):
-        changed = {key: _mapped(each, of) for key, each in value.items()}
-        return changed if type(value) is dict else _refilled(value, changed)
-    if isinstance(value, tuple | list):
-        items = [_mapped(each, of) for each in value]
-        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-    if dataclasses.is_dataclass(value):
-        names = [each.name for each in dataclasses.fields(value)]
-        return dataclasses.replace(value, **{n: _mapped(getattr(value, n), of) for n in names})
-    return value
-
-
-def _refilled(value: Any, items: dict[str, Any]) -> Any:
-    other = copy.copy(value)
-    for key, item in items.items():
-        other[key] = item
-    return other
-
-
-def _first_replaced(value: Any, of: Callable[[Tensor], Tensor]) -> Any:
-    """Return nested containers with their first float tensor passed through a function."""
-    first = next((x for x in _tensors(value) if x.is_floating_point()), None)
-    return _mapped(value, lambda x: of(x) if x is first else x)
-
-
-@contextmanager
-def _visited(
-    module: nn.Module,
-    points: set[str],
-    given: Mapping[str, Tensor],
-    found: dict[str, Tensor],
-    *,
-    in_place: bool,
-) -> Iterator[None]:
-    """Read or replace, while the context lasts, the first float tensor at each point."""
-    uses: dict[tuple[str, str], int] = {}
-    handles = []
-
-    def visit(path: str, side: str, value: Any) -> Any:
-        uses[path, side] = uses.get((path, side), 0) + 1
-        for point in (f"{path}:{side}", f"{path}#{uses[path, side]}:{side}"):
-            if point in points:
-
-                def swap(x: Tensor, point: str = point) -> Tensor:
-                    if point in given:
-                        return x.copy_(given[point]) if in_place else given[point].clone()
-                    found[point] = x.clone()
-                    return x
-
-                value = _first_replaced(value, swap)
-        return value
-
-    for path in {point.rpartition(":")[0].partition("#")[0] for point in points} - {""}:
-        submodule = module.get_submodule(path)
-        handles.append(
-            submodule.register_forward_pre_hook(
-                lambda _, args, kwargs, path=path: visit(path, "in", (args, kwargs)),
-                with_kwargs=True,
-            )
-        )
-        handles.append(
-            submodule.register_forward_hook(
-                lambda _, __, result, path=path: visit(path, "out", result)
-            )
-        )
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 @contextmanager

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 import lib_graph
-from tests.lib_graph.oracle import Case, differences
+from tests.lib_graph.deviations import differences
+from tests.lib_graph.oracle import Case
 
 __all__ = ["CHAIN", "Case", "Two", "Zoo", "check", "filled", "numbers", "with_statistics"]
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import lib_graph
-from tests.lib_graph.oracle import differences
+from tests.lib_graph.deviations import differences
 from tests.lib_graph.zoo import Case, check, filled, numbers
 
 
