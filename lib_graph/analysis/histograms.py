@@ -24,7 +24,8 @@ from lib_graph.support.devices import exact
 __all__ = ["Bins", "Counts", "bins_of", "histogram_frame"]
 
 PER_DEVIATION = 4  # bins
-ONE_SIDED = ("relu", "jumprelu", "topk", "groupmax")  # activations of which nothing is below 0
+# activations of which nothing is below 0, but for a jumprelu whose threshold is
+ONE_SIDED = ("relu", "jumprelu", "topk", "groupmax")
 
 
 @dataclass(frozen=True)

@@ -100,10 +100,8 @@ class _Verbs(click.Group):
             if verb is None:
                 raise
             at = given.index(verb)
-            again = [*given[at:], *given[:at]]  # last, as a verb may have verbs of its own
-            raise UsageError(
-                f"{error.option_name} stands after the verb: {shlex.join([PROGRAM, *again])}"
-            ) from error
+            again = _as_typed([*given[at:], *given[:at]])  # last: a verb may have verbs of its own
+            raise UsageError(f"{error.option_name} stands after the verb: {again}") from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -214,7 +212,7 @@ def _report(error: BaseException, arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        again = shlex.join([PROGRAM, *map(_without_password, arguments)])
+        again = _as_typed(arguments)
         kept = _verb(arguments) in RESUMED
         what = "What was finished is kept. To go on" if kept else "To start again"
         click.echo(f"Interrupted. {what}: {again}", err=True)
@@ -229,6 +227,11 @@ def _report(error: BaseException, arguments: list[str]) -> int:
 def _verb(arguments: Sequence[str]) -> str | None:
     """Return the verb that is asked for, also where options stand before it."""
     return next((each for each in arguments if each in VERBS), None)
+
+
+def _as_typed(arguments: Sequence[str]) -> str:
+    """Return the command with these arguments as a shell takes it, without passwords."""
+    return shlex.join([PROGRAM, *map(_without_password, arguments)])
 
 
 def _without_password(argument: str) -> str:

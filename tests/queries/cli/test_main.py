@@ -106,6 +106,11 @@ def test_what_all_verbs_take_may_stand_before_the_verb(monkeypatch, capsys):
         (["--json", "runs", "--store", "a b"], "--json", "lib-graph runs --store 'a b' --json"),
         (["--store", "s", "circuits", "list"], "--store", "lib-graph circuits list --store s"),
         (["-q", "--run", "r", "paths"], "--run", "lib-graph paths -q --run r"),
+        (
+            ["--store", "bolt://me:secret@host", "runs"],
+            "--store",
+            "lib-graph runs --store 'bolt://me:…@host'",
+        ),
     ],
 )
 def test_an_option_of_the_verb_before_it_is_told_where_it_belongs(capsys, arguments, option, says):
