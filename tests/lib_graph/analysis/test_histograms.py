@@ -26,8 +26,12 @@ SAMPLES, POSITIONS = 37, 4
 
 @pytest.fixture
 def subject():
-    """A linear map, of whose positions only some count; the others are huge."""
-    x = torch.randn(SAMPLES, POSITIONS, 3, dtype=torch.float64) ** 3
+    """A linear map, of whose positions only some count; the others are huge.
+
+    Of those that count one is beyond all bins.
+    """
+    x = torch.randn(SAMPLES, POSITIONS, 3, dtype=torch.float64)
+    x[-1, 0] = 60.0
     counted = torch.arange(POSITIONS) < torch.arange(SAMPLES)[:, None] % (POSITIONS + 1)
     x[~counted] = 1e3
     module = random_(nn.Sequential(nn.Linear(3, 2)))
