@@ -110,10 +110,10 @@ def modular_addition(networks: Path | None, out: Path, replace: bool, output: Ou
 @click.option("--layers", type=LISTED, help="Of a large network: some of its layers, by commas; "
               "where they end with output, the bases are those of the whole.  [default: "
               "all]")  # fmt: skip
-@click.option("--top", type=int, metavar="N", help="Of a large network: the N most important "
+@click.option("--top", type=int, help="Of a large network: the N most important "
               "features of each layer. What takes the whole graph is not asked then: edges "
               "required, modules, what dictionaries rebuild.")  # fmt: skip
-@click.option("--edge-samples", type=int, metavar="N", help="With --top: strengths from N rows of "
+@click.option("--edge-samples", type=int, help="With --top: strengths from N rows of "
               "the text.  [default: all]")  # fmt: skip
 @click.option("--dtype", default=defaults.DTYPE, show_default=True, help="float64 or float32.")
 @click.option("--out", default="lib-graph-language-models", show_default=True,

@@ -70,7 +70,7 @@ class Studied:
         return {
             "sections": sections, "features": self.top,
             "samples": self.extent.samples(self.subject),
-            "left_out": "" if self.whole else LEFT_OUT,
+            "left_out": "nothing" if self.whole else LEFT_OUT,
         }  # fmt: skip
 
     @property

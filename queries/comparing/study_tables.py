@@ -35,8 +35,8 @@ class Study:
     """The answers, a row per network, basis and quantity.
 
     scores: the cross-entropy over all of the text, with its standard error over rows; the number of
-        sections, of features of each layer and of samples that strengths are of, and what is not
-        asked of a network of which only part is (`left_out`).
+        sections, of features of each layer and of samples that strengths are of, and what was not
+        asked (`left_out`) of a network too large for it.
     sparsity: means over sections, exact and as one probe a sequence has them.
     contrasts: the same against PCA, and of how well words predict: a ratio, the geometric mean over
         sections or layers, or a difference, the mean; `least` and `most` are those of one of them.
