@@ -20,7 +20,6 @@ class Detached(Linear):
 
 def network_of(kind):
     layers = (Layer(0, "a", ((1, 2),)), Layer(1, "b", ((1, 3),)))
-
     section = Section(*layers, lambda tensors, *_: [tensors[0] @ WEIGHT], {}, (), kind)
     return Network(layers, (section,), lambda f: ([f], ()))
 
