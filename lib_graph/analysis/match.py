@@ -24,6 +24,7 @@ from lib_graph.support import defaults
 from lib_graph.support.arguments import checked
 from lib_graph.support.files import locked
 from lib_graph.support.progress import USUAL, Progress
+from lib_graph.support.texts import first_line
 
 __all__ = ["match_runs"]
 
@@ -123,7 +124,7 @@ def _on_data_of(run: Run, other: Run) -> Iterator[None]:
         first: BaseException = error
         while first.__cause__ is not None:
             first = first.__cause__
-        reason = str(first).strip().partition("\n")[0].rstrip(".")
+        reason = first_line(first).rstrip(".")
         raise ModelError(
             f"The network of run {other.id} cannot run on the data of run {run.id} ({reason}). "
             "Match networks for the same inputs."

@@ -18,6 +18,7 @@ from lib_graph.cutting.traced import Course
 from lib_graph.errors import ModelError
 from lib_graph.method.forward import derivative, pulled_back
 from lib_graph.method.network import Network
+from lib_graph.support.texts import first_line
 
 __all__ = ["check"]
 
@@ -97,11 +98,10 @@ def _check_modes(network: Network, inputs: tuple[Tensor, ...]) -> float:
             forth = derivative(of, (f,), (t,)) * v
             back = pulled_back(of, f, v) * t
         except Exception as failure:
-            reason = str(failure).strip().splitlines() or [type(failure).__name__]
             raise ModelError(
                 f"The section after layer {section.source.name!r} has no derivative of both modes "
-                f"in {f.dtype} ({reason[0]:.200}). Cut around what has none, try the other "
-                "--dtype, or pass a module whose plain implementation is switched on."
+                f"in {f.dtype} ({first_line(failure):.200}). Cut around what has none, try "
+                "the other --dtype, or pass a module whose plain implementation is switched on."
             ) from failure
         size = forth.abs().sum() + back.abs().sum()
         error = float((forth.sum() - back.sum()).abs() / size.clamp_min(1e-30))

@@ -86,7 +86,7 @@ def test_what_is_not_known_is_an_empty_cell():
         for basis, draws in of.items()
     }
     levels, contrasts = level_rows("n", found), contrast_rows("n", found, "pca")
-    nothing = pd.DataFrame(columns=["network", "basis", "delta", "kind"])
+    nothing = pd.DataFrame()
     study = Study(
         scores=nothing, sparsity=levels, contrasts=contrasts, rebuilt=nothing, spliced=nothing,
         required=nothing, modules=nothing, agreement=nothing, predicted=levels, seeds=nothing,
