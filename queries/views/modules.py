@@ -153,6 +153,8 @@ def runs_compared_view(found: RunComparison) -> View:
         if row["interactions"]
     ]
     below = (
+        "Q: modularity; chance: that of shuffled graphs. stability: how alike the modules of\n"
+        "several --seeds are. purity, ARI: of modules against labels, where there are several.\n"
         "PCA: its rank. matched: median |r| of features with the one most like it in\n"
         f"{found.runs['run'].iloc[0]}, where they were matched. n90, n99: interactions that make\n"
         "up 90 and 99 % of the strength. effective: exp of the entropy of the strengths; sources:\n"
