@@ -100,7 +100,7 @@ def _both(
     progress: Progress,
 ) -> tuple[Reopened, Reopened]:
     """Return both networks, that of the other run on the data of the first."""
-    first = reopened_network(run, subject, device=device, progress=progress)
+    first = reopened_network(run, subject, device=device, progress=progress, derivatives=False)
     second = reopened(other, other_subject, progress)
     words = [each.notation.vocabulary for each in (first.subject, second)]
     if None not in words and words[0] != words[1]:
@@ -110,7 +110,7 @@ def _both(
         )
     data = replaced(second, inputs=first.subject.inputs, counted=first.subject.counted)
     with _on_data_of(run, other):
-        opened = cut_again(other, data, device=device)
+        opened = cut_again(other, data, device=device, derivatives=False)
     _check_layers(run, other, first.network, opened.network)
     return first, opened
 

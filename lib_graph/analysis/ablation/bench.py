@@ -86,7 +86,7 @@ class Bench:
         or if transcoders stand in,
         ModelError if labels do not fit its outputs, and what `reopened_network` does.
         """
-        found = reopened_network(run, subject, dtype, device, progress)
+        found = reopened_network(run, subject, dtype, device, progress, derivatives=False)
         refuse_stand_ins(found, "ablate")
         evaluation = _checked(found, _evaluation(run, found, dtype))
         bases, chosen = _linear(found.bases), Metric(metric or evaluation.metric)
@@ -257,7 +257,7 @@ def _parts(
 def _columns_bytes(found: Reopened, samples: int) -> int:
     """Return the bytes that masked sections of the largest layers hold of all the data."""
     entries = max(
-        section.source.positions * 2 * found.bases[section.source.name].features
+        section.source.positions * found.bases[section.source.name].features
         + section.target.positions * 5 * found.bases[section.target.name].features
         for section in found.network.sections
     )
