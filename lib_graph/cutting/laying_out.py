@@ -59,10 +59,15 @@ def laid_out(
 
 def _positions(sizes: Sequence[str]) -> object:
     """Return the positions of a vector, a text or an image; None of anything else."""
-    if len(sizes) != 4:
-        return {2: "1", 3: sizes[-2]}.get(len(sizes))
-    known = all(size.isdecimal() for size in sizes[2:])
-    return str(int(sizes[2]) * int(sizes[3])) if known else tuple(sizes[2:])
+    match sizes:
+        case [_, _]:
+            return "1"
+        case [_, positions, _]:
+            return positions
+        case [_, _, height, width]:
+            known = height.isdecimal() and width.isdecimal()
+            return str(int(height) * int(width)) if known else (height, width)
+    return None
 
 
 def _order(sizes: Sequence[str], own: Sequence[str], samples: str) -> list[int]:
