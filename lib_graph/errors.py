@@ -60,7 +60,7 @@ class NotFoundError(UsageError):
     """
 
     def __init__(self, what: str, name: str, known: Iterable[str], advice: str = "") -> None:
-        names = list(known)
+        names = list(dict.fromkeys(known))
         close = difflib.get_close_matches(name, names, n=1, cutoff=NEAR)
         if close:
             others = f"Closest: {close[0]!r}."

@@ -39,7 +39,7 @@ def test_your_own_network(tmp_path, monkeypatch):
     (tmp_path / "own.py").write_text(file)
     commands = "".join(blocks("your-own-network.md", "sh own"))
     printed = run(commands.splitlines(), tmp_path)
-    assert len(printed) == 4
+    assert len(printed) == 5
     runs = {name: lib_graph.Run.open(tmp_path / name) for name in ("own-run", "partial-run")}
     assert [layer.width for layer in runs["own-run"].layers] == [6, 8, 8, 8, 4]
     assert runs["partial-run"].manifest.checks["held_tensors"] == 1

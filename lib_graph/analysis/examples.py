@@ -68,7 +68,7 @@ def find_examples(
     origin = {**graph_of(run, "run", "bases"), "count": count}
     if up_to_date([path, beside], origin, replace=replace, progress=progress):
         return read_examples(run)
-    opened = reopened_network(run, subject, device=device, progress=progress)
+    opened = reopened_network(run, subject, device=device, progress=progress, derivatives=False)
     passes = passes_of(run, "examples", {**origin, "bins": BINS}, progress)
     bins = bins_of(run, opened)
     found = _found(opened, bins, count, memory, passes)

@@ -24,6 +24,7 @@ from lib_graph.support import defaults
 from lib_graph.support.arguments import checked
 from lib_graph.support.files import locked
 from lib_graph.support.progress import USUAL, Progress
+from lib_graph.support.texts import first_line
 
 __all__ = ["match_runs"]
 
@@ -99,7 +100,7 @@ def _both(
     progress: Progress,
 ) -> tuple[Reopened, Reopened]:
     """Return both networks, that of the other run on the data of the first."""
-    first = reopened_network(run, subject, device=device, progress=progress)
+    first = reopened_network(run, subject, device=device, progress=progress, derivatives=False)
     second = reopened(other, other_subject, progress)
     words = [each.notation.vocabulary for each in (first.subject, second)]
     if None not in words and words[0] != words[1]:
@@ -109,7 +110,7 @@ def _both(
         )
     data = replaced(second, inputs=first.subject.inputs, counted=first.subject.counted)
     with _on_data_of(run, other):
-        opened = cut_again(other, data, device=device)
+        opened = cut_again(other, data, device=device, derivatives=False)
     _check_layers(run, other, first.network, opened.network)
     return first, opened
 
@@ -123,7 +124,7 @@ def _on_data_of(run: Run, other: Run) -> Iterator[None]:
         first: BaseException = error
         while first.__cause__ is not None:
             first = first.__cause__
-        reason = str(first).strip().partition("\n")[0].rstrip(".")
+        reason = first_line(first).rstrip(".")
         raise ModelError(
             f"The network of run {other.id} cannot run on the data of run {run.id} ({reason}). "
             "Match networks for the same inputs."

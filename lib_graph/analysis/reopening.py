@@ -142,15 +142,19 @@ def reopened_network(
     dtype: torch.dtype | None = None,
     device: str = defaults.DEVICE,
     progress: Progress = USUAL,
+    *,
+    derivatives: bool = True,
 ) -> Reopened:
     """Return the network of a run, cut at its layers, and the bases of the layers.
 
-    `dtype` is the precision of both (default: that of the build), `device` where they are.
+    `dtype` is the precision of both (default: that of the build), `device` where they are. What
+    takes no `derivatives` spares their checks, which the build has made.
 
     Raises what `reopened` does, RunError if the bases do not fit the network, and UsageError for a
     device that is not there.
     """
-    return cut_again(run, reopened(run, subject, progress), dtype, device)
+    opened = reopened(run, subject, progress)
+    return cut_again(run, opened, dtype, device, derivatives=derivatives)
 
 
 def refuse_stand_ins(found: Reopened, verb: str) -> None:
@@ -166,9 +170,17 @@ def refuse_stand_ins(found: Reopened, verb: str) -> None:
 
 
 def cut_again(
-    run: Run, subject: Subject, dtype: torch.dtype | None = None, device: str = defaults.DEVICE
+    run: Run,
+    subject: Subject,
+    dtype: torch.dtype | None = None,
+    device: str = defaults.DEVICE,
+    *,
+    derivatives: bool = True,
 ) -> Reopened:
-    """Return a network with the layers of a run, cut at them on its own data, and their bases."""
+    """Return a network with the layers of a run, cut at them on its own data, and their bases.
+
+    Its `derivatives` are checked unless none are to be taken.
+    """
     if dtype is None:
         dtype = torch.float64 if run.manifest.dtype == "float64" else torch.float32
     where = device_named(device, dtype)
@@ -176,7 +188,7 @@ def cut_again(
     example = tuple(converted(first_samples(x), dtype).to(where) for x in subject.inputs)
     network = cut_or_recorded(
         subject, module, example, run.manifest.model.biases,
-        partial=run.manifest.config.partial,
+        partial=run.manifest.config.partial, derivatives=derivatives,
     )  # fmt: skip
     bases = given_bases(run.path / "bases.safetensors", network.layers)
     moved = {name: basis.to(dtype, where) for name, basis in bases.items()}

@@ -176,6 +176,7 @@ def cut_or_recorded(
     biases: Iterable[str] | None,
     *,
     partial: bool,
+    derivatives: bool = True,
     progress: Progress = USUAL,
 ) -> Network:
     """Return the network of a subject's module, in the precision it has here, cut at the layers.
@@ -194,6 +195,7 @@ def cut_or_recorded(
     common = [point for point in wanted if is_point(subject.module, point)]
     error = check_copy(module, subject.module, example, common, form)
     options: Any = {"biases": biases, "kinds": kinds, "partial": partial, "form": form}
+    options["derivatives"] = derivatives  # whether they are checked, too
     try:
         network = cut(module, example, layers, **options)
     except UntraceableError as untraceable:

@@ -29,7 +29,17 @@ __all__ = ["ablate", "benches", "scoring"]
 Function = Callable[..., Any]
 
 
-@click.group(short_help="Score the network with a part of its graph alone.")
+class _Ablations(click.Group):
+    """A group whose verbs have their help without a run as well: `ablate nodes -h`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        verb, *others = [*args, ""]
+        if verb in self.commands and others[0] in ctx.help_option_names:
+            args = ["RUN", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Ablations, short_help="Score the network with a part of its graph alone.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.pass_context
 def ablate(context: click.Context, run: Path) -> None:
@@ -73,7 +83,10 @@ def _curves(function: Function) -> Function:
     return function
 
 
-@command(epilog="Example: lib-graph ablate my-run nodes --against my-run-pca")
+@command(
+    short_help="Keep the first n features of a layer.",
+    epilog="Example: lib-graph ablate my-run nodes --against my-run-pca",
+)
 @_curves
 @scoring
 @output_options
@@ -100,14 +113,18 @@ def nodes(
         [ablate_nodes(bench, layers=layers, seed=seed, progress=progress()) for bench in opened],
         ignore_index=True,
     )
+    on = _on_fewer(opened[0])
     write_ablation(opened[0], rows, replace=replace)
     for bench in opened:
         bench.close()
         say_folder(bench.run)
-    output.emit(Frame(rows), partial(_view, kind="node_curve", size="nodes"))
+    output.emit(Frame(rows), partial(_view, kind="node_curve", size="nodes", on=on))
 
 
-@command(epilog="Example: lib-graph ablate my-run edges --delta 0.01")
+@command(
+    short_help="Keep the n strongest interactions of a section.",
+    epilog="Example: lib-graph ablate my-run edges --delta 0.01",
+)
 @click.option(
     "--delta", default=defaults.DELTA, show_default=True, help="By how much the score may be worse."
 )
@@ -143,12 +160,13 @@ def edges(
         for bench in opened
     ]
     rows = pd.concat([each.rows for each in found], ignore_index=True)
+    on = _on_fewer(opened[0])
     write_ablation(opened[0], rows, replace=replace)
     write_masks(opened[0], pd.concat([each.masks for each in found]), replace=replace)
     for bench in opened:
         bench.close()
         say_folder(bench.run)
-    output.emit(Frame(rows), partial(_view, kind="edges_required", size="edges"))
+    output.emit(Frame(rows), partial(_view, kind="edges_required", size="edges", on=on))
 
 
 def benches(
@@ -181,7 +199,20 @@ def _check_same_network(run: Run, other: Run) -> None:
         )
 
 
-def _view(found: Frame, *, kind: str, size: str) -> View:
+def _on_fewer(bench: Bench) -> str:
+    """Return what random scores are to be read beside, where they are of fewer samples."""
+    from lib_graph.analysis.ablation.curves import RANDOM_ANSWERS
+
+    fewer = bench.sampled(RANDOM_ANSWERS)
+    if len(fewer) == len(bench):
+        return ""
+    return (
+        f"random_score: on {len(fewer):,} of the {len(bench):,} samples, on which the whole "
+        f"network scores {fewer.baseline:.6g}."
+    )
+
+
+def _view(found: Frame, *, kind: str, size: str, on: str) -> View:
     shown = found.frame[found.frame["kind"] == kind]
     columns = ("basis", "layer", size, "score", "baseline", "random_score")
     rows = [
@@ -190,7 +221,8 @@ def _view(found: Frame, *, kind: str, size: str) -> View:
     ]
     metric = shown["metric"].iloc[0]
     told = [_sentence(rows, size) for _, rows in shown.groupby(["basis", "layer"], sort=False)]
-    below = "\n".join([f"score, baseline, random_score: {metric}.", *told])
+    heading = [f"score, baseline, random_score: {metric}.", *([on] if on else [])]
+    below = "\n".join([*heading, *told])
     return View(columns, rows, frozenset(columns[2:]), below=below)
 
 

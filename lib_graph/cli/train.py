@@ -31,7 +31,9 @@ def train() -> None:
     """Train a network that the examples use, or dictionaries of a network's layers."""
 
 
-@train.command("modular-addition", cls=Command)
+@train.command(
+    "modular-addition", cls=Command, short_help="The papers' transformer for (a + b) mod p."
+)
 @out_option
 @click.option("--modulus", default=defaults.MODULUS, show_default=True, help="p in (a + b) mod p.")
 @seed_option
@@ -67,7 +69,7 @@ def modular_addition(out: Path, modulus: int, seed: int, max_steps: int) -> None
     )
 
 
-@train.command("mlp", cls=Command)
+@train.command("mlp", cls=Command, short_help="A perceptron that classifies images.")
 @click.option(
     "--data",
     required=True,
@@ -111,7 +113,7 @@ def mlp(data: Path, out: Path, hidden: str, label: str | None, seed: int, epochs
     )
 
 
-@train.command("dictionary", cls=Command)
+@train.command("dictionary", cls=Command, short_help="A sparse autoencoder of each layer.")
 @click.argument("model")
 @run_on
 @click.option(

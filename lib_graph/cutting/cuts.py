@@ -27,11 +27,12 @@ from lib_graph.cutting.asked import (
 )
 from lib_graph.cutting.crossings import NodeSet, activations, crossings_of, fixed, hint, reach
 from lib_graph.cutting.following import plain_kernels
+from lib_graph.cutting.kindcheck import declared
 from lib_graph.cutting.laying_out import laid_out
 from lib_graph.cutting.operations import is_recurrent
 from lib_graph.cutting.points import is_variance
 from lib_graph.cutting.recognising import recognise
-from lib_graph.cutting.selfcheck import check, declared
+from lib_graph.cutting.selfcheck import check
 from lib_graph.cutting.survey import surveyed
 from lib_graph.cutting.traced import TracedModule
 from lib_graph.cutting.tracing import trace
@@ -69,6 +70,7 @@ def cut(
     kinds: Mapping[tuple[str, str], Kind] | None = None,
     partial: bool = False,
     form: Form = POSITIONAL,
+    derivatives: bool = True,
 ) -> Network:
     """Return the network of sections between the given layers (name → point), in order.
 
@@ -76,7 +78,8 @@ def cut(
     arguments. `biases` names the parameters that count as biases (default: those whose last name is
     `bias` or starts with `b_`); `kinds` says what the section between two layers (source, target)
     is; linear maps, also with an activation behind, are recognised. With `partial`, a layer is the
-    named tensor alone; what bypasses it is held fixed at what it is on the data.
+    named tensor alone; what bypasses it is held fixed at what it is on the data. Without
+    `derivatives`, only the values of the network are checked: enough where none is taken.
 
     Raises NotFoundError for an unknown point or parameter, UsageError if the layers do not follow
     each other, UntraceableError if the module cannot be traced, ModelError if it is random, if
@@ -108,7 +111,9 @@ def cut(
         for source, target in pairwise(chain.layers)
     ]
     network = Network(chain.layers, tuple(sections), chain.head)
-    figures = check(network, module, inputs, layers, course, held=chain.held > 0)
+    figures = check(
+        network, module, inputs, layers, course, held=chain.held > 0, derivatives=derivatives
+    )
     if partial:
         figures["held_tensors"] = chain.held
     return replace(network, figures=figures, notes=notes_of(course, graph.changed))

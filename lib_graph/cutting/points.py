@@ -18,9 +18,10 @@ from torch import Tensor, nn
 from lib_graph.cutting.arguments import POSITIONAL, Form, first_number, mapped
 from lib_graph.cutting.copies import fresh
 from lib_graph.cutting.following import checkpoints_as_they_are, followed
-from lib_graph.errors import ModelError, UsageError
+from lib_graph.errors import LibGraphError, ModelError, UsageError
 from lib_graph.kinds.norm import Norm
 from lib_graph.kinds.norm_form import NormForm
+from lib_graph.support.texts import first_line
 
 __all__ = [
     "OUTPUT",
@@ -29,6 +30,7 @@ __all__ = [
     "points",
     "record",
     "result_of",
+    "running",
     "shapes",
     "visits",
 ]
@@ -79,6 +81,20 @@ def is_variance(point: str) -> bool:
     (True, False)
     """
     return point.endswith(f":{VARIANCE}")
+
+
+@contextlib.contextmanager
+def running(module: nn.Module, data: str = "the data") -> Iterator[None]:
+    """Say in one line that a module cannot run: raises ModelError in place of its own errors."""
+    try:
+        yield
+    except LibGraphError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"The {type(module).__name__} cannot run on {data} ({first_line(error):.200}). --debug "
+            "shows where."
+        ) from error
 
 
 def result_of(
@@ -172,7 +188,8 @@ def shapes(
                     )
                 )
             part.register_forward_hook(lambda _, __, result, path=path: note(f"{path}:out", result))
-    result = result_of(module, inputs, form)
+    with running(module):
+        result = result_of(module, inputs, form)
     return _listed(seen, order) | {OUTPUT: tuple(result.shape[1:])}
 
 

@@ -24,7 +24,8 @@ from lib_graph.cutting.asked import (
     parameters_of,
 )
 from lib_graph.cutting.cuts import Chain, Function, take_apart
-from lib_graph.cutting.selfcheck import check, declared
+from lib_graph.cutting.kindcheck import declared
+from lib_graph.cutting.selfcheck import check
 from lib_graph.cutting.survey import surveyed
 from lib_graph.cutting.traced import Course
 from lib_graph.cutting.tracing import recording
@@ -50,6 +51,7 @@ def recorded(
     kinds: Mapping[tuple[str, str], Kind] | None = None,
     partial: bool = False,
     form: Form = POSITIONAL,
+    derivatives: bool = True,
 ) -> Network:
     """Return what `cuts.cut` does, of a module that has to be recorded on every batch.
 
@@ -75,7 +77,8 @@ def recorded(
     )
     network = Network(built, sections, recorder, recorder.figures)
     held = recorder.figures.get("held_tensors", 0) > 0
-    recorder.figures |= check(network, module, inputs, layers, course, held=held)
+    found = check(network, module, inputs, layers, course, held=held, derivatives=derivatives)
+    recorder.figures |= found
     return replace(network, notes=notes_of(course, recorder.changed))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -11,26 +11,18 @@ from torch import Tensor, nn
 from lib_graph.cutting.arguments import first_number
 from lib_graph.cutting.copies import fresh
 from lib_graph.cutting.following import followed
+from lib_graph.cutting.kindcheck import along, check_kinds, random_like, tolerance
 from lib_graph.cutting.points import record, result_of, visits
 from lib_graph.cutting.survey import finest, relative_error
 from lib_graph.cutting.traced import Course
 from lib_graph.errors import ModelError
 from lib_graph.method.forward import derivative, pulled_back
-from lib_graph.method.kind import Kind
-from lib_graph.method.network import Batch, Layer, Network, Section
+from lib_graph.method.network import Network
+from lib_graph.support.texts import first_line
 
-__all__ = ["check", "check_kinds", "declared"]
+__all__ = ["check"]
 
 logger = logging.getLogger(__name__)
-
-ROUGH = 1e-4  # what float32 can differ by
-FORMS = (
-    "values",
-    "second_moment",
-    "interactions",
-    "narrowed",
-    "masked",
-)  # of a kind, computed from its F
 
 
 @torch.no_grad()
@@ -42,17 +34,22 @@ def check(
     course: Course | None = None,
     *,
     held: bool = False,
+    derivatives: bool = True,
 ) -> dict[str, float]:
     """Return the figures of the checks of a network, which was cut at the given layers.
 
     With `held`, some tensors that bypass layers are no part of the derivative, which then is not
-    the module's. Raises ModelError if the network is not what its module is, in value or
-    derivative, if samples influence each other, or if a kind is not what was declared.
+    the module's. Without `derivatives`, values alone are checked.
+
+    Raises ModelError if the network is not what its module is, in value or derivative, if samples
+    influence each other, or if a kind is not what was declared.
     """
     course = course or Course(dtype=finest(module, inputs))
     figures = {"chain_error": _check_chain(network, module, inputs, layers, course)}
     _check_samples(network, inputs)
-    figures["kind_error"] = check_kinds(network, inputs)
+    figures["kind_error"] = check_kinds(network, inputs, derivatives=derivatives)
+    if not derivatives:
+        return figures
     few = tuple(x[:2] for x in inputs)
     figures["mode_error"] = _check_modes(network, few)
     error = None if held else _check_derivative(network, module, few, layers, course)
@@ -77,7 +74,7 @@ def _check_chain(
     for layer, found in zip(network.layers, batch.activations, strict=True):
         error = relative_error(layer.unpack(found)[0], expected[layers[layer.name]])
         worst = max(worst, error)
-        if not error < _tolerance(found):
+        if not error < tolerance(found):
             raise ModelError(
                 f"The sections and the module part at layer {layer.name!r}: their activations "
                 f"differ by {error:.1e} of the largest. Please report this module."
@@ -95,22 +92,21 @@ def _check_modes(network: Network, inputs: tuple[Tensor, ...]) -> float:
     worst = 0.0
     for section in network.sections:
         f = batch.activations[section.source.index]
-        of = _function(section, batch)
-        t, v = _random_like(f), _random_like(batch.activations[section.target.index])
+        of = along(section, batch)
+        t, v = random_like(f), random_like(batch.activations[section.target.index])
         try:
             forth = derivative(of, (f,), (t,)) * v
             back = pulled_back(of, f, v) * t
         except Exception as failure:
-            reason = str(failure).strip().splitlines() or [type(failure).__name__]
             raise ModelError(
                 f"The section after layer {section.source.name!r} has no derivative of both modes "
-                f"in {f.dtype} ({reason[0]:.200}). Cut around what has none, try the other "
-                "--dtype, or pass a module whose plain implementation is switched on."
+                f"in {f.dtype} ({first_line(failure):.200}). Cut around what has none, try "
+                "the other --dtype, or pass a module whose plain implementation is switched on."
             ) from failure
         size = forth.abs().sum() + back.abs().sum()
         error = float((forth.sum() - back.sum()).abs() / size.clamp_min(1e-30))
         worst = max(worst, error)
-        if not error < _tolerance(f):
+        if not error < tolerance(f):
             raise ModelError(
                 f"In the section after layer {section.source.name!r} forward and backward mode of "
                 f"torch disagree (by {error:.1e}). Please report this module."
@@ -132,7 +128,7 @@ def _check_derivative(
     """
     batch, last = network.run(*inputs), network.layers[-1]
     own, *beside = last.unpack(batch.activations[-1])
-    v = last.pack([_random_like(own), *map(torch.zeros_like, beside)])
+    v = last.pack([random_like(own), *map(torch.zeros_like, beside)])
     with torch.enable_grad():
         try:
             truth = _pulled_by_module(network, module, inputs, layers, course, v)
@@ -142,12 +138,12 @@ def _check_derivative(
     gradient = v
     for section in reversed(network.sections):
         f = batch.activations[section.source.index]
-        gradient = pulled_back(_function(section, batch), f, gradient)
+        gradient = pulled_back(along(section, batch), f, gradient)
     found = network.layers[0].unpack(gradient)[0]
     error = relative_error(found, truth)
     if not truth.abs().max() > 0:
         error = float(found.abs().max())
-    if not error < 1e3 * _tolerance(found):
+    if not error < 1e3 * tolerance(found):
         raise ModelError(
             f"The derivative of the sections is not that of the {type(module).__name__} itself: "
             f"they differ by {error:.1e} of the largest. If it applies an autograd function under "
@@ -199,107 +195,8 @@ def _check_samples(network: Network, inputs: tuple[Tensor, ...]) -> None:
         network.layers, batch.activations, alone.activations, strict=True
     ):
         error = relative_error(among[:1], single)
-        if not error < _tolerance(single):
+        if not error < tolerance(single):
             raise ModelError(
                 f"What layer {layer.name!r} computes from a sample depends on the other samples of "
                 f"its batch (by {error:.1e} of the largest), so features have no meaning there."
             )
-
-
-def declared(
-    kinds: Mapping[tuple[str, str], Kind] | None, source: Layer, target: Layer
-) -> Kind | None:
-    """Return what the section between two layers was said to be, if anything.
-
-    Raises ModelError if that is no kind.
-    """
-    kind = (kinds or {}).get((source.name, target.name))
-    if kind is not None and not isinstance(kind, Kind):
-        raise ModelError(
-            f"The section from layer {source.name!r} to {target.name!r} was declared to be a "
-            f"{type(kind).__name__}, which is none of lib_graph.kinds and does not derive from "
-            "their Kind."
-        )
-    return kind
-
-
-def check_kinds(network: Network, inputs: tuple[Tensor, ...]) -> float:
-    """Return the largest error of the declared kinds, in value and derivative, relative to the
-    largest entry. Raises ModelError, naming the section, if a declaration is wrong.
-    """
-    batch = network.run(*inputs)
-    worst = 0.0
-    for section in network.sections:
-        errors = [*_from_value(section, batch), *_between_positions(section, batch)]
-        error = max(errors, default=0.0)
-        worst = max(worst, error)
-        if not error < _tolerance(batch.activations[section.source.index]):
-            raise ModelError(
-                f"The section after layer {section.source.name!r} is not the "
-                f"{type(section.kind).__name__} it was declared to be (error {error:.1e} of "
-                "the largest entry). Leave the declaration out."
-            )
-    return worst
-
-
-def _from_value(section: Section, batch: Batch) -> Iterator[float]:
-    """Yield how far a kind's F is from the section, in value and along a direction.
-
-    Raises ModelError for a kind that has closed forms of an F that it does not say.
-    """
-    f, kind = batch.activations[section.source.index], section.kind
-
-    computed = _function(section, batch)
-
-    def told(z: Tensor) -> Tensor:
-        value = kind(z)
-        assert value is not None
-        return value
-
-    if kind(f) is None:
-        own = [name for name in FORMS if getattr(type(kind), name) is not getattr(Kind, name)]
-        if own:
-            raise ModelError(
-                f"{type(kind).__name__}, the section after layer {section.source.name!r}, has "
-                f"{own[0]}() but no __call__(f) that it can be checked by. Let that return F(f)."
-            )
-        return
-    yield relative_error(told(f), computed(f))
-    tangent = (_random_like(f),)
-    yield relative_error(derivative(told, (f,), tangent), derivative(computed, (f,), tangent))
-
-
-def _between_positions(section: Section, batch: Batch) -> Iterator[float]:
-    """Yield how much of the gradient of some output positions is at other input positions, where
-    the kind says that there is none.
-
-    Any two positions are told apart by a digit of their binary numbers.
-    """
-    if not section.kind.local:
-        return
-    f, result = batch.activations[section.source.index], batch.activations[section.target.index]
-    if f.shape[1] != result.shape[1]:
-        yield torch.inf
-        return
-    numbers = torch.arange(f.shape[1], device=f.device)
-    for digit in range(f.shape[1].bit_length()):
-        for value in (0, 1):
-            chosen = (numbers >> digit) & 1 == value
-            seed = _random_like(result) * chosen[:, None]
-            gradient = pulled_back(_function(section, batch), f, seed)
-            elsewhere = (gradient * ~chosen[:, None]).abs().max()
-            yield float(elsewhere / gradient.abs().max().clamp_min(1e-30))
-
-
-def _function(section: Section, batch: Batch) -> Callable[[Tensor], Tensor]:
-    """Return a section as a function of activations alone."""
-    return lambda z: section(z, batch.constants)
-
-
-def _random_like(x: Tensor) -> Tensor:
-    generator = torch.Generator().manual_seed(0)
-    return torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x)
-
-
-def _tolerance(values: Tensor) -> float:
-    return 1e-9 if values.dtype == torch.float64 else ROUGH

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -13,9 +12,9 @@ from lib_graph.cutting.arguments import POSITIONAL, Form, version
 from lib_graph.cutting.copies import converted, fresh
 from lib_graph.cutting.following import followed, plain_kernels
 from lib_graph.cutting.own_derivatives import OwnDerivatives, counted, in_graph
-from lib_graph.cutting.points import is_variance, record, result_of, visits
+from lib_graph.cutting.points import is_variance, record, result_of, running, visits
 from lib_graph.cutting.traced import Course
-from lib_graph.errors import LibGraphError, ModelError
+from lib_graph.errors import ModelError
 from lib_graph.support.watching import Watching
 
 __all__ = ["check_copy", "finest", "relative_error", "surveyed"]
@@ -50,21 +49,6 @@ def surveyed(
         point for point, uses in seen.items() if any(version(x) != then for x, then in uses)
     }
     return Course(form, dtype, own, frozenset(overwritten))
-
-
-@contextmanager
-def running(module: nn.Module) -> Iterator[None]:
-    """Say in one line that a module cannot run: raises ModelError in place of its own errors."""
-    try:
-        yield
-    except LibGraphError:
-        raise
-    except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(
-            f"The {type(module).__name__} cannot run on the data ({reason[0]:.200}). --debug shows "
-            "where."
-        ) from error
 
 
 def _check_names(

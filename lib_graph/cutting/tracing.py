@@ -28,6 +28,7 @@ from lib_graph.cutting.known_course import known_course
 from lib_graph.cutting.points import visits
 from lib_graph.cutting.traced import Course, Followed, TracedModule, inline, unmarked
 from lib_graph.errors import LibGraphError, UntraceableError
+from lib_graph.support.texts import first_line
 
 __all__ = ["exported", "recording", "trace"]
 
@@ -81,10 +82,9 @@ def exported(
     except LibGraphError:
         raise
     except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
         raise UntraceableError(
-            f"torch.export cannot trace the {type(module).__name__} ({reason[0]}). Control flow "
-            "that depends on values cannot be traced."
+            f"torch.export cannot trace the {type(module).__name__} ({first_line(error)}). Control "
+            "flow that depends on values cannot be traced."
         ) from error
     finally:
         course.own.forget()
@@ -164,10 +164,9 @@ def recording(
     except LibGraphError:
         raise
     except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
         raise UntraceableError(
-            f"The {type(module).__name__} cannot be recorded either ({reason[0]}). Only operations "
-            "on torch's tensors can be."
+            f"The {type(module).__name__} cannot be recorded either ({first_line(error)}). Only "
+            "operations on torch's tensors can be."
         ) from error
     finally:
         course.own.forget()

@@ -1,6 +1,6 @@
 """What a section can be declared to be, and the closed forms that follow (docs/method.md §5).
 
-A declaration is checked against the section itself at every build (`lib_graph.cutting.selfcheck`).
+A declaration is checked against the section itself at every build (`lib_graph.cutting.kindcheck`).
 A kind of your own derives from `Kind`, and answers what it knows (docs/your-own-network.md).
 """
 

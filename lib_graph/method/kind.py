@@ -22,7 +22,7 @@ class Kind:
     Every method has an answer for "that I cannot say" (None, or nothing of what is asked for), and
     whoever asks then goes the general way. So a kind is one class, and nothing else names it. What
     `lib_graph.kinds` has are such classes; F(f) and `local` are held against the section itself at
-    every build (`lib_graph.cutting.selfcheck`).
+    every build (`lib_graph.cutting.kindcheck`).
 
     >>> Kind().linear_maps(), Kind().gauges()
     ((), {})

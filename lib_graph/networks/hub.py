@@ -17,6 +17,7 @@ from lib_graph.errors import ModelError
 from lib_graph.networks.checkpoint import read_json
 from lib_graph.networks.weight_files import PICKLED, SAFE, WeightFiles
 from lib_graph.run import Loading
+from lib_graph.support.texts import first_line
 
 __all__ = ["fetch", "is_hub_name", "load_model", "load_tokenizer"]
 
@@ -52,12 +53,11 @@ def fetch(name: str) -> Path:
             if not any(folder.glob(SAFE)):
                 huggingface_hub.snapshot_download(name, allow_patterns=[PICKLED])
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [""])[0]
         raise ModelError(
             f"There is no model folder {name!r}, and the hub did not give a model of that name "
-            f"({type(error).__name__}: {reason}). Check the name and the connection, or copy the "
-            "model's files (config.json, model.safetensors, tokenizer.json) into a folder and name "
-            "that."
+            f"({type(error).__name__}: {first_line(error)}). Check the name and the connection, or "
+            "copy the model's files (config.json, model.safetensors, tokenizer.json) into a folder "
+            "and name that."
         ) from error
     return folder
 
@@ -92,7 +92,7 @@ def load_model(folder: Path) -> tuple[Any, Loading]:
     except ModelError:
         raise
     except Exception as error:
-        raise ModelError(f"{str(folder)!r} cannot be loaded ({_line(error)}).") from error
+        raise ModelError(f"{str(folder)!r} cannot be loaded ({first_line(error)}).") from error
     _check(model, report["missing_keys"], files, folder)
     head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
     return model, Loading(
@@ -195,7 +195,7 @@ def load_tokenizer(folder: Path) -> Any:
             return kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
         raise ModelError(
-            f"{str(folder)!r} has no tokenizer that can be loaded ({_line(error)}). Copy the "
+            f"{str(folder)!r} has no tokenizer that can be loaded ({first_line(error)}). Copy the "
             "model's tokenizer.json and tokenizer_config.json there, or give tokens (.safetensors) "
             "instead of text."
         ) from error
@@ -219,10 +219,6 @@ def _version() -> tuple[int, int]:
 
     major, minor = transformers.__version__.split(".")[:2]
     return int(major), int(minor)
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["counted", "json_text", "one_line", "printable"]
+__all__ = ["counted", "first_line", "json_text", "one_line", "printable"]
 
 REPLACED = "\ufffd"
 NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -41,6 +41,15 @@ def one_line(text: object) -> str:
     'no such file'
     """
     return " ".join(str(text).split()).rstrip(".")
+
+
+def first_line(error: BaseException) -> str:
+    r"""Return the first line of what an error says, the name of its type where it says nothing.
+
+    >>> first_line(ValueError("no such file\n  in line 3")), first_line(KeyError())
+    ('no such file', 'KeyError')
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def json_text(value: Any, indent: int | None = None) -> str:

@@ -20,6 +20,7 @@ from queries.cli.options import (
     min_share_option,
     min_strength_option,
     run_options,
+    saved_option,
     source_option,
     target_option,
 )
@@ -35,12 +36,14 @@ CHARTS = ("importances", "modules", "strengths", "ablation")
 """Pictures of a whole run, which take no ends"""
 
 USELESS = {
-    "features": ("target", "source", "min_share", "min_strength"),
-    "interactions": ("target", "source", "min_share"),
+    "features": ("target", "source", "min_share", "saved", "min_strength"),
+    "interactions": ("target", "source", "min_share", "saved"),
     "circuit": ("min_strength",),
-    "runs": ("store", "run", "target", "source", "min_share", "min_strength"),
+    "runs": ("store", "run", "target", "source", "min_share", "saved", "min_strength"),
 }
 """What is exported -> the options that say nothing of it"""
+
+NO_END = "A circuit needs an end. Give --target LAYER/INDEX, or --saved NAME."
 
 IMPORTS: dict[str | None, Literal["csv", "parquet"]] = {
     "neo4j-admin": "csv",
@@ -63,6 +66,7 @@ IMPORTS: dict[str | None, Literal["csv", "parquet"]] = {
 @target_option
 @source_option
 @min_share_option
+@saved_option
 def export(
     what: str,
     folders: tuple[Path, ...],
@@ -80,6 +84,7 @@ def export(
     \b
     lib-graph export interactions --format parquet --out interactions.parquet
     lib-graph export circuit --target output/5 --out circuit.gexf
+    lib-graph export circuit --saved five --out five.graphml
     lib-graph export runs my-run other-run --format neo4j-admin --out import
     """  # noqa: D301  \b is click's mark
     from queries.export import format_of
@@ -93,8 +98,10 @@ def export(
     if folders:
         raise UsageError(f"{what} come from a store. Give --run, and no folder.")
     options["format"] = format_of(out, options["format"])
-    if what == "circuit" and options["target"] is None:
-        raise UsageError("A circuit needs an end. Give --target LAYER/INDEX.")
+    if what == "circuit":
+        _check_saved(options["saved"], "target", "source", "min_share")
+        if options["target"] is None and options["saved"] is None:
+            raise UsageError(NO_END)
     if out is None and options["format"] == "parquet" and sys.stdout.isatty():
         raise UsageError("Parquet is not for a terminal. Give --out FILE.")
     with open_graph(store, run) as graph:
@@ -141,7 +148,8 @@ def _export(
     elif what == "interactions":
         export_interactions(graph, file, format=format, min_strength=min_strength)
     else:
-        found = graph.circuit(**circuit)
+        saved = circuit.pop("saved")
+        found = graph.circuit(**circuit) if saved is None else graph.circuits.load(saved)
         export_circuit(found, file, format=format, run=graph.run, prompt=graph.prompt())
 
 
@@ -154,9 +162,7 @@ def _export(
 @source_option
 @limit_option(defaults.DRAWN, "How many paths or interactions; how many features of each layer.")
 @min_share_option
-@click.option(
-    "--saved", metavar="NAME", help="Of a circuit: one that is saved, in place of --target."
-)
+@saved_option
 @click.option("--modules/--no-modules", default=True, show_default=True, help="Colour by module.")
 def plot(
     file: Path, store: str | None, run: str | None, what: str, modules: bool, **options: Any
@@ -181,11 +187,9 @@ def plot(
     from queries.pictures.whole import draw_run
 
     check_suffix(file)
-    ends = options["source"] or options["target"]
-    if options["saved"] is not None and (what != "circuit" or ends):
-        raise UsageError("--saved goes with --of circuit, and without --source and --target.")
-    if options["saved"] is not None and (typed := given("limit", "min_share")):
-        raise UsageError(f"--saved takes the circuit as it is, without {' and '.join(typed)}.")
+    if options["saved"] is not None and what != "circuit":
+        raise UsageError("--saved goes with --of circuit.")
+    _check_saved(options["saved"], "target", "source", "limit", "min_share")
     with open_graph(store, run) as graph:
         if what in CHARTS:
             save_figure(draw_run(graph, what, limit=options["limit"]), file)
@@ -198,6 +202,12 @@ def plot(
     size = f"{counted(len(circuit.features), 'feature')}, {counted(len(circuit), 'interaction')}"
     click.echo(f"Wrote {file}: {size}.", err=True)
     say_run(graph.run.id, graph.run.name, graph.run.base)
+
+
+def _check_saved(saved: str | None, *others: str) -> None:
+    """Raise UsageError if options were typed that say nothing of a circuit that is saved."""
+    if saved is not None and (typed := given(*others)):
+        raise UsageError(f"--saved takes the circuit as it is, without {' and '.join(typed)}.")
 
 
 def _picture(
@@ -219,7 +229,7 @@ def _picture(
     where = f" from {source}" * (source is not None) + f" to {target}" * (target is not None)
     if what == "circuit":
         if target is None:
-            raise UsageError("A circuit needs an end. Give --target LAYER/INDEX, or --saved NAME.")
+            raise UsageError(NO_END)
         circuit = graph.circuit(source=source, target=target, min_share=min_share)
         return circuit, f"circuit{where}, every share at least {min_share:g}"
     if what == "paths":

@@ -34,6 +34,7 @@ __all__ = [
     "output_options",
     "print_statements",
     "run_options",
+    "saved_option",
     "source_option",
     "store_option",
     "target_option",
@@ -188,6 +189,9 @@ min_share_option = click.option(
     default=defaults.MIN_SHARE,
     show_default=True,
     help="Leave out interactions of a smaller share.",
+)
+saved_option = click.option(
+    "--saved", metavar="NAME", help="Of a circuit: one that is saved, in place of --target."
 )
 min_strength_option = click.option(
     "--min-strength",

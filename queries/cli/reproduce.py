@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -106,6 +107,15 @@ def modular_addition(networks: Path | None, out: Path, replace: bool, output: Ou
               help="Draws of sequences, for the intervals.")  # fmt: skip
 @click.option("--null", default=defaults.NULL, show_default=True, metavar="N",
               help="Q of N graphs without modules.")  # fmt: skip
+@click.option("--layers", type=LISTED, help="Of a large network: some of its layers, by commas; "
+              "where they end with output, the bases are those of the whole.  [default: "
+              "all]")  # fmt: skip
+@click.option("--top", type=int, help="Of a large network: the N most important "
+              "features of each layer. What takes the whole graph is not asked then: edges "
+              "required, modules, what dictionaries rebuild.")  # fmt: skip
+@click.option("--edge-samples", type=int, help="With --top: strengths from N rows of "
+              "the text.  [default: all]")  # fmt: skip
+@click.option("--dtype", default=defaults.DTYPE, show_default=True, help="float64 or float32.")
 @click.option("--out", default="lib-graph-language-models", show_default=True,
               type=click.Path(path_type=Path, file_okay=False),
               help="Folder for the runs, results.json and the pictures. What is there is not made "
@@ -127,6 +137,10 @@ def language_models(
     answers: int,
     draws: int,
     null: int,
+    layers: list[str] | None,
+    top: int | None,
+    edge_samples: int | None,
+    dtype: Literal["float64", "float32"],
     out: Path,
     replace: bool,
     output: Output,
@@ -137,7 +151,8 @@ def language_models(
     sequence would have shown it; how well the words around predict the features; how many edges
     keep the cross-entropy, section by section and all at once; modules beside chance. Dictionaries
     are beside the bases at equal rank and at equal reconstruction. It goes on where it was
-    interrupted. docs/language-models-results.md has the answer.
+    interrupted. A network too large for all of that is asked in part: --layers, --top.
+    docs/language-models-results.md has the answer.
 
     \b
     lib-graph reproduce language-models examples/gpt-neo-8x64 --text stories.txt
@@ -145,13 +160,14 @@ def language_models(
     lib-graph reproduce language-models gpt2 --text a.txt --bases pca,dictionary-4
     """  # noqa: D301  \b is click's mark
     from lib_graph.data.text import Text
-    from queries.comparing.language_models import Budget, Lessons, study
+    from queries.comparing.language_models import Budget, Extent, Lessons, study
     from queries.views.study import study_view
 
     learned = None if dictionary_text is None else Text(dictionary_text, context, dictionary_tokens)
     found = study(
         models, Text(text, context, tokens), out, bases=bases, seeds=seeds,
         budget=Budget(_shares(delta), answers, draws), lessons=Lessons(learned, k, steps),
+        extent=Extent(None if layers is None else tuple(layers), top, edge_samples, dtype),
         null=null, replace=replace, progress=progress(),
     )  # fmt: skip
     output.emit(found, study_view)

@@ -18,6 +18,7 @@ from lib_graph.analysis.measuring.cases import (
     check_bases,
     run_of,
 )
+from lib_graph.analysis.measuring.extent import Extent
 from lib_graph.analysis.measuring.predicting import TokenPredictor
 from lib_graph.analysis.measuring.requiring import required_edges
 from lib_graph.analysis.measuring.study import (
@@ -48,7 +49,7 @@ from queries.comparing.study_tables import (
     spliced_rows,
 )
 
-__all__ = ["QUESTIONS", "Budget", "Lessons", "study", "write_study"]
+__all__ = ["QUESTIONS", "Budget", "Extent", "Lessons", "study", "write_study"]
 
 QUESTIONS = (
     "What are the graphs?",
@@ -68,6 +69,7 @@ def study(
     seeds: int = defaults.TIMES,
     budget: Budget | None = None,
     lessons: Lessons | None = None,
+    extent: Extent | None = None,
     partitions: int = defaults.TIMES,
     null: int = defaults.NULL,
     replace: bool = False,
@@ -79,6 +81,7 @@ def study(
     them; what is there already is not made again. Of the basis random, and of dictionaries, there
     are so many `seeds`; modules are found so many times (`partitions`), and in so many graphs
     without any (`null`). Dictionaries cannot be ablated, and modules are not looked for in theirs.
+    Of a large network an `extent` asks about part: what takes the whole graph is left out then.
     After each network all that is known is written to `out` (`write_study`).
 
     Raises UsageError for too few tokens, a δ that the whole graph does not keep, or no PCA among
@@ -86,17 +89,19 @@ def study(
     be had, or a dictionary that explains nothing; ConflictError where another run is in a folder,
     unless `replace`.
     """
-    budget, lessons = budget or Budget(), lessons or Lessons()
+    budget, lessons, extent = budget or Budget(), lessons or Lessons(), extent or Extent()
     _check(models)
     check_bases(bases, seeds)
-    subjects = {Path(model).name: language_model(model, text) for model in models}
+    subjects = {Path(model).name: extent.cut(language_model(model, text)) for model in models}
     answers = []
     for name, subject in subjects.items():
         runs = {}
         for case in cases_of(name, bases, seeds):
             _say(progress, 0, case)
-            runs[case] = run_of(case, subject, out, lessons, replace=replace, progress=progress)
-        network = Studied(subject, runs)
+            runs[case] = run_of(
+                case, subject, out, lessons, extent, replace=replace, progress=progress
+            )
+        network = Studied(subject, runs, extent)
         answers.append(_answers(network, out, budget, partitions, null, progress))
         write_study(_joined(answers), out)
     return _joined(answers)
@@ -132,16 +137,16 @@ def _answers(
     required: Answers = {}
     modules: Answers = {}
     agreement: Answers = {}
-    for case in network.dictionaries:
+    for case in network.dictionaries if network.whole else ():
         _say(progress, 1, case)
         beside[case.called] = network.beside(case, told, budget, progress)
         spliced[case.called] = splicings(network.runs[case], network.opened(case))
-    for case in network.linear:
+    for case in network.linear if network.whole else ():
         _say(progress, 3, case)
         required[case.called] = required_edges(
             network.runs[case], network.subject, budget, progress
         )
-    for case in network.linear:
+    for case in network.linear if network.whole else ():
         _say(progress, 4, case)
         run, store = network.runs[case], out / STORE
         modules[case.called] = modules_beside(store, run, partitions, null, progress)
@@ -154,9 +159,9 @@ def _answers(
     )
     needed, modular = required_rows(name, required), module_rows(name, modules)
     runs = {case.called: run for case, run in network.runs.items()}
-    scores = cross_entropy(network.subject)
+    scores = cross_entropy(network.subject, network.extent.options().torch_dtype)
     return (
-        pd.DataFrame([{"network": name, **scores}]),
+        pd.DataFrame([{"network": name, **scores, **network.asked}]),
         level_rows(name, sparse), contrasts, rebuilt_rows(name, runs, told, beside),
         spliced_rows(name, scores["score"], spliced),
         needed, modular, agreement_table(name, agreement), level_rows(name, predicted),
@@ -175,8 +180,9 @@ def _measured(
     for case, run in network.runs.items():
         opened, name, top = network.opened(case), case.called, network.top
         _say(progress, 1, case)
-        sparse[name] = sparsities(run, opened, top, budget, progress)
-        told[name] = rebuildings(run, opened)
+        sparse[name] = sparsities(run, opened, top, network.extent, budget, progress)
+        if network.whole and network.dictionaries:
+            told[name] = rebuildings(run, opened)
         _say(progress, 2, case)
         predicted[name] = predictions(run, opened, predictor, top, budget, progress)
     return sparse, told, predicted

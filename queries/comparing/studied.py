@@ -12,6 +12,7 @@ import pyarrow as pa
 from lib_graph.analysis.measuring.beside import among_first
 from lib_graph.analysis.measuring.budget import Budget
 from lib_graph.analysis.measuring.cases import StudyCase, some_samples
+from lib_graph.analysis.measuring.extent import Extent
 from lib_graph.analysis.measuring.strengths import SectionStrengths, strengths_of_samples
 from lib_graph.analysis.reopening import Reopened, in_bases_of, reopened_network
 from lib_graph.networks import Subject
@@ -19,10 +20,12 @@ from lib_graph.run import Run
 from lib_graph.run.answers import answered
 from lib_graph.run.kept import graph_of
 from lib_graph.support.progress import Progress
+from lib_graph.support.tables import Record
 from queries.comparing.rebuilt import equal_counts
 
 __all__ = ["Studied"]
 
+LEFT_OUT = "edges required, modules, what dictionaries rebuild"
 BESIDE = pa.schema(
     [
         ("basis", pa.string()),
@@ -40,6 +43,7 @@ class Studied:
 
     subject: Subject
     runs: Mapping[StudyCase, Run]
+    extent: Extent
     _strengths: dict[StudyCase, list[SectionStrengths]] = field(default_factory=dict)
 
     @property
@@ -49,9 +53,30 @@ class Studied:
 
     @property
     def top(self) -> int:
-        """The features that all layers have in all bases, at the least: the equal rank."""
+        """The equal rank: the features that all layers have in all bases, or fewer that are asked
+        about.
+        """
         layers = [layer for run in self.runs.values() for layer in run.layers]
-        return min(layer.features for layer in layers if layer.kind != "raw")
+        least = min(layer.features for layer in layers if layer.kind != "raw")
+        return min(least, self.extent.top or least)
+
+    @property
+    def asked(self) -> Record:
+        """How much is asked: sections, features of each layer, samples of strengths; what is not.
+
+        Of the first features alone not all is asked: they do not keep the score.
+        """
+        sections = len(self.subject.layers) - (1 if self.whole else 2)
+        return {
+            "sections": sections, "features": self.top,
+            "samples": self.extent.samples(self.subject),
+            "left_out": "nothing" if self.whole else LEFT_OUT,
+        }  # fmt: skip
+
+    @property
+    def whole(self) -> bool:
+        """Whether all features are asked about, and with them what takes the whole graph."""
+        return self.extent.top is None
 
     @property
     def linear(self) -> list[StudyCase]:

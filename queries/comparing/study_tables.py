@@ -34,7 +34,9 @@ Answers = dict[str, pd.DataFrame]
 class Study:
     """The answers, a row per network, basis and quantity.
 
-    scores: the cross-entropy over all of the text, with its standard error over rows.
+    scores: the cross-entropy over all of the text, with its standard error over rows; the number of
+        sections, of features of each layer and of samples that strengths are of, and what was not
+        asked (`left_out`) of a network too large for it.
     sparsity: means over sections, exact and as one probe a sequence has them.
     contrasts: the same against PCA, and of how well words predict: a ratio, the geometric mean over
         sections or layers, or a difference, the mean; `least` and `most` are those of one of them.
@@ -136,28 +138,28 @@ def spliced_rows(network: str, baseline: float, answers: Answers) -> pd.DataFram
 
 def required_rows(network: str, answers: Answers) -> pd.DataFrame:
     """Return edges required, with the share of all pairs that they are."""
-    frames = [
-        frame.assign(network=network, basis=basis, share=frame["edges"] / frame["pairs"])
-        for basis, frame in answers.items()
-    ]
     columns = ["network", "basis", "delta", "kind", "layer", "edges", "pairs", "share", "score",
                "random_score", "baseline"]  # fmt: skip
-    return pd.concat(frames, ignore_index=True)[columns]
+    found = _together(network, answers, [name for name in columns if name != "share"])
+    return found.assign(share=found["edges"] / found["pairs"])[columns]
 
 
 def module_rows(network: str, answers: Answers) -> pd.DataFrame:
     """Return modularity beside that of graphs without modules."""
     columns = ["weights", "modularity", "null_mean", "null_sd", "null", "stability", "modules"]
-    frames = [
-        frame[columns].assign(network=network, basis=basis) for basis, frame in answers.items()
-    ]
-    return pd.concat(frames, ignore_index=True)[["network", "basis", *columns]]
+    return _together(network, answers, ["network", "basis", *columns])
 
 
 def agreement_table(network: str, answers: Answers) -> pd.DataFrame:
     """Return how well modules follow heads and positions, by basis and weights."""
+    return _together(network, answers, ["network", "basis", "weights", *AGREEMENT])
+
+
+def _together(network: str, answers: Answers, columns: list[str]) -> pd.DataFrame:
+    """Return these columns of the rows of all bases; no rows where nothing was asked."""
+    if not answers:
+        return pd.DataFrame(columns=columns)
     frames = [frame.assign(network=network, basis=basis) for basis, frame in answers.items()]
-    columns = ["network", "basis", "weights", *AGREEMENT]
     return pd.concat(frames, ignore_index=True)[columns]
 
 
@@ -182,7 +184,7 @@ def seed_rows(
         join="inner",
     )  # fmt: skip
     kind = found["basis"].str.split().str[0]
-    rows = found.assign(basis=kind)[kind != found["basis"]]
+    rows = found.assign(basis=kind, value=found["value"].astype(float))[kind != found["basis"]]
     grouped = rows.groupby(["network", "basis", "measure"], sort=False)["value"]
     table = grouped.agg(mean="mean", deviation="std", seeds="count").reset_index()
     return table[table["seeds"] > 1].reset_index(drop=True)

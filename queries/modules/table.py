@@ -23,7 +23,7 @@ from queries.modules.modularity import METHODS, Method, modularity, number_by_si
 from queries.modules.partitions import adjusted_rand_index, purity
 from queries.modules.weighted import Ints
 
-__all__ = ["COLUMNS", "ModuleTable", "module_table"]
+__all__ = ["COLUMNS", "ModuleTable", "agreement_with_labels", "module_table"]
 
 COLUMNS = (
     "resolution", "modularity", "modularity_at_1", "null_mean", "null_sd", "stability", "modules",
@@ -43,7 +43,7 @@ class ModuleTable(Displayed):
         of layers, the largest first.
     labelled, purity, label_ari: of the features with a label that are important enough: how many,
         the share that has the most frequent label of its module, and the adjusted Rand index
-        between modules and labels; null where there are none.
+        between modules and labels; null where there are fewer than two labels.
     """
 
     run: str
@@ -130,17 +130,20 @@ def _found(
         "modules": several,
         "sizes": sizes[:several].tolist(),
         "spans": span[:several],
-        **_labels(graph.features, community, min_importance),
+        **agreement_with_labels(graph.features, community, min_importance),
     }
 
 
-def _labels(features: pd.DataFrame, community: Ints, min_importance: float) -> Record:
+def agreement_with_labels(features: pd.DataFrame, community: Ints, min_importance: float) -> Record:
+    """Return how modules fit labels: labelled, purity and label_ari of a ModuleTable."""
     largest = features["importance"].groupby(features["layer_index"]).transform("max")
     important = ~(features["importance"] < min_importance * largest)
     kept = ((features["label"] != "") & important).to_numpy()
     if not kept.any():
         return {"labelled": 0, "purity": None, "label_ari": None}
     label = pd.factorize(features["label"][kept])[0].astype(np.int64)
+    if label.max() == 0:  # one label: whatever the modules are, they keep to it
+        return {"labelled": int(kept.sum()), "purity": None, "label_ari": None}
     return {
         "labelled": int(kept.sum()),
         "purity": purity(community[kept], label),

@@ -25,8 +25,13 @@ REACHED = "reached "
 
 @checked
 def study_pictures(study: Study) -> Mapping[str, Figure]:
-    """Return the pictures by name: sparsity, required, modularity and probes."""
-    return {name: draw(study) for name, draw in PICTURES.items()}
+    """Return the pictures by name, those for which something was asked: sparsity, required,
+    modularity and probes.
+    """
+    frames = {"required": study.required, "modularity": study.modules}
+    return {
+        name: draw(study) for name, draw in PICTURES.items() if len(frames.get(name, study.scores))
+    }
 
 
 def _sparsity(study: Study) -> Figure:

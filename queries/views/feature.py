@@ -39,7 +39,9 @@ def _examples(feature: Feature, folder: str | None) -> View:
     if folder is None:
         return View((), [], above=above)
     if feature.examples is None:
-        return View((), [], above=above, below=f"Examples: 'lib-graph examples {folder}'.")
+        place = f"{folder}/{feature.id.layer}/{feature.id.index}"
+        below = f"Examples: 'lib-graph examples {folder}', then 'lib-graph feature {place}'."
+        return View((), [], above=above, below=below)
     columns = ["value", "sample", "position", "text"]
     if feature.examples.position.isna().all():
         columns.remove("position")

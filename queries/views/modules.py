@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["communities_view", "module_flow_view", "module_table_view", "runs_compared_view"]
 
 ARROW = " → "
+LABELLED = "labels: with their part of the module's importance, that of a layer being 1."
 
 
 def communities_view(found: Communities) -> View:
@@ -50,7 +51,12 @@ def communities_view(found: Communities) -> View:
     above = f"Modularity Q = {found.modularity:.4f} at resolution {found.resolution:g}"
     above += "." if found.resolution == 1 else f", {found.modularity_at_1:.4f} at 1."
     above = "\n".join(filter(None, [above, _chance_words(found.chance)]))
-    below = f"Features that are a module of their own: {alone}." if alone else ""
+    told = [
+        "Q: what of it the module adds." if parted and rows else "",
+        LABELLED if any(labels for *_, labels in rows) else "",
+        f"Features that are a module of their own: {alone}." if alone else "",
+    ]
+    below = "\n".join(filter(None, told))
     numbers = frozenset(["index", "size", "span", "Q"])
     return View(columns, rows, numbers, above=above, below=below)
 
@@ -153,6 +159,8 @@ def runs_compared_view(found: RunComparison) -> View:
         if row["interactions"]
     ]
     below = (
+        "Q: modularity; chance: that of shuffled graphs. stability: how alike the modules of\n"
+        "several --seeds are. purity, ARI: of modules against labels, where there are several.\n"
         "PCA: its rank. matched: median |r| of features with the one most like it in\n"
         f"{found.runs['run'].iloc[0]}, where they were matched. n90, n99: interactions that make\n"
         "up 90 and 99 % of the strength. effective: exp of the entropy of the strengths; sources:\n"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -11,6 +12,7 @@ from lib_graph.support.arguments import checked
 from lib_graph.support.tables import records_of
 from lib_graph.support.view import View
 from queries.views.cells import fixed_cell, spread_cell, text_cell
+from queries.views.study_summary import summary_view
 
 if TYPE_CHECKING:
     from queries.comparing.study_tables import Study
@@ -25,7 +27,9 @@ LEVELS = {
 CONTRASTS = {
     **{name: LEVELS[name] for name in ("for_90", "effective", "sources", "gini")}, "auc": "AUC",
 }  # fmt: skip
-
+SUMMARY = "In short"
+ERROR = {"error": "median error of an edge"}
+WORDS = {"auc": "AUC", "tokens": "effective tokens"}
 SEEDED = {name: f"{CONTRASTS[name]} to PCA" for name in ("sources", "effective", "auc")}
 
 
@@ -36,7 +40,8 @@ def study_view(study: Study) -> View:
     return View(
         last.columns, last.rows, last.numbers, above="\n".join([*above, f"{name}:"]),
         below="In brackets: 95 % intervals over sequences. Against PCA: ratios, of Gini and AUC "
-        "differences, of the first seeds. ±: standard deviations over seeds.",
+        "differences, of the first seeds. ±: standard deviations over seeds. Not asked: what takes "
+        "the whole graph, of a network of whose features some were chosen (--top).",
     )  # fmt: skip
 
 
@@ -48,35 +53,36 @@ def study_tables(study: Study) -> dict[str, str]:
 
 def tables(study: Study) -> Mapping[str, View]:
     """Return the tables by their titles, those left out in which nothing is."""
-    found = {
-        "Scores": _scores(study.scores),
-        "Sparsity, means over sections": _levels(study.sparsity, LEVELS),
-        "Sparsity against PCA": _contrasts(study.contrasts),
-        "Error of one probe": _levels(study.sparsity, {"error": "median error of an edge"}),
-        "Dictionaries at equal reconstruction": _rebuilt(study.rebuilt),
-        "Dictionaries in place of layers": _spliced(study.spliced),
-        "Edges required": _required(study.required),
-        "Modules": _modules(study.modules),
-        "Modules and parts of the network": _agreement(study.agreement),
-        "Predicted by words": _levels(
-            study.predicted, {"auc": "AUC", "tokens": "effective tokens"}, bounds=True
-        ),
-        "Over seeds": _seeds(study.seeds),
-    }
-    return {title: view for title, view in found.items() if view.rows}
+    found: list[tuple[str, Callable[[pd.DataFrame], View], pd.DataFrame]] = [
+        ("What is asked", _scores, study.scores),
+        ("Sparsity, means over sections", partial(_levels, shown=LEVELS), study.sparsity),
+        ("Sparsity against PCA", _contrasts, study.contrasts),
+        ("Error of one probe", partial(_levels, shown=ERROR), study.sparsity),
+        ("Dictionaries at equal reconstruction", _rebuilt, study.rebuilt),
+        ("Dictionaries in place of layers", _spliced, study.spliced),
+        ("Edges required", _required, study.required),
+        ("Modules", _modules, study.modules),
+        ("Modules and parts of the network", _agreement, study.agreement),
+        ("Predicted by words", partial(_levels, shown=WORDS, bounds=True), study.predicted),
+        ("Over seeds", _seeds, study.seeds),
+    ]
+    views = {title: view(frame) for title, view, frame in found if len(frame)}
+    return {title: view for title, view in {SUMMARY: summary_view(study), **views}.items()
+            if view.rows}  # fmt: skip
 
 
 def _scores(frame: pd.DataFrame) -> View:
-    """Return what each network scores on all of the text."""
+    """Return what each network scores on all of the text, and how much is asked of it."""
+    counts = ("rows", "answers", "sections", "features", "samples")
     rows = [
         (
-            row["network"], str(row["rows"]), str(row["answers"]),
-            spread_cell(row["score"], row["error"]),
+            row["network"], *(str(row[name]) for name in counts),
+            spread_cell(row["score"], row["error"]), row["left_out"],
         )
         for row in records_of(frame)
     ]  # fmt: skip
-    numbers = ("rows", "answers", "cross-entropy")
-    return View(("network", *numbers), rows, frozenset(numbers))
+    numbers = ("rows", "answers", "sections", "features", "rows of strengths", "cross-entropy")
+    return View(("network", *numbers, "not asked"), rows, frozenset(numbers))
 
 
 def _levels(frame: pd.DataFrame, shown: Mapping[str, str], *, bounds: bool = False) -> View:

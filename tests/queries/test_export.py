@@ -131,6 +131,27 @@ def test_without_a_file_rows_go_to_stdout(run: Run, store_target: str, cli: Cli)
     assert len(pd.read_csv(io.StringIO(answer.out))) == len(run.features)
 
 
+def test_a_saved_circuit_is_exported_as_it_is(
+    run: Run, store: GraphStore, store_target: str, cli: Cli, tmp_path: Path
+) -> None:
+    graph = queries.open_graph(store)
+    saved = graph.circuits.save(graph.grow_circuit(target="layer/3", size=5), "five")
+    out = tmp_path / "five.csv"
+    typed = ("export", "circuit", "--saved", "five", "--store", store_target)
+    assert cli(*typed, "--out", out).code == 0
+    found = rows(out)
+    assert set(zip(found["source"], found["target"], strict=True)) == set(saved.pairs())
+    assert len(found) == 5
+    for more in (["--target", "layer/3"], ["--min-share", 0.1]):
+        answer = cli(*typed, *more, "--format", "csv")
+        assert (answer.code, f"as it is, without {more[0]}." in answer.err) == (2, True)
+    answer = cli("export", "features", *typed[2:], "--format", "csv")
+    assert (answer.code, "--saved cannot be used for features" in answer.err) == (2, True)
+    answer = cli("export", "circuit", "--store", store_target, "--format", "csv")
+    assert (answer.code, "or --saved NAME" in answer.err) == (2, True)
+    graph.circuits.delete("five")
+
+
 def test_an_export_that_fails_leaves_the_file_as_it_was(
     run: Run, store_target: str, cli: Cli, tmp_path: Path
 ) -> None:

@@ -21,7 +21,7 @@ from lib_graph.building.passes import Passes
 from lib_graph.building.plan import LIBRARIES, plan_passes
 from lib_graph.building.samples import Samples
 from lib_graph.cutting.copies import converted
-from lib_graph.cutting.points import OUTPUT
+from lib_graph.cutting.points import OUTPUT, running
 from lib_graph.data.evaluation import Evaluation, Metric, Total
 from lib_graph.errors import ModelError, UsageError
 from lib_graph.method.dictionary import Basis, Dictionary
@@ -86,11 +86,10 @@ class Bench:
         or if transcoders stand in,
         ModelError if labels do not fit its outputs, and what `reopened_network` does.
         """
-        found = reopened_network(run, subject, dtype, device, progress)
+        found = reopened_network(run, subject, dtype, device, progress, derivatives=False)
         refuse_stand_ins(found, "ablate")
-        evaluation = _evaluation(run, found, dtype)
+        evaluation = _checked(found, _evaluation(run, found, dtype))
         bases, chosen = _linear(found.bases), Metric(metric or evaluation.metric)
-        _check(found, evaluation)
         samples = len(evaluation.inputs[0])
         beside = _columns_bytes(found, samples)
         columns = beside <= (memory - LIBRARIES) // COLUMNS
@@ -188,14 +187,17 @@ def _evaluation(run: Run, found: Reopened, dtype: torch.dtype) -> Evaluation:
     return replace(evaluation, inputs=tuple(converted(x, dtype) for x in evaluation.inputs))
 
 
-def _check(found: Reopened, evaluation: Evaluation) -> None:
+def _checked(found: Reopened, evaluation: Evaluation) -> Evaluation:
+    """Return data that fit the network, their labels as int64. Raises ModelError if they do not."""
     name, targets, samples = evaluation.name, evaluation.targets, len(evaluation.inputs[0])
     if not samples:
         raise ModelError(f"The data {name!r} is empty. Give at least one sample.")
-    first = found.network.run(*(x[:1].to(found.device) for x in evaluation.inputs))
+    with running(found.subject.module, f"the inputs of {name!r}"):
+        first = found.network.run(*(x[:1].to(found.device) for x in evaluation.inputs))
     places, classes = first.activations[-1].shape[1:]
     integers = not targets.is_floating_point() and not targets.is_complex()
-    if not integers or targets.shape not in [(samples,), (samples, places)]:
+    fitting = [(samples, places), *[(samples,)] * (places == 1)]
+    if not integers or targets.shape not in fitting:
         raise ModelError(
             f"The labels of {name!r} are {tuple(targets.shape)} {targets.dtype}. Give the "
             f"number of the right output for each of the {samples} samples"
@@ -206,6 +208,7 @@ def _check(found: Reopened, evaluation: Evaluation) -> None:
             f"The labels of {name!r} go from {int(targets.min())} to {int(targets.max())}, but "
             f"the network has {classes} outputs, from 0."
         )
+    return replace(evaluation, targets=targets.long())
 
 
 def _linear(bases: Mapping[str, Basis]) -> dict[str, LinearBasis]:
@@ -254,7 +257,7 @@ def _parts(
 def _columns_bytes(found: Reopened, samples: int) -> int:
     """Return the bytes that masked sections of the largest layers hold of all the data."""
     entries = max(
-        section.source.positions * 2 * found.bases[section.source.name].features
+        section.source.positions * found.bases[section.source.name].features
         + section.target.positions * 5 * found.bases[section.target.name].features
         for section in found.network.sections
     )

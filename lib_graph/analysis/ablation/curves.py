@@ -98,7 +98,8 @@ def _node_scores(bench: Bench, layer: Layer, kept: Sequence[Tensor]) -> list[flo
 
     def scoring(scored: ScoredBatch) -> Iterator[Total]:
         features = scored.features(layer)
-        return (scored.total(layer, features[..., some], some) for some in kept)
+        each = (some.to(features.device) for some in kept)
+        return (scored.total(layer, features.index_select(2, some), some) for some in each)
 
     return bench.scores(f"nodes {layer.name}", kept, scoring)
 

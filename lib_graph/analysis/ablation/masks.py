@@ -156,15 +156,10 @@ class MaskedSection:
         kept, ends = row.nonzero()[:, 0], self._ends
         toward = None if ends.toward is None else ends.toward[:, targets]
         narrow = narrowed(self.section, Ends(ends.directions[kept], ends.offset, toward))
-        coordinates = self._by_feature[kept].permute(1, 2, 0)
+        coordinates = self.features.index_select(2, kept.to(self.features.device))
         return narrow(coordinates, self.constants) + self.target.offset[targets]
 
     @cached_property
     def _ends(self) -> Ends:
         """All features of the source layer, and of the target layer."""
         return Ends(self.source.inverse, self.source.origin, self.target.rotation)
-
-    @cached_property
-    def _by_feature(self) -> Float[Tensor, "r n s"]:
-        """The features laid out so that some of them can be picked at once."""
-        return self.features.permute(2, 0, 1).contiguous()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 from jaxtyping import Int
 from torch import Tensor
 
+from lib_graph.analysis.measuring.extent import Extent
 from lib_graph.analysis.reopening import reopened
 from lib_graph.building.build import build
 from lib_graph.building.learning import train_dictionaries
@@ -22,6 +24,7 @@ from lib_graph.errors import ConflictError, NotFoundError, UsageError
 from lib_graph.networks import Subject, load_subject
 from lib_graph.networks.training.dictionary import DictionaryRecipe
 from lib_graph.run import Run
+from lib_graph.run.config import BuildConfig
 from lib_graph.support import defaults
 from lib_graph.support.progress import Progress
 
@@ -111,27 +114,40 @@ def cases_of(network: str, bases: Sequence[str], seeds: int) -> list[StudyCase]:
 
 
 def run_of(
-    case: StudyCase, subject: Subject, out: Path, lessons: Lessons, *, replace: bool,
-    progress: Progress,
+    case: StudyCase, subject: Subject, out: Path, lessons: Lessons, extent: Extent, *,
+    replace: bool, progress: Progress,
 ) -> Run:  # fmt: skip
     """Return the run of a case in its folder of `out`; one that is there is taken as it is.
 
     A dictionary is trained into a folder of `dictionaries` first, and its interactions, N² times as
-    many as without it, are those of one sample in SOME.
+    many as without it, are those of one sample in SOME where all of them are asked about.
 
     Raises ConflictError if another run, or another dictionary, is there, unless `replace`, and what
     training and building do.
     """
     folder = out / case.name
-    if case.expansion is not None:
-        return _in_dictionary(case, subject, out, lessons, replace=replace, progress=progress)
+    if case.expansion is None:
+        options = extent.options(case.basis, case.seed)
+    else:
+        place = out / "dictionaries" / case.name
+        _taught(case, subject, place, lessons, replace=replace, progress=progress)
+        options = extent.options(place)
+        if extent.top is None:
+            options = dataclasses.replace(options, edge_samples=len(some_samples(subject)))
     if not replace and (folder / "manifest.json").exists():
         run = Run.open(folder)
-        if (run.manifest.basis, run.manifest.seed) == (case.basis, case.seed):
+        if _is_of(run.manifest.config, options, subject):
             reopened(run, subject)
             return run
-    options = Options(basis=case.basis, seed=case.seed)
     return build(subject, folder, options, name=case.name, replace=replace, progress=progress)
+
+
+def _is_of(config: BuildConfig, options: Options, subject: Subject) -> bool:
+    """Return whether a run was built at these layers, and with what a study asks for."""
+    names = ("seed", "top", "edge_samples", "dtype")
+    asked = [str(options.basis), *(getattr(options, name) for name in names)]
+    found = [config.basis, *(getattr(config, name) for name in names)]
+    return asked == found and config.layers == tuple(subject.layers.items())
 
 
 def some_samples(subject: Subject) -> Int[Tensor, " n"]:
@@ -140,23 +156,6 @@ def some_samples(subject: Subject) -> Int[Tensor, " n"]:
     """
     count = len(subject.inputs[0])
     return in_random_order(count)[: max(count // SOME, 1)]
-
-
-def _in_dictionary(
-    case: StudyCase, subject: Subject, out: Path, lessons: Lessons, *, replace: bool,
-    progress: Progress,
-) -> Run:  # fmt: skip
-    assert case.expansion is not None
-    place = out / "dictionaries" / case.name
-    _taught(case, subject, place, lessons, replace=replace, progress=progress)
-    folder, some = out / case.name, len(some_samples(subject))
-    if not replace and (folder / "manifest.json").exists():
-        run = Run.open(folder)
-        if (run.manifest.config.basis, run.manifest.config.edge_samples) == (str(place), some):
-            reopened(run, subject)
-            return run
-    options = Options(basis=place, edge_samples=some)
-    return build(subject, folder, options, name=case.name, replace=replace, progress=progress)
 
 
 def _taught(
@@ -168,13 +167,16 @@ def _taught(
     recipe = DictionaryRecipe(case.expansion, lessons.k, case.seed, lessons.steps)
     learner = subject
     if lessons.text is not None:
-        learner = load_subject(subject.source, lessons.text)
+        learner = dataclasses.replace(
+            load_subject(subject.source, lessons.text), layers=subject.layers
+        )
     asked = {
         "data": learner.data_name, "expansion": recipe.expansion, "k": recipe.k,
-        "seed": recipe.seed, "steps": recipe.steps,
+        "seed": recipe.seed, "steps": recipe.steps, "layers": ", ".join([*subject.layers][:-1]),
     }  # fmt: skip
     if (place / "training.json").exists():
         made = json.loads((place / "training.json").read_text(encoding="utf-8"))
+        made["layers"] = ", ".join(made.get("layers", []))
         differing = [f"{name} {made.get(name)}" for name in asked if made.get(name) != asked[name]]
         if not differing and not replace:
             return

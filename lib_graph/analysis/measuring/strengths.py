@@ -60,14 +60,16 @@ def strengths_of_samples(
     *,
     top: int | None = None,
     chosen: Int[Tensor, " n"] | None = None,
+    raw: bool = True,
     memory: int = defaults.MEMORY,
     progress: Progress = SILENT,
 ) -> Iterator[SectionStrengths]:
     """Yield the strengths of each sample, section by section, exact and as one probe has them.
 
     `opened` is the network of the run, in its bases. `top` takes the so many most important
-    features of each layer alone, raw layers whole; features are in their order. With `chosen`
-    there are those samples alone. The sum of `exact` over samples by that of `positions` is the
+    features of each layer alone, raw layers whole; without `raw` the sections into those, which
+    may be as wide as a vocabulary, are left out. Features are in their order. With `chosen` there
+    are those samples alone. The sum of `exact` over samples by that of `positions` is the
     strength in a run of these samples. Where it was cut off, it goes on.
 
     Raises UsageError for a trace or a `top` below 1.
@@ -93,14 +95,15 @@ def strengths_of_samples(
         count = torch.full((len(batch),), places) if mask is None else mask.sum(1).long().cpu()
         return (SampleStrengths(found.exact.float(), found.probed.float(), count),)
 
-    different = {(type(each.kind), each.target.width): each for each in network.sections}
+    sections = [each for each in network.sections if raw or not bases[each.target.name].raw]
+    different = {(type(each.kind), each.target.width): each for each in sections}
     samples = opened.planned(
         [partial(part, each) for each in different.values()], memory, keep=True
     )
     numbers = None if chosen is None else chosen.tolist()
     origin = {**graph_of(run), "top": top, "chosen": numbers}
     passes = passes_of(run, "strengths", origin, progress)
-    for section in network.sections:
+    for section in sections:
         name = f"strengths of samples out of {section.source.name}"
         one = partial(part, section, chunk=samples.plan.chunk)
         (found,) = accumulate(passes, name, samples, one)

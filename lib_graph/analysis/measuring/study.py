@@ -14,6 +14,7 @@ import pyarrow as pa
 import torch
 
 from lib_graph.analysis.measuring.budget import Budget
+from lib_graph.analysis.measuring.extent import Extent
 from lib_graph.analysis.measuring.predicting import LEAST_ROWS, TokenPredictor
 from lib_graph.analysis.measuring.rebuilding import rebuilt
 from lib_graph.analysis.measuring.resampling import measured_sections, probe_error
@@ -93,7 +94,7 @@ def _width(subject: Subject) -> int:
 
 
 @torch.no_grad()
-def cross_entropy(subject: Subject) -> dict[str, float | int]:
+def cross_entropy(subject: Subject, dtype: torch.dtype = torch.float64) -> dict[str, float | int]:
     """Return what a language model scores on all of its text, and the standard error over rows.
 
     score = Σ_x l_x / Σ_x n_x, l_x the sum over the n_x answers of row x that count; error =
@@ -104,7 +105,7 @@ def cross_entropy(subject: Subject) -> dict[str, float | int]:
     evaluation = subject.evaluation
     if evaluation is None or evaluation.counted is None:
         raise UsageError(f"{subject.source!r} has no cross-entropy of next tokens.")
-    metric, module = Metric("cross-entropy"), deepcopy(subject.module).double()
+    metric, module = Metric("cross-entropy"), deepcopy(subject.module).to(dtype)
     tokens, answers, counted = evaluation.inputs[0], evaluation.targets, evaluation.counted
     rows = [
         metric.total(module(tokens[x : x + 1]), answers[x : x + 1], counted[x : x + 1])
@@ -120,9 +121,11 @@ def cross_entropy(subject: Subject) -> dict[str, float | int]:
 
 
 def sparsities(
-    run: Run, opened: Reopened, top: int, budget: Budget, progress: Progress
+    run: Run, opened: Reopened, top: int, extent: Extent, budget: Budget, progress: Progress
 ) -> pd.DataFrame:
     """Return the measures of each section and draw, exact and as one probe a sample has them.
+
+    Sections and samples are those of the extent, which the run was built with.
 
     They are those of `resampling`. Beside them, of draw 0: `error`, the median relative error of a
     probed edge, and `reached X`, the part of the strength that a share X of the pairs has, the
@@ -130,9 +133,11 @@ def sparsities(
     """
 
     def make() -> pd.DataFrame:
-        weights = budget.drawn(len(opened.subject.inputs[0]))
-        frames = []
-        for section in strengths_of_samples(run, opened, top=top, progress=progress):
+        weights, frames = budget.drawn(extent.samples(opened.subject)), []
+        for section in strengths_of_samples(
+            run, opened, top=top, chosen=extent.chosen(opened.subject), raw=extent.top is None,
+            progress=progress,
+        ):  # fmt: skip
             own = {"error": probe_error(section), **_curve(section.exact.sum(0).ravel())}
             beside = pd.DataFrame({"measure": list(own), "value": list(own.values())})
             frames.append(beside.assign(layer=section.layer, how="exact", draw=0))

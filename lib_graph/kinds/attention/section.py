@@ -9,11 +9,12 @@ from functools import partial
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn.functional import pad
 
 from lib_graph.kinds.attention.edges import output_tangents
 from lib_graph.kinds.attention.few import FewPositions
 from lib_graph.kinds.attention.moment import second_moment
-from lib_graph.kinds.attention.narrow import Heads, NarrowAttention
+from lib_graph.kinds.attention.narrow import Heads, NarrowAttention, side_by_side
 from lib_graph.kinds.attention.one_pass import AttentionPass, Normalised, Reach
 from lib_graph.kinds.attention.positions import Fixed, Positions
 from lib_graph.kinds.norm import Norm
@@ -76,10 +77,10 @@ class Attention(Kind):
             written = written + self.b_o
         return f[:, self.outputs] + written if self.residual else written
 
-    def _fused(self, q: Narrow, k: Narrow, v: Narrow, out: Float[Tensor, "h e m"]) -> Narrow:
+    def _fused(self, q: Narrow, k: Narrow, v: Narrow, out: Float[Tensor, "h e m"] | None) -> Narrow:
         """Return what the heads write for given maps to queries, keys and values."""
         return NarrowAttention(
-            q, k, v, out, self.positions, self._scale(), self.outputs, self._visible
+            q, k, v, out, len(self.w_q), self.positions, self._scale(), self.outputs, self._visible
         )
 
     def _visible(self, positions: int) -> Bool[Tensor, "t s"]:
@@ -179,21 +180,39 @@ class Attention(Kind):
             yield readout.moments(attributions)
 
     def narrowed(self, ends: Ends) -> Narrow:
-        """Return attention between few coordinates, c or with a norm ĉ (`Norm.inside`), and R.
-
-        Where m < e, the values are read along R at once: each head's has m coordinates.
-        """
+        """Return attention between few coordinates, c or with a norm ĉ (`Norm.inside`), and R."""
         scaled, inside = (_same, ends) if self.norm is None else self.norm.inside(ends)
         out, bias = ends.out(self.w_o, self.b_o)
-        heads = self._maps()
-        if out.shape[-1] < out.shape[-2]:
-            heads["w_v"] = heads["w_v"].read_along(out)
-        q, k, v = (inside.affine(*each.side_by_side) for each in heads.values())
-        attend = self._fused(q, k, v, out)
+        fewer = len(inside.directions) + 1 < self.w_q.shape[-1]
+        by = self._by_coordinates if fewer and isinstance(self.positions, Fixed) else self._by_heads
+        attend = by(inside, out)
         if not self.residual:
             return lambda c: attend(scaled(c)) + bias
         straight = ends.straight(bias)
         return lambda c: straight(c[:, self.outputs]) + attend(scaled(c))
+
+    def _by_heads(self, inside: Ends, out: Float[Tensor, "h e m"]) -> Narrow:
+        """Return what the heads write along R, of maps of c to their q, k and v.
+
+        Where m < e, the values are read along R at once: each head's has m coordinates.
+        """
+        heads, read = self._maps(), out.shape[-1] < out.shape[-2]
+        if read:
+            heads["w_v"] = heads["w_v"].read_along(out)
+        q, k, v = (inside.affine(*each.side_by_side) for each in heads.values())
+        return self._fused(q, k, v, None if read else out)
+
+    def _by_coordinates(self, inside: Ends, out: Float[Tensor, "h e m"]) -> Narrow:
+        """Return what the heads write along R, where x = [c, 1] is narrower than a head.
+
+        x is the keys, as q kᵀ = x_t (W_Q W_Kᵀ) x_sᵀ, and where m is not smaller yet the values.
+        """
+        q, k, v = (each.of_coordinates(inside, len(self.w_q)) for each in self._maps().values())
+        query, written = side_by_side(q @ k.mT), v @ out
+        read = written.shape[-1] < written.shape[-2]
+        value = partial(_mapped, side_by_side(written), None) if read else _same
+        attend = self._fused(partial(_mapped, query, None), _same, value, None if read else written)
+        return lambda c: attend(pad(c, (0, 1), value=1.0))
 
     def _maps(self) -> dict[str, Heads]:
         return {

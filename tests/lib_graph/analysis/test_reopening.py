@@ -94,3 +94,11 @@ def test_a_layer_whose_name_has_a_comma(tmp_path):
     run = build(subject, tmp_path)
     assert [layer.name for layer in Run.open(tmp_path).layers] == ["a,b", "hidden", "output"]
     assert reopened(run, subject).layers == {"a,b": "0:in", "hidden": "2:in", "output": "output"}
+
+
+@pytest.mark.slow
+def test_no_derivative_is_checked_where_none_is_taken(built):
+    checks = reopened_network(built).network.figures
+    fewer = reopened_network(built, derivatives=False).network.figures
+    assert {*checks} - {*fewer} == {"mode_error", "derivative_error"}
+    assert fewer["chain_error"] == checks["chain_error"]

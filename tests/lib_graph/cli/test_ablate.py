@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from lib_graph.analysis.ablation import read_ablation, smallest_kept
+from lib_graph.analysis.ablation import Bench, curves, read_ablation, smallest_kept
 from lib_graph.errors import ModelError
 from lib_graph.networks import load_subject
 from lib_graph.run import Run
@@ -67,6 +67,28 @@ def test_json_has_all_rows(folder, capsys):
     rows = pd.DataFrame(json.loads(capsys.readouterr().out))
     assert set(rows["kind"]) == {"edge_curve", "edges_required"}
     assert rows["score"].tolist() == read_ablation(Run.open(folder / "lib"))["score"].tolist()
+
+
+@pytest.mark.slow
+def test_random_scores_of_fewer_samples_are_told_beside_those_of_the_network(
+    folder, capsys, monkeypatch
+):
+    monkeypatch.setattr(curves, "RANDOM_ANSWERS", 7)
+    bench = Bench.of(Run.open(folder / "lib")).sampled(7)
+    said = "random_score: on 7 of the 30 samples, on which the whole network scores "
+    for verb in ("nodes", "edges"):
+        assert ablate(folder, verb, "-q", "--replace", "--seed", "1") == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[lines.index("score, baseline, random_score: accuracy.") + 1] == (
+            f"{said}{bench.baseline:.6g}."
+        )
+
+
+@pytest.mark.parametrize("verb", ["nodes", "edges", "circuit"])
+def test_a_verb_has_its_help_without_a_run(verb, capsys):
+    assert lib_graph("ablate", verb, "-h") == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"Usage: lib-graph ablate RUN {verb} [OPTIONS]")
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from lib_graph.cutting.selfcheck import check_kinds
+from lib_graph.cutting.kindcheck import check_kinds
 from lib_graph.errors import ModelError
 from lib_graph.kinds import Attention, Fixed, Norm, Rotary
 from lib_graph.kinds.attention import edges, spans

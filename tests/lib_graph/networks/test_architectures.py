@@ -176,3 +176,5 @@ def test_points_without_numbers_are_not_listed():
     embedding = nn.Sequential(nn.Embedding(5, 3), nn.Linear(3, 2))
     found = shapes(embedding, (torch.tensor([[1, 2], [3, 4]]),))
     assert found == {"0:out": (2, 3), "1:in": (2, 3), "1:out": (2, 2), "output": (2, 2)}
+    with pytest.raises(ModelError, match=r"Sequential cannot run on the data \("):
+        shapes(embedding, (torch.tensor([[1, 2], [3, 5]]),))

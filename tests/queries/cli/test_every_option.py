@@ -29,6 +29,7 @@ DIFFERING = {
     "--data": {"help", "type", "metavar"},  # a folder of images; a function; either
     "--delta": {"help", "default", "type", "metavar"},  # of a score; shares of it
     "--draws": {"help", "default"},  # of circuits; of samples
+    "--edge-samples": {"help"},  # of a build; of a study of some features
     "--format": {"help", "default"},  # of a place; of bases; of a graph or its rows
     "--json": {"help"},
     "--k": {"help"},  # active features; the same of dictionaries among bases

@@ -97,7 +97,10 @@ def test_json(run: Run, cli: Cli) -> None:
 def test_without_examples_it_says_how_to_get_them(run: Run, cli: Cli) -> None:
     (run.path / "examples.parquet").unlink()
     answer = cli("feature", f"{run.path}/layer/1/2")
-    assert f"lib-graph examples {shlex.quote(str(run.path))}'." in answer.out
+    folder = shlex.quote(str(run.path))
+    assert (
+        f"lib-graph examples {folder}', then 'lib-graph feature {folder}/layer/1/2'." in answer.out
+    )
 
 
 @pytest.mark.slow

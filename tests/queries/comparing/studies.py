@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import transformers
 from transformers import AutoModelForCausalLM
 
+from lib_graph.analysis.reopening import Reopened
 from lib_graph.data.text import Text
 from queries.comparing.language_models import Budget, Lessons
 from tests.lib_graph.language_models import ENDS, WORDS, save_tokenizer
@@ -55,3 +57,17 @@ def study_of_rounds(folder: Path) -> Arguments:
     return {"models": [str(folder / "tiny")], "text": text, "out": folder / "out",
             "bases": ["pca", "lib", "random", "dictionary-2"], "seeds": 2, "budget": BUDGET,
             "lessons": LESSONS, "partitions": 2, "null": 2}  # fmt: skip
+
+
+def by_jacobian(section: Any, batch: Any, own: Reopened) -> Any:
+    """Σ_t (Σ_s ∂f̂'_tj/∂f_s · D_i f̂_si)², an output and a sequence at a time."""
+    source, target = (own.bases[end.name] for end in (section.source, section.target))
+    f = batch.activations[section.source.index].detach().clone().requires_grad_(True)
+    features = target.coordinates(section(f, batch.constants))
+    directions = source.coordinates(f.detach())[0, :, :, None] * source.inverse
+    found = np.zeros((source.features, target.features))
+    for t in range(features.shape[1]):
+        for j in range(features.shape[2]):
+            (slope,) = torch.autograd.grad(features[0, t, j], f, retain_graph=True)
+            found[:, j] += torch.einsum("srd,sd->r", directions, slope[0]).square().numpy()
+    return found

@@ -36,6 +36,7 @@ from tests.queries.comparing.studies import (
     LINEAR,
     ROWS,
     Arguments,
+    by_jacobian,
     study_of_rounds,
 )
 
@@ -267,20 +268,6 @@ def test_a_draw_at_equal_reconstruction_is_of_the_same_sequences_repeated(
     rows = kept[(kept["basis"] == "dictionary-2 0") & (kept["measure"] == "sources")]
     drawn = rows[(rows["draw"] == 1) & (rows["layer"] == section.source.name)]
     assert drawn["value"].item() == pytest.approx(expected, rel=1e-5)
-
-
-def by_jacobian(section: Any, batch: Any, own: Reopened) -> Any:
-    """Σ_t (Σ_s ∂f̂'_tj/∂f_s · D_i f̂_si)², an output and a sequence at a time."""
-    source, target = (own.bases[end.name] for end in (section.source, section.target))
-    f = batch.activations[section.source.index].detach().clone().requires_grad_(True)
-    features = target.coordinates(section(f, batch.constants))
-    directions = source.coordinates(f.detach())[0, :, :, None] * source.inverse
-    found = np.zeros((source.features, target.features))
-    for t in range(features.shape[1]):
-        for j in range(features.shape[2]):
-            (slope,) = torch.autograd.grad(features[0, t, j], f, retain_graph=True)
-            found[:, j] += torch.einsum("srd,sd->r", directions, slope[0]).square().numpy()
-    return found
 
 
 def test_a_network_scores_no_better_on_what_dictionaries_rebuild(

@@ -21,6 +21,7 @@ from queries.cli.modules import parse_resolutions
 from queries.modules.modularity import leiden, modularity
 from queries.modules.null_model import shuffled
 from queries.modules.partitions import adjusted_rand_index, purity
+from queries.modules.table import agreement_with_labels
 from queries.modules.weighted import WeightedGraph
 from tests.loaded import load_once
 from tests.queries.conftest import Answer
@@ -108,6 +109,14 @@ def test_partitions_without_a_choice_agree() -> None:
     for ends in ([0, 1, 2], [0, 0, 0], [0], []):
         same = np.array(ends, dtype=np.int64)
         assert adjusted_rand_index(same, same) == 1.0
+
+
+@pytest.mark.parametrize(("labels", "said"), [(["a", "a", ""], False), (["a", "b", ""], True)])
+def test_one_label_says_nothing_of_modules(labels: list[str], said: bool) -> None:
+    features = pd.DataFrame({"label": labels, "layer_index": 0, "importance": 1.0})
+    found = agreement_with_labels(features, np.array([0, 0, 1]), 0.0)
+    assert found["labelled"] == 2
+    assert (found["purity"], found["label_ari"]) == ((0.5, 0.0) if said else (None, None))
 
 
 @pytest.mark.slow

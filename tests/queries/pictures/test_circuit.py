@@ -146,6 +146,7 @@ def test_a_feature_has_the_number_of_its_module(graph: queries.Graph) -> None:
         assert sorted(small) == sorted(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", [2, 4, 12])
 def test_names_of_layers_and_titles_have_room(tmp_path: Path, layers: int) -> None:
     ingest.load(random_run(tmp_path / "run", (3,) * layers), tmp_path / "graph.kgl")
@@ -247,10 +248,12 @@ def test_the_verb_draws_a_saved_circuit(cli: Cli, tmp_path: Path) -> None:
         f"five: {len(circuit)} interactions, accuracy 0.5 (whole network 0.9, random circuits of "
         "this size 0.1)"
     )
-    for more in (("--target", "layer/3/1"), ("--of", "paths"), ("--of", "modules")):
+    for more in (("--of", "paths"), ("--of", "modules")):
         answer = cli(*arguments, *more)
         assert (answer.code, "--saved goes with --of circuit" in answer.err) == (2, True)
     answer = cli(*arguments, "-n", 30, "--min-share", 0.1)
     assert (answer.code, "without --limit and --min-share." in answer.err) == (2, True)
+    answer = cli(*arguments, "--target", "layer/3/1")
+    assert (answer.code, "as it is, without --target." in answer.err) == (2, True)
     answer = cli(*arguments[:-3], "fife", "--store", store)
     assert (answer.code, "Closest: 'five'" in answer.err) == (2, True)

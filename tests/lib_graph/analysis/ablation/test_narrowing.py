@@ -72,7 +72,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("columns", [1, 4, 5, None])  # of attention, heads are of size 4
-@pytest.mark.parametrize("kept", [0, 2])
+@pytest.mark.parametrize("kept", [0, 2, 5])
 @pytest.mark.parametrize("name", KINDS)
 def test_narrow_is_the_section_itself(name, kept, columns):
     check_narrow(KINDS[name], kept, columns)

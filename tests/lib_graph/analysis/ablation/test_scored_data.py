@@ -9,6 +9,7 @@ import lib_graph
 from lib_graph.analysis.ablation import Bench
 from lib_graph.data.evaluation import Evaluation
 from lib_graph.errors import ModelError, NotFoundError, UsageError
+from lib_graph.networks import Subject
 from lib_graph.networks.modular_addition import answers
 from tests.lib_graph.analysis.ablation.benches import TEST, scored
 from tests.lib_graph.nets import CONFIG
@@ -29,6 +30,44 @@ def test_data_that_give_no_score_are_one_line(transformer, change, error, words)
     subject = replace(scored(), evaluation=replace(scored().evaluation, **change))
     with pytest.raises(error, match=words):
         Bench.of(transformer.run, subject=subject)
+
+
+@pytest.fixture(scope="module")
+def positions(tmp_path_factory):
+    """A network of two positions, and its run."""
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Tanh())
+    subject = Subject.of(module, torch.randn(20, 2, 3), ["0:in", "output"])
+    folder = tmp_path_factory.mktemp("run")
+    return subject, lib_graph.build(subject, folder, lib_graph.Options(basis="pca"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shape", "labels", "words"),
+    [
+        ((9, 2, 3), (9,), r"are \(9,\) torch.int64. .* each of the 9 samples × 2 positions"),
+        ((9, 2, 3), (), r"are \(\) torch.int64"),
+        ((9, 2, 4), (9, 2), r"Sequential cannot run on the inputs of 'own' \(.*\)"),
+    ],
+)
+def test_data_that_do_not_fit_the_network_are_one_line(positions, shape, labels, words):
+    subject, run = positions
+    evaluation = Evaluation("own", (torch.randn(shape),), torch.zeros(labels).long())
+    with pytest.raises(ModelError, match=words):
+        Bench.of(run, subject=replace(subject, evaluation=evaluation))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [torch.int32, torch.uint8, torch.bool])
+def test_labels_of_any_whole_type_have_a_cross_entropy(positions, kind):
+    subject, run = positions
+    inputs, labels = torch.randn(9, 2, 3), torch.arange(18).reshape(9, 2) % 2
+    evaluation = Evaluation("own", (inputs,), labels.to(kind))
+    bench = Bench.of(run, subject=replace(subject, evaluation=evaluation), metric="cross-entropy")
+    logs = subject.module(inputs).log_softmax(-1)
+    expected = -logs.gather(-1, labels[..., None]).mean().item()
+    assert bench.baseline == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.slow
