@@ -12,6 +12,7 @@ from lib_graph.support.arguments import checked
 from lib_graph.support.tables import records_of
 from lib_graph.support.view import View
 from queries.views.cells import fixed_cell, spread_cell, text_cell
+from queries.views.study_summary import summary_view
 
 if TYPE_CHECKING:
     from queries.comparing.study_tables import Study
@@ -26,6 +27,7 @@ LEVELS = {
 CONTRASTS = {
     **{name: LEVELS[name] for name in ("for_90", "effective", "sources", "gini")}, "auc": "AUC",
 }  # fmt: skip
+SUMMARY = "In short"
 ERROR = {"error": "median error of an edge"}
 WORDS = {"auc": "AUC", "tokens": "effective tokens"}
 SEEDED = {name: f"{CONTRASTS[name]} to PCA" for name in ("sources", "effective", "auc")}
@@ -65,7 +67,8 @@ def tables(study: Study) -> Mapping[str, View]:
         ("Over seeds", _seeds, study.seeds),
     ]
     views = {title: view(frame) for title, view, frame in found if len(frame)}
-    return {title: view for title, view in views.items() if view.rows}
+    return {title: view for title, view in {SUMMARY: summary_view(study), **views}.items()
+            if view.rows}  # fmt: skip
 
 
 def _scores(frame: pd.DataFrame) -> View:

@@ -152,9 +152,10 @@ def test_what_is_not_asked_is_said(given: Arguments, found: Study, part: Study) 
     assert some["score"] == expected["score"]
     tables = study_tables(part)
     assert set(tables) == {
-        "What is asked", "Sparsity, means over sections", "Sparsity against PCA",
+        "In short", "What is asked", "Sparsity, means over sections", "Sparsity against PCA",
         "Error of one probe", "Predicted by words",
     }  # fmt: skip
+    assert tables["In short"].splitlines()[0] == "| network | basis | sources to PCA | AUC |"
     assert f"| 1 | {TOP} | {SOME} |" in tables["What is asked"]
     assert tables["What is asked"].endswith(
         "| edges required, modules, what dictionaries rebuild |"

@@ -7,6 +7,7 @@ import pytest
 from lib_graph.analysis.measuring.resampling import MEASURES
 from queries.comparing.study_tables import Study, contrast_rows, level_rows, seed_rows
 from queries.views.study import study_tables
+from queries.views.study_summary import summary_view
 
 
 def answers(measure, draws, order):
@@ -75,6 +76,44 @@ def test_what_follows_from_a_seed_has_a_deviation_over_seeds():
     assert rows["mean"].tolist() == pytest.approx([2.5, 0.6, 0.2])
     deviations = [3 / 2**0.5, 0.2 / 2**0.5, 0.2 / 2**0.5]
     assert rows["deviation"].tolist() == pytest.approx(deviations)
+
+
+def named(columns, *rows):
+    return pd.DataFrame(rows, columns=columns.split())
+
+
+def test_in_short_there_is_a_line_for_each_basis_with_means_over_seeds():
+    of = "network basis measure how value"
+    study = Study(
+        scores=pd.DataFrame(), sparsity=pd.DataFrame(), spliced=pd.DataFrame(),
+        agreement=pd.DataFrame(), seeds=pd.DataFrame(),
+        contrasts=named(of, ("n", "random 0", "sources", "exact", 2.0),
+                        ("n", "random 1", "sources", "exact", 4.0),
+                        ("n", "random 1", "sources", "probed", 9.0),
+                        ("n", "random 1", "gini", "exact", 9.0),
+                        ("n", "dictionary-4 0", "sources", "exact", 0.5)),
+        rebuilt=named("network dictionary basis ratio", ("n", "dictionary-4 0", "pca", 1.25),
+                      ("n", "dictionary-4 0", "lib", 9.0)),
+        required=named("network basis kind delta share", ("n", "pca", "all", 0.1, 0.25),
+                       ("n", "pca", "all", 0.01, 0.9), ("n", "pca", "section", 0.1, 0.9)),
+        modules=named("network basis weights modularity null_mean null_sd",
+                      ("n", "pca", "sqrt", 0.5, 0.4, 0.05), ("n", "pca", "log", 0.9, 0.4, 0.05),
+                      ("n", "random 0", "sqrt", 0.5, 0.4, 0.0)),
+        predicted=named(of, *(("n", basis, "auc", "exact", value) for basis, value in
+                              (("pca", 0.5), ("random 0", 0.6), ("random 1", 0.7),
+                               ("dictionary-4 0", 0.8))),
+                        ("n", "pca", "tokens", "exact", 9.0)),
+    )  # fmt: skip
+    view = summary_view(study)
+    assert view.columns == (
+        "network", "basis", "sources to PCA", "at equal reconstruction", "edges at δ 0.1",
+        "Q above chance", "AUC",
+    )  # fmt: skip
+    assert view.rows == [
+        ("n", "pca", "1", "", "25.0%", "+2.0 sd", "0.5"),
+        ("n", "random", "3", "", "", "", "0.65"),
+        ("n", "dictionary-4", "0.5", "1.25", "", "", "0.8"),
+    ]
 
 
 def test_what_is_not_known_is_an_empty_cell():
