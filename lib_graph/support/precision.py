@@ -53,8 +53,8 @@ def _switches() -> list[tuple[Any, str, tuple[object, object]]]:
     From torch 2.9 on each operation has its own; whoever set the older ones can read them after.
     """
     backends: Any = torch.backends
-    if not hasattr(backends.cudnn, "conv"):
-        places = (backends.cuda.matmul, backends.cudnn)
-        return [(place, "allow_tf32", (False, True)) for place in places]
-    places = (backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn)
-    return [(place, "fp32_precision", ("ieee", "tf32")) for place in places]
+    matmul, cudnn = backends.cuda.matmul, backends.cudnn
+    if not hasattr(cudnn, "conv"):
+        return [(place, "allow_tf32", (False, True)) for place in (matmul, cudnn)]
+    values = ("ieee", "tf32")
+    return [(place, "fp32_precision", values) for place in (matmul, cudnn.conv, cudnn.rnn)]
