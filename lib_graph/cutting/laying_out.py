@@ -101,4 +101,5 @@ def _formed(x: Tensor, order: list[int]) -> Tensor:
 
 
 def _unformed(x: Tensor, order: list[int], shape: list[int]) -> Tensor:
-    return x.unflatten(2, shape).permute([order.index(axis) for axis in range(len(order))])
+    apart: Tensor = x.unflatten(2, shape)
+    return apart.permute([order.index(axis) for axis in range(len(order))])
