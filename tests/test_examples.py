@@ -101,6 +101,7 @@ def results_printed():
     return "".join(f"{table}\n\n" for table in tables if table)
 
 
+@pytest.mark.slow
 def test_what_is_kept_of_the_results_is_what_the_command_wrote():
     notebook = nbformat.read(EXAMPLES / "language-models-results.ipynb", as_version=4)
     assert printed(notebook)[0] == results_printed()
