@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 # the oldest transformers that is supported, which some tests run under
 OLDEST := $(VENV)/transformers-4.57
 SPREAD := --numprocesses auto --dist loadgroup  # over the processors: tests/conftest.py
+# compiled sources are kept, whatever the shell says: without, each process takes 16 CPU s, not 10, to
+# collect the tests
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test exhaustive check lint format benchmark notebooks clean

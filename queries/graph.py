@@ -23,7 +23,7 @@ from queries.asking.places import Place, StoredLayer
 from queries.asking.projecting import Engine, check_engine
 from queries.asking.prompts import PromptGraph, read_prompt
 from queries.asking.reader import Reader
-from queries.asking.runs import RunInfo, choose_run, list_runs, runs_table
+from queries.asking.runs import RunInfo, choose_run, list_runs, run_meant, runs_table
 from queries.asking.statements import Statement
 from queries.asking.tables import Table
 from queries.circuits.chosen import circuit_among, circuit_of_named
@@ -65,15 +65,15 @@ def open_graph(store: Any = None, run: str | None = None) -> Graph:
     run: an id, the beginning of one, or a name; by default the newest complete run that is not of
         one input.
 
-    Raises NotFoundError if there is no such run, UsageError if several fit, and
-    StoreUnavailableError if the store cannot be used. A store that was opened here is closed by
-    `Graph.close()` or at the end of a `with` block.
+    Raises NotFoundError if there is no such run, UsageError if several fit or if a run folder is
+    named, and StoreUnavailableError if the store cannot be used. A store that was opened here is
+    closed by `Graph.close()` or at the end of a `with` block.
     """
     from ingest.store import open_store
 
     opened = open_store(store)
     try:
-        return Graph(opened, choose_run(list_runs(opened), run), close=opened is not store)
+        return Graph(opened, run_meant(list_runs(opened), run), close=opened is not store)
     except BaseException:
         if opened is not store:
             opened.close()

@@ -7,6 +7,7 @@ or fail if CI=true.
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 from collections.abc import Iterator
@@ -51,6 +52,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not item.get_closest_marker("xdist_group"):
             group = "neo4j" if on_neo4j else str(item.path)
             item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_finish() -> None:
+    """Have the garbage collector pass over what is imported: most of all there is, and it stays."""
+    gc.freeze()
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,40 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import ingest
 from ingest.store import GraphStore
+from ingest.store.columns import INDEX, stamp
 from lib_graph.run import Run
 
-_files: dict[str, bytes] = {}  # of embedded stores, by the bytes of the runs in them
+
+@dataclass(frozen=True)
+class Loaded:
+    """An embedded store: its file, and by their names those in the folder of its columns."""
+
+    file: bytes
+    columns: dict[str, bytes]
+
+    @classmethod
+    def of(cls, file: Path) -> Loaded:
+        return cls(file.read_bytes(), {each.name: each.read_bytes() for each in _beside(file)})
+
+    def copy_to(self, file: Path) -> None:
+        """Put the store here; its columns say of which state of the file they are."""
+        _columns(file).mkdir(exist_ok=True)
+        for old in _beside(file):
+            old.unlink()
+        file.write_bytes(self.file)
+        for name, content in self.columns.items():
+            _columns(file).joinpath(name).write_bytes(content)
+        index = _columns(file) / INDEX
+        index.write_text(json.dumps(json.loads(index.read_text()) | {"stamp": stamp(file)}))
+
+
+_stores: dict[str, Loaded] = {}  # by the bytes of the runs in them
 
 
 def load_once(store: GraphStore, *runs: Run) -> None:
@@ -23,12 +50,12 @@ def load_once(store: GraphStore, *runs: Run) -> None:
         return
     file = Path(store.name)
     key = _key(runs, file)
-    if key in _files:
-        file.write_bytes(_files[key])
+    if key in _stores:
+        _stores[key].copy_to(file)
         return
     for run in runs:
         ingest.load(run, store)
-    _files[key] = file.read_bytes()
+    _stores[key] = Loaded.of(file)
 
 
 def _key(runs: tuple[Run, ...], store: Path) -> str:
@@ -36,7 +63,16 @@ def _key(runs: tuple[Run, ...], store: Path) -> str:
     digest = hashlib.sha256()
     for run in runs:
         for file in sorted(run.path.rglob("*")):
-            if file.is_file() and not file.name.startswith(store.name):
-                digest.update(f"{file.name} {file.stat().st_size}\n".encode())
+            inner = file.relative_to(run.path)
+            if file.is_file() and not inner.parts[0].startswith(store.name):
+                digest.update(f"{inner} {file.stat().st_size}\n".encode())
                 digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def _columns(store: Path) -> Path:
+    return store.with_name(f"{store.name}.columns")
+
+
+def _beside(store: Path) -> list[Path]:
+    return sorted(_columns(store).iterdir())

@@ -95,6 +95,7 @@ def test_the_command_line_is_that_of_the_page():
     assert reference.PAGE.read_text(encoding="utf-8") == done.stdout.decode()
 
 
+@pytest.mark.slow
 def test_the_rooms_are_those_of_the_page():
     page = rooms.PAGE.read_text(encoding="utf-8")
     assert page == rooms.with_tables(page, rooms.imports())

@@ -60,6 +60,9 @@ class EmbeddedStore(Closing):
     def __init__(self, path: Path) -> None:
         kglite.set_query_warning_policy("silent")  # they are logged instead
         if path.name in ("", "..") or path.is_dir():
+            if (path / "manifest.json").is_file():
+                load = f"'lib-graph ingest {shlex.quote(str(path))} --store FILE' loads it into one"
+                raise StoreUnavailableError(f"{str(path)!r} is a run folder, no store. {load}.")
             raise StoreUnavailableError(
                 f"{str(path)!r} is a folder, and a store is a file. Name one, such as "
                 f"{str(path / 'lib-graph.kgl')!r}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -15,9 +16,12 @@ from typing import IO, Any
 from lib_graph.errors import ConflictError, UsageError
 
 __all__ = [
-    "check_folder", "check_new", "file_sha256", "json_sha256", "locked", "whole_file",
+    "FULL", "check_folder", "check_new", "file_sha256", "json_sha256", "locked", "whole_file",
     "whole_folder", "write_json",
 ]  # fmt: skip
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a full disk, or a limit on files, says"""
 
 
 @contextmanager
@@ -25,7 +29,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; it becomes `path` if the block succeeds.
 
     An error or an interruption in the block leaves `path` as it was. Of a link, what it names is
-    written. Raises UsageError for what is there and no ordinary file, such as a device.
+    written. An OSError of the temporary file, or of a full disk, is of `path`: people read the name
+    that they gave. Raises UsageError for what is there and no ordinary file, such as a device.
 
     >>> import tempfile
     >>> target = Path(tempfile.mkdtemp()) / "answer.txt"
@@ -34,9 +39,11 @@ def whole_file(path: Path) -> Iterator[Path]:
     >>> target.read_text()
     '42'
     """
-    path = path.resolve()
+    given, path = path, path.resolve()
     if path.exists() and not path.is_file():
-        raise UsageError(f"{str(path)!r} is no ordinary file, and would be replaced. Name another.")
+        raise UsageError(
+            f"{str(given)!r} is no ordinary file, and would be replaced. Name another."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -45,6 +52,11 @@ def whole_file(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+    except OSError as error:
+        unnamed = error.filename is None and error.errno in FULL
+        if unnamed or error.filename == str(temporary):
+            error.filename, error.filename2 = str(given), None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest.versions import check_versions
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from ingest.store.columns import KeptRuns
     from queries.asking.tables import Table
 
-__all__ = ["RunInfo", "choose_run", "list_runs", "runs_table"]
+__all__ = ["RunInfo", "choose_run", "list_runs", "run_meant", "runs_table"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,22 @@ def choose_run(runs: Sequence[RunInfo], wanted: str | None = None) -> RunInfo:
             raise UsageError(f"{wanted!r} can be any of the runs {candidates}. Give a whole id.")
     known = [name for run in runs for name in (run.id, run.name)]
     raise NotFoundError("run", wanted, known, "List them with 'lib-graph runs'.")
+
+
+def run_meant(runs: Sequence[RunInfo], wanted: str | None) -> RunInfo:
+    """Return the run that a person means by a name, an id or its beginning (`choose_run`).
+
+    Raises UsageError if they name a run folder, and what `choose_run` does.
+    """
+    try:
+        return choose_run(runs, wanted)
+    except NotFoundError as error:
+        if not wanted or not (Path(wanted) / "manifest.json").is_file():
+            raise
+        raise UsageError(
+            f"{wanted!r} is a run folder. In a store a run goes by its name or id, which "
+            f"'lib-graph ingest {shlex.quote(wanted)}' says as it loads it."
+        ) from error
 
 
 def _kept_rows(kept: KeptRuns, unfinished: bool) -> list[dict[str, Any]]:

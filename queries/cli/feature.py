@@ -96,7 +96,7 @@ def _of_store(
     An id is of the run that it begins with, unless another is named.
     """
     from ingest.store import using_store
-    from queries.asking.runs import choose_run, list_runs
+    from queries.asking.runs import list_runs, run_meant
     from queries.graph import Graph
 
     if "/" not in text:
@@ -109,7 +109,7 @@ def _of_store(
             runs = list_runs(opened)
             of_id = text.partition("/")[0]
             wanted = of_id if run is None and any(each.id == of_id for each in runs) else run
-            graph = Graph(opened, choose_run(runs, wanted))
+            graph = Graph(opened, run_meant(runs, wanted))
             if label is not None:
                 graph.label(text, label)
                 click.echo(

@@ -6,7 +6,6 @@ and an exit code in `main`, and nowhere else.
 
 from __future__ import annotations
 
-import errno
 import importlib
 import os
 import re
@@ -77,6 +76,10 @@ VERBS = {
 RESUMED = (
     "demo",
     "build",
+    "examples",
+    "degeneracy",
+    "ablate",
+    "match",
     "ingest",
     "reproduce",
     "upgrade",
@@ -84,7 +87,6 @@ RESUMED = (
 )  # verbs that go on where they were interrupted
 PROGRAM = "lib-graph"
 GRACE = 2.0  # seconds
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class _Verbs(click.Group):
@@ -240,6 +242,8 @@ def _without_password(argument: str) -> str:
 
 
 def _line(error: BaseException) -> str:
+    from lib_graph.support.files import FULL
+
     if isinstance(error, LibGraphError):
         return " ".join(str(error).split())
     if isinstance(error, OSError) and error.errno in FULL:

@@ -58,7 +58,7 @@ def cypher(
     """  # noqa: D301  \b is click's mark
     from ingest.store.opening import using_store
     from ingest.store.protocol import Bounds
-    from queries.asking.runs import choose_run, list_runs
+    from queries.asking.runs import list_runs, run_meant
     from queries.asking.statements import Statement
     from queries.asking.tables import Table
     from queries.views.answers import table_view
@@ -68,7 +68,7 @@ def cypher(
     parameters = parse_parameters(params)
     with using_store(store) as opened:
         if "run" not in parameters and re.search(r"\$(run\b|`run`)", text):
-            chosen = choose_run(list_runs(opened), run)
+            chosen = run_meant(list_runs(opened), run)
             parameters = {"run": chosen.id, **parameters}
             say_run(chosen.id, chosen.name, chosen.base)
         if write:
@@ -135,10 +135,10 @@ def delete(run: str, store: str | None, yes: bool) -> None:
     """  # noqa: D301  \b is click's mark
     from ingest import delete as delete_run
     from ingest.store.opening import using_store
-    from queries.asking.runs import choose_run, list_runs
+    from queries.asking.runs import list_runs, run_meant
 
     with using_store(store) as opened:
-        found = choose_run(list_runs(opened, unfinished=True), run)
+        found = run_meant(list_runs(opened, unfinished=True), run)
         what = f"run {found.id} ({found.name}) from {opened.name}"
         if not (yes or _confirmed(f"Delete {what}?")):
             click.echo("Nothing was deleted.")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["communities_view", "module_flow_view", "module_table_view", "runs_compared_view"]
 
 ARROW = " → "
+LABELLED = "labels: with their part of the module's importance, that of a layer being 1."
 
 
 def communities_view(found: Communities) -> View:
@@ -50,7 +51,12 @@ def communities_view(found: Communities) -> View:
     above = f"Modularity Q = {found.modularity:.4f} at resolution {found.resolution:g}"
     above += "." if found.resolution == 1 else f", {found.modularity_at_1:.4f} at 1."
     above = "\n".join(filter(None, [above, _chance_words(found.chance)]))
-    below = f"Features that are a module of their own: {alone}." if alone else ""
+    told = [
+        "Q: what of it the module adds." if parted and rows else "",
+        LABELLED if any(labels for *_, labels in rows) else "",
+        f"Features that are a module of their own: {alone}." if alone else "",
+    ]
+    below = "\n".join(filter(None, told))
     numbers = frozenset(["index", "size", "span", "Q"])
     return View(columns, rows, numbers, above=above, below=below)
 

@@ -114,6 +114,7 @@ def test_new_labels_are_in_them(file: Path, run: Run) -> None:
         assert "mine" in set(graph.features(layer="layer.0").frame["label"])
 
 
+@pytest.mark.slow
 def test_what_has_not_changed_is_not_written_again(tmp_path: Path) -> None:
     """Graphs come and go; their files stay, and which has what number is as if loaded at once."""
     file, folder = tmp_path / "graph.kgl", tmp_path / "graph.kgl.columns"

@@ -32,6 +32,7 @@ def test_damaged_ones_are_as_if_there_were_none(tmp_path: Path) -> None:
         assert graph.interactions().records() == whole
 
 
+@pytest.mark.slow
 def test_threads_may_share_them(tmp_path: Path) -> None:
     run = random_run(tmp_path / "run", (40, 40, 40), density=1.0, seed=1)
     ingest.load(run, tmp_path / "graph.kgl")

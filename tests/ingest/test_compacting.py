@@ -64,6 +64,7 @@ def gaps(file: Path) -> int:
     return int(kglite.load(str(file)).graph_info()["edge_tombstones"])
 
 
+@pytest.mark.slow
 def test_the_space_of_a_deleted_run_comes_back(tmp_path: Path, runs: list[Run]) -> None:
     file, never = tmp_path / "graph.kgl", tmp_path / "never.kgl"
     gone, *left = runs

@@ -83,6 +83,7 @@ def test_what_is_wrong_among_flat_items_is_found(text: str, tmp_path: Path) -> N
         read(path)
 
 
+@pytest.mark.slow
 def test_many_small_values_count_for_what_they_take(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,6 +98,14 @@ def test_a_folder_is_no_store(folder: Path, target: str) -> None:
     assert caught.value.exit_code == 3
 
 
+def test_a_run_folder_is_told_to_be_none(folder: Path) -> None:
+    (folder / "my run").mkdir()
+    (folder / "my run" / "manifest.json").touch()
+    says = "run folder, no store. 'lib-graph ingest 'my run' --store FILE' loads it"
+    with pytest.raises(StoreUnavailableError, match=says):
+        open_store("my run")
+
+
 def test_an_open_store_is_taken_as_it_is(tmp_path: Path) -> None:
     store = EmbeddedStore(tmp_path / "graph.kgl")
     assert open_store(store) is store

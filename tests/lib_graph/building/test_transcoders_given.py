@@ -39,6 +39,7 @@ def test_what_cannot_stand_in_is_refused(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_transcoder_of_another_part_is_refused_unless_forced(tmp_path):
     far = transcoder("jumprelu", 1)
     place = saelens(tmp_path / "one", Transcoder(

@@ -161,6 +161,7 @@ def test_what_is_no_norm_whatever_it_is_called(other):
     assert points(nn.Sequential(NO_NORMS[other])) == ["0:in", "0:out", "output"]
 
 
+@pytest.mark.slow
 def test_what_is_called_a_norm_but_is_none_is_a_generic_section(x):
     half = NO_NORMS["half"].double()
     module = random_(nn.Sequential(nn.Linear(3, 4), half, nn.Linear(4, 2)))

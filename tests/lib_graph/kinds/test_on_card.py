@@ -33,12 +33,14 @@ def section_of(kind, target):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*WHOLE, "masked", "generic"])
 def test_nothing_comes_back_from_the_card(name):
     """Of the generic section forward derivatives alone: torch takes backward ones on a device."""
     check_that_nothing_comes_back(name)
 
 
+@pytest.mark.slow
 def test_nothing_comes_back_where_positions_are_few(monkeypatch):
     monkeypatch.setattr(FewPositions, "suit", lambda *_: True)
     check_that_nothing_comes_back("masked")

@@ -204,6 +204,7 @@ class Mixing(Scale):
         return f * self.g + f.sum(1, keepdim=True)
 
 
+@pytest.mark.slow
 def test_what_is_wrong_of_it_is_refused():
     g = drawn(D)
     assert network(Scale(g), lambda x: x * g).figures["kind_error"] < 1e-12

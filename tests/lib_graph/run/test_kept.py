@@ -75,6 +75,7 @@ def test_what_is_not_registered_is_not_written(run):
     assert not (run.path / "news.parquet").exists()
 
 
+@pytest.mark.slow
 def test_there_is_one_way_to_write_a_table_of_a_run():
     package = Path(lib_graph.__file__).parent
     writers = {

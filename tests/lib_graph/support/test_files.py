@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -22,6 +23,28 @@ def test_a_block_that_fails_leaves_the_file_as_it_was(tmp_path):
             write_half(target)
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("error", "named"),
+    [
+        ((errno.ENOSPC, "No space left on device"), True),
+        ((errno.EFBIG, "File too large"), True),
+        ((errno.EIO, "Input/output error"), False),
+    ],
+)
+def test_a_full_disk_is_said_of_the_file_that_was_asked_for(tmp_path, monkeypatch, error, named):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OSError, match=error[1]) as refused, whole_file(Path("answer.txt")):
+        raise OSError(*error)
+    assert refused.value.filename == ("answer.txt" if named else None)
+
+
+def test_a_folder_that_takes_no_files_is_said_of_the_file_that_was_asked_for():
+    file = Path("/proc/answer.txt")
+    with pytest.raises(OSError, match=str(file)) as refused, whole_file(file) as temporary:
+        temporary.write_text("")
+    assert refused.value.filename == str(file)
 
 
 def test_a_reader_of_the_old_file_never_sees_the_new_one_grow(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,15 @@ import ingest
 import queries
 from lib_graph.errors import NotFoundError, UsageError
 from tests.synthetic import random_run
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[queries.Graph]:
+    folder = tmp_path_factory.mktemp("library")
+    target = str(folder / "graph.kgl")
+    ingest.load(random_run(folder / "base", name="base"), target)
+    with queries.open_graph(target) as found:
+        yield found
 
 
 @pytest.mark.parametrize(
@@ -36,12 +46,9 @@ from tests.synthetic import random_run
     ],
 )
 def test_what_cannot_be_asked_is_one_clear_line(
-    tmp_path_factory: pytest.TempPathFactory, name: str, parameters: dict[str, Any], says: str
+    graph: queries.Graph, name: str, parameters: dict[str, Any], says: str
 ) -> None:
-    folder = tmp_path_factory.mktemp("library")
-    target = str(folder / "graph.kgl")
-    ingest.load(random_run(folder / "base", name="base"), target)
-    with queries.open_graph(target) as graph, pytest.raises((UsageError, NotFoundError)) as error:
+    with pytest.raises((UsageError, NotFoundError)) as error:
         graph.query(name, **parameters)
     assert says in str(error.value)
     assert "\n" not in str(error.value)

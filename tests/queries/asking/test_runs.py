@@ -35,6 +35,19 @@ def test_runs_are_listed_with_the_newest_first(three_runs: GraphStore) -> None:
     assert {row["status"] for row in table.records()} == {"complete"}
 
 
+def test_a_run_folder_is_told_to_be_none_of_the_store(
+    three_runs: GraphStore, tmp_path: Path
+) -> None:
+    random_run(tmp_path / "my run", seed=5)
+    with pytest.raises(
+        UsageError, match=r"is a run folder\. .* by its name or id, which 'lib-graph"
+    ):
+        queries.open_graph(three_runs, str(tmp_path / "my run"))
+    (tmp_path / "my run" / "manifest.json").unlink()
+    with pytest.raises(NotFoundError, match=r"Run '.*my run' not found"):
+        queries.open_graph(three_runs, str(tmp_path / "my run"))
+
+
 def test_the_newest_run_is_the_default_and_the_greater_id_decides(three_runs: GraphStore) -> None:
     assert queries.open_graph(three_runs).run.id == IDS[2]
     three_runs.write("MATCH (r:Run) SET r.loaded = '2026-01-01T00:00:00'")

@@ -81,6 +81,7 @@ def test_one_ranking_serves_all_shares(graph):
         assert one.json_value() == other.json_value()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [7, 5000])
 def test_the_counts_say_what_each_share_keeps(graph, limit):
     ranked = graph.ranked(limit=limit)

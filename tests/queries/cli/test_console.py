@@ -98,6 +98,7 @@ def test_an_error_of_ours_still_shows_where_it_happened():
     assert "ValueError: unforeseen" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["--version", "queries", "queries --csv"])
 def test_an_output_that_was_closed_before_is_no_error(what, tmp_path):
     done = subprocess.run(

@@ -44,7 +44,7 @@ def test_an_error_is_one_line_and_an_exit_code(monkeypatch, capsys, error, code,
     assert line.count("\n") == 1
 
 
-@pytest.mark.parametrize("verb", ["build", "ingest"])
+@pytest.mark.parametrize("verb", ["build", "ingest", "ablate", "examples", "match", "degeneracy"])
 def test_what_goes_on_where_it_was_interrupted_says_so(monkeypatch, capsys, verb):
     def interrupted(*_, **__):
         raise KeyboardInterrupt

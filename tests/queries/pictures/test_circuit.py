@@ -146,6 +146,7 @@ def test_a_feature_has_the_number_of_its_module(graph: queries.Graph) -> None:
         assert sorted(small) == sorted(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", [2, 4, 12])
 def test_names_of_layers_and_titles_have_room(tmp_path: Path, layers: int) -> None:
     ingest.load(random_run(tmp_path / "run", (3,) * layers), tmp_path / "graph.kgl")

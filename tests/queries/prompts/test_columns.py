@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import queries
 from ingest.graph_loading import load_graphs
 from queries.asking.reader import Reader
@@ -12,6 +14,7 @@ from tests.prompts import random_graph
 from tests.queries.prompts.answers import assert_alike
 
 
+@pytest.mark.slow
 def test_the_columns_say_what_the_graph_says(tmp_path: Path) -> None:
     list(load_graphs(random_graph(tmp_path / "graph.json"), tmp_path / "graph.kgl"))
     asked = [

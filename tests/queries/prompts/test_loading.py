@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import queries
 from ingest.graph_loading import load_graphs
 from ingest.store import GraphStore, open_store
@@ -36,6 +38,7 @@ def test_pins_are_a_circuit_that_is_saved(store: GraphStore, tmp_path: Path) -> 
     assert [report.outcome for report in load_graphs(path, store)] == ["unchanged"]
 
 
+@pytest.mark.slow
 def test_other_words_of_the_same_graph_are_named_and_taken(
     store: GraphStore, tmp_path: Path
 ) -> None:
@@ -111,6 +114,7 @@ def test_of_a_folder_that_is_not_loaded_to_its_end_what_is_there_is_named(
     assert [line.split()[0] for line in found.out.splitlines()] == ["Loaded"] * (len(there) - 1)
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_cut_off_leaves_an_embedded_store_as_it_was(tmp_path: Path) -> None:
     folder, file = tmp_path / "graphs", tmp_path / "graph.kgl"
     folder.mkdir()

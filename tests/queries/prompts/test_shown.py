@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import queries
 from ingest.graph_loading import load_graphs
 from queries.pictures.layout import lay_out
@@ -22,6 +24,7 @@ def test_a_graph_comes_without_its_network(cli: Callable[..., Any], tmp_path: Pa
         assert "An attribution graph comes without its network" in found.err
 
 
+@pytest.mark.slow
 def test_what_is_shown_of_a_graph_is_what_it_has(cli: Callable[..., Any], tmp_path: Path) -> None:
     """All its interactions are counted, no column is empty, and no examples are promised."""
     counts = {}

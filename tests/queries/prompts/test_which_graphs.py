@@ -20,6 +20,7 @@ from tests.queries.prompts.answers import assert_alike
 from tests.synthetic import random_run
 
 
+@pytest.mark.slow
 def test_in_which_graphs_a_feature_is(store: GraphStore, tmp_path: Path) -> None:
     for seed in range(3):
         path = random_graph(tmp_path / f"{seed}.json", seed=seed, slug=f"graph {seed}")

@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from ingest.store import open_store
+import ingest
 from queries.service.app import make_service
 from queries.service.failing import handle_errors
 from queries.service.guard import POLICY, Door
 from queries.service.held import Served
 from queries.service.saved_page import PAGE
-from tests.loaded import load_once
 from tests.queries.service.conftest import HERE, asked
 from tests.synthetic import random_run
 
-LABEL = {"feature": "layer/1/2", "label": "x"}
+LABEL = {"feature": "layer/1/2", "label": "of this page"}
+FOREIGN = LABEL | {"label": "of another page"}
 OPEN = Door("0.0.0.0", 8765, "secret-token")
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    file = tmp_path / "graph.kgl"
-    with open_store(file) as store:
-        load_once(store, random_run(tmp_path / "run", (3, 3, 2), seed=1))
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("guarded")
+    file = folder / "graph.kgl"
+    ingest.load(random_run(folder / "run", (3, 3, 2), seed=1), str(file))
     with Served(str(file)) as found:
         yield found
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(served: Served) -> TestClient:
     return asked(served)
 
@@ -54,16 +53,16 @@ def test_its_own_names_are_taken(client, host):
 def test_a_foreign_page_neither_reads_nor_writes(client, served, origin, method):
     reply = client.request(
         method, "/api/v1/labels", headers={"origin": origin},
-        json=LABEL if method == "PUT" else None,
+        json=FOREIGN if method == "PUT" else None,
     )  # fmt: skip
     assert reply.status_code == 403
     assert "access-control-allow-origin" not in reply.headers
-    assert "x" not in set(served.graph().features().frame["label"])
+    assert FOREIGN["label"] not in set(served.graph().features().frame["label"])
 
 
 def test_a_browser_that_says_the_page_is_foreign_does_not_write(client):
     headers = {"sec-fetch-site": "cross-site"}
-    assert client.put("/api/v1/labels", json=LABEL, headers=headers).status_code == 403
+    assert client.put("/api/v1/labels", json=FOREIGN, headers=headers).status_code == 403
 
 
 def test_its_own_page_writes(client):

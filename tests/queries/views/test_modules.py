@@ -33,7 +33,10 @@ def test_modules_are_shown_with_their_labels_and_those_of_one_feature_are_counte
         ("2", "2", "1", "first", ""),
     ]
     assert view.above == "Modularity Q = 0.2844 at resolution 2, 0.3100 at 1."
-    assert view.below == "Features that are a module of their own: 1."
+    assert view.below == (
+        "labels: with their part of the module's importance, that of a layer being 1.\n"
+        "Features that are a module of their own: 1."
+    )
     assert communities_view(found(1.0)).above == "Modularity Q = 0.2844 at resolution 1."
 
 

@@ -114,6 +114,7 @@ def test_random_circuits_of_everything_score_as_the_circuit(bench):
     assert len(circuit.interactions)
 
 
+@pytest.mark.slow
 def test_random_circuits_are_scored_on_samples_of_both_kinds(bench, monkeypatch):
     evaluation = bench.evaluation
     everything = answering._selected(bench, [1]).evaluation.targets
@@ -131,6 +132,7 @@ def test_random_circuits_are_scored_on_samples_of_both_kinds(bench, monkeypatch)
     assert int((~own).sum()) == min(3, int((~there).sum())) > 0
 
 
+@pytest.mark.slow
 def test_what_a_circuit_claims(bench):
     everything = whole(bench)
     assert answers_of(bench, everything) == ()
@@ -142,6 +144,7 @@ def test_what_a_circuit_claims(bench):
     assert answers_of(bench, found) == ()
 
 
+@pytest.mark.slow
 def test_an_answer_that_no_data_have_is_one_line(bench):
     fewer = bench.selected(
         (bench.evaluation.targets.reshape(len(bench), -1) != 1).all(1).nonzero()[:, 0]
