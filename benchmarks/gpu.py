@@ -73,19 +73,25 @@ CASES: dict[str, tuple[Callable[[], Case], float | None]] = {  # wall seconds pr
 @click.command()
 @click.argument("case", type=click.Choice(list(CASES)))
 @click.option("--device", default="cuda", show_default=True)
-def main(case: str, device: str) -> None:
+@click.option("--tf32", is_flag=True, help="Interactions from products in TF32.")
+def main(case: str, device: str, tf32: bool) -> None:
     """Print what the build of one CASE takes, from the start of this process's own work."""
     import torch
 
     start = time.perf_counter()
     make, promised = CASES[case]
     subject, options = make()
+    options = replace(options, tf32=tf32)
     with tempfile.TemporaryDirectory() as folder:
         run = build(subject, folder, options, device=device)
     seconds = time.perf_counter() - start
     card = torch.cuda.max_memory_allocated() / 1e9 if device.startswith("cuda") else 0.0
     limit = "" if promised is None else f"  (promised: {promised:g})"
+    case += ", TF32" if tf32 else ""
     print(f"{case:18}{seconds:8.1f} s{limit}, {card:.1f} GB of the card")
+    checks = run.manifest.checks
+    if moved := [error for name, error in checks.items() if name.startswith("tf32_error.")]:
+        print(f"    TF32 moves strengths by up to {max(moved):.2g}")
     slowest = sorted(run.manifest.timings.items(), key=lambda stage: -stage[1])[:5]
     print("".join(f"    {stage}: {taken:.1f} CPU s\n" for stage, taken in slowest), end="")
 

@@ -11,7 +11,14 @@ cases=(modular-addition stories260k gpt2 gpt2-uncut)
 [ -e build/smollm2/model/model.safetensors ] && cases+=(smollm2)
 [ $# -gt 0 ] && cases=("$@")
 case $device in cuda*) nvidia-smi --query-gpu=name,memory.total --format=csv,noheader ;; esac
-timeout 50 "$python" -m pytest -q -x -m cuda tests/lib_graph/building/test_cuda.py -k "modular or llama"
+timeout 50 "$python" -m pytest -q -x -m cuda tests/lib_graph/building/test_cuda.py -k "modular or llama or tf32"
+measure() {
+    seconds=40
+    [ "$1" = gpt2-uncut ] && seconds=60
+    timeout $seconds "$python" -m benchmarks.gpu "$@" --device "$device" ||
+        echo "$*: over $seconds s, or failed"
+}
 for each in "${cases[@]}"; do
-    timeout 60 "$python" -m benchmarks.gpu "$each" --device "$device" || echo "$each: over 60 s, or failed"
+    measure "$each"
 done
+case $device in cuda*) measure gpt2 --tf32 ;; esac  # of a card alone

@@ -26,6 +26,7 @@ from lib_graph.method.moments import InteractionMoments, Moments, Spread
 from lib_graph.method.network import Batch
 from lib_graph.support.devices import CPU, sums_on
 from lib_graph.support.files import json_sha256, whole_file
+from lib_graph.support.precision import products
 
 __all__ = ["Mergeable", "accumulate", "mergeable"]
 
@@ -68,7 +69,8 @@ def accumulate(
 ) -> Parts[MergeableT]:
     """Return what `part` gives, merged over all batches in order, then over all processes.
 
-    The sums stay where the batches are until all are in, and come back on the processor.
+    The sums stay where the batches are until all are in, and come back on the processor. A card
+    takes float32 in full, whatever torch is set to, unless `part` says otherwise.
     Of several processes each takes every so-many-th batch. Where the build was cut off in this
     pass, it goes on after the last batch, and ends in the same bits. `enough` ends the pass early;
     all processes together ask it after 32, 64, 96, … samples, ever more rarely.
@@ -79,7 +81,7 @@ def accumulate(
     file = _Partial(passes, name, samples)
     so_far = file.read()
     asked, end = (0, len(mine)) if enough is None else _asked(passes, so_far, len(mine))
-    with passes.stage(name, len(mine)) as advance:
+    with passes.stage(name, len(mine)) as advance, products(tf32=False):
         advance(so_far.done)
         try:
             while so_far.done < end and not so_far.finished:

@@ -34,6 +34,7 @@ from lib_graph.support.arguments import checked
 from lib_graph.support.devices import device_named, on_card
 from lib_graph.support.files import check_folder, locked
 from lib_graph.support.memory import format_bytes
+from lib_graph.support.precision import check_tf32
 from lib_graph.support.processes import joined
 from lib_graph.support.progress import USUAL, Progress
 
@@ -92,6 +93,8 @@ def build(
             f"device_memory is {format_bytes(device_memory)}, but the device {device!r} has no "
             "memory of its own. Give --memory, or another --device."
         )
+    if options.tf32:
+        check_tf32(where)
     world = joined(where)
     speaking = progress if world.first else USUAL
     with speaking.stage("loading the model", 1) if isinstance(model, str | Path) else nullcontext():

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from lib_graph.building.accumulating import accumulate
@@ -23,8 +23,9 @@ from lib_graph.method.network import Batch, Section
 from lib_graph.method.rules import Rule
 from lib_graph.run.kept import made_from
 from lib_graph.run.writing import write_interactions
+from lib_graph.support.precision import products
 
-__all__ = ["interactions_of", "interactions_stage", "reached_error"]
+__all__ = ["interactions_of", "interactions_stage", "moved_by", "reached_error"]
 
 CARRIED = 0.99  # of the strength into a target, by the interactions that have to be known
 
@@ -93,22 +94,39 @@ def interactions_of(
     samples: Samples,
     *,
     enough: Callable[[InteractionMoments], bool] | None = None,
+    tf32: bool = False,
 ) -> InteractionMoments:
     """Return the interactions of one section over the samples, the constant's in row 0.
 
-    `enough` says whether they are known well enough, so that the pass may end.
+    `enough` says whether they are known well enough, so that the pass may end. With `tf32`, a card
+    takes their products, but not the activations, in TF32.
     """
 
     def of(batch: Batch) -> tuple[InteractionMoments]:
         where = (section, batch, basis, next_basis, rule)
-        others = interaction_moments(*where, samples.plan.chunk)
-        return (InteractionMoments.stack([constant_moments(*where), others]),)
+        return (_of_batch(*where, samples.plan.chunk, tf32=tf32),)
 
     name = f"interactions of {section.source.name}"
     ends = None if enough is None else lambda parts: enough(parts[0])
     moments: InteractionMoments
     (moments,) = accumulate(passes, name, samples, of, enough=ends)
     return moments
+
+
+def _of_batch(
+    section: Section,
+    batch: Batch,
+    basis: Basis,
+    next_basis: Basis,
+    rule: Rule,
+    chunk: int,
+    *,
+    tf32: bool,
+) -> InteractionMoments:
+    with products(tf32=tf32):
+        where = (section, batch, basis, next_basis, rule)
+        others = interaction_moments(*where, chunk)
+        return InteractionMoments.stack([constant_moments(*where), others])
 
 
 def _interactions(
@@ -122,10 +140,16 @@ def _interactions(
         return target is not None and reached_error(moments) <= target
 
     enough = None if target is None else known
+    tf32 = job.options.tf32
     moments = interactions_of(
-        job.passes, section, basis, next_basis, job.rule, samples, enough=enough
+        job.passes, section, basis, next_basis, job.rule, samples, enough=enough, tf32=tf32
     )
     job.checks[f"edge_samples.{name}"] = moments.count
+    if tf32:
+        where = (section, samples[0], basis, next_basis, job.rule, samples.plan.chunk)
+        exact, rough = (_of_batch(*where, tf32=each) for each in (False, True))
+        job.checks[f"tf32_error.{name}"] = moved = moved_by(rough, exact)
+        job.progress.say(f"interactions of {name}: TF32 moves strengths by up to {moved:.2g}")
     if target is not None:
         job.checks[f"edge_error.{name}"] = error = reached_error(moments)
         if error > target:
@@ -142,9 +166,19 @@ def reached_error(moments: InteractionMoments) -> float:
     Those are, of each target, the strongest that together carry 99 % of the strength into it, the
     constant's in row 0 left out. It is infinite for a single sample.
     """
-    strength, error = moments.strength[1:], moments.stderr[1:].nan_to_num(torch.inf)
+    return _largest(moments, moments.stderr.nan_to_num(torch.inf))
+
+
+def moved_by(moments: InteractionMoments, exact: InteractionMoments) -> float:
+    """Return the largest relative difference between two precisions, of the same interactions."""
+    return _largest(exact, (moments.strength - exact.strength).abs())
+
+
+def _largest(moments: InteractionMoments, error: Float[Tensor, "j r"]) -> float:
+    """Return the largest error over its strength, of those that carry CARRIED of a target."""
+    strength = moments.strength[1:]
     ordered, order = strength.sort(dim=0, descending=True, stable=True)
     before = ordered.cumsum(0) - ordered
     needed = (before < CARRIED * ordered.sum(0)) & (ordered > 0)
-    relative = error.gather(0, order) / ordered
+    relative = error[1:].gather(0, order) / ordered
     return float(relative[needed].max()) if needed.any() else 0.0

@@ -38,8 +38,9 @@ class Options:
     `min_importance` those of at least that share of the layer's largest importance (raw layers are
     taken whole); `edge_samples` takes a random sample of the data; `target_error` ends their passes
     as soon as the strongest ones, which carry 99 % of the strength into each target, are
-    known to that relative standard error. `probes`: where there is no closed form, estimate the
-    Jacobian's second moment from so many random directions.
+    known to that relative standard error. `tf32`: on a card, from products of 10 bits; the run
+    keeps how far that moves the strengths (docs/method.md §5). `probes`: where there is no
+    closed form, estimate the Jacobian's second moment from so many random directions.
 
     Raises UsageError if a value cannot be used.
     """
@@ -59,6 +60,7 @@ class Options:
     edge_samples: int | None = None
     target_error: float | None = None
     probes: int | None = None
+    tf32: bool = False
     format: str | None = None
     seed: int = defaults.SEED
 
@@ -86,6 +88,11 @@ class Options:
             )
         if self.target_error is not None and not self.target_error > 0:
             raise UsageError(f"target_error is {self.target_error}; it must be more than 0.")
+        if self.tf32 and self.dtype != "float32":
+            raise UsageError(
+                f"tf32 is a precision of products of float32, and dtype is {self.dtype}. Leave it "
+                "out, or add --dtype float32."
+            )
         if self.seed != defaults.SEED and self.computed != "random":
             raise UsageError(
                 f"seed is {self.seed}, and nothing but the basis random follows from it."

@@ -50,7 +50,8 @@ def origin_of(
 
     `model` and `data` are hashes; `computed` says how bases are found that are not given, `bases`
     are those that are, and `stand_ins` the transcoders by layer, of which the numbers count.
-    Memory is left out, which changes no number beyond rounding, and a seed that none follows from.
+    Memory is left out, which changes no number beyond rounding, and what changes none: a seed
+    that none follows from, and the precision of products where it is the usual one.
     """
     origin = asdict(options) | {
         "model": model,
@@ -63,6 +64,8 @@ def origin_of(
     if stand_ins:
         origin["transcoders"] = _sha256(stand_ins)
     del origin["memory"], origin["format"]
+    if not options.tf32:
+        del origin["tf32"]
     if computed != "random":
         del origin["seed"]
     return origin

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lib_graph.cli.commands import command, progress
+from lib_graph.cli.commands import command, progress, say_next
 from lib_graph.cli.listed import LISTED
 from lib_graph.cli.options import resources, run_on
 from lib_graph.errors import UsageError
@@ -115,6 +115,8 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 @click.option("--probes", type=int, help="Where there is no closed form, estimate the bases from "
               "so many random directions.")  # fmt: skip
 @resources
+@click.option("--tf32", is_flag=True, help="On a card, interactions from products in TF32, of 10 "
+              "bits; the run keeps how far that moves them. With --dtype float32.")  # fmt: skip
 @click.option("--device-memory", metavar="SIZE", help="What may be taken of a card's own memory; "
               "batches follow from it.  [default: 80 % of what is free]")  # fmt: skip
 @click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Also find N examples at "
@@ -183,6 +185,7 @@ def build(
         find_examples(
             run, count=examples, replace=replace, memory=memory, device=device, progress=progress()
         )
+    say_next(["lib-graph", "ingest", out])
 
 
 def _features(layer: LayerInfo) -> str:

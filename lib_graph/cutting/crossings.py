@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import networkx as nx
 import torch
 from torch import Tensor, fx
 
+from lib_graph.cutting.laying_out import lengths, misfit
 from lib_graph.cutting.operations import SHAPE_ONLY
 from lib_graph.cutting.points import OUTPUT
 from lib_graph.cutting.traced import TracedModule
@@ -130,6 +131,7 @@ def crossings_of(
     Raises UsageError if the layers are not in the order of the computation.
     """
     active = activations(graph)
+    sizes = {node: lengths(node) for node in active if _is_float(node)}
     order = {node: i for i, node in enumerate(graph.nodes)}
     before: NodeSet = set()
     crossings: list[list[fx.Node]] = []
@@ -140,7 +142,7 @@ def crossings_of(
             crossing = [node]
         else:
             node = graph.points[point]
-            crossing, before = _minimum_cut(graph, node, active, before)
+            crossing, before = _minimum_cut(graph, node, active, before, sizes)
         if node not in active or (befores and node in befores[-1]):
             raise UsageError(
                 f"Layer {name!r} ({point}) does not come after the layer before it, or does not "
@@ -153,12 +155,19 @@ def crossings_of(
 
 
 def _minimum_cut(
-    graph: TracedModule, node: fx.Node, active: NodeSet, before: NodeSet
+    graph: TracedModule,
+    node: fx.Node,
+    active: NodeSet,
+    before: NodeSet,
+    sizes: Mapping[fx.Node, Sequence[str]],
 ) -> tuple[list[fx.Node], NodeSet]:
     """Return the cheapest tensors that separate `node` and what comes before from the rest.
 
     Each tensor is an edge (tensor, in) → (tensor, out) of its size; to cut it is to let it cross.
+    Of several of one size, views of each other, those that lie as the layer's own are cheaper.
     """
+    largest = 2 * len(active) + 1  # more than all misfits together
+    samples, own = lengths(graph.inputs[0])[0], lengths(node)
     result = graph.nodes[-1]
     late = reach([node], users) - {node}
     roots = {n for n in active if not any(source in active for source in n.all_input_nodes)}
@@ -168,7 +177,10 @@ def _minimum_cut(
     for n in active - late:
         if n in early:
             flow.add_edge("start", (n, "in"))
-        size = {"capacity": 0 if n is node else _size(n)} if _is_float(n) else {}
+        size = {}
+        if n in sizes:
+            cost = _size(n) * largest + misfit(sizes[n], own, samples)
+            size = {"capacity": 0 if n is node else cost}
         flow.add_edge((n, "in"), (n, "out"), **size)
         for source in n.all_input_nodes:
             if source in active:

@@ -28,6 +28,7 @@ from lib_graph.cutting.asked import (
 from lib_graph.cutting.crossings import NodeSet, activations, crossings_of, fixed, hint, reach
 from lib_graph.cutting.following import plain_kernels
 from lib_graph.cutting.kindcheck import declared
+from lib_graph.cutting.laying_out import laid_out
 from lib_graph.cutting.operations import is_recurrent
 from lib_graph.cutting.points import is_variance
 from lib_graph.cutting.recognising import recognise
@@ -130,6 +131,7 @@ def take_apart(
     if partial:
         held = [set(crossing[1:]) for crossing in crossings]
         crossings = [crossing[:1] for crossing in crossings]
+    crossings = laid_out(graph, crossings, befores)
     built = tuple(
         replace(_layer(index, name, crossing, _samples(graph)), variance=is_variance(layers[name]))
         for index, (name, crossing) in enumerate(zip(layers, crossings, strict=True))

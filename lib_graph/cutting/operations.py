@@ -98,10 +98,12 @@ def _replace_slice(graph: fx.Graph, node: fx.Node) -> None:
 def _scatter_slice(
     x: Tensor, part: Tensor, axis: int = 0, start: int = 0, end: int = END, step: int = 1
 ) -> Tensor:
-    """Return x with a part replaced: torch's own has no derivative for complex numbers."""
+    """Return x with a part replaced: torch's own has no derivative for complex numbers, and cannot
+    be batched where the part is counted from the end.
+    """
+    start, end, step = slice(start, end, step).indices(x.shape[axis])
     if not x.is_complex() or step != 1:
         return torch.slice_scatter(x, part, dim=axis, start=start, end=end, step=step)
-    start, end, _ = slice(start, end).indices(x.shape[axis])
     before, after = x.narrow(axis, 0, start), x.narrow(axis, end, x.shape[axis] - end)
     return torch.cat([before, part.to(x.dtype), after], axis)
 

@@ -40,6 +40,7 @@ class BuildConfig(BaseModel):
     edge_samples: int | None = None
     target_error: float | None = None
     probes: int | None = None
+    tf32: bool = False
     format: str | None = None
     seed: int = 0
     data: str | None = None

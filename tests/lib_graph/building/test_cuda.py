@@ -106,6 +106,18 @@ def test_other_ways_to_build(options, tmp_path):
     assert (one - other).abs().max() < 1e-4 * one.max()
 
 
+def test_tf32_moves_strengths_about_as_far_as_the_run_says(tmp_path):
+    here = build(SUBJECTS["gpt2"](), tmp_path / "here", Options(dtype="float32"), device="cuda")
+    given = Options(dtype="float32", basis=str(here.path))
+    whole = build(SUBJECTS["gpt2"](), tmp_path / "whole", given, device="cuda")
+    rough = replace(given, tf32=True)
+    run = build(SUBJECTS["gpt2"](), tmp_path / "rough", rough, device="cuda")
+    errors = [x for name, x in run.manifest.checks.items() if name.startswith("tf32_error.")]
+    assert len(errors) == len(run.layers) - 1
+    assert max(errors) < 0.1
+    assert apart(whole, run) < max(1e-5, 2 * max(errors))
+
+
 def test_dictionaries(tmp_path):
     torch.manual_seed(0)
     build(stacked_subject(), tmp_path / "run")

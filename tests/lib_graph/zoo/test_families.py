@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 import lib_graph
-from tests.lib_graph.zoo import CHAIN, Zoo, numbers, with_statistics
+from tests.lib_graph.zoo import CHAIN, Case, Zoo, check, filled, numbers, with_statistics
 
 ZOO = Zoo()
 
@@ -259,6 +259,39 @@ class Sets(nn.Module):
 @ZOO.takes(numbers(6, 3, 3), CHAIN)
 def pooled_sets():
     return Sets()
+
+
+class Beside(nn.Module):
+    """A text's stream, with what goes around a block in axes that lie otherwise."""
+
+    def __init__(self, axes, *, tapped=False):
+        super().__init__()
+        self.axes, self.tapped = axes, tapped
+        self.first, self.middle, self.last = nn.Linear(3, 6), nn.Linear(6, 6), nn.Linear(6, 2)
+        self.apart, self.joined = (nn.Parameter(torch.zeros(2, 6, 2)) for _ in range(2))
+        self.at, self.parts = nn.Identity(), nn.Identity()
+
+    def forward(self, x):
+        x = self.first(x)
+        parts = torch.sin(torch.einsum(f"nsd,pde->{self.axes}", x, self.apart))
+        if self.tapped:  # for the oracle
+            parts = self.parts(torch.einsum(f"{self.axes}->nspe", parts).flatten(2))
+            parts = torch.einsum(f"nspe->{self.axes}", parts.unflatten(2, (2, 2)))
+        x = self.at(torch.tanh(self.middle(x)))
+        return self.last(x + torch.einsum(f"{self.axes},pde->nsd", parts, self.joined))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("axes", ["nspe", "pnse", "npse", "npes", "psne"])
+def test_what_goes_around_a_block_in_other_axes(axes, tmp_path):
+    layers = {"a": "first:in", "b": ("at:in", "parts:out"), "out": "output"}
+
+    case = Case(
+        lambda: filled(Beside(axes)), numbers(7, 3, 3), layers,
+        exact=lambda: filled(Beside(axes, tapped=True)),
+    )  # fmt: skip
+    run = check(case, tmp_path)
+    assert [layer.width for layer in run.manifest.layers] == [3, 6 + 4, 2]
 
 
 @ZOO.takes(numbers(6, 3, 3), {"a": "0:in", "b": "2:in", "out": "output"})

@@ -27,6 +27,22 @@ def in_place():
     return Inplace()
 
 
+class FromTheEnd(Two):
+    """A table of states is filled from its front and its end, as in xLSTM."""
+
+    def between(self, x):
+        states = torch.zeros(len(x), 5)
+        states[:, :3] = x[:, :3]
+        states[:, -2:] = x[:, 2:4].sin()
+        states[:, -5:-4] *= x[:, -1:]
+        return states
+
+
+@ZOO.takes(numbers(7, 4), CHAIN)
+def written_from_the_end():
+    return FromTheEnd()
+
+
 class Preactivated(nn.Module):
     """The shortcut sees what the ReLU in place does to its input."""
 
