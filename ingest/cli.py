@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from lib_graph.cli.commands import command, progress
+from lib_graph.cli.commands import command, progress, say_next
 from lib_graph.errors import RunError
+
+if TYPE_CHECKING:
+    from ingest.loading import LoadReport
 
 __all__ = ["compact", "ingest", "upgrade"]
 
@@ -52,7 +57,9 @@ def ingest(run: Path, store: str | None, replace: bool) -> None:
     if (run / "manifest.json").exists() or is_unfinished(run):
         from ingest.loading import load
 
-        click.echo(str(load(run, store, replace=replace, progress=progress())))
+        report = load(run, store, replace=replace, progress=progress())
+        click.echo(str(report))
+        _say_next(report.run_id, store)
         return
     _ingest_graphs(run, store, replace)
 
@@ -63,22 +70,30 @@ def _ingest_graphs(path: Path, store: str | None, replace: bool) -> None:
     from ingest.store.opening import using_store
 
     graph_files(path)  # before a store is looked for
-    lines: list[str] = []
+    reports: list[LoadReport] = []
     with using_store(store) as opened:
         try:
             for report in load_graphs(path, opened, replace=replace, progress=progress()):
-                lines.append(str(report))
+                reports.append(report)
         except BaseException as error:
             # files that are no graphs are told in the end; what else ends it undoes an atomic store
             if isinstance(error, RunError) or not opened.capabilities.atomic:
-                _print(lines)
+                _print(reports)
             raise
-    _print(lines)
+    _print(reports)
+    if reports:
+        _say_next(reports[-1].run_id, store)
 
 
-def _print(lines: list[str]) -> None:
-    for line in lines:
-        click.echo(line)
+def _print(reports: Sequence[LoadReport]) -> None:
+    for report in reports:
+        click.echo(str(report))
+
+
+def _say_next(run: str, store: str | None) -> None:
+    """Say how to ask for the run that was loaded last, and how to look at it."""
+    at = ("--run", run) if store is None else ("--run", run, "--store", store)
+    say_next(["lib-graph", "paths", *at], ["lib-graph", "serve", *at])
 
 
 @command(short_help="Bring a store of an older lib-graph up to date.")

@@ -93,10 +93,10 @@ def results_printed():
     folder = EXAMPLES.parent / "docs" / "language-models-results"
     files = sorted(folder.rglob("results.json"))
     studies = [Study.of_json(json.loads(file.read_text(encoding="utf-8"))) for file in files]
-    titles = ("What is asked", "Sparsity against PCA", "Dictionaries at equal reconstruction",
-              "Dictionaries in place of layers", "Edges required", "Modules",
-              "Modules and parts of the network", "Predicted by words",
-              "Over seeds")  # fmt: skip
+    titles = ("In short", "What is asked", "Sparsity against PCA",
+              "Dictionaries at equal reconstruction", "Dictionaries in place of layers",
+              "Edges required", "Modules", "Modules and parts of the network",
+              "Predicted by words", "Over seeds")  # fmt: skip
     tables = [study_tables(study).get(title) for title in titles for study in studies]
     return "".join(f"{table}\n\n" for table in tables if table)
 

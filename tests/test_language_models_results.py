@@ -26,7 +26,7 @@ WITHOUT_MARK = json.loads((FOLDER / "without-mark.json").read_text(encoding="utf
 SECOND = Study.of_json(
     json.loads((FOLDER / "stories260k" / "results.json").read_text(encoding="utf-8"))
 )
-WIDER = ("dictionary-4", "dictionary-8")  # of the second network; the first has the narrower alone
+DICTIONARIES = ("dictionary-4", "dictionary-8")
 TABLES = {
     f"{name}: {title}": table
     for name, study in (("neo", STUDY), ("stories", SECOND))
@@ -125,6 +125,15 @@ def test_the_first_network_needs_what_the_text_says():
         assert (by["lib"] < by["pca"]).any()
 
 
+def test_seeds_differ_as_little_as_the_text_says():
+    for study in (STUDY, SECOND):
+        rows = study.seeds[study.seeds["measure"].isin(["effective", "sources", "auc"])]
+        share = rows["deviation"] / rows["mean"].abs()
+        assert (share[rows["measure"] == "sources"] < 0.05).all()
+        kind = rows["basis"].str.startswith("dictionary")
+        assert (share[kind & (rows["measure"] == "effective")] < 0.25).all()
+
+
 def ratios(study, kind, basis):
     """Sources in effect of dictionaries of a kind by those of a basis, of all seeds."""
     own = study.rebuilt["dictionary"].str.startswith(kind) & (study.rebuilt["basis"] == basis)
@@ -138,9 +147,10 @@ def spanned(values):
 
 
 def test_dictionaries_are_denser_where_they_rebuild_as_much_as_the_text_says():
-    for basis in ("pca", "lib", "random 0"):
-        assert spanned(ratios(STUDY, "dictionary-4", basis)) in " ".join(PAGE.split())
-    assert (ratios(STUDY, "dictionary-4", "pca") > 1.5).all()
+    for kind in DICTIONARIES:
+        for basis in ("pca", "lib", "random 0"):
+            assert spanned(ratios(STUDY, kind, basis)) in " ".join(PAGE.split())
+        assert (ratios(STUDY, kind, "pca") > 1.5).all()
     beside = STUDY.rebuilt[STUDY.rebuilt["basis"] != STUDY.rebuilt["dictionary"]]
     assert (beside["low"] > beside["ratio"]).all()
 
@@ -164,7 +174,7 @@ def spanned_scores(values):
 
 def test_the_second_network_says_what_the_text_says_of_it():
     assert (beside_chance(SECOND).abs() < 2).all()
-    for kind in WIDER:
+    for kind in DICTIONARIES:
         for basis in ("pca", "lib"):
             assert spanned(ratios(SECOND, kind, basis)) in " ".join(PAGE.split())
     beside = SECOND.rebuilt[SECOND.rebuilt["basis"].isin(["pca", "lib"])]
@@ -184,7 +194,7 @@ def test_the_intervals_that_lie_beside_their_value_are_those_that_the_page_names
     beside = shown[~shown["value"].between(shown["low"], shown["high"])]
     assert beside[["basis", "measure", "how"]].to_numpy().tolist() == [
         *(["random " + seed, "gini", "probed"] for seed in "012"),
-        *(["dictionary-4 " + seed, "sources", "exact"] for seed in "012"),
+        *([f"{kind} {seed}", "sources", "exact"] for kind in DICTIONARIES for seed in "012"),
     ]
     turns = beside[beside["how"] == "probed"]
     assert turns["low"].iloc[0] < exact_gini_of_the_turn() < turns["high"].iloc[0]

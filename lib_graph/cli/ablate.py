@@ -105,10 +105,11 @@ def nodes(
     """Keep the first n features of a layer, by importance; all others are at their mean."""
     import pandas as pd
 
-    from lib_graph.analysis.ablation import ablate_nodes, write_ablation
+    from lib_graph.analysis.ablation import ablate_nodes, check_ablation, write_ablation
     from lib_graph.support.tables import Frame
 
     opened = list(benches(settings.run, against, metric, taken))
+    check_ablation(opened[0], replace=replace)
     rows = pd.concat(
         [ablate_nodes(bench, layers=layers, seed=seed, progress=progress()) for bench in opened],
         ignore_index=True,
@@ -151,10 +152,16 @@ def edges(
     """
     import pandas as pd
 
-    from lib_graph.analysis.ablation import ablate_edges, write_ablation, write_masks
+    from lib_graph.analysis.ablation import (
+        ablate_edges,
+        check_ablation,
+        write_ablation,
+        write_masks,
+    )
     from lib_graph.support.tables import Frame
 
     opened = list(benches(settings.run, against, metric, taken))
+    check_ablation(opened[0], masks=True, replace=replace)
     found = [
         ablate_edges(bench, layers=layers, delta=delta, seed=seed, progress=progress())
         for bench in opened

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lib_graph.cli.commands import command, progress
+from lib_graph.cli.commands import command, progress, say_next
 from lib_graph.cli.listed import LISTED
 from lib_graph.cli.options import resources, run_on
 from lib_graph.errors import UsageError
@@ -185,6 +185,7 @@ def build(
         find_examples(
             run, count=examples, replace=replace, memory=memory, device=device, progress=progress()
         )
+    say_next(["lib-graph", "ingest", out])
 
 
 def _features(layer: LayerInfo) -> str:

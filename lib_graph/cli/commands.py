@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ __all__ = [
     "in_own_process",
     "progress",
     "say_folder",
+    "say_next",
     "say_run",
     "shared_options",
 ]
@@ -135,6 +137,13 @@ def say_run(id: str, name: str, base: str | None = None) -> None:
 def say_folder(run: Run) -> None:
     """Say on stderr, as `say_run` does, which run folder an answer is of."""
     say_run(run.id, run.manifest.name, run.manifest.base)
+
+
+def say_next(*commands: Sequence[object]) -> None:
+    """Say on stderr, unless that is to be quiet, which commands may come next."""
+    if not _settings().quiet:
+        lines = (shlex.join(map(str, each)) for each in commands)
+        click.echo(f"Next: {', or '.join(lines)}", err=True)
 
 
 def in_own_process() -> bool:

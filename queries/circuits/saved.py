@@ -76,19 +76,26 @@ class SavedCircuits:
         circuit is of another run, UsageError for an empty circuit or name.
         """
         self._check(circuit, name)
-        if not self._reader().rows(read_text("circuit_by_id"), id=self._id(name)):
+        if not replace:
+            self.check_free(name, circuit)
+        if not self._holds(name, circuit):
             self._write(circuit, name)
-        elif self._holds(name, circuit):
-            if circuit.scores:
-                self._execute("score_circuit", id=self._id(name), **_noted(circuit.scores))
-        elif replace:
-            self._write(circuit, name)
-        else:
+        elif circuit.scores:
+            self._execute("score_circuit", id=self._id(name), **_noted(circuit.scores))
+        return self.load(name)
+
+    def check_free(self, name: str, circuit: Circuit | None = None) -> None:
+        """Raise ConflictError if a name belongs to another circuit, None: to any at all.
+
+        To be asked before what takes long is done for that name. Raises UsageError for an empty
+        one.
+        """
+        _check_name(name)
+        if self._row(name) and (circuit is None or not self._holds(name, circuit)):
             raise ConflictError(
                 f"There is another circuit {name!r} of run {self._run}. Choose another name, or "
                 "--replace it."
             )
-        return self.load(name)
 
     def score(self, name: str, tested: CircuitFile) -> None:
         """Note what a test found of the circuit that is saved under a name.
@@ -207,9 +214,14 @@ class SavedCircuits:
             )
 
     def _holds(self, name: str, circuit: Circuit) -> bool:
-        """Return whether the circuit that is stored under a name has the same interactions."""
-        (row,) = self._reader().rows(read_text("circuit_by_id"), id=self._id(name))
-        return sorted(row["interactions"]) == sorted(_texts(circuit))
+        """Return whether a circuit is stored under a name, with the same interactions."""
+        row = self._row(name)
+        return bool(row) and sorted(row["interactions"]) == sorted(_texts(circuit))
+
+    def _row(self, name: str) -> Record:
+        """Return what is stored under a name, nothing where no circuit has it."""
+        rows = self._reader().rows(read_text("circuit_by_id"), id=self._id(name))
+        return rows[0] if rows else {}
 
     def _write(self, circuit: Circuit, name: str) -> None:
         """Store a circuit in place of one that has this name."""

@@ -107,11 +107,13 @@ def _tested(
     from lib_graph.analysis.ablation import (
         ablate_circuit,
         answers_of,
+        check_ablation,
         smallest_circuit,
         write_ablation,
     )
 
     (bench,) = benches(run, None, metric, taken)
+    check_ablation(bench, replace=replace)
     if keep_score is not None:
         given = smallest_circuit(bench, keep_score, rank=rank, progress=progress())
     assert given is not None

@@ -160,8 +160,8 @@ class Served(Closing):
         return self._preparing
 
     def communities(self, graph: Graph, **settings: Any) -> Communities:
-        """Return the modules of a run by some settings."""
-        key = ("communities", *sorted(settings.items()))
+        """Return the modules of a run by some settings, as the store has it now."""
+        key = ("communities", *sorted(settings.items()), _followed(graph))
         return self.once(graph, *key, find=lambda: graph.communities(**settings))
 
     def folder(self, run: RunInfo) -> Run | None:
@@ -174,6 +174,15 @@ class Served(Closing):
             if opened is not None and opened.id == run.id:
                 return opened
         return None
+
+    def folder_of_features(self, run: RunInfo) -> Run | None:
+        """Return the folder with what is known of a run's features: a trace has those of its base.
+
+        None where it is not at hand.
+        """
+        wanted = run.base or run.id
+        found = next((each for each in self.runs() if each.id == wanted), None)
+        return None if found is None else self.folder(found)
 
     def _manifests(self) -> Iterator[Path]:
         for folder in self._folders:
@@ -198,3 +207,14 @@ def _load(graph: Graph) -> tuple[str, str | None, tuple[int, ...]]:
     """
     kept = graph.store.columns()
     return graph.run.id, graph.run.loaded, () if kept is None else tuple(kept.stamp)
+
+
+def _followed(graph: Graph) -> Hashable:
+    """Return what else modules follow from, where no columns tell when it changes: the labels, and
+    what ablations found, which 'log' weights look at.
+    """
+    if graph.store.columns() is not None:
+        return None
+    found = graph.ablations()
+    scores = None if found is None else found.frame.to_json()
+    return hash((*graph.features().frame["label"].fillna(""), scores))

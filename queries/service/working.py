@@ -118,17 +118,19 @@ def _trace(service: Served, graph: Graph, folder: Run, given: str | None) -> Wor
 
 
 def _score(service: Served, graph: Graph, folder: Run, wanted: JobRequest) -> Work:
-    """Score a circuit alone, or find a small one that keeps the score; save it if it has a name."""
+    """Score a circuit alone, or find a small one that keeps the score; save it if it has a name.
+
+    Raises ConflictError if another circuit has that name already.
+    """
+    circuit = wanted.circuit(graph) if wanted.kind == "score" else None
+    if wanted.name is not None:
+        graph.circuits.check_free(wanted.name, circuit)
     place = Path(tempfile.mkdtemp(prefix="lib-graph-"))
     file = place / "circuit.json"
     given = [f"--keep-score={wanted.keep_score!r}"]
-    try:
-        if wanted.kind == "score":
-            wanted.circuit(graph).save(file)
-            given = [str(file)]
-    except BaseException:
-        shutil.rmtree(place)
-        raise
+    if circuit is not None:
+        circuit.save(file)
+        given = [str(file)]
 
     def save() -> Any:
         found = read_circuit(file)

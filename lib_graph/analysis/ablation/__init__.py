@@ -6,7 +6,7 @@ from lib_graph.analysis.ablation.answering import answers_of
 from lib_graph.analysis.ablation.bench import Bench
 from lib_graph.analysis.ablation.circuits import CircuitScore, ablate_circuit, smallest_circuit
 from lib_graph.analysis.ablation.curves import EdgeAblation, ablate_edges, ablate_nodes
-from lib_graph.analysis.ablation.results import write_ablation, write_masks
+from lib_graph.analysis.ablation.results import check_ablation, write_ablation, write_masks
 from lib_graph.analysis.ablation.together import edges_together, nodes_together
 from lib_graph.run.ablations import read_ablation, smallest_kept
 
@@ -18,6 +18,7 @@ __all__ = [
     "ablate_edges",
     "ablate_nodes",
     "answers_of",
+    "check_ablation",
     "edges_together",
     "nodes_together",
     "read_ablation",

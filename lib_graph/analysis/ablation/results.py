@@ -15,7 +15,17 @@ from lib_graph.run.kept import up_to_date
 from lib_graph.run.writing import write_rows
 from lib_graph.support.files import locked
 
-__all__ = ["write_ablation", "write_masks"]
+__all__ = ["check_ablation", "write_ablation", "write_masks"]
+
+
+def check_ablation(bench: Bench, *, masks: bool = False, replace: bool = False) -> None:
+    """Raise, before anything is scored, what `write_ablation` would, with `masks` `write_masks`.
+
+    Raises ConflictError if what is there comes from other data or another metric, and `replace` is
+    false.
+    """
+    for name in (TABLE, KEPT) if masks else (TABLE,):
+        up_to_date([bench.run.path / name], bench.origin, replace=replace)
 
 
 def write_ablation(bench: Bench, rows: pd.DataFrame, *, replace: bool = False) -> None:

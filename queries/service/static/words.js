@@ -25,6 +25,9 @@ export function number(value) {
   return size >= 1e5 || size < 1e-3 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
 }
 
+// A size with the sign of what it does.
+export const signed = (size, effect) => ({ up: "+", down: "\u2212", unknown: "" })[sign(effect)] + number(size);
+
 export function percent(value) {
   if (value === null || value === undefined) return "";
   if (value !== 0 && Math.abs(value) < 1e-4) return "<\u00a00.01\u00a0%";

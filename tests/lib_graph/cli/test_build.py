@@ -32,6 +32,7 @@ def test_build_writes_a_run_and_says_what(model, tmp_path, capsys):
     assert out.splitlines()[0] == f"{tmp_path / 'run'}: run {run.id} (modular-addition-lib)"
     assert "Plan: batches of" in err
     assert "interactions of unembed" in err
+    assert err.splitlines()[-1] == f"Next: lib-graph ingest {tmp_path / 'run'}"
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from tests.ingest.test_graph_files import small
 from tests.queries.conftest import Answer
+from tests.synthetic import random_run
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +42,18 @@ def test_what_is_refused_leaves_nothing_beside_a_store_that_is_not_there(
         (folder / name).write_text("[]")
     assert cli("ingest", str(folder), "--store", str(beside / "graph.kgl")).code == 1
     assert list(beside.iterdir()) == []
+
+
+def test_what_comes_next_is_said_beside_what_was_done(
+    cli: Callable[..., Answer], tmp_path: Path
+) -> None:
+    run, store = random_run(tmp_path / "run", (3, 2)), str(tmp_path / "my graph.kgl")
+    answer = cli("ingest", run.path, "--store", store)
+    said = answer.err.splitlines()[-1].removeprefix("Next: ").split(", or ")
+    assert [shlex.split(each)[1] for each in said] == ["paths", "serve"]
+    assert cli(*shlex.split(said[0])[1:]).code == 0
+    assert "Next" not in answer.out
+    assert "Next" not in cli("ingest", run.path, "--store", store, "-q").err
 
 
 def test_what_is_not_there_may_have_been_a_run_or_a_graph(

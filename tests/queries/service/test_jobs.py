@@ -106,6 +106,20 @@ def test_what_cannot_be_started(api, wanted, line):
     assert reply.json()["error"].startswith(line)
 
 
+@pytest.mark.parametrize("kind", ["score", "shrink"])
+def test_a_name_that_is_taken_is_told_before_anything_is_scored(api: Api, kind: str) -> None:
+    graph = api.served.graph()
+    with api.served.writing() as to:
+        to.circuits.save(graph.circuit(target="output/0", min_share=0.2), "taken")
+    other = graph.circuit(target="output/1", min_share=0.2).features["id"].tolist()
+    given = {"features": other} if kind == "score" else {}
+    before = api.data("/jobs")
+    reply = api.client.post("/api/v1/jobs", json={"kind": kind, "name": "taken", **given})
+    assert reply.status_code == 409
+    assert reply.json()["error"].startswith("There is another circuit 'taken' of run")
+    assert api.data("/jobs") == before
+
+
 def test_a_command_that_fails_says_why(api: Api) -> None:
     wanted = {"kind": "trace", "input": "100000"}
     started = api.client.post("/api/v1/jobs", json=wanted).json()["data"]

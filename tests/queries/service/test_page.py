@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -99,6 +101,17 @@ def test_paths_between_two_places_with_their_cypher(page, site):
     assert page.text_content("#ways pre") == "\n\n".join(x.for_browser() for x in found.statements)
     lit = page.evaluate("[...window.page.lit.features]")
     assert set(lit) == {feature for each in found.paths for feature in each.path}
+    effects = {
+        (link.source, link.target): link.effect
+        for link in site.graph.circuit_of(found).interactions.itertuples()
+    }
+    signs = {
+        "".join("+" if effects[step] > 0 else "\N{MINUS SIGN}" for step in pairwise(each.path))
+        for each in found.paths
+    }
+    shares = [text.split("shares ")[1] for text in page.locator("#ways li").all_text_contents()]
+    assert {re.sub("[^+\N{MINUS SIGN}]", "", text) for text in shares} == signs
+    assert {sign for each in signs for sign in each} == {"+", "\N{MINUS SIGN}"}
 
 
 def test_a_pinned_set_is_undone_saved_and_comes_back_by_its_address(page, site):

@@ -10,6 +10,7 @@ from lib_graph.analysis.ablation import (
     ablate_circuit,
     ablate_edges,
     ablate_nodes,
+    check_ablation,
     read_ablation,
     smallest_kept,
     write_ablation,
@@ -41,6 +42,11 @@ def test_results_add_up_in_the_run_folder(transformer):
         own = run.interactions.query("source_layer == @layer and source > 0")["strength"]
         assert least[layer] == own.sort_values(ascending=False).iloc[n - 1]
     other = Bench.of(run, subject=scored(), metric="accuracy", dtype=torch.float64)
+    for masks in (False, True):
+        check_ablation(transformer, masks=masks)
+        check_ablation(other, masks=masks, replace=True)
+        with pytest.raises(ConflictError, match="they differ in metric"):
+            check_ablation(other, masks=masks)  # before anything is scored
     rows = ablate_nodes(other, counts=[1])
     with pytest.raises(ConflictError, match="they differ in metric"):
         write_ablation(other, rows)
