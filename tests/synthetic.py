@@ -10,6 +10,8 @@ import pandas as pd
 
 from lib_graph.building.frames import shares
 from lib_graph.run import Run
+from lib_graph.run.histograms import BINS, NAME, write_histograms
+from lib_graph.run.kept import graph_of
 from lib_graph.run.matches import matches_path, write_matches
 from lib_graph.run.writing import write_features, write_interactions, write_manifest
 
@@ -90,6 +92,22 @@ def random_run(
             "checks": {},
         },
     )  # fmt: skip
+
+
+def random_histograms(run: Run, seed: int = 0) -> None:
+    """Write into a run's folder how often each feature but a constant one takes which values."""
+    rng = np.random.default_rng(seed)
+    features = run.features
+    rows = features[features["role"] != "constant"][["run", "layer", "index"]]
+    numbers = rng.integers(0, 1000, (len(rows), BINS + 2))
+    found = rows.assign(
+        start=rng.standard_normal(len(rows)),
+        width=rng.uniform(0.1, 1, len(rows)),
+        below=numbers[:, 0],
+        above=numbers[:, 1],
+        counts=list(numbers[:, 2:]),
+    )
+    write_histograms(run.path / NAME, [found], graph_of(run, "run", "bases"))
 
 
 def random_matches(run: Run, other: Run, seed: int = 0, count: int = 3) -> pd.DataFrame:

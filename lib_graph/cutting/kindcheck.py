@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lib_graph.cutting.survey import relative_error
 from lib_graph.errors import ModelError
-from lib_graph.method.forward import derivative, pulled_back
+from lib_graph.method.forward import derivative, pulling_back
 from lib_graph.method.kind import Kind
 from lib_graph.method.network import Batch, Layer, Network, Section
 
@@ -108,12 +108,12 @@ def _between_positions(section: Section, batch: Batch) -> Iterator[float]:
     if f.shape[1] != result.shape[1]:
         yield torch.inf
         return
+    back, noise = pulling_back(along(section, batch), f), random_like(result)
     numbers = torch.arange(f.shape[1], device=f.device)
     for digit in range(f.shape[1].bit_length()):
         for value in (0, 1):
             chosen = (numbers >> digit) & 1 == value
-            seed = random_like(result) * chosen[:, None]
-            gradient = pulled_back(along(section, batch), f, seed)
+            gradient = back(noise * chosen[:, None])
             elsewhere = (gradient * ~chosen[:, None]).abs().max()
             yield float(elsewhere / gradient.abs().max().clamp_min(1e-30))
 

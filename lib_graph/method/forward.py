@@ -14,7 +14,7 @@ from torch import Tensor
 from lib_graph.method.network import Batch, Section
 from lib_graph.method.rules import Rule
 
-__all__ = ["derivative", "pulled_back", "push_forward", "quietly"]
+__all__ = ["derivative", "pulled_back", "pulling_back", "push_forward", "quietly"]
 
 
 def push_forward(
@@ -69,13 +69,29 @@ def pulled_back(function: Callable[[Tensor], Tensor], at: Tensor, seed: Tensor) 
     >>> pulled_back(lambda x: x**2, torch.tensor(3.0), torch.tensor(1.0))
     tensor(6.)
     """
+    return pulling_back(function, at)(seed)
+
+
+def pulling_back(function: Callable[[Tensor], Tensor], at: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return seed ↦ Jᵀ of a function on it, as `pulled_back`: the function runs once for all seeds.
+
+    >>> back = pulling_back(lambda x: x**2, torch.tensor([3.0, 4.0]))
+    >>> back(torch.tensor([1.0, 0.0])), back(torch.tensor([0.0, 1.0]))
+    (tensor([6., 0.]), tensor([0., 8.]))
+    """
     start = at.detach().requires_grad_()
     with torch.enable_grad():
         result = function(start)
+
+    def back(seed: Tensor) -> Tensor:
         if not result.requires_grad:  # it does not depend on where it starts
             return torch.zeros_like(at)
-        (found,) = torch.autograd.grad(result, start, seed, materialize_grads=True)
-    return found
+        (found,) = torch.autograd.grad(
+            result, start, seed, retain_graph=True, materialize_grads=True
+        )
+        return found
+
+    return back
 
 
 @cache

@@ -20,7 +20,15 @@ from lib_graph.run.folder import Run
 from lib_graph.run.kept import Origin, read_rows
 from lib_graph.run.writing import write_rows
 
-__all__ = ["BINS", "HISTOGRAMS", "NAME", "Histogram", "read_histogram", "write_histograms"]
+__all__ = [
+    "BINS",
+    "HISTOGRAMS",
+    "NAME",
+    "Histogram",
+    "read_histogram",
+    "read_histograms",
+    "write_histograms",
+]
 
 NAME = "histograms.parquet"
 BINS = 41
@@ -93,9 +101,21 @@ def read_histogram(run: Run, layer: str, index: int) -> Histogram | None:
         return None
     wanted = [("layer", "==", layer), ("index", "==", index)]
     found = read_rows(run, run.path / NAME, HISTOGRAMS, wanted)
-    if found.empty:
-        return None
-    row = found.iloc[0]
+    return None if found.empty else _of(found.iloc[0])
+
+
+def read_histograms(run: Run) -> dict[tuple[str, int], Histogram]:
+    """Return the histograms of all features of a run that have one, by layer and index.
+
+    Raises what `read_histogram` does.
+    """
+    if not (run.path / NAME).exists():
+        return {}
+    found = read_rows(run, run.path / NAME, HISTOGRAMS)
+    return {(row["layer"], int(row["index"])): _of(row) for _, row in found.iterrows()}
+
+
+def _of(row: pd.Series[Any]) -> Histogram:
     return Histogram(
         float(row["start"]),
         float(row["width"]),

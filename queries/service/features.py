@@ -22,7 +22,6 @@ from queries.asking.places import ADVICE, Place
 from queries.graph import Graph
 from queries.service.answers import Answered, answer
 from queries.service.asked import LONGEST, FeatureName, OfRun, RunGraph, Share, TheService
-from queries.service.held import Served
 
 __all__ = ["router"]
 
@@ -80,7 +79,7 @@ def examples(
     if graph.run.prompt is not None:
         advice = "An attribution graph has none: they need the network and data."
         return answer(graph.run, {**NONE, "advice": advice})
-    run = _folder_of_features(service, graph)
+    run = service.folder_of_features(graph.run)
     if run is None:
         names = f"run {graph.run.base or graph.run.id}"
         advice = f"The folder of {names} is not at hand. Start the service with --folder."
@@ -159,13 +158,6 @@ def _feature(graph: Graph, text: str) -> Place:
     if place.index is None:
         raise UsageError(f"{text!r} is a layer. Write LAYER/INDEX for a feature.")
     return place
-
-
-def _folder_of_features(service: Served, graph: Graph) -> Run | None:
-    """Return the folder with the examples of a run's features: a trace has those of its base."""
-    wanted = graph.run.base or graph.run.id
-    run = next((each for each in service.runs() if each.id == wanted), None)
-    return None if run is None else service.folder(run)
 
 
 def _recount(run: Run) -> str:

@@ -175,6 +175,15 @@ class Served(Closing):
                 return opened
         return None
 
+    def folder_of_features(self, run: RunInfo) -> Run | None:
+        """Return the folder with what is known of a run's features: a trace has those of its base.
+
+        None where it is not at hand.
+        """
+        wanted = run.base or run.id
+        found = next((each for each in self.runs() if each.id == wanted), None)
+        return None if found is None else self.folder(found)
+
     def _manifests(self) -> Iterator[Path]:
         for folder in self._folders:
             yield from sorted([*folder.glob("manifest.json"), *folder.glob("*/manifest.json")])

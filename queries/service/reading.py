@@ -133,8 +133,9 @@ def view(service: TheService, graph: RunGraph, share: Share = defaults.KEPT) -> 
 @router.get("/page", response_class=HTMLResponse)
 def page(service: TheService, graph: RunGraph, share: Share = defaults.KEPT) -> HTMLResponse:
     """Return the page with this run's view in it, as one HTML file that needs no service."""
-    ranked = service.ranked(graph)
-    return HTMLResponse(saved_page(graph, ranked, service.communities(graph), share=share))
+    ranked, modules = service.ranked(graph), service.communities(graph)
+    folder = None if graph.run.prompt is not None else service.folder_of_features(graph.run)
+    return HTMLResponse(saved_page(graph, ranked, modules, share=share, folder=folder))
 
 
 @router.get("/unusual", response_model=Answered)

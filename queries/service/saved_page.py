@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lib_graph.run.histograms import read_histograms
 from lib_graph.support.texts import json_text
 from queries.asking.prompts import PromptGraph
 from queries.circuits.overview import Overview, Ranked
@@ -22,6 +23,8 @@ from queries.pictures.figures import module_colours
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from lib_graph.run import Run
 
 __all__ = ["PAGE", "communities_data", "prompt_data", "saved_page", "view_data"]
 
@@ -77,8 +80,19 @@ def prompt_data(found: PromptGraph | None) -> dict[str, Any] | None:
     return {"tokens": found.info.tokens, "nodes": {"id": list(found.nodes), **nodes}}
 
 
-def saved_page(graph: Graph, ranked: Ranked, communities: Communities, *, share: float) -> str:
-    """Return the page with the first interactions of a run; `share` is what it shows at first."""
+def saved_page(
+    graph: Graph,
+    ranked: Ranked,
+    communities: Communities,
+    *,
+    share: float,
+    folder: Run | None = None,
+) -> str:
+    """Return the page with the first interactions of a run; `share` is what it shows at first.
+
+    With the `folder` that knows its features, how often they take which values: about 250 bytes
+    of each. Raises RunError if that is damaged.
+    """
     view = graph.overview(share=1.0, ranked=ranked)
     part = ranked.rows["part"].iloc[: len(view.interactions)]
     snapshot = {
@@ -92,9 +106,18 @@ def saved_page(graph: Graph, ranked: Ranked, communities: Communities, *, share:
         "next_at": ranked.next_at,
         "communities": communities_data(communities),
         "share": share,
+        "histograms": {} if folder is None else _histograms(folder, view.features),
     }
     texts = {file.name: file.read_text(encoding="utf-8") for file in sorted(PAGE.iterdir())}
     return _filled(texts, snapshot)
+
+
+def _histograms(folder: Run, features: pd.DataFrame) -> dict[str, Any]:
+    """Return the histograms of those features that have one, by id."""
+    known = read_histograms(folder)
+    places = zip(features["id"], features["layer"], features["index"], strict=True)
+    found = {feature: known.get((layer, index)) for feature, layer, index in places}
+    return {feature: each.json_value() for feature, each in found.items() if each is not None}
 
 
 def _filled(texts: Mapping[str, str], snapshot: Mapping[str, Any]) -> str:

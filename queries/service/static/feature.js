@@ -123,7 +123,7 @@ async function showExamples(asked, run) {
     const { data } = await get("/examples", { run, feature: asked });
     if (!place.isConnected) return;
     place.replaceChildren(...(data.examples ? data.examples.map(example) : [element("p", { class: "soft" }, data.advice), data.findable ? finding(asked, run, place) : ""]));
-    if (data.examples) showValues(data);
+    if (data.examples || data.histogram) showValues(data);
     if (data.examples?.length === 0) place.append(element("p", { class: "soft" }, "It is 0 on all of the data."));
   } catch (error) { place.textContent = error.message; }
 }

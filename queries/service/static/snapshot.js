@@ -32,9 +32,11 @@ function view(share) {
   return { ...whole, share, kept, cut, features, interactions };
 }
 
+const called = (asked) => (id) => id === asked || id.slice(id.indexOf("/") + 1) === asked;
+
 function feature({ feature: asked, limit }) {
   const { all, links } = rows(snapshot.view);
-  const row = all.find((each) => each.id === asked || each.id.endsWith(`/${asked}`));
+  const row = all.find((each) => called(asked)(each.id));
   if (!row) throw new Error(`${asked} is not on this saved page. ${SERVE}`);
   const strongest = (end) => links.filter((each) => each[end] === row.id).sort((a, b) => b.strength - a.strength).slice(0, limit);
   return { ...row, importance_share: null, inputs: strongest("target"), outputs: strongest("source") };
@@ -64,7 +66,7 @@ const ANSWERS = {
   "GET /communities": () => snapshot.communities,
   "GET /feature": feature,
   "GET /features": features,
-  "GET /examples": () => ({ examples: null, histogram: null, advice: SERVE }),
+  "GET /examples": ({ feature }) => ({ examples: null, histogram: snapshot.histograms[Object.keys(snapshot.histograms).find(called(feature))] ?? null, advice: SERVE }),
   "GET /circuits": () => [],
   "POST /circuit": (_, body) => circuit(body.features),
 };

@@ -215,6 +215,6 @@ def test_from_and_to_are_taken_and_their_names_said(
 
 def test_help_has_one_pair_of_words() -> None:
     for verb, command in VERBS.items():
-        text = command.get_help(click.Context(command))
+        text = command.get_help(click.Context(command, **command.context_settings))
         assert "--from" not in text, verb
         assert "--to " not in text, verb

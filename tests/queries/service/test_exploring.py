@@ -10,9 +10,10 @@ import pytest
 from playwright.sync_api import Page
 
 import queries
+from lib_graph.run.histograms import read_histogram
 from tests.browsers import browser
 from tests.queries.service.sites import Site, count_line, first, opened, place, serving, watched
-from tests.synthetic import random_run
+from tests.synthetic import random_histograms, random_run
 
 __all__ = ["browser"]
 pytestmark = pytest.mark.slow
@@ -31,6 +32,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("exploring")
     run = random_run(folder / "run", (12, 9, 10, 4), seed=7)
     run.label("layer/1", 2, "edge <detector>")
+    random_histograms(run)
     trace = random_run(folder / "trace", (12, 9, 10, 4), seed=8, name="input 3", base=run.id)
     with serving(folder, [run, trace]) as served:
         yield served
@@ -220,5 +222,9 @@ def test_the_view_is_saved_as_one_file(page, site, browser, tmp_path):
     assert saved.text_content("#counts").startswith(count_line(site, 0.5))
     assert lit(saved) == lit(page)
     assert saved.text_content("#feature h2") == page.text_content("#feature h2")
+    layer, _, index = feature.partition("/")[2].rpartition("/")
+    counts = read_histogram(site.run, layer, int(index)).counts
+    bars = saved.eval_on_selector_all("#histogram rect", "all => all.map(x => +x.dataset.count)")
+    assert bars == [count for count in counts if count]
     context.close()
     assert asked == []

@@ -11,9 +11,10 @@ from pathlib import Path
 import ingest
 import queries
 from ingest.store import open_store
+from lib_graph.run.histograms import read_histogram
 from lib_graph.support.texts import json_text
 from queries.service.saved_page import PAGE, communities_data, saved_page, view_data
-from tests.synthetic import random_run
+from tests.synthetic import random_histograms, random_run
 
 LABEL = "</script><script>alert(1)</script><!--<script> &lt; \u2028"
 
@@ -39,6 +40,34 @@ class Scripts(HTMLParser):
         if self._inside:
             attributes, text = self.found[-1]
             self.found[-1] = attributes, text + data
+
+
+def snapshot_of(page: str) -> str:
+    scripts = Scripts()
+    scripts.feed(page)
+    scripts.close()
+    (text,) = (text for attributes, text in scripts.found if attributes.get("id") == "snapshot")
+    return text
+
+
+def test_it_has_the_histograms_of_what_it_shows(tmp_path: Path) -> None:
+    run, file = random_run(tmp_path / "run", (6, 5, 4), seed=3), str(tmp_path / "graph.kgl")
+    ingest.load(run, file)
+    with queries.open_graph(file) as graph:
+        asked = graph, graph.ranked(limit=3), graph.communities()
+        assert (
+            json.loads(snapshot_of(saved_page(*asked, share=0.5, folder=run)))["histograms"] == {}
+        )
+        random_histograms(run)
+        page = json.loads(snapshot_of(saved_page(*asked, share=0.5, folder=run)))
+        assert json.loads(snapshot_of(saved_page(*asked, share=0.5)))["histograms"] == {}
+    shown = page["view"]["features"]
+    places = zip(shown["id"], shown["layer"], shown["index"], strict=True)
+    found = {each: read_histogram(run, layer, index) for each, layer, index in places}
+    assert 2 < len(found) < len(run.features)
+    assert page["histograms"] == {
+        each: json.loads(json_text(one.json_value())) for each, one in found.items() if one
+    }
 
 
 def test_a_label_cannot_end_the_script_that_it_is_in(tmp_path: Path) -> None:
