@@ -46,7 +46,8 @@ class Community:
     """One module. `span` counts its layers; `members` are feature ids, by layer and index.
 
     `labels` are (label, share), the largest first: the share of the module's importance that the
-    members with this label have, the importances of each layer divided by their sum.
+    members with this label have, the importances of each layer divided by their sum; where none is
+    known, the share of the members.
     `contribution` is what it adds to Q, None where the engine does not say.
     """
 

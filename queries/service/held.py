@@ -160,8 +160,8 @@ class Served(Closing):
         return self._preparing
 
     def communities(self, graph: Graph, **settings: Any) -> Communities:
-        """Return the modules of a run by some settings."""
-        key = ("communities", *sorted(settings.items()))
+        """Return the modules of a run by some settings, as the store has it now."""
+        key = ("communities", *sorted(settings.items()), _followed(graph))
         return self.once(graph, *key, find=lambda: graph.communities(**settings))
 
     def folder(self, run: RunInfo) -> Run | None:
@@ -207,3 +207,14 @@ def _load(graph: Graph) -> tuple[str, str | None, tuple[int, ...]]:
     """
     kept = graph.store.columns()
     return graph.run.id, graph.run.loaded, () if kept is None else tuple(kept.stamp)
+
+
+def _followed(graph: Graph) -> Hashable:
+    """Return what else modules follow from, where no columns tell when it changes: the labels, and
+    what ablations found, which 'log' weights look at.
+    """
+    if graph.store.columns() is not None:
+        return None
+    found = graph.ablations()
+    scores = None if found is None else found.frame.to_json()
+    return hash((*graph.features().frame["label"].fillna(""), scores))

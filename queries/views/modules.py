@@ -29,6 +29,7 @@ __all__ = ["communities_view", "module_flow_view", "module_table_view", "runs_co
 
 ARROW = " → "
 LABELLED = "labels: with their part of the module's importance, that of a layer being 1."
+COUNTED = "labels: with their part of the module's features."
 
 
 def communities_view(found: Communities) -> View:
@@ -51,9 +52,10 @@ def communities_view(found: Communities) -> View:
     above = f"Modularity Q = {found.modularity:.4f} at resolution {found.resolution:g}"
     above += "." if found.resolution == 1 else f", {found.modularity_at_1:.4f} at 1."
     above = "\n".join(filter(None, [above, _chance_words(found.chance)]))
+    shares = LABELLED if found.features["importance"].sum() > 0 else COUNTED
     told = [
         "Q: what of it the module adds." if parted and rows else "",
-        LABELLED if any(labels for *_, labels in rows) else "",
+        shares if any(labels for *_, labels in rows) else "",
         f"Features that are a module of their own: {alone}." if alone else "",
     ]
     below = "\n".join(filter(None, told))

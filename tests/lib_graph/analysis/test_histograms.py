@@ -31,7 +31,7 @@ def subject():
     Of those that count one is beyond all bins.
     """
     x = torch.randn(SAMPLES, POSITIONS, 3, dtype=torch.float64)
-    x[-1, 0] = 60.0
+    x[-1, 0] += 60.0
     counted = torch.arange(POSITIONS) < torch.arange(SAMPLES)[:, None] % (POSITIONS + 1)
     x[~counted] = 1e3
     module = random_(nn.Sequential(nn.Linear(3, 2)))
@@ -66,8 +66,11 @@ def test_all_values_that_count_are_counted(subject, tmp_path, monkeypatch):
         check(row, values[row["layer"], row["index"]])
         found = read_histogram(run, row["layer"], row["index"])
         assert found.total == int(subject.counted.sum())
+        middle = found.start + found.width * BINS / 2
         if row["layer"] == "x":
-            assert found.start + found.width * BINS / 2 == pytest.approx(0)
+            assert middle == pytest.approx(0)
+        else:  # about the mean, of which positions that do not count are no part
+            assert abs(middle - np.median(values["output", row["index"]])) < 8 * found.width
     assert table["above"].sum() + table["below"].sum() > 0
     assert read_histogram(run, "x", 0) is None
     monkeypatch.setattr(plan, "ROWS", 2 * POSITIONS)  # batches of two samples
@@ -75,14 +78,27 @@ def test_all_values_that_count_are_counted(subject, tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / NAME), table)
 
 
+ONE_SIDED = {
+    "relu": ({}, lambda x: x),
+    "jumprelu": ({"threshold": torch.full((3,), 0.5)}, lambda x: np.where(x > 0.5, x, 0)),
+    "topk": ({"k": 2}, lambda x: np.where(x >= np.sort(x)[:, 1:2], x, 0)),
+    "groupmax": ({"k": 1}, lambda x: np.where(x == x.max(1, keepdims=True), x, 0)),
+}
+"""activation -> what it needs, and which values before it are kept if they are above 0"""
+
+
 @pytest.mark.slow
-def test_those_of_a_relu_begin_at_0(subject, tmp_path):
-    relu = Dictionary(torch.eye(3), -torch.ones(3), torch.eye(3), torch.ones(3), "relu")
-    write_bases(tmp_path / "file.safetensors", {"x": relu}, {})
+@pytest.mark.sampled
+@pytest.mark.parametrize("activation", ONE_SIDED)
+def test_those_of_what_is_not_negative_begin_at_0(subject, tmp_path, activation):
+    needed, kept = ONE_SIDED[activation]
+    shape = torch.eye(3), -torch.ones(3), torch.eye(3), torch.ones(3)
+    made = Dictionary(*shape, activation, **needed)
+    write_bases(tmp_path / "file.safetensors", {"x": made}, {})
     run = build(subject, tmp_path / "run", Options(basis=tmp_path / "file.safetensors"), force=True)
     find_examples(run, subject, count=2)
     table = pd.read_parquet(run.path / NAME)
-    values = truth(subject, lambda x: np.maximum(x - 1, 0))
+    values = truth(subject, lambda x: np.maximum(kept(x - 1), 0))
     for row in table.to_dict("records"):
         check(row, values[row["layer"], row["index"]])
         if row["layer"] == "x":

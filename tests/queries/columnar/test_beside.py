@@ -17,6 +17,7 @@ import queries
 from ingest.store import GraphStore, open_store
 from ingest.store.columns import KeptRuns
 from lib_graph.run import Run
+from lib_graph.run.writing import write_features, write_manifest
 from lib_graph.support.tables import records_of
 from queries.asking.statements import read_text
 from queries.columnar import STORE_TWINS
@@ -136,6 +137,26 @@ def test_a_twin_answers_as_pandas_does(runs: tuple[list[Run], Path], name: str) 
     expected = oracle(world).reset_index(drop=True)
     assert len(expected)
     pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=1e-9)
+
+
+def test_a_layer_that_varies_in_one_run_alone_is_left_out(tmp_path: Path) -> None:
+    for name in (BASE, RUN):
+        run = random_run(tmp_path / name, (3, 4, 2), seed=6, run_id=name)
+        if name == RUN:
+            features = run.features
+            still = (features["layer"] == "layer/1") & (features["role"] == "feature")
+            features.loc[still, "variance"] = 0.0
+            write_features(run.path / "features.parquet", features, {"synthetic": 6})
+            write_manifest(
+                run.path, run.manifest.model_dump(mode="json", exclude={"files", "schema_version"})
+            )
+        ingest.load(run.path, tmp_path / "graph.kgl")
+    kept = columns_of(tmp_path / "graph.kgl")
+    with open_store(tmp_path / "graph.kgl") as store:
+        for pair in ((BASE, RUN), (RUN, BASE)):
+            assert compare(store, kept, "library/changed_variance", *pair) > 0
+            found = STORE_TWINS["library/changed_variance"](kept, pair[0], other=pair[1], k=9)
+            assert set(found["feature"].str.rpartition("/")[0]) == {"layer.0", "layer.2"}
 
 
 def test_what_is_not_kept_is_left_to_the_graph(runs: tuple[list[Run], Path]) -> None:

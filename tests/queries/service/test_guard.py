@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 import ingest
 from queries.service.app import make_service
 from queries.service.failing import handle_errors
-from queries.service.guard import POLICY, Door
+from queries.service.guard import LARGEST, POLICY, Door
 from queries.service.held import Served
 from queries.service.saved_page import PAGE
 from tests.queries.service.conftest import HERE, asked
@@ -48,7 +48,9 @@ def test_its_own_names_are_taken(client, host):
     assert client.get("/api/v1/runs", headers={"host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1:8765"])
+@pytest.mark.parametrize("origin", [
+    "http://evil.example", "null", "https://127.0.0.1:8765", f"{HERE}.evil.example", f"{HERE}0",
+])  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "PUT", "OPTIONS"])
 def test_a_foreign_page_neither_reads_nor_writes(client, served, origin, method):
     reply = client.request(
@@ -60,9 +62,12 @@ def test_a_foreign_page_neither_reads_nor_writes(client, served, origin, method)
     assert FOREIGN["label"] not in set(served.graph().features().frame["label"])
 
 
-def test_a_browser_that_says_the_page_is_foreign_does_not_write(client):
-    headers = {"sec-fetch-site": "cross-site"}
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_browser_that_says_the_page_is_foreign_does_not_write(client, site):
+    headers = {"sec-fetch-site": site}
     assert client.put("/api/v1/labels", json=FOREIGN, headers=headers).status_code == 403
+    assert client.get("/api/v1/runs", headers=headers).status_code == 403
+    assert client.get("/", headers=headers).status_code == 200  # a link leads here
 
 
 def test_its_own_page_writes(client):
@@ -91,6 +96,7 @@ def test_others_need_the_token(served):
     assert client.get("/api/v1/runs").status_code == 401
     assert client.get("/").status_code == 401
     assert client.get("/api/v1/runs", params={"token": OPEN.token}).status_code == 401
+    assert client.post("/", params={"token": OPEN.token}).status_code == 401
     for wrong in ("Bearer", "Bearer wrong", f"Bearer {OPEN.token}x"):
         assert client.get("/api/v1/runs", headers={"authorization": wrong}).status_code == 401
     right = {"authorization": f"Bearer {OPEN.token}"}
@@ -117,11 +123,16 @@ def test_a_name_that_was_made_to_point_here_is_refused_with_any_address(served):
     assert evil.status_code == 421
     reply = client.get("/api/v1/runs", headers={**right, "host": "192.0.2.7:8765"})
     assert reply.status_code == 200
+    reply = client.get("/api/v1/runs", headers={**right, "host": "192.0.2.7:8766"})
+    assert reply.status_code == 421
 
 
 def test_too_much_at_once_is_refused(client):
     reply = client.post("/api/v1/cypher", json={"text": "x" * (5 << 20)})
     assert (reply.status_code, reply.json()["kind"]) == (413, "Refused")
+    for size, status in ((LARGEST, 422), (LARGEST + 1, 413)):
+        reply = client.post("/api/v1/cypher", content=b" " * size)
+        assert reply.status_code == status
 
     def chunks():
         yield b"{}"

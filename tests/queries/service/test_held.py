@@ -10,20 +10,24 @@ import pytest
 
 import ingest
 import queries
-from ingest.store import open_store
 from queries.service import held
 from queries.service.held import Held, Served
+from tests.processes import started
 from tests.synthetic import random_run
 
 
-def test_modules_have_the_labels_that_another_process_gave(tmp_path: Path) -> None:
-    run, file = random_run(tmp_path / "run", (6, 5, 4), seed=3), str(tmp_path / "graph.kgl")
-    ingest.load(run, file)
-    with Served(file) as served:
+@pytest.mark.slow
+def test_modules_have_the_labels_that_another_process_gave(
+    store_target: str, tmp_path: Path
+) -> None:
+    ingest.load(random_run(tmp_path / "run", (6, 5, 4), seed=3), store_target)
+    with Served(store_target) as served:
         first = served.communities(served.graph())
         assert served.communities(served.graph()) is first
-        with open_store(file) as store, queries.open_graph(store) as graph:
-            graph.label("layer/1/2", "of another")
+        label = ("feature", "layer/1/2", "--label", "of another", "--store", store_target)
+        labelling = started(*label)
+        labelling.communicate()
+        assert labelling.returncode == 0
         labels = served.communities(served.graph()).to_pandas()["labels"]
         assert "of another" in [label for each in labels for label in each]
 
@@ -82,13 +86,6 @@ def test_many_who_ask_meanwhile_wait_for_one_who_finds() -> None:
     for thread in threads:
         thread.join()
     assert found == [1]
-
-
-def test_what_could_not_be_found_is_looked_for_again() -> None:
-    answers = Held(2)
-    with pytest.raises(ZeroDivisionError):
-        answers.get("key", lambda: 1 // 0)
-    assert answers.get("key", lambda: 2) == 2
 
 
 def test_what_the_page_asks_first_is_found_beforehand(

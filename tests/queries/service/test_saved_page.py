@@ -7,10 +7,12 @@ import re
 from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import ingest
 import queries
 from ingest.store import open_store
+from lib_graph.run import Run
 from lib_graph.run.histograms import read_histogram
 from lib_graph.support.texts import json_text
 from queries.service.saved_page import PAGE, communities_data, saved_page, view_data
@@ -42,11 +44,15 @@ class Scripts(HTMLParser):
             self.found[-1] = attributes, text + data
 
 
-def snapshot_of(page: str) -> str:
+def scripts_of(page: str) -> list[tuple[dict[str, str | None], str]]:
     scripts = Scripts()
     scripts.feed(page)
     scripts.close()
-    (text,) = (text for attributes, text in scripts.found if attributes.get("id") == "snapshot")
+    return scripts.found
+
+
+def snapshot_of(page: str) -> str:
+    (text,) = (text for attributes, text in scripts_of(page) if attributes.get("id") == "snapshot")
     return text
 
 
@@ -55,12 +61,14 @@ def test_it_has_the_histograms_of_what_it_shows(tmp_path: Path) -> None:
     ingest.load(run, file)
     with queries.open_graph(file) as graph:
         asked = graph, graph.ranked(limit=3), graph.communities()
-        assert (
-            json.loads(snapshot_of(saved_page(*asked, share=0.5, folder=run)))["histograms"] == {}
-        )
+
+        def snapshot(folder: Run | None) -> Any:
+            return json.loads(snapshot_of(saved_page(*asked, share=0.5, folder=folder)))
+
+        assert snapshot(run)["histograms"] == {}
         random_histograms(run)
-        page = json.loads(snapshot_of(saved_page(*asked, share=0.5, folder=run)))
-        assert json.loads(snapshot_of(saved_page(*asked, share=0.5)))["histograms"] == {}
+        assert snapshot(None)["histograms"] == {}
+        page = snapshot(run)
     shown = page["view"]["features"]
     places = zip(shown["id"], shown["layer"], shown["index"], strict=True)
     found = {each: read_histogram(run, layer, index) for each, layer, index in places}
@@ -86,13 +94,10 @@ def test_a_label_cannot_end_the_script_that_it_is_in(tmp_path: Path) -> None:
             "store": file,
             "share": 0.5,
         }
-    scripts = Scripts()
-    scripts.feed(page)
-    scripts.close()
-    kinds = [attributes.get("type") for attributes, _ in scripts.found]
+    kinds = [attributes.get("type") for attributes, _ in scripts_of(page)]
     assert kinds == ["application/json", "importmap", "module"]
     assert "modulepreload" not in page
-    (text,) = (text for attributes, text in scripts.found if attributes.get("id") == "snapshot")
+    text = snapshot_of(page)
     assert "<" not in text  # not even the beginning of a comment
     snapshot = json.loads(text)
     assert {name: snapshot[name] for name in expected} == json.loads(json_text(expected))

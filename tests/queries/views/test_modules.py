@@ -15,7 +15,9 @@ from queries.modules.communities import Communities, Community
 from queries.views.modules import communities_view
 
 
-def found(resolution: float, chance: Chance = UNASKED) -> Communities:
+def found(
+    resolution: float, chance: Chance = UNASKED, importance: float | None = 1.0
+) -> Communities:
     labels = (("k=15", 0.757), ("k=3", 0.2), ("k=9", 0.009), ("k=1", 0.001))
     communities = (
         Community("c/1", 1, 3, 2, ("first", "second"), labels, ("a", "b", "c")),
@@ -23,7 +25,8 @@ def found(resolution: float, chance: Chance = UNASKED) -> Communities:
         Community("c/3", 3, 1, 1, ("first",), (), ("f",)),
     )
     how = ("0123456789ab", "leiden", "sqrt", resolution, 0, 0.28444, 0.31)
-    return Communities(*how, communities, pd.DataFrame(), chance=chance)  # type: ignore[arg-type]
+    features = pd.DataFrame({"importance": [importance]}, dtype=float)
+    return Communities(*how, communities, features, chance=chance)  # type: ignore[arg-type]
 
 
 def test_modules_are_shown_with_their_labels_and_those_of_one_feature_are_counted() -> None:
@@ -38,6 +41,8 @@ def test_modules_are_shown_with_their_labels_and_those_of_one_feature_are_counte
         "Features that are a module of their own: 1."
     )
     assert communities_view(found(1.0)).above == "Modularity Q = 0.2844 at resolution 1."
+    of_graph = communities_view(found(1.0, importance=None)).below
+    assert of_graph.startswith("labels: with their part of the module's features.\n")
 
 
 def test_modularity_stands_beside_that_of_chance() -> None:

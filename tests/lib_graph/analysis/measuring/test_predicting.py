@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from lib_graph.analysis.measuring import predicting
 from lib_graph.analysis.measuring.predicting import RIDGE, TokenPredictor, weighted_auc
 from lib_graph.analysis.measuring.resampling import drawn
 from lib_graph.errors import UsageError
@@ -42,6 +43,15 @@ def test_a_feature_of_the_word_is_predicted_and_one_of_chance_is_not():
     assert (found.auc[0, :2] > 0.95).all()  # either sign, and a word before
     assert found.auc[0, 2] == pytest.approx(0.5, abs=0.2)
     assert found.tokens[0, 0] < 3 < found.tokens[0, 2]
+
+
+def test_the_most_frequent_words_are_the_ones_that_are_told_apart(monkeypatch):
+    monkeypatch.setattr(predicting, "KNOWN", 2)
+    often = torch.arange(100, 100 + N * S).reshape(N, S)  # each once, but for one of them
+    often[torch.rand(N, S, generator=GENERATOR) < 0.06] = 120
+    features = (often == 120).double() + 0.01 * noise(N, S)
+    found = TokenPredictor.of(often).predicted(features[..., None], ONCE)
+    assert found.auc[0, 0] > 0.95
 
 
 def test_scores_are_those_of_a_regression_on_the_words_at_three_places():

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from lib_graph.analysis.measuring.structure import feature_parts, heads_reading, heads_writing
+from lib_graph.analysis.measuring.structure import (
+    feature_parts,
+    heads_reading,
+    heads_writing,
+    position_strengths,
+)
 from lib_graph.analysis.reopening import Reopened
 from lib_graph.method.basis import RawBasis
 from lib_graph.networks.subject import Subject
@@ -71,9 +76,10 @@ def test_features_go_to_the_head_and_the_stretch_where_they_are_strongest():
     bases = {layer.name: random_basis(layer.width, 4) for layer in cut.layers[:-1]}
     bases[cut.layers[-1].name] = RawBasis(torch.ones(cut.layers[-1].width).double())
     counted = torch.ones(9, 6, dtype=torch.bool)
-    counted[3, 4:] = False
+    counted[3:, 4:] = False
     subject = Subject("llama", "llama", module, (inputs,), "tokens", {}, counted=counted)
-    parts = feature_parts(Reopened(subject, cut, bases))
+    opened = Reopened(subject, cut, bases)
+    parts = feature_parts(opened)
     assert set(parts["layer"]) == {layer.name for layer in cut.layers[:-1]}
     assert not parts.duplicated(["structure", "layer", "attention", "index"]).any()
     kinds = [section.kind for section in cut.sections]
@@ -87,6 +93,7 @@ def test_features_go_to_the_head_and_the_stretch_where_they_are_strongest():
         assert own[own["layer"] == second]["part"].tolist() == wrote.argmax(0).tolist()
     layer = cut.layers[1]
     features = bases[layer.name].coordinates(cut.run(inputs).activations[1]).numpy()
+    strengths = position_strengths(opened)[layer.name]
     own = parts[(parts["layer"] == layer.name) & (parts["structure"] == "positions")]
     for index, part in zip(own["index"], own["part"], strict=True):
         means = {}
@@ -94,4 +101,5 @@ def test_features_go_to_the_head_and_the_stretch_where_they_are_strongest():
             squares = [features[x, t, index - 1] ** 2
                        for x in range(9) for t in stretch if counted[x, t]]  # fmt: skip
             means[start] = np.mean(squares)
+        assert strengths[:, index - 1] == pytest.approx(list(means.values()))
         assert part == max(means, key=means.get)
