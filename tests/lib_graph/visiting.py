@@ -27,19 +27,29 @@ def tensors(value: Any) -> Iterator[Tensor]:
 
 
 def mapped(value: Any, of: Callable[[Tensor], Tensor]) -> Any:
-    """Return nested containers with every tensor passed through a function."""
+    """Return nested containers with every tensor passed through a function.
+
+    Containers whose tensors stay stay too: a module may go on filling them.
+    """
     if isinstance(value, Tensor):
         return of(value)
     if isinstance(value, Mapping):
-        changed = {key: mapped(each, of) for key, each in value.items()}
+        before = dict(value)
+    elif isinstance(value, tuple | list):
+        before = dict(enumerate(value))
+    elif dataclasses.is_dataclass(value):
+        before = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+    else:
+        return value
+    changed = {key: mapped(each, of) for key, each in before.items()}
+    if all(changed[key] is each for key, each in before.items()):
+        return value
+    if isinstance(value, Mapping):
         return changed if type(value) is dict else _refilled(value, changed)
     if isinstance(value, tuple | list):
-        items = [mapped(each, of) for each in value]
+        items = [*changed.values()]
         return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-    if dataclasses.is_dataclass(value):
-        names = [each.name for each in dataclasses.fields(value)]
-        return dataclasses.replace(value, **{n: mapped(getattr(value, n), of) for n in names})
-    return value
+    return dataclasses.replace(value, **changed)
 
 
 def _refilled(value: Any, items: dict[str, Any]) -> Any:
@@ -75,6 +85,7 @@ def visited(
 
                 def swap(x: Tensor, point: str = point) -> Tensor:
                     if point in given:
+                        found[point] = given[point]
                         return x.copy_(given[point]) if in_place else given[point].clone()
                     found[point] = x.clone()
                     return x

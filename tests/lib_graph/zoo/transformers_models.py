@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from tests.lib_graph.oracle import Case
 from tests.lib_graph.zoo import filled, numbers
+from tests.lib_graph.zoo.newer_models import NEWER
 
 ENDS: dict[str, Any] = {
     "vocab_size": 11, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0,
@@ -99,6 +100,15 @@ CAUSAL: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
                    "shared_expert_intermediate_size": 8},
         BLOCK,
     ),
+    "Gemma 4": (
+        "Gemma4Text",
+        SHARED | TWO | {"num_hidden_layers": 3, "global_head_dim": 4, "num_kv_shared_layers": 1,
+                        "layer_types": ["sliding_attention", "full_attention", "full_attention"],
+                        "hidden_size_per_layer_input": 2, "vocab_size_per_layer_input": 11},
+        ("layers.1:in+layers.1.given:out+layers.2.given:out",
+         "layers.2:in+layers.2.given:out+layers.2.keys:out+layers.2.values:out",
+         "norm:in"),
+    ),
     "Mamba": (
         "Mamba",
         ENDS | {"num_hidden_layers": 1, "hidden_size": 8, "state_size": 4},
@@ -111,6 +121,7 @@ CAUSAL: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
         ("layers.0:in", "norm_f:in"),
     ),
 }  # fmt: skip
+CAUSAL |= NEWER
 OTHERS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "BERT": ("Bert", SIZES, ENCODER),
     "RoBERTa": ("Roberta", SIZES, ENCODER),
@@ -208,26 +219,58 @@ def reading(name: str, *, mask: bool = False) -> Reading:
             made = transformers.T5EncoderModel if kind == "T5" else transformers.AutoModel
             model = made(config) if kind == "T5" else made.from_config(config)
     result = "logits" if name in CAUSAL else "last_hidden_state"
-    return Reading(filled(model, scale=0.3), result, given=given, mask=mask).eval()
+    return Reading(_given(filled(model, scale=0.3)), result, given=given, mask=mask).eval()
 
 
-def layers(name: str) -> Mapping[str, str]:
-    """Return the layers of a network: the points of the table, and the output."""
+def _given(model: nn.Module) -> nn.Module:
+    """Give blocks submodules to see at what they take beside the stream: inputs of their own, and
+    keys and values of earlier blocks.
+    """
+    for part in model.modules():
+        if hasattr(part, "per_layer_input_gate"):
+            part.given, part.keys, part.values = nn.Identity(), nn.Identity(), nn.Identity()
+            part.register_forward_pre_hook(_seen, with_kwargs=True)
+    return model
+
+
+def _seen(part: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    attention, shared = part.self_attn, kwargs["shared_kv_states"]
+    if attention.is_kv_shared_layer:
+        pair = zip((part.keys, part.values), shared[attention.layer_type], strict=True)
+        shared[attention.layer_type] = tuple(
+            at(x.transpose(1, 2).flatten(2)).unflatten(2, (x.shape[1], -1)).transpose(1, 2)
+            for at, x in pair
+        )
+    return (args[0], part.given(args[1])), kwargs
+
+
+def layers(name: str) -> Mapping[str, str | tuple[str, ...]]:
+    """Return the layers of a network: the points of the table, and the output.
+
+    Points with + between are what crosses a layer together.
+    """
     points = (CAUSAL | OTHERS)[name][2]
-    inside = reading(name).model.base_model_prefix if name in CAUSAL else ""
+    inside = ""
+    if name in CAUSAL:
+        model = reading(name).model
+        inside = model.base_model_prefix if hasattr(model, model.base_model_prefix) else "model"
     path = f"model.{inside}." if inside else "model."
-    return {f"l{i}": path + point for i, point in enumerate(points)} | {"out": "output"}
+    crossing = [tuple(path + point for point in each.split("+")) for each in points]
+    crossing = [each[0] if len(each) == 1 else each for each in crossing]
+    return {f"l{i}": each for i, each in enumerate(crossing)} | {"out": "output"}
 
 
 def case(name: str, *, mask: bool = False) -> Case:
     """Return a network with data and layers, to be held against the oracle.
 
-    The residual stream is overwritten in place: what goes around a norm is its very input.
+    The residual stream is overwritten in place: what goes around a norm is its very input. Not so
+    where a layer is crossed by several tensors, which may be views of one.
     """
     make = functools.partial(reading, name, mask=mask)
     return Case(
         make, numbers(5, 2, 4, 4) if name == "ViT" else tokens(), layers(name),
-        exact=lambda: Exact(make()), overwritten=True,
+        exact=lambda: Exact(make()),
+        overwritten=not any("+" in points for points in (CAUSAL | OTHERS)[name][2]),
     )  # fmt: skip
 
 
