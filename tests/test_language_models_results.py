@@ -23,13 +23,14 @@ PAGE = (DOCS / "language-models-results.md").read_text(encoding="utf-8")
 FOLDER = DOCS / "language-models-results"
 STUDY = Study.of_json(json.loads((FOLDER / "results.json").read_text(encoding="utf-8")))
 WITHOUT_MARK = json.loads((FOLDER / "without-mark.json").read_text(encoding="utf-8"))
-SECOND = Study.of_json(
-    json.loads((FOLDER / "stories260k" / "results.json").read_text(encoding="utf-8"))
+SECOND, THIRD = (
+    Study.of_json(json.loads((FOLDER / name / "results.json").read_text(encoding="utf-8")))
+    for name in ("stories260k", "smollm2")
 )
 DICTIONARIES = ("dictionary-4", "dictionary-8")
 TABLES = {
     f"{name}: {title}": table
-    for name, study in (("neo", STUDY), ("stories", SECOND))
+    for name, study in (("neo", STUDY), ("stories", SECOND), ("smollm2", THIRD))
     for title, table in study_tables(study).items()
 }
 
@@ -46,9 +47,11 @@ def test_the_page_has_no_other_table():
 
 def test_the_pictures_are_there():
     for name in PICTURES:
-        for place in (f"{name}.svg", f"stories260k/{name}.svg"):
-            assert f"(language-models-results/{place})" in PAGE
-            assert "<path" in (FOLDER / place).read_text(encoding="utf-8")
+        for place in (f"{name}.svg", f"stories260k/{name}.svg", f"smollm2/{name}.svg"):
+            asked = not place.startswith("smollm2") or name in ("sparsity", "probes")
+            assert (f"(language-models-results/{place})" in PAGE) == asked
+            assert (FOLDER / place).is_file() == asked
+            assert not asked or "<path" in (FOLDER / place).read_text(encoding="utf-8")
 
 
 def derived():
@@ -186,6 +189,25 @@ def test_the_second_network_says_what_the_text_says_of_it():
     turns = every[every.index.str.startswith("random")]
     assert (turns > every["pca"]).all()
     assert (turns - every["pca"] < 0.03).all()
+
+
+def test_the_third_network_says_what_the_text_says_of_it():
+    rows = THIRD.contrasts[THIRD.contrasts["basis"] == "lib"].set_index(["measure", "how"])
+    for how in ("exact", "probed"):
+        assert rows["high"]["sources", how] < 1
+    assert rows["least"]["sources", "exact"] < 1 < rows["most"]["sources", "exact"]
+    assert rows["low"]["effective", "exact"] > 1
+    assert rows["high"]["auc", "exact"] < 0
+    levels = THIRD.sparsity[THIRD.sparsity["measure"] == "for_99"].set_index(["basis", "how"])
+    assert (levels["value"].loc[["pca", "lib"]] < 0.05 * 128**2).all()
+    (asked,) = THIRD.scores.to_dict("records")
+    assert (asked["features"], asked["samples"], asked["rows"], asked["sections"]) == (
+        128,
+        8,
+        90,
+        8,
+    )
+    assert asked["left_out"] != "nothing"
 
 
 def test_the_intervals_that_lie_beside_their_value_are_those_that_the_page_names():

@@ -182,7 +182,8 @@ def cut_or_recorded(
     """Return the network of a subject's module, in the precision it has here, cut at the layers.
 
     Transcoders stand in for parts of it where the subject has any. A module that cannot be traced
-    is recorded batch by batch, and `progress` is told so.
+    is recorded batch by batch, and `progress` is told so. Its `derivatives` are checked unless none
+    are to be taken.
     """
     check_points(module, subject.layers)
     stand_ins = {
@@ -194,8 +195,10 @@ def cut_or_recorded(
     wanted, form = tuple(layers.values()), subject.form
     common = [point for point in wanted if is_point(subject.module, point)]
     error = check_copy(module, subject.module, example, common, form)
-    options: Any = {"biases": biases, "kinds": kinds, "partial": partial, "form": form}
-    options["derivatives"] = derivatives  # whether they are checked, too
+    options: Any = {
+        "biases": biases, "kinds": kinds, "partial": partial, "form": form,
+        "derivatives": derivatives,
+    }  # fmt: skip
     try:
         network = cut(module, example, layers, **options)
     except UntraceableError as untraceable:

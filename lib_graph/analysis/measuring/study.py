@@ -125,11 +125,9 @@ def sparsities(
 ) -> pd.DataFrame:
     """Return the measures of each section and draw, exact and as one probe a sample has them.
 
-    Sections and samples are those of the extent, which the run was built with.
-
     They are those of `resampling`. Beside them, of draw 0: `error`, the median relative error of a
     probed edge, and `reached X`, the part of the strength that a share X of the pairs has, the
-    strongest ones.
+    strongest ones. Sections and samples are those of the extent, which the run was built with.
     """
 
     def make() -> pd.DataFrame:
