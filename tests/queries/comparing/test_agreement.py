@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from queries.comparing.agreement import agreement_rows
+from queries.comparing.agreement import SHUFFLES, agreement_rows
 from queries.modules.partitions import adjusted_rand_index, shuffled_agreement
 
 MODULES = np.array([0, 0, 1, 1, 2, 2, 2])
@@ -43,8 +43,19 @@ def test_each_structure_has_a_row_of_the_features_that_are_in_modules():
     assert heads["ari"] == pytest.approx(adjusted_rand_index(MODULES, PARTS))
     every = by_hand()
     assert heads["shuffled_mean"] == pytest.approx(every.mean(), abs=5 * every.std() / 200**0.5)
+    dealt = shuffled_agreement(MODULES, PARTS, LAYERS, SHUFFLES, 0)
+    assert heads["shuffled_sd"] == pytest.approx(dealt.std(ddof=1), rel=1e-9)
     assert heads["features"] == 7
     assert (positions["structure"], positions["features"]) == ("positions", 1)
+
+
+def test_heads_of_the_attentions_around_a_layer_are_dealt_out_each_among_themselves():
+    modules = pd.DataFrame({"layer": "y", "index": [0, 1], "community": [0, 1]})
+    parts = pd.DataFrame({"structure": "heads", "layer": "y", "attention": ["x", "x", "y", "y"],
+                          "index": [0, 1, 0, 1], "part": [0, 0, 0, 1]})  # fmt: skip
+    (row,) = agreement_rows(modules, parts, 0).to_dict("records")
+    assert row["shuffled_mean"] == pytest.approx(row["ari"])  # both ways to deal agree as much
+    assert row["shuffled_sd"] == pytest.approx(0, abs=1e-12)
 
 
 def test_the_same_head_of_another_attention_is_another_part():
