@@ -71,16 +71,20 @@ def _positions(sizes: Sequence[str]) -> object:
 
 
 def _order(sizes: Sequence[str], own: Sequence[str], samples: str) -> list[int]:
-    """Return the axes of a tensor in their new order; none if it cannot be laid out."""
-    if len(own) != 3 or samples not in sizes:
+    """Return the axes of a tensor in their new order; none if it cannot be laid out, or if lengths
+    do not say which axis is that of samples or positions.
+    """
+    if len(own) != 3:
         return []
-    first = sizes.index(samples)
-    positions = [i for i, size in enumerate(sizes) if i != first and size == own[1]]
-    rest = [i for i in range(len(sizes)) if i not in (first, *positions[:1])]
-    doubtful = first > 0 and sizes.count(samples) > 1
-    if doubtful or not positions or not rest or not all(sizes[i].isdecimal() for i in rest):
+    wanted = [samples, own[1]]
+    first = [i for i, size in enumerate(sizes) if size in wanted]
+    first = [0, 1] if [*sizes[:2]] == wanted else first
+    doubtful = samples == own[1] and first != [0, 1]
+    if doubtful or sorted(sizes[i] for i in first) != sorted(wanted):
         return []
-    return [first, positions[0], *rest]
+    first.sort(key=lambda i: wanted.index(sizes[i]))
+    rest = [i for i in range(len(sizes)) if i not in first]
+    return [*first, *rest] if rest and all(sizes[i].isdecimal() for i in rest) else []
 
 
 def _through(graph: fx.Graph, node: fx.Node, order: list[int]) -> tuple[fx.Node, fx.Node]:

@@ -42,6 +42,13 @@ class Reader(nn.Module):
         ]
 
 
+class Picking(nn.Module):
+    """Takes one place, and of what follows it some."""
+
+    def forward(self, x):
+        return x[:, 0, 1:] - x[:, 2, ::2] * x[:, -1, None, :2][:, 0]
+
+
 def _mlp(activation):
     return nn.Sequential(nn.Linear(3, 4), activation, nn.Sequential(nn.Linear(4, 2, bias=False)))
 
@@ -55,6 +62,7 @@ CASES = {
         [torch.randint(0, 6, (4, 3))],
         ["blocks.0.attn:in", "blocks.0.mlp:in", "unembed:in"],
     ),
+    "picking": (Picking(), [torch.randn(4, 3, 3).double()], []),
     "reader": (Reader(), [torch.randint(0, 7, (4, 5))], ["norm:in"]),
 }
 

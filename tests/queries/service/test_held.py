@@ -32,6 +32,14 @@ def test_modules_have_the_labels_that_another_process_gave(
         assert "of another" in [label for each in labels for label in each]
 
 
+def test_the_answers_that_were_asked_for_last_are_kept() -> None:
+    answers = Held(2)
+    found: list[str] = []
+    for key in "abacab":
+        answers.get(key, lambda key=key: found.append(key))  # type: ignore[misc]
+    assert found == ["a", "b", "c", "b"]
+
+
 def test_what_was_found_in_what_has_changed_meanwhile_is_not_kept() -> None:
     answers = Held(2)
 

@@ -165,9 +165,13 @@ def test_a_job_that_runs_is_remembered_however_many_ended_since(
     monkeypatch.setattr("queries.service.jobs.REMEMBERED", 2)
     jobs = Jobs()
     long = jobs.start(lambda: waiting(tmp_path))
+    cleaned: list[str] = []
+    work = Work("version", "", ("--version",), lambda: None, lambda: cleaned.append("once"))
     for _ in range(3):
-        short = jobs.start(lambda: Work("version", "", ("--version",), lambda: None))
-        until(lambda short=short: short.state != "running")  # type: ignore[misc]
+        short = jobs.start(lambda: work)
+        short._thread.join()
+    assert short.state == "done"
     assert jobs.all() == (long, short)
+    assert cleaned == ["once"] * 3  # what each of them left
     jobs.close()
     assert long.state == "cancelled"
