@@ -52,7 +52,7 @@ def check_kinds(network: Network, inputs: tuple[Tensor, ...], *, derivatives: bo
         errors = [_in_value(section, batch)]
         if derivatives:
             errors += [*_in_derivative(section, batch), *_between_positions(section, batch)]
-        error = max(errors)
+        error = float(torch.tensor(errors, dtype=torch.float64).max())  # NaN where one of them is
         worst = max(worst, error)
         if not error < tolerance(batch.activations[section.source.index]):
             raise ModelError(

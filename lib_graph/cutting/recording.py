@@ -123,12 +123,17 @@ class _Recorder:
     def _check(self, layer: Layer) -> None:
         """Hold a layer of one batch against that of the first."""
         first = self._shapes.setdefault(layer.name, layer.shapes)
-        if first != layer.shapes or (len(first) > 1 and len(self._courses) > 1):
-            raise ModelError(
-                f"The course of the {type(self._module).__name__} depends on values, and so does "
-                f"what crosses layer {layer.name!r}: {first} on the first batch, {layer.shapes} on "
-                "another course. Choose layers that nothing bypasses, or --partial."
-            )
+        if first != layer.shapes:
+            crossing = f": {first} on the first batch, {layer.shapes} on another course"
+        elif len(first) > 1 and len(self._courses) > 1:
+            crossing = f", {len(first)} tensors {first}, which need not be the same on each course"
+        else:
+            return
+        raise ModelError(
+            f"The course of the {type(self._module).__name__} depends on values, and so may what "
+            f"crosses layer {layer.name!r}{crossing}. Choose layers that nothing bypasses, or "
+            "--partial."
+        )
 
 
 def _function(index: int) -> Function:

@@ -58,6 +58,7 @@ QUESTIONS = (
     "How many edges does the network need?",
     "Are there modules?",
 )
+WHOLE = 3  # the first of the questions that take the whole graph
 
 
 def study(
@@ -97,7 +98,7 @@ def study(
     for name, subject in subjects.items():
         runs = {}
         for case in cases_of(name, bases, seeds):
-            _say(progress, 0, case)
+            _say(progress, 0, case, whole=extent.whole)
             runs[case] = run_of(
                 case, subject, out, lessons, extent, replace=replace, progress=progress
             )
@@ -118,8 +119,10 @@ def _check(models: Sequence[str]) -> None:
         raise UsageError(f"Two models are called the same: {', '.join(names)}. Rename a folder.")
 
 
-def _say(progress: Progress, question: int, case: StudyCase) -> None:
-    progress.say(f"[{question + 1}/{len(QUESTIONS)}] {QUESTIONS[question]} {case.name}")
+def _say(progress: Progress, question: int, case: StudyCase, *, whole: bool) -> None:
+    """Say which question is asked; of part of a network the last ones, about all of it, are not."""
+    count = len(QUESTIONS) if whole else WHOLE
+    progress.say(f"[{question + 1}/{count}] {QUESTIONS[question]} {case.name}")
 
 
 def _answers(
@@ -138,16 +141,16 @@ def _answers(
     modules: Answers = {}
     agreement: Answers = {}
     for case in network.dictionaries if network.whole else ():
-        _say(progress, 1, case)
+        _say(progress, 1, case, whole=network.whole)
         beside[case.called] = network.beside(case, told, budget, progress)
         spliced[case.called] = splicings(network.runs[case], network.opened(case))
     for case in network.linear if network.whole else ():
-        _say(progress, 3, case)
+        _say(progress, 3, case, whole=network.whole)
         required[case.called] = required_edges(
             network.runs[case], network.subject, budget, progress
         )
     for case in network.linear if network.whole else ():
-        _say(progress, 4, case)
+        _say(progress, 4, case, whole=network.whole)
         run, store = network.runs[case], out / STORE
         modules[case.called] = modules_beside(store, run, partitions, null, progress)
         agreement[case.called] = agreement_beside(
@@ -179,11 +182,11 @@ def _measured(
     predictor = TokenPredictor.of(network.subject.inputs[0])
     for case, run in network.runs.items():
         opened, name, top = network.opened(case), case.called, network.top
-        _say(progress, 1, case)
+        _say(progress, 1, case, whole=network.whole)
         sparse[name] = sparsities(run, opened, top, network.extent, budget, progress)
         if network.whole and network.dictionaries:
             told[name] = rebuildings(run, opened)
-        _say(progress, 2, case)
+        _say(progress, 2, case, whole=network.whole)
         predicted[name] = predictions(run, opened, predictor, top, budget, progress)
     return sparse, told, predicted
 

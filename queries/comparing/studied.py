@@ -76,7 +76,7 @@ class Studied:
     @property
     def whole(self) -> bool:
         """Whether all features are asked about, and with them what takes the whole graph."""
-        return self.extent.top is None
+        return self.extent.whole
 
     @property
     def linear(self) -> list[StudyCase]:

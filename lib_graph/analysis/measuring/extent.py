@@ -48,6 +48,11 @@ class Extent:
             )
         self.options()
 
+    @property
+    def whole(self) -> bool:
+        """Whether all features are asked about, and with them what takes the whole graph."""
+        return self.top is None
+
     def options(self, basis: str | Path = defaults.BASIS, seed: int = defaults.SEED) -> Options:
         """Return what a run in a basis is built with. Raises what `Options` does."""
         return Options(

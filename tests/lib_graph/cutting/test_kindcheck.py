@@ -18,6 +18,13 @@ class Detached(Linear):
         return super().__call__(f).detach()
 
 
+class Undefined(Linear):
+    """The right values, and a derivative that is NaN."""
+
+    def __call__(self, f):
+        return super().__call__(f) + 0 * (0 * f).sum().sqrt()
+
+
 def network_of(kind):
     layers = (Layer(0, "a", ((1, 2),)), Layer(1, "b", ((1, 3),)))
     section = Section(*layers, lambda tensors, *_: [tensors[0] @ WEIGHT], {}, (), kind)
@@ -39,3 +46,9 @@ def test_values_are_checked_always():
     for derivatives in (True, False):
         with pytest.raises(ModelError, match="is not the Linear it was declared to be"):
             check_kinds(wrong, inputs, derivatives=derivatives)
+
+
+def test_a_derivative_that_is_no_number_is_not_a_right_one():
+    inputs = (torch.ones(2, 1, 2, dtype=torch.float64),)
+    with pytest.raises(ModelError, match="is not the Undefined it was declared to be"):
+        check_kinds(network_of(Undefined(WEIGHT)), inputs)

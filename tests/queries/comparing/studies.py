@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM
 
 from lib_graph.analysis.reopening import Reopened
 from lib_graph.data.text import Text
+from lib_graph.support.progress import SILENT
 from queries.comparing.language_models import Budget, Lessons
 from tests.lib_graph.language_models import ENDS, WORDS, save_tokenizer
 
@@ -22,6 +23,20 @@ LESSONS = Lessons(k=4, steps=60)
 CASES = ("pca", "lib", "random 0", "random 1", "dictionary-2 0", "dictionary-2 1")
 LINEAR = CASES[:4]
 Arguments = dict[str, Any]
+
+
+class Said:
+    """Progress that keeps its lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    def stage(self, name: str, total: int) -> Any:
+        self.lines.append(name)
+        return SILENT.stage(name, total)
 
 
 def story(generator: torch.Generator) -> list[int]:

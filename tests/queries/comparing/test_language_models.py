@@ -36,27 +36,12 @@ from tests.queries.comparing.studies import (
     LINEAR,
     ROWS,
     Arguments,
+    Said,
     by_jacobian,
     study_of_rounds,
 )
 
 pytestmark = pytest.mark.slow
-
-
-class Said:
-    """Progress that keeps its lines."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
-
-    def stage(self, name: str, total: int) -> Any:
-        from lib_graph.support.progress import SILENT
-
-        self.lines.append(name)
-        return SILENT.stage(name, total)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from lib_graph.run import Run
 from queries.comparing.language_models import Extent, Study, study
 from queries.comparing.runs import compare_runs
 from queries.views.study import study_tables, study_view
-from tests.queries.comparing.studies import ROWS, Arguments, by_jacobian, study_of_rounds
+from tests.queries.comparing.studies import ROWS, Arguments, Said, by_jacobian, study_of_rounds
 
 pytestmark = pytest.mark.slow
 
@@ -38,9 +39,15 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Arguments:
 
 
 @pytest.fixture(scope="module")
-def found(given: Arguments) -> Study:
+def said() -> Said:
+    """What `found` says while it is made."""
+    return Said()
+
+
+@pytest.fixture(scope="module")
+def found(given: Arguments, said: Said) -> Study:
     """Of the first features of all layers, with strengths of all rows."""
-    return study(**given, extent=Extent(top=TOP))
+    return study(**given, extent=Extent(top=TOP), progress=cast(Any, said))
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +92,11 @@ def test_sparsity_is_that_of_the_whole_graph_among_the_first_features(
     ratio = values(found.contrasts, "lib")["sources"]
     assert ratio == pytest.approx(np.exp(np.log(lib / base).mean()), rel=1e-4)
     assert 0.05 < values(found.sparsity, "pca")["error"] < 1
+
+
+def test_questions_are_counted_that_are_asked(found: Study, said: Said) -> None:
+    asked = {line.partition("]")[0] for line in said.lines if line.startswith("[")}
+    assert asked == {"[1/3", "[2/3", "[3/3"}
 
 
 def test_words_are_asked_of_the_first_features(
