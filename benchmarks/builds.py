@@ -90,7 +90,7 @@ class _Heard:
 
     def say(self, line: str) -> None:
         """Keep the plan's estimate."""
-        if found := re.search(r"about (.+) of memory", line):
+        if found := re.match(r"Plan: .*, about ([^,]+)", line):
             self.estimate = parse_bytes(found[1])
 
 

@@ -156,7 +156,7 @@ def test_tensors_of_the_same_shape_could_still_be_others():
     inputs = torch.ones(3, 3, dtype=torch.float64)
     network = recorded(random_(Turned()), (inputs,), layers)
     assert network.run(2 * inputs)
-    with pytest.raises(ModelError, match="2 tensors .* need not be the same on each"):
+    with pytest.raises(ModelError, match=r"2 tensors .* need not be the same on each"):
         network.run(-inputs)
 
 
