@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import Lock
 from typing import Any
 
 import torch
@@ -13,23 +14,34 @@ from lib_graph.errors import UsageError
 __all__ = ["check_tf32", "products"]
 
 FIRST_WITH_TF32 = (8, 0)  # compute capability
+LOCK = Lock()
+_ASKING: list[tuple[list[bool], list[tuple[Any, str, object]]]] = []
+"""What each that asks wishes, and what was set before the first of them"""
 
 
 @contextmanager
 def products(*, tf32: bool) -> Iterator[None]:
     """Let a card take float32 in full, or in products and convolutions 10 bits of it, for a while.
 
-    Left alone, torch takes TF32 for convolutions, though not for products. What was set comes back.
+    Left alone, torch takes TF32 for convolutions, though not for products. The switches are of the
+    process, so of several that ask, in threads too, the last one counts; what was set comes back
+    when the last of them has left.
     """
-    switches = _switches()
-    before = [getattr(place, name) for place, name, _ in switches]
-    for place, name, values in switches:
-        setattr(place, name, values[tf32])
+    wish = [tf32]  # told apart from others by what it is, not by its value
+    with LOCK:
+        before = _ASKING[0][1] if _ASKING else _as_set()
+        _ASKING.append((wish, before))
+        _switch(tf32=tf32)
     try:
         yield
     finally:
-        for (place, name, _), value in zip(switches, before, strict=True):
-            setattr(place, name, value)
+        with LOCK:
+            _ASKING[:] = [asking for asking in _ASKING if asking[0] is not wish]
+            if _ASKING:
+                _switch(tf32=_ASKING[-1][0][0])
+            else:
+                for place, name, value in before:
+                    setattr(place, name, value)
 
 
 def check_tf32(device: torch.device) -> None:
@@ -47,14 +59,29 @@ def check_tf32(device: torch.device) -> None:
         )
 
 
-def _switches() -> list[tuple[Any, str, tuple[object, object]]]:
-    """Return where torch keeps this, and the values for all bits and for TF32.
+def _switches() -> list[tuple[Any, str]]:
+    """Return where torch keeps this: older switches, and from torch 2.9 on one of each operation.
 
-    From torch 2.9 on each operation has its own; whoever set the older ones can read them after.
+    The older ones come first: they are an error to read where the others were set alone.
     """
     backends: Any = torch.backends
     matmul, cudnn = backends.cuda.matmul, backends.cudnn
+    older = [(cudnn, "allow_tf32"), (matmul, "allow_tf32")]
     if not hasattr(cudnn, "conv"):
-        return [(place, "allow_tf32", (False, True)) for place in (matmul, cudnn)]
-    values = ("ieee", "tf32")
-    return [(place, "fp32_precision", values) for place in (matmul, cudnn.conv, cudnn.rnn)]
+        return older
+    return older + [(place, "fp32_precision") for place in (matmul, cudnn.conv, cudnn.rnn)]
+
+
+def _as_set() -> list[tuple[Any, str, object]]:
+    """Return the switches and what they are set to, but for those that cannot be read."""
+    found: list[tuple[Any, str, object]] = []
+    for place, name in _switches():
+        with suppress(RuntimeError):
+            found.append((place, name, getattr(place, name)))
+    return found
+
+
+def _switch(*, tf32: bool) -> None:
+    values = {"allow_tf32": tf32, "fp32_precision": "tf32" if tf32 else "ieee"}
+    for place, name in _switches():
+        setattr(place, name, values[name])
