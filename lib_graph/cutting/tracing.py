@@ -52,8 +52,9 @@ def trace(
 ) -> TracedModule:
     """Return the graph of a module on an example batch, with the tensors at the wanted points.
 
-    The graph is for inputs of all sizes that the module takes. Raises UsageError for a point that
-    this input does not reach, UntraceableError if the module cannot be traced.
+    The graph is for inputs of all sizes that the module takes, but for the sides of images. Raises
+    UsageError for a point that this input does not reach, UntraceableError if the module cannot be
+    traced.
     """
     known = known_course(module, inputs, wanted, course)
     return exported(module, inputs, wanted, course) if known is None else known
@@ -67,8 +68,7 @@ def exported(
     Raises UsageError for a point that this input does not reach, UntraceableError if the module
     cannot be traced.
     """
-    auto = torch.export.Dim.AUTO
-    dynamic = (tuple(dict.fromkeys(range(x.ndim), auto) for x in inputs),)
+    dynamic = (tuple(dict.fromkeys(_free(x), torch.export.Dim.AUTO) for x in inputs),)
     whole = Followed(fresh(module), course)
     try:
         with visits(whole.module, wanted, course.visit), _silence(), default_type(course.dtype):
@@ -88,6 +88,13 @@ def exported(
         ) from error
     finally:
         course.own.forget()
+
+
+def _free(x: Tensor) -> range:
+    """Return the axes of an input that may have other sizes: all but those behind the channels of
+    images, whose windows and patches take torch.export minutes to follow where sizes are unknown.
+    """
+    return range(2 if x.ndim > 3 else x.ndim)
 
 
 def _as_it_stays(program: torch.export.ExportedProgram) -> bool:

@@ -122,6 +122,7 @@ CAUSAL: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     ),
 }  # fmt: skip
 CAUSAL |= NEWER
+SWIN = {"image_size": 8, "patch_size": 2, "num_channels": 2, "embed_dim": 4, "window_size": 2}
 OTHERS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "BERT": ("Bert", SIZES, ENCODER),
     "RoBERTa": ("Roberta", SIZES, ENCODER),
@@ -146,6 +147,22 @@ OTHERS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
         {"num_hidden_layers": 1, "hidden_size": 8, "intermediate_size": 12, "image_size": 4,
          "num_attention_heads": 2, "patch_size": 2, "num_channels": 2},
         ("layers.0:in", "layers.0.layernorm_after:in", "layernorm:in"),
+    ),
+    "Swin": (
+        "Swin",
+        SWIN | {"depths": [1, 1], "num_heads": [1, 2]},
+        ("encoder.layers.0:in", "encoder.layers.1:in"),
+    ),
+    "Swin v2": (
+        "Swinv2",
+        SWIN | {"depths": [2], "num_heads": [1]},
+        ("encoder.layers.0.blocks.0:in", "encoder.layers.0.blocks.1:in"),
+    ),
+    "ConvNeXt": (
+        "ConvNext",
+        {"num_channels": 2, "patch_size": 2, "hidden_sizes": [4, 6], "depths": [1, 1],
+         "num_stages": 2, "image_size": 4},
+        ("encoder.stages.0:in", "encoder.stages.1:in"),
     ),
 }  # fmt: skip
 
@@ -210,7 +227,7 @@ def reading(name: str, *, mask: bool = False) -> Reading:
     """Return a network, all its parameters random."""
     kind, values, _ = (CAUSAL | OTHERS)[name]
     config = getattr(transformers, f"{kind}Config")(**values)
-    given = "pixel_values" if kind == "ViT" else "input_ids"
+    given = "pixel_values" if "image_size" in values else "input_ids"
     with torch.random.fork_rng():
         torch.manual_seed(0)
         if name in CAUSAL:
@@ -266,12 +283,17 @@ def case(name: str, *, mask: bool = False) -> Case:
     The residual stream is overwritten in place: what goes around a norm is its very input. Not so
     where a layer is crossed by several tensors, which may be views of one.
     """
-    make = functools.partial(reading, name, mask=mask)
+    make, values = functools.partial(reading, name, mask=mask), (CAUSAL | OTHERS)[name][1]
     return Case(
-        make, numbers(5, 2, 4, 4) if name == "ViT" else tokens(), layers(name),
+        make, images(name) if "image_size" in values else tokens(), layers(name),
         exact=lambda: Exact(make()),
         overwritten=not any("+" in points for points in (CAUSAL | OTHERS)[name][2]),
     )  # fmt: skip
+
+
+def images(name: str) -> Tensor:
+    values = OTHERS[name][1]
+    return numbers(5, values["num_channels"], values["image_size"], values["image_size"])
 
 
 def tokens() -> Tensor:
