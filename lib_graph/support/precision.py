@@ -31,14 +31,14 @@ def products(*, tf32: bool) -> Iterator[None]:
     with LOCK:
         before = _ASKING[0][1] if _ASKING else _as_set()
         _ASKING.append((wish, before))
-        _switch(tf32=tf32)
+        _switch(before, tf32=tf32)
     try:
         yield
     finally:
         with LOCK:
             _ASKING[:] = [asking for asking in _ASKING if asking[0] is not wish]
             if _ASKING:
-                _switch(tf32=_ASKING[-1][0][0])
+                _switch(before, tf32=_ASKING[-1][0][0])
             else:
                 for place, name, value in before:
                     setattr(place, name, value)
@@ -73,7 +73,7 @@ def _switches() -> list[tuple[Any, str]]:
 
 
 def _as_set() -> list[tuple[Any, str, object]]:
-    """Return the switches and what they are set to, but for those that cannot be read."""
+    """Return the switches and what they are set to; what cannot be read is left alone."""
     found: list[tuple[Any, str, object]] = []
     for place, name in _switches():
         with suppress(RuntimeError):
@@ -81,7 +81,7 @@ def _as_set() -> list[tuple[Any, str, object]]:
     return found
 
 
-def _switch(*, tf32: bool) -> None:
+def _switch(switches: list[tuple[Any, str, object]], *, tf32: bool) -> None:
     values = {"allow_tf32": tf32, "fp32_precision": "tf32" if tf32 else "ieee"}
-    for place, name in _switches():
+    for place, name, _ in switches:
         setattr(place, name, values[name])

@@ -40,15 +40,16 @@ def test_each_operation_has_it_and_gets_back_what_it_had():
 
 @NEW
 def test_what_a_user_set_for_one_operation_alone_comes_back():
-    before = BACKENDS.cudnn.conv.fp32_precision
+    before, readable = BACKENDS.cudnn.conv.fp32_precision, older()
     BACKENDS.cudnn.conv.fp32_precision = "ieee"
     try:
         mixed = each()
         with products(tf32=False):
-            assert older() == [False, False]
+            assert each() == ["ieee"] * 3
         assert each() == mixed
     finally:
         BACKENDS.cudnn.conv.fp32_precision = before
+    assert older() == readable
 
 
 @NEW
