@@ -273,11 +273,23 @@ def _head(
     run = fx.GraphModule(graph.module, head)
     given = [parameters[name] for name in graph.parameters.values()]
     dtypes = [n.meta["val"].dtype for n in graph.inputs]
+    sides = [_sides(n.meta["val"]) for n in graph.inputs]
     kernels = plain_kernels if is_recurrent(head) else _exact_attention
 
     def start(*inputs: Tensor) -> tuple[Sequence[Tensor], Constants]:
+        for x, expected in zip(inputs, sides, strict=True):
+            if (found := _sides(x)) != expected:
+                raise ModelError(
+                    f"The network was cut on images of {expected}, and these are of {found}. Give "
+                    "images of one size."
+                )
         with kernels():
             tensors, values = run(*given, *(x.to(d) for x, d in zip(inputs, dtypes, strict=True)))
         return tensors, values
 
     return start
+
+
+def _sides(x: Tensor) -> str:
+    """Return the sides of images, which a traced graph takes as given; '' of anything else."""
+    return " × ".join(map(str, x.shape[2:])) if x.ndim > 3 else ""

@@ -16,7 +16,9 @@ __all__ = ["laid_out", "lengths", "misfit"]
 
 
 def lengths(node: fx.Node) -> list[str]:
-    """Return the lengths of a node's axes as they are traced, which tells equal ones apart."""
+    """Return the lengths of a node's axes, as names where any length will do: these tell equal ones
+    apart.
+    """
     return [str(length) for length in node.meta["val"].shape]
 
 

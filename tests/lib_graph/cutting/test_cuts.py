@@ -30,6 +30,29 @@ def test_other_batch_sizes_and_lengths_than_traced_work():
         assert torch.allclose(network.run(inputs).activations[-1], module(inputs), atol=1e-14)
 
 
+class Pooled(nn.Module):
+    """The mean over an image's pixels, and what a layer makes of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(2, 3)
+
+    def forward(self, x):
+        return self.linear(x.sum((2, 3)) / (x.shape[2] * x.shape[3]))
+
+
+@pytest.mark.slow
+def test_images_of_other_sides_than_traced_are_refused():
+    """Sides are numbers in the graph: it would give what these make of another image."""
+    module, images = random_(Pooled()), torch.randn(4, 2, 3, 5, dtype=torch.float64)
+    network = cut(module, (images,), {"a": "linear:in", "out": "output"})
+    more = torch.randn(7, 2, 3, 5, dtype=torch.float64)
+    found = network.run(more).activations[-1].squeeze(1)
+    assert torch.allclose(found, module(more), atol=1e-14)
+    with pytest.raises(ModelError, match="cut on images of 3 × 5, and these are of 5 × 3"):
+        network.run(more.mT)
+
+
 @pytest.mark.slow
 def test_a_skip_connection_becomes_part_of_the_layer():
     _, network, _ = stacked_network()
