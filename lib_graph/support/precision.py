@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -14,9 +15,20 @@ from lib_graph.errors import UsageError
 __all__ = ["check_tf32", "products"]
 
 FIRST_WITH_TF32 = (8, 0)  # compute capability
-LOCK = Lock()
-_ASKING: list[tuple[list[bool], list[tuple[Any, str, object]]]] = []
-"""What each that asks wishes, and what was set before the first of them"""
+Switches = list[tuple[Any, str, object]]
+"""Where torch keeps this, under which name, and a value"""
+
+
+@dataclass(frozen=True, eq=False)
+class _Asking:
+    """One that wants it so, and what was set before the first of those that ask now."""
+
+    tf32: bool
+    before: Switches
+
+
+_LOCK = Lock()
+_ASKING: list[_Asking] = []
 
 
 @contextmanager
@@ -27,20 +39,19 @@ def products(*, tf32: bool) -> Iterator[None]:
     process, so of several that ask, in threads too, the last one counts; what was set comes back
     when the last of them has left.
     """
-    wish = [tf32]  # told apart from others by what it is, not by its value
-    with LOCK:
-        before = _ASKING[0][1] if _ASKING else _as_set()
-        _ASKING.append((wish, before))
-        _switch(before, tf32=tf32)
+    with _LOCK:
+        own = _Asking(tf32, _ASKING[0].before if _ASKING else _as_set())
+        _ASKING.append(own)
+        _switch(own.before, tf32=tf32)
     try:
         yield
     finally:
-        with LOCK:
-            _ASKING[:] = [asking for asking in _ASKING if asking[0] is not wish]
+        with _LOCK:
+            _ASKING.remove(own)
             if _ASKING:
-                _switch(before, tf32=_ASKING[-1][0][0])
+                _switch(own.before, tf32=_ASKING[-1].tf32)
             else:
-                for place, name, value in before:
+                for place, name, value in own.before:
                     setattr(place, name, value)
 
 
@@ -72,16 +83,16 @@ def _switches() -> list[tuple[Any, str]]:
     return older + [(place, "fp32_precision") for place in (matmul, cudnn.conv, cudnn.rnn)]
 
 
-def _as_set() -> list[tuple[Any, str, object]]:
+def _as_set() -> Switches:
     """Return the switches and what they are set to; what cannot be read is left alone."""
-    found: list[tuple[Any, str, object]] = []
+    found: Switches = []
     for place, name in _switches():
         with suppress(RuntimeError):
             found.append((place, name, getattr(place, name)))
     return found
 
 
-def _switch(switches: list[tuple[Any, str, object]], *, tf32: bool) -> None:
+def _switch(switches: Switches, *, tf32: bool) -> None:
     values = {"allow_tf32": tf32, "fp32_precision": "tf32" if tf32 else "ieee"}
     for place, name, _ in switches:
         setattr(place, name, values[name])
