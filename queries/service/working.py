@@ -129,8 +129,12 @@ def _score(service: Served, graph: Graph, folder: Run, wanted: JobRequest) -> Wo
     file = place / "circuit.json"
     given = [f"--keep-score={wanted.keep_score!r}"]
     if circuit is not None:
-        circuit.save(file)
         given = [str(file)]
+        try:
+            circuit.save(file)
+        except BaseException:
+            shutil.rmtree(place)
+            raise
 
     def save() -> Any:
         found = read_circuit(file)
